@@ -1,0 +1,81 @@
+"""Every exception that a user can meet, on one page, with the exit code that it ends a command with.
+
+    S2Error (1)
+    ├── UsageError (2)           the call, the configuration or the data is wrong
+    │   ├── ConfigError          one or more keys of a configuration; all of them at once
+    │   ├── DataError            a data file: missing, or a broken line
+    │   └── UnknownNameError     no task, model, metric … of that name; says the nearest one
+    ├── PrerequisiteError (1)    something that must be there first: an extra, weights, disk space
+    ├── IncompleteError (3)      the run finished, some items failed; says which and how to resume
+    └── InterruptedRunError (130) stopped by the user; the same command resumes
+
+A message says what is wrong, where, and what to do about it. `s2eval` and `s2train` print it as one
+paragraph without a traceback; `--debug` shows the traceback too.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class S2Error(Exception):
+    """Base of all; ends a command with `exit_code`."""
+
+    exit_code = 1
+
+
+class UsageError(S2Error):
+    """The call, the configuration or the data is wrong."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """One or more errors of a configuration file, told together.
+
+    Args:
+        where: the file, as the user named it.
+        problems: one line each, `key: what is wrong`.
+    """
+
+    def __init__(self, where: str, problems: Iterable[str]) -> None:
+        self.where = where
+        self.problems = tuple(problems)
+        lines = "".join(f"\n  {problem}" for problem in self.problems)
+        noun = "error" if len(self.problems) == 1 else "errors"
+        super().__init__(f"{where}: {len(self.problems)} {noun}{lines}")
+
+
+class DataError(UsageError):
+    """A data file is missing, or one of its lines is broken."""
+
+
+class UnknownNameError(UsageError):
+    """Nothing of that kind has that name.
+
+    >>> str(UnknownNameError("task", "s2_elli5", ["s2_eli5", "s2_wiki"], see="s2eval ls tasks"))
+    "unknown task 's2_elli5'; did you mean 's2_eli5'? See: s2eval ls tasks"
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], see: str | None = None) -> None:
+        self.name = name
+        close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
+        hint = f"; did you mean {close[0]!r}?" if close else "."
+        super().__init__(f"unknown {kind} {name!r}{hint}" + (f" See: {see}" if see else ""))
+
+
+class PrerequisiteError(S2Error):
+    """Something that must be there first is not: an extra, a model's weights, disk space, a permission."""
+
+
+class IncompleteError(S2Error):
+    """The work went to its end, but some items failed; nothing that succeeded is lost."""
+
+    exit_code = 3
+
+
+class InterruptedRunError(S2Error):
+    """Stopped by the user; the same command resumes."""
+
+    exit_code = 130

@@ -1,0 +1,161 @@
+"""The only writer to lm-eval: what each of its modules is given once it is loaded (see `s2eval.startup`).
+
+Written against lm-eval 0.4.13. A release that discovers entry points itself (it has
+`lm_eval.api.registry.import_plugins`) finds model and metrics by `pyproject.toml`; the first two functions
+then stand aside. The others are about behaviour that no entry point offers. Where lm-eval no longer has what
+we attach to, `PluginError` says so: better a loud stop than an evaluation with half of the tasks.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from s2eval import paths
+from s2eval.errors import PrerequisiteError
+
+log = logging.getLogger("s2eval")
+
+MODEL = "s2eval.models.s2:S2LM"
+
+
+class PluginError(PrerequisiteError, ImportError):
+    """lm-eval has changed where s2eval attaches to it."""
+
+    def __init__(self, module: ModuleType, name: str) -> None:
+        from importlib.metadata import version
+
+        super().__init__(
+            f"s2eval cannot attach to lm-eval {version('lm-eval')}: {module.__name__}.{name} is gone. "
+            "Use lm-eval 0.4.13 (pip install lm-eval==0.4.13), or set S2EVAL_HOOK=0 and pass "
+            '--include_path "$(s2eval ls tasks --path)"'
+        )
+
+
+def _wrap(owner: Any, name: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]], module: ModuleType) -> None:
+    original = getattr(owner, name, None)
+    if original is None:
+        raise PluginError(module, f"{getattr(owner, '__name__', owner)}.{name}")
+    setattr(owner, name, functools.wraps(original)(wrapper(original)))
+
+
+def _discovers_entry_points() -> bool:
+    import lm_eval.api.registry as registry
+
+    return hasattr(registry, "import_plugins")
+
+
+def register_model(models: ModuleType) -> None:
+    """`--model s2`. A placeholder: nothing is imported before the model is asked for."""
+    if _discovers_entry_points():
+        return
+    from lm_eval.api.registry import model_registry
+
+    model_registry.register("s2", target=MODEL)
+
+
+def register_metrics(metrics: ModuleType) -> None:
+    """`metric: s2_rouge1` … in anybody's YAML; lm-eval's own metrics are registered at this point."""
+    if not _discovers_entry_points():
+        import s2eval.harness.metrics  # noqa: F401  (its decorators register)
+
+
+def add_task_folder(index: ModuleType) -> None:
+    """Scan our task folder after lm-eval's own and before the user's `--include_path`, which wins."""
+    if not hasattr(index, "TaskIndex"):
+        raise PluginError(index, "TaskIndex")
+    own, theirs = paths.tasks(), Path(index.__file__ or "").parent
+
+    def wrapper(build: Callable[..., Any]) -> Callable[..., Any]:
+        def build_with_ours(folders: Iterable[Path], **options: Any) -> Any:
+            folders = [Path(folder) for folder in folders]
+            if theirs in folders and own not in folders:
+                folders.insert(folders.index(theirs) + 1, own)
+            return build(folders, **options)
+
+        return build_with_ours
+
+    original = index.TaskIndex.build
+    index.TaskIndex.build = staticmethod(functools.wraps(original)(wrapper(original)))
+
+
+def match_each_task_once(manager: ModuleType) -> None:
+    """A pattern such as `s2_*` names a group and its members; run the members once, through the group.
+
+    lm-eval 0.4.13 refuses a task that is asked for alone and inside a group. It concerns our names only.
+    """
+    if not hasattr(manager, "TaskManager"):
+        raise PluginError(manager, "TaskManager")
+
+    def wrapper(match: Callable[..., list[str]]) -> Callable[..., list[str]]:
+        def match_once(self: Any, task_list: list[str]) -> list[str]:
+            return without_covered(match(self, task_list), self.task_index)
+
+        return match_once
+
+    _wrap(manager.TaskManager, "match_tasks", wrapper, manager)
+
+
+def without_covered(names: list[str], index: Any) -> list[str]:
+    """Drop every name whose documents another one of `names` already brings.
+
+    Args:
+        names: names of tasks, groups and tags.
+        index: lm-eval's index, name → entry with `cfg`. A group of ours covers what its `task:` lists; a task
+            or tag covers what its YAML names in `metadata: covers:` (patterns), as `s2_mmlu` its subjects.
+    """
+    patterns: set[str] = set()
+    for name in names:
+        if name.startswith(("s2_", "s2demo_")):
+            config = getattr(index.get(name), "cfg", None) or {}
+            if "group" in config:
+                patterns.update(task for task in config.get("task", []) if isinstance(task, str))
+            patterns.update((config.get("metadata") or {}).get("covers", []))
+    covered = {name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)}
+    return [name for name in names if name not in covered]
+
+
+def use_own_stderr(evaluator_utils: ModuleType) -> None:
+    """An aggregation that carries `stderr` (a function of the same items) tells its own standard error.
+
+    lm-eval knows a fixed list of aggregations and prints N/A for all others.
+    """
+
+    def wrapper(stderr_for_metric: Callable[..., Any]) -> Callable[..., Any]:
+        def own_or_theirs(metric: Any, bootstrap_iters: int) -> Any:
+            own = getattr(metric, "stderr", None)
+            if own is not None:
+                return own if bootstrap_iters > 0 else None
+            return stderr_for_metric(metric=metric, bootstrap_iters=bootstrap_iters)
+
+        return own_or_theirs
+
+    _wrap(evaluator_utils, "stderr_for_metric", wrapper, evaluator_utils)
+
+
+def choose_default_model(evaluate_config: ModuleType) -> None:
+    """`lm_eval --tasks 's2_*'` without any model evaluates the embedded one, and says so.
+
+    lm-eval's default model, `hf`, cannot start without `pretrained`; only that case is touched, and only
+    where every task is ours.
+    """
+    if not hasattr(evaluate_config, "EvaluatorConfig"):
+        raise PluginError(evaluate_config, "EvaluatorConfig")
+
+    def wrapper(process_tasks: Callable[..., Any]) -> Callable[..., Any]:
+        def with_default_model(self: Any, *args: Any, **kwargs: Any) -> Any:
+            result = process_tasks(self, *args, **kwargs)
+            ours = all(isinstance(task, str) and task.startswith(("s2_", "s2demo_")) for task in self.tasks)
+            if self.model == "hf" and not (self.model_args or {}).get("pretrained") and ours:
+                log.warning("no model named: evaluating the embedded smollm2 (--model s2)")
+                self.model = "s2"
+            return result
+
+        return with_default_model
+
+    _wrap(evaluate_config.EvaluatorConfig, "process_tasks", wrapper, evaluate_config)

@@ -1,0 +1,89 @@
+"""The records that pass along the line: samples → estimates → rows. All frozen, all plain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One document of one task, answered by one model, with its value in each metric.
+
+    Attributes:
+        doc_id: position in the task's document order, from 0.
+        doc_hash: hash of the document as lm-eval writes it; joins the same document over models.
+        prompt_hash: hash of the prompt, likewise.
+        stratum: the part of the task that the document belongs to (an MMLU subject); "" if there is one part only.
+        values: metric name → value of this document.
+        question: what was asked, "" where the task has none.
+        answer: the text that the model gave; None for tasks that score log-likelihoods.
+        reference: the text it is compared with; None likewise.
+        cut: whether the answer ended at the limit of new tokens; None where that is not known.
+    """
+
+    doc_id: int
+    doc_hash: str
+    prompt_hash: str
+    stratum: str = ""
+    values: Mapping[str, float] = field(default_factory=dict[str, float])
+    question: str = ""
+    answer: str | None = None
+    reference: str | None = None
+    cut: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with its uncertainty.
+
+    Attributes:
+        value: the estimate; None where no item was valid.
+        stderr: its standard error in the same unit; None where it cannot be told (a single item).
+        ci_low, ci_high: bounds of the 95% interval, in the same unit; None likewise.
+        n: items that should have counted.
+        n_valid: items that did.
+        method: how the interval was found, in a word (`wilson`, `bootstrap-bca`, `normal`).
+    """
+
+    value: float | None
+    stderr: float | None
+    ci_low: float | None
+    ci_high: float | None
+    n: int
+    n_valid: int
+    method: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One number of `scores.csv`; the fields are its columns, in their order.
+
+    Attributes:
+        model: the name that the configuration gives the model.
+        group: models of one recipe that differ by seed only share a group; else the model's name.
+        seed: training seed of the model; None if not told.
+        task: lm-eval task name.
+        subset: part of the task ("" = the whole task), e.g. an MMLU subject.
+        judge: judge's name, "" where none took part.
+        turn: turn of the dialogue, "" where there is one only.
+        metric: metric name as lm-eval prints it.
+        value, stderr, ci_low, ci_high, n, n_valid: see `Estimate`.
+        provenance: first 16 hex digits of the SHA-256 over everything that determines the number.
+    """
+
+    model: str
+    group: str
+    seed: int | None
+    task: str
+    subset: str
+    judge: str
+    turn: str
+    metric: str
+    value: float | None
+    stderr: float | None
+    ci_low: float | None
+    ci_high: float | None
+    n: int
+    n_valid: int
+    provenance: str

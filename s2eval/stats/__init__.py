@@ -1,0 +1,13 @@
+"""Uncertainty: pure functions from per-item values to an `Estimate` (s2eval.records).
+
+>>> from s2eval.stats import proportion, scale
+>>> scale(proportion(315, 1172), 100).value  # ARC-Challenge, percent
+26.87713310580205
+"""
+
+from __future__ import annotations
+
+from s2eval.stats.bootstrap import bca_interval, bootstrap
+from s2eval.stats.intervals import average, mean, proportion, scale, stratified_mean
+
+__all__ = ["average", "bca_interval", "bootstrap", "mean", "proportion", "scale", "stratified_mean"]
