@@ -210,9 +210,7 @@ def _load_hub(source: Source[R], split: str) -> list[R]:
             f"cannot read {source.hub} ({split}) from the Hugging Face hub: {error}. "
             f"Check the network, or set {VARIABLE} to a folder with {source.folder}/{split}.jsonl"
         ) from error
-    return [
-        _parse(source, f"{source.hub} {split}, row {number}", json.dumps(row)) for number, row in enumerate(rows)
-    ]
+    return [_parse(source, f"{source.hub} {split}, row {number}", json.dumps(row)) for number, row in enumerate(rows)]
 
 
 def mmlu_subjects(root: Path | None, known: tuple[str, ...]) -> tuple[str, ...]:

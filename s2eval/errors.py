@@ -60,9 +60,20 @@ class UnknownNameError(UsageError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str], see: str | None = None) -> None:
         self.name = name
-        close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
-        hint = f"; did you mean {close[0]!r}?" if close else "."
+        close = nearest(name, known)
+        hint = f"; did you mean {close!r}?" if close else "."
         super().__init__(f"unknown {kind} {name!r}{hint}" + (f" See: {see}" if see else ""))
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The one of `known` that looks most like `name`, whatever its case; None where nothing does.
+
+    >>> nearest("llama-2-7b-eli5", ["Llama-2-7b-wiki", "Llama-2-7b-ELI5"])
+    'Llama-2-7b-ELI5'
+    """
+    folded = {other.casefold(): other for other in known}
+    close = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.5)
+    return folded[close[0]] if close else None
 
 
 class PrerequisiteError(S2Error):

@@ -22,6 +22,7 @@ from s2eval.errors import PrerequisiteError
 log = logging.getLogger("s2eval")
 
 MODEL = "s2eval.models.s2:S2LM"
+OURS = ("s2_", "s2demo_")
 
 
 class PluginError(PrerequisiteError, ImportError):
@@ -37,7 +38,9 @@ class PluginError(PrerequisiteError, ImportError):
         )
 
 
-def _wrap(owner: Any, name: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]], module: ModuleType) -> None:
+def _wrap(
+    owner: Any, name: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]], module: ModuleType
+) -> None:
     original = getattr(owner, name, None)
     if original is None:
         raise PluginError(module, f"{getattr(owner, '__name__', owner)}.{name}")
@@ -102,21 +105,24 @@ def match_each_task_once(manager: ModuleType) -> None:
 
 
 def without_covered(names: list[str], index: Any) -> list[str]:
-    """Drop every name whose documents another one of `names` already brings.
+    """Drop every name of ours whose documents the other `names` already bring.
 
     Args:
         names: names of tasks, groups and tags.
-        index: lm-eval's index, name → entry with `cfg`. A group of ours covers what its `task:` lists; a task
-            or tag covers what its YAML names in `metadata: covers:` (patterns), as `s2_mmlu` its subjects.
+        index: lm-eval's index, name → entry. A group covers what its `task:` lists; a task what its YAML names in
+            `metadata: covers:` (patterns), as `s2_mmlu` its subjects; a tag is covered by its members.
     """
+    ours = [name for name in names if name.startswith(OURS)]
     patterns: set[str] = set()
-    for name in names:
-        if name.startswith(("s2_", "s2demo_")):
-            config = getattr(index.get(name), "cfg", None) or {}
-            if "group" in config:
-                patterns.update(task for task in config.get("task", []) if isinstance(task, str))
-            patterns.update((config.get("metadata") or {}).get("covers", []))
-    covered = {name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)}
+    covered: set[str] = set()
+    for name in ours:
+        config = getattr(index.get(name), "cfg", None) or {}
+        if "group" in config:
+            patterns.update(task for task in config.get("task", []) if isinstance(task, str))
+        elif not config and index[name].tags <= set(names):
+            covered.add(name)
+        patterns.update((config.get("metadata") or {}).get("covers", []))
+    covered.update(name for name in ours if any(fnmatchcase(name, pattern) for pattern in patterns))
     return [name for name in names if name not in covered]
 
 
@@ -150,7 +156,7 @@ def choose_default_model(evaluate_config: ModuleType) -> None:
     def wrapper(process_tasks: Callable[..., Any]) -> Callable[..., Any]:
         def with_default_model(self: Any, *args: Any, **kwargs: Any) -> Any:
             result = process_tasks(self, *args, **kwargs)
-            ours = all(isinstance(task, str) and task.startswith(("s2_", "s2demo_")) for task in self.tasks)
+            ours = all(isinstance(task, str) and task.startswith(OURS) for task in self.tasks)
             if self.model == "hf" and not (self.model_args or {}).get("pretrained") and ours:
                 log.warning("no model named: evaluating the embedded smollm2 (--model s2)")
                 self.model = "s2"

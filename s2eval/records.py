@@ -16,10 +16,11 @@ class Sample:
         prompt_hash: hash of the prompt, likewise.
         stratum: the part of the task that the document belongs to (an MMLU subject); "" if there is one part only.
         values: metric name → value of this document.
+        counts: (words, sentences, syllables) of the answer, of which the readability of all answers as one text
+            is made; None where no text was written.
         question: what was asked, "" where the task has none.
         answer: the text that the model gave; None for tasks that score log-likelihoods.
         reference: the text it is compared with; None likewise.
-        cut: whether the answer ended at the limit of new tokens; None where that is not known.
     """
 
     doc_id: int
@@ -27,10 +28,10 @@ class Sample:
     prompt_hash: str
     stratum: str = ""
     values: Mapping[str, float] = field(default_factory=dict[str, float])
+    counts: tuple[int, int, int] | None = None
     question: str = ""
     answer: str | None = None
     reference: str | None = None
-    cut: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def bootstrap(
         ValueError: for a statistic of the wrong shape or one that depends on the scale of its weights,
             and for `n`, `resamples` or `confidence` out of range.
 
-    Time and memory: n × resamples + n² cells, in blocks of `CELLS`; 1.2 s and 25 MB for 10,000
+    Time and memory: n × resamples + n² cells, in blocks of `CELLS`; 1.3 s and 25 MB for 10,000
     resamples of the mean of 14,042 items, on one core.
     """
     if n < 0 or resamples < 2 or not 0 < confidence < 1:
@@ -184,8 +184,7 @@ def _evaluate(statistic: Statistic, blocks: Iterator[Floats], rows: int) -> Floa
             block = np.asarray(statistic(weights), dtype=np.float64)
         if block.shape != (len(weights),):
             raise ValueError(
-                f"a statistic of weights of shape {weights.shape} must have shape ({len(weights)},), "
-                f"not {block.shape}"
+                f"a statistic of weights of shape {weights.shape} must have shape ({len(weights)},), not {block.shape}"
             )
         values[first:last] = block
         first = last

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from s2eval.records import Estimate
 from s2eval.stats.bootstrap import bootstrap
 
-Values = Sequence[float | None] | NDArray[np.float64]
+Values = Sequence[float | None] | NDArray[np.bool_ | np.integer[Any] | np.floating[Any]]
 Labels = Sequence[str] | Sequence[int] | NDArray[np.str_] | NDArray[np.int_]
 
 Z = NormalDist().inv_cdf(0.975)
@@ -160,9 +161,7 @@ def _column(values: Values) -> NDArray[np.float64]:
         raise ValueError(f"values must have one dimension, not {array.ndim}")
     infinite = np.flatnonzero(np.isinf(array))
     if infinite.size:
-        raise ValueError(
-            f"value {array[infinite[0]]} of item {infinite[0]}: a metric must be finite, or None"
-        )
+        raise ValueError(f"value {array[infinite[0]]} of item {infinite[0]}: a metric must be finite, or None")
     return array
 
 
@@ -170,9 +169,7 @@ def _normal(value: float, stderr: float | None, *, n: int, n_valid: int) -> Esti
     """value ± z·stderr, or the value alone where there is no standard error."""
     if stderr is None:
         return Estimate(value, None, None, None, n=n, n_valid=n_valid, method="none")
-    return Estimate(
-        value, stderr, value - Z * stderr, value + Z * stderr, n=n, n_valid=n_valid, method="normal"
-    )
+    return Estimate(value, stderr, value - Z * stderr, value + Z * stderr, n=n, n_valid=n_valid, method="normal")
 
 
 def _unknown(n: int, n_valid: int) -> Estimate:

@@ -1,0 +1,53 @@
+"""`s2eval`: one function a command, wiring only. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from s2eval.cli import doctor, ls, report, run, score
+from s2eval.errors import S2Error
+
+app = typer.Typer(
+    name="s2eval",
+    help="Evaluate language models that answer simply and safely: tables with uncertainties, ready to paste.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("run")(run.run)
+app.command("report")(report.report)
+app.command("score")(score.score)
+app.command("ls")(ls.ls)
+app.command("doctor")(doctor.doctor)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and exit with its code: 0, 1, 2, 3 or 130 (see `s2eval.errors`)."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments or bool(os.environ.get("S2EVAL_DEBUG"))
+    if "--debug" in arguments:
+        arguments.remove("--debug")
+    try:
+        code = app(args=arguments, prog_name="s2eval", standalone_mode=False)
+    except S2Error as error:
+        if debug:
+            raise
+        typer.echo(f"error: {error}", err=True)
+        raise SystemExit(error.exit_code) from None
+    except typer.Exit as leave:
+        raise SystemExit(leave.exit_code) from None
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("interrupted", err=True)
+        raise SystemExit(130) from None
+    except Exception as error:
+        show = getattr(error, "show", None)  # a usage error of the command line
+        if show is None:
+            raise
+        show()
+        raise SystemExit(getattr(error, "exit_code", 2)) from None
+    raise SystemExit(code if isinstance(code, int) else 0)

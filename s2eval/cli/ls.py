@@ -1,0 +1,74 @@
+"""`s2eval ls`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from s2eval import paths
+
+
+class What(StrEnum):
+    """What can be listed."""
+
+    tasks = "tasks"
+    models = "models"
+    judges = "judges"
+    tables = "tables"
+    metrics = "metrics"
+
+
+def ls(
+    what: Annotated[What, typer.Argument(help="what to list")],
+    path: Annotated[bool, typer.Option("--path", help="print the folder instead of the names")] = False,
+) -> None:
+    """List what there is, and where."""
+    if path:
+        typer.echo(_folder(what))
+        return
+    for line in _LISTS[what]():
+        typer.echo(line)
+
+
+def _folder(what: What) -> str:
+    folders = {
+        What.tasks: paths.tasks(),
+        What.models: paths.cache() / "models",
+        What.judges: paths.judges(),
+        What.tables: paths.references(),
+        What.metrics: paths.tasks(),
+    }
+    return str(folders[what])
+
+
+def _tasks() -> list[str]:
+    names = sorted(path.stem for path in paths.tasks().rglob("*.yaml"))
+    return [*names, "s2_qa", "s2demo_qa"]
+
+
+def _models() -> list[str]:
+    from s2eval.models.embedded import EMBEDDED
+
+    return [*EMBEDDED, "PATH or hub id", "adapter:PATH[@BASE]"]
+
+
+def _judges() -> list[str]:
+    return sorted(path.name for path in paths.judges().iterdir() if path.is_dir())
+
+
+def _tables() -> list[str]:
+    from s2eval.report.tables import DEFINITIONS
+
+    return [f"{definition.name}: Table {definition.number}, {definition.title}" for definition in DEFINITIONS]
+
+
+def _metrics() -> list[str]:
+    from s2eval import leaderboard, qa
+
+    names = [*qa.NAMEABLE, *(name for family in qa.FAMILIES.values() for name in family), *qa.SIZE, qa.CUT]
+    return list(dict.fromkeys([*names, *leaderboard.COUNTED.values(), leaderboard.POINTS]))
+
+
+_LISTS = {What.tasks: _tasks, What.models: _models, What.judges: _judges, What.tables: _tables, What.metrics: _metrics}

@@ -1,0 +1,153 @@
+"""What a user may write in a run's YAML; every error of a file is told at once.
+
+models:
+  - smollm2
+  - {name: mine, model: ./my-checkpoint, reference: Llama-2-7b-ELI5, group: eli5, seed: 1}
+tasks: [s2_leaderboard, s2_qa]
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from s2eval.errors import ConfigError, nearest
+
+Name = Annotated[str, StringConstraints(pattern=r"^[\w.+-]+$", max_length=100)]
+MetricFamily = Literal["rouge", "bertscore", "readability"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelEntry(_Section):
+    """One model of a run; a bare string stands for `{model: …}`."""
+
+    model: str = Field(min_length=1, description="path or hub id, smollm2, smollm2-nf4, adapter:PATH[@BASE]")
+    name: Name = Field(description="name in folders and tables; by default made from `model`")
+    reference: str | None = Field(None, description="row of the published tables that it is set beside")
+    group: str | None = Field(None, description="models of one recipe that differ by seed only share a group")
+    seed: int | None = Field(None, description="training seed")
+    template: str | None = Field(
+        None, description="prompt template; by default the run's, else what it was trained with"
+    )
+    dtype: str = Field("auto", description="weights' type; auto is fp32 on a CPU")
+    device: str | None = Field(None, description="cpu, cuda, cuda:0, mps; by default the best there is")
+    batch_size: int | None = Field(None, ge=1, description="requests computed together; by default the run's")
+    args: dict[str, Any] = Field(default_factory=dict, description="further arguments of lm-eval's hf model")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_string(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = {"model": value}
+        if isinstance(value, dict):
+            entry = cast("dict[str, Any]", value)
+            return {"name": default_name(str(entry["model"])), **entry} if "model" in entry else entry
+        return value
+
+
+def default_name(model: str) -> str:
+    """`./runs/my model` → `my_model`, `org/Name-7b` → `Name-7b`, `adapter:a/b@c` → `b`."""
+    last = model.removeprefix("adapter:").partition("@")[0].rstrip("/").rpartition("/")[2]
+    return "".join(char if char.isalnum() or char in "._+-" else "_" for char in last) or "model"
+
+
+class BertscoreOptions(_Section):
+    """How BERTScore compares texts."""
+
+    encoder: str = Field("roberta-large", description="hub id or folder of the encoder, or minilm (packaged)")
+    num_layers: int | None = Field(None, ge=1, description="layer to take; needed where bert-score has no default")
+    batch_size: int = Field(32, ge=1)
+
+
+class RunConfig(_Section):
+    """A whole run: every model on every task."""
+
+    name: Name = Field(description="of the run; by default the file's name")
+    out: str | None = Field(None, description="run folder; by default runs/NAME")
+    models: list[ModelEntry] = Field(min_length=1)
+    tasks: list[str] = Field(min_length=1, description="lm-eval tasks, groups, tags or patterns")
+    metrics: list[MetricFamily] = Field(
+        default_factory=lambda: ["rouge", "bertscore", "readability"],
+        min_length=1,
+        description="families measured on answers",
+    )
+    limit: int | None = Field(None, ge=1, description="documents per task, the first of its order")
+    template: str | None = Field(None, description="prompt template of all models that do not name their own")
+    batch_size: int = Field(8, ge=1)
+    data_dir: str | None = Field(None, description="folder in the layout of S2_DATA_DIR, which it overrides")
+    bertscore: BertscoreOptions = Field(default_factory=lambda: BertscoreOptions.model_validate({}))
+
+    @field_validator("tasks", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _distinct(self) -> RunConfig:
+        names = [entry.name for entry in self.models]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"models: two are called {twice[0]!r}; give each a `name:` of its own")
+        return self
+
+
+def load(path: Path) -> RunConfig:
+    """Read and check a run's YAML.
+
+    Raises:
+        ConfigError: with every error of the file, each on a line, unknown keys with the nearest right one.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(str(path), [error.strerror or str(error)]) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), [f"not YAML: {' '.join(str(error).split())}"]) from error
+    if not isinstance(raw, dict):
+        raise ConfigError(str(path), ["expected keys such as models: and tasks:"])
+    try:
+        return RunConfig.model_validate({"name": default_name(path.stem), **cast("dict[str, Any]", raw)})
+    except ValidationError as error:
+        raise ConfigError(str(path), problems(error)) from error
+
+
+def problems(error: ValidationError) -> list[str]:
+    """Each error of pydantic's as `key.path: what is wrong`, with the nearest key or value where one is close."""
+    lines: list[str] = []
+    for item in error.errors(include_url=False):
+        where = ".".join(str(step) for step in item["loc"])
+        kind = item["type"]
+        if kind == "extra_forbidden":
+            lines.append(f"{where}: unknown key{_nearest(str(item['loc'][-1]), _keys(item['loc']))}")
+        elif kind == "literal_error":
+            expected = str(item.get("ctx", {}).get("expected", "")).replace("'", "").replace(" or ", ", ").split(", ")
+            lines.append(f"{where}: unknown name {item['input']!r}{_nearest(str(item['input']), expected)}")
+        elif kind == "missing":
+            lines.append(f"{where}: missing")
+        else:
+            lines.append((f"{where}: " if where else "") + item["msg"].removeprefix("Value error, "))
+    return lines
+
+
+def _keys(location: tuple[int | str, ...]) -> list[str]:
+    section = {"models": ModelEntry, "bertscore": BertscoreOptions}.get(str(location[0])) if len(location) > 1 else None
+    return list((section or RunConfig).model_fields)
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = nearest(name, known)
+    return f"; did you mean {close!r}?" if close else f"; known: {', '.join(known)}"

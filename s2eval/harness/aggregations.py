@@ -1,0 +1,99 @@
+"""Many documents' items → one number for lm-eval, each with its own standard error.
+
+An aggregation here is a callable object with an attribute `stderr`, a function of the same items;
+`s2eval.plugin.use_own_stderr` lets lm-eval print it. The numbers of `scores.csv` come from the same functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from s2eval import stats
+from s2eval.metrics import BertScore, Counts, bertscore
+from s2eval.records import Estimate
+from s2eval.scoring import corpus_estimate
+
+
+class Aggregation:
+    """Wraps `items → Estimate` as lm-eval wants it; the last estimate is kept, so that it is made once."""
+
+    def __init__(self, name: str, estimate: Callable[[Sequence[Any]], Estimate]) -> None:
+        self.__name__ = name
+        self._estimate = estimate
+        self._items: Sequence[Any] | None = None
+        self._last: Estimate | None = None
+
+    def _of(self, items: Sequence[Any]) -> Estimate:
+        if self._last is None or items is not self._items:
+            self._items, self._last = items, self._estimate(items)
+        return self._last
+
+    def __call__(self, items: Sequence[Any]) -> float:
+        """The number. NaN where no item is valid, which lm-eval prints as such."""
+        value = self._of(items).value
+        return float("nan") if value is None else value
+
+    def stderr(self, items: Sequence[Any]) -> float | str:
+        """Its standard error, in the same unit; "N/A" where it cannot be told (one item)."""
+        error = self._of(items).stderr
+        return "N/A" if error is None else error
+
+
+class BertPair(NamedTuple):
+    """One answer, its reference and the encoder to compare them with: an item of the BERTScore metrics."""
+
+    prediction: str
+    reference: str
+    encoder: str
+    num_layers: int | None
+
+
+@lru_cache(maxsize=4)
+def _bertscores(pairs: tuple[BertPair, ...]) -> tuple[BertScore, ...]:
+    encoders = {(pair.encoder, pair.num_layers) for pair in pairs}
+    if len(encoders) != 1:
+        raise ValueError(f"one BERTScore over several encoders: {sorted(encoders, key=str)}")
+    encoder, num_layers = encoders.pop()
+    scores, _ = bertscore(
+        [pair.prediction for pair in pairs],
+        [pair.reference for pair in pairs],
+        encoder=encoder,
+        num_layers=num_layers,
+    )
+    return tuple(scores)
+
+
+def _mean_bertscore(part: str) -> Aggregation:
+    def estimate(items: Sequence[Any]) -> Estimate:
+        scores = _bertscores(tuple(BertPair(*item) for item in items))
+        return stats.mean([getattr(score, part) for score in scores])
+
+    return Aggregation(f"mean_bertscore_{part}", estimate)
+
+
+# One call of the encoder serves all three.
+mean_bertscore_precision = _mean_bertscore("precision")
+mean_bertscore_recall = _mean_bertscore("recall")
+mean_bertscore_f1 = _mean_bertscore("f1")
+
+
+def _mean_over_subjects(items: Sequence[Any]) -> Estimate:
+    return stats.stratified_mean([value for _, value in items], [subject for subject, _ in items])
+
+
+# Items are (subject, value): MMLU, every subject weighing the same.
+mean_over_subjects = Aggregation("mean_over_subjects", _mean_over_subjects)
+
+
+def _corpus(part: str) -> Aggregation:
+    def estimate(items: Sequence[Any]) -> Estimate:
+        return corpus_estimate(part, [Counts(*item) for item in items])
+
+    return Aggregation(f"corpus_{part}", estimate)
+
+
+# Items are (words, sentences, syllables): the readability of all answers as one text.
+corpus_fre = _corpus("fre")
+corpus_fkg = _corpus("fkg")

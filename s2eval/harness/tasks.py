@@ -1,0 +1,206 @@
+"""The functions that the YAML files of `tasks/` name: documents in, scores out.
+
+lm-eval calls a `custom_dataset` with the YAML's `metadata` and `dataset_kwargs`, into which it has merged the
+model's arguments (`pretrained=…`) and the command line's `--metadata`. What a function does not know it ignores.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import datasets
+from lm_eval.api.samplers import ContextSampler
+
+from s2eval import data, leaderboard, paths, prompts, qa
+from s2eval.errors import UsageError
+from s2eval.harness.aggregations import BertPair
+from s2eval.leaderboard import SHOTS, SUBJECTS, Document
+
+log = logging.getLogger("s2eval")
+
+
+def _root(demo: bool) -> Path | None:
+    return paths.demo_data() if demo else data.directory()
+
+
+def _split(rows: Sequence[dict[str, Any]]) -> datasets.DatasetDict:
+    return datasets.DatasetDict({"test": datasets.Dataset.from_list(list(rows))})
+
+
+# --- the leaderboard ------------------------------------------------------------------------------------------
+
+
+class DrawnShots(ContextSampler):
+    """Gives a document's own shots, which were drawn with it; lm-eval's sampler would draw others."""
+
+    def sample(self, n: int, eval_doc: Any = None, df: Any = None, **_: Any) -> list[dict[str, str]]:
+        """The first `n` shots of `eval_doc`.
+
+        Raises:
+            UsageError: more shots are asked for (`--num_fewshot`) than the leaderboard drew.
+        """
+        shots = eval_doc["shots"]
+        if n > len(shots):
+            raise UsageError(f"--num_fewshot {n}: this task has {len(shots)} shots, as the leaderboard drew them")
+        return shots[:n]
+
+
+def _documents(documents: Sequence[Document], model: dict[str, Any]) -> datasets.DatasetDict:
+    warn_of_bos(**model)
+    return _split([document.as_row() for document in documents])
+
+
+def arc_challenge(*, demo: bool = False, **model: Any) -> datasets.DatasetDict:
+    """ARC, 25-shot."""
+    root = _root(demo)
+    test = data.load(data.ARC, "test", root)
+    items, pool = ([leaderboard.arc_item(row) for row in rows] for rows in (test, data.load(data.ARC, "train", root)))
+    return _documents(leaderboard.drawn(items, pool, SHOTS["arc_challenge"], [row.id for row in test]), model)
+
+
+def hellaswag(*, demo: bool = False, **model: Any) -> datasets.DatasetDict:
+    """HellaSwag, 10-shot."""
+    items, pool = (
+        [leaderboard.hellaswag_item(row) for row in data.load(data.HELLASWAG, split, _root(demo))]
+        for split in ("validation", "train")
+    )
+    return _documents(leaderboard.drawn(items, pool, SHOTS["hellaswag"]), model)
+
+
+def truthfulqa_mc2(*, demo: bool = False, **model: Any) -> datasets.DatasetDict:
+    """TruthfulQA mc2, after the fixed preamble."""
+    items = [leaderboard.truthfulqa_item(row) for row in data.load(data.TRUTHFULQA, "validation", _root(demo))]
+    return _documents(leaderboard.drawn(items, (), SHOTS["truthfulqa_mc2"]), model)
+
+
+def mmlu(*, subject: str | None = None, demo: bool = False, **model: Any) -> datasets.DatasetDict:
+    """MMLU, 5-shot: one subject, or all that there are (`S2_MMLU_SUBJECTS`), interleaved."""
+    root = _root(demo)
+    if subject is not None:
+        return _documents(_mmlu_subject(subject, root), model)
+    if demo:
+        subjects = tuple(name for name in SUBJECTS if (paths.demo_data() / "mmlu" / name).is_dir())
+    else:
+        subjects = data.mmlu_subjects(root, SUBJECTS)
+        if len(subjects) < len(SUBJECTS):
+            log.warning("MMLU on %d of %d subjects: %s", len(subjects), len(SUBJECTS), ", ".join(subjects))
+    return _documents(leaderboard.interleave([_mmlu_subject(name, root) for name in subjects]), model)
+
+
+def _mmlu_subject(subject: str, root: Path | None) -> list[Document]:
+    source = data.MMLU.part(subject)
+    return leaderboard.mmlu_subject(subject, data.load(source, "test", root), data.load(source, "dev", root))
+
+
+def warn_of_bos(pretrained: Any = None, add_bos_token: Any = None, tokenizer: Any = None, **_: Any) -> None:
+    """Say so where the tokens would differ from 2023's: the leaderboard put no BOS before a causal model's text.
+
+    Only plain `lm_eval` comes here with a model that adds one; `s2eval run` sets `add_bos_token=False` itself.
+    """
+    name = tokenizer or pretrained
+    if add_bos_token is not None or not isinstance(name, str):
+        return
+    loaded = _tokenizer(name)
+    if loaded is not None and loaded.bos_token_id is not None and loaded.bos_token_id in loaded("a").input_ids[:1]:
+        log.warning(
+            "%s: its tokenizer adds BOS; the leaderboard of 2023 did not. For the same tokens add "
+            "add_bos_token=False to --model_args",
+            name,
+        )
+
+
+def _tokenizer(name: str) -> Any:
+    """The tokenizer of that name; None where it cannot be loaded, which the model's own loading will explain."""
+    from transformers import AutoTokenizer
+
+    from s2eval.models import embedded
+
+    try:
+        return AutoTokenizer.from_pretrained(str(embedded.resolve(name)))
+    except (OSError, ValueError):
+        return None
+
+
+def _score_choices(dataset: str, doc: dict[str, Any], results: Sequence[tuple[float, bool]]) -> dict[str, float]:
+    return leaderboard.score(dataset, doc, [loglikelihood for loglikelihood, _ in results])
+
+
+def score_arc_challenge(doc: dict[str, Any], results: Any) -> dict[str, float]:
+    """acc, acc_norm and leaderboard_pct of one ARC document."""
+    return _score_choices("arc_challenge", doc, results)
+
+
+def score_hellaswag(doc: dict[str, Any], results: Any) -> dict[str, float]:
+    """acc, acc_norm and leaderboard_pct of one HellaSwag document."""
+    return _score_choices("hellaswag", doc, results)
+
+
+def score_truthfulqa_mc2(doc: dict[str, Any], results: Any) -> dict[str, float]:
+    """mc2 and leaderboard_pct of one TruthfulQA document."""
+    return _score_choices("truthfulqa_mc2", doc, results)
+
+
+def score_mmlu_subject(doc: dict[str, Any], results: Any) -> dict[str, float]:
+    """acc and leaderboard_pct of one document, for the task of a single subject."""
+    return _score_choices("mmlu", doc, results)
+
+
+def score_mmlu(doc: dict[str, Any], results: Any) -> dict[str, tuple[str, float]]:
+    """The same with the subject, so that the aggregation weighs every subject alike."""
+    return {name: (doc["subject"], value) for name, value in _score_choices("mmlu", doc, results).items()}
+
+
+# --- questions and answers ------------------------------------------------------------------------------------
+
+
+def pairs(
+    *,
+    dataset: str,
+    demo: bool = False,
+    sample_size: int = qa.SAMPLE_SIZE,
+    sample_seed: int = qa.SAMPLE_SEED,
+    template: str | None = None,
+    pretrained: Any = None,
+    peft: str | None = None,
+    **_: Any,
+) -> datasets.DatasetDict:
+    """Sampled pairs of a validation split, each with its prompt.
+
+    Args:
+        dataset: `eli5`, `wiki` or `full`.
+        sample_size, sample_seed: from the YAML's metadata, so that `--metadata sample_size=10` works.
+        template: name of the prompt's template; by default the one that fits the model (`prompts.resolve`).
+        pretrained, peft: the model's arguments.
+    """
+    # the demonstration's `full` is its two other sets; S2_DATA_DIR holds a file of its own, made by s2train
+    names = ("eli5", "wiki") if demo and dataset == "full" else (dataset,)
+    rows = [row for name in names for row in data.load(data.PAIRS[name], "validation", _root(demo))]
+    tokenizer = _tokenizer(pretrained) if isinstance(pretrained, str) else None
+    checkpoint = peft or (pretrained if isinstance(pretrained, str) else None)
+    chosen = prompts.resolve(template, checkpoint, tokenizer)
+    return _split([qa.document(row, chosen) for row in qa.sample(rows, sample_size, sample_seed)])
+
+
+def score_text(doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
+    """Everything about one answer except BERTScore, which needs a second model."""
+    answer = results[0].strip()
+    counts = qa.counts(answer)
+    whole = (counts.words, counts.sentences, counts.syllables)
+    return {**qa.score(answer, doc["answer"]), "s2_fre_corpus": whole, "s2_fkg_corpus": whole}
+
+
+def score_answer(doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
+    """`score_text`, and the pair that the BERTScore aggregations encode (roberta-large)."""
+    return {**score_text(doc, results), **_bert_pair(doc, results, "roberta-large")}
+
+
+def score_demo_answer(doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
+    """`score_answer` with the packaged encoder, so that the demonstration needs no network."""
+    return {**score_text(doc, results), **_bert_pair(doc, results, "minilm")}
+
+
+def _bert_pair(doc: dict[str, Any], results: Sequence[str], encoder: str) -> dict[str, Any]:
+    return dict.fromkeys(qa.BERTSCORE, BertPair(results[0].strip(), doc["answer"], encoder, None))

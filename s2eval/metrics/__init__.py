@@ -1,0 +1,44 @@
+"""What a text is worth: three families of pure functions from texts to frozen records.
+
+    >>> from s2eval.metrics import readability
+    >>> round(readability("Cool dogs wear da sunglasses.").fre, 2)
+    83.32
+
+Importing this package costs numpy and nothing heavier; torch, transformers, bert_score, rouge_score and
+textstat are imported by the first call that needs them. Functions carry the names of their modules, so
+write `from s2eval.metrics.rouge import rouge`, not `import s2eval.metrics.rouge as …`.
+"""
+
+from __future__ import annotations
+
+from s2eval.metrics.bertscore import BertScore, Encoder, bertscore, resolve_encoder
+from s2eval.metrics.readability import (
+    Counts,
+    Readability,
+    corpus_readability,
+    count,
+    flesch,
+    readability,
+    readability_2023,
+    rounded,
+    total,
+)
+from s2eval.metrics.rouge import Rouge, rouge
+
+__all__ = [
+    "BertScore",
+    "Counts",
+    "Encoder",
+    "Readability",
+    "Rouge",
+    "bertscore",
+    "corpus_readability",
+    "count",
+    "flesch",
+    "readability",
+    "readability_2023",
+    "resolve_encoder",
+    "rouge",
+    "rounded",
+    "total",
+]

@@ -1,0 +1,86 @@
+"""The question-answering tasks: which questions are asked, and what is measured on an answer.
+
+Pure: rows in, documents out; an answer and its reference in, numbers out. BERTScore is the exception that is
+measured over all answers of a task at once (`s2eval.metrics.bertscore`), so it is not here.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from s2eval.data import PairRow
+from s2eval.metrics import Counts, readability, readability_2023, rouge
+from s2eval.prompts import Template, Turn
+
+SAMPLE_SIZE = 100
+SAMPLE_SEED = 42
+MAX_NEW_TOKENS = 256
+
+ROUGE = ("s2_rouge1", "s2_rouge2", "s2_rougeL", "s2_rougeLsum")
+BERTSCORE = ("s2_bertscore_precision", "s2_bertscore_recall", "s2_bertscore_f1")
+READABILITY = ("s2_fre", "s2_fkg", "s2_fre_unrounded", "s2_fkg_unrounded", "s2_fre_2023", "s2_fkg_2023")
+WHOLE_TEXT = ("s2_fre_corpus", "s2_fkg_corpus")
+SIZE = ("s2_words", "s2_empty")
+CUT = "s2_cut"
+
+# What anybody's task YAML may name (s2eval.harness.metrics).
+NAMEABLE = (*ROUGE, "s2_bertscore", "s2_fre", "s2_fkg")
+
+# What a configuration's `metrics:` names, and the columns of scores.csv that each brings.
+FAMILIES = {
+    "rouge": ROUGE,
+    "bertscore": BERTSCORE,
+    "readability": (*READABILITY, *WHOLE_TEXT),
+}
+
+
+def sample(rows: Sequence[PairRow], size: int = SAMPLE_SIZE, seed: int = SAMPLE_SEED) -> list[PairRow]:
+    """`size` rows drawn without replacement, in the order drawn; all rows, shuffled, where there are fewer."""
+    return random.Random(seed).sample(list(rows), min(size, len(rows)))
+
+
+def document(row: PairRow, template: Template) -> dict[str, str]:
+    """A row as lm-eval's task sees it; `prompt` is exactly what the model is given."""
+    return {
+        "id": row.id,
+        "question": row.question,
+        "answer": row.answer,
+        "source": row.source,
+        "prompt": template.render([Turn(row.question)]),
+        "template": template.name,
+        "template_hash": template.hash,
+    }
+
+
+def score(answer: str, reference: str) -> dict[str, float]:
+    """ROUGE, readability and size of one answer. An empty answer scores 0 in each by rule, and s2_empty 1.
+
+    Args:
+        answer: the model's text; white space around it does not count.
+        reference: the data set's answer.
+
+    Returns:
+        Metric name → value: ROUGE in 0..1, Flesch reading ease, Flesch-Kincaid grade (school years), words.
+    """
+    answer = answer.strip()
+    grams, ease, then = rouge(answer, reference), readability(answer), readability_2023(answer)
+    return {
+        "s2_rouge1": grams.rouge1,
+        "s2_rouge2": grams.rouge2,
+        "s2_rougeL": grams.rougeL,
+        "s2_rougeLsum": grams.rougeLsum,
+        "s2_fre": round(ease.fre, 2),
+        "s2_fkg": round(ease.fkg, 1),
+        "s2_fre_unrounded": ease.fre,
+        "s2_fkg_unrounded": ease.fkg,
+        "s2_fre_2023": then.fre,
+        "s2_fkg_2023": then.fkg,
+        "s2_words": float(ease.counts.words),
+        "s2_empty": float(not answer),
+    }
+
+
+def counts(answer: str) -> Counts:
+    """Words, sentences and syllables of one answer: what the whole text's readability is made of."""
+    return readability(answer.strip()).counts

@@ -1,0 +1,99 @@
+"""The published numbers of `results/reference/*.csv`, as printed; `--reference paper` asks for them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from s2eval import paths
+from s2eval.errors import PrerequisiteError, UnknownNameError
+
+Key = tuple[str, str, str, str]
+"""(model row, table, data set, metric)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedNumber:
+    """One printed number.
+
+    Attributes:
+        model: the row's canonical name; `results/reference/README.md` tells what the document calls it.
+        table: the CSV's name without ending (`leaderboard`, `rouge`, …).
+        dataset: `ELI5`, `wiki` or `full`; "" in tables with one row a model.
+        metric: the CSV's column.
+        text: the number with the digits of the document.
+        source: the document, its date and its table.
+    """
+
+    model: str
+    table: str
+    dataset: str
+    metric: str
+    text: str
+    source: str
+
+    @property
+    def key(self) -> Key:
+        return (self.model, self.table, self.dataset, self.metric)
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """All published numbers, found by model row, table, data set and metric."""
+
+    numbers: Mapping[Key, PublishedNumber]
+
+    @property
+    def model_rows(self) -> tuple[str, ...]:
+        """The names that `reference:` in a configuration may give, in alphabetical order."""
+        return tuple(sorted({number.model for number in self.numbers.values()}))
+
+    def check(self, model_row: str) -> None:
+        """Raise `UnknownNameError`, with the nearest name, if no table has that row."""
+        if model_row not in self.model_rows:
+            see = str(paths.references() / "README.md")
+            raise UnknownNameError("reference row", model_row, self.model_rows, see=see)
+
+    def published(self, model_row: str, table: str, dataset: str, metric: str) -> str | None:
+        """The number as printed; None where that table has no such row or column.
+
+        Raises:
+            UnknownNameError: no table at all has a row `model_row`.
+        """
+        self.check(model_row)
+        number = self.numbers.get((model_row, table, dataset, metric))
+        return number.text if number else None
+
+    def sources(self, table: str) -> tuple[str, ...]:
+        """What the numbers of `table` were taken from, each source once."""
+        found = (number.source for number in self.numbers.values() if number.table == table)
+        return tuple(dict.fromkeys(found))
+
+
+@cache
+def load_references(folder: Path | None = None) -> References:
+    """Read every CSV of `folder`, by default the one that ships with the package; once a process.
+
+    Raises:
+        PrerequisiteError: there is none, so the installation is incomplete.
+    """
+    folder = folder or paths.references()
+    files = sorted(folder.glob("*.csv"))
+    if not files:
+        raise PrerequisiteError(
+            f"no published numbers in {folder}; install again: pip install --force-reinstall s2eval"
+        )
+    return References({number.key: number for file in files for number in _read(file)})
+
+
+def _read(file: Path) -> list[PublishedNumber]:
+    with file.open(encoding="utf-8", newline="") as stream:
+        return [
+            PublishedNumber(line["model"], file.stem, line.get("dataset", ""), metric, text, line["source"])
+            for line in csv.DictReader(stream)
+            for metric, text in line.items()
+            if metric not in ("model", "dataset", "source")
+        ]

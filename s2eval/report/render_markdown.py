@@ -1,0 +1,105 @@
+"""A `Document` as GitHub Markdown, made to be pasted into an issue."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from tabulate import tabulate
+
+from s2eval.report.tables import MISSING, Cell, Document, Table, TableRow
+
+LEGEND = (
+    "**Bold**: best value of the column and data set; values that print alike are all bold. "
+    "\\[a, b\\]: 95% interval. n_valid/n: items that counted, of those that should have. "
+    f"{MISSING}: no value."
+)
+
+
+def render_markdown(document: Document) -> str:
+    """Title, legend, tables with their notes, then the document's notes; ends with a line break.
+
+    A published number stands in our number's cell, `53.07 [50.1, 56.0] (paper 53.40)`, not in a column of its
+    own: GitHub gives an issue about 900 pixels, where ten columns must be scrolled and five cells that wrap
+    need not; the table keeps the paper's shape, and the two numbers to compare never part.
+    """
+    parts = [f"# {escape(document.title)}"]
+    if document.tables:
+        parts.append(_legend(document))
+    parts += [render_table(table) for table in document.tables]
+    if document.notes:
+        parts += ["## Notes", _bullets(document.notes)]
+    return "\n\n".join(parts) + "\n"
+
+
+def render_table(table: Table) -> str:
+    """Heading, pipe table and notes of one table, without a line break at the end.
+
+    `n_valid/n` is the last column where all cells of a row share it; a row whose cells differ carries it in
+    each of them, as `n=97/100`, and leaves the column empty.
+    """
+    shared = [_shared_counts(row) for row in table.rows]
+    with_column = any(shared)
+    header = [*table.header_names, *table.columns, *(["n_valid/n"] if with_column else [])]
+    body = [
+        [
+            *(escape(name) for name in row.header),
+            *(_cell(cell, with_counts=counts is None) for cell in row.cells),
+            *([counts or ""] if with_column else []),
+        ]
+        for row, counts in zip(table.rows, shared, strict=True)
+    ]
+    names = len(table.header_names)
+    grid = tabulate(
+        body,
+        headers=[escape(name) for name in header],
+        tablefmt="pipe",
+        disable_numparse=True,
+        colalign=["left"] * names + ["right"] * (len(header) - names),
+    )
+    notes = [_bullets(table.notes)] if table.notes else []
+    return "\n\n".join([f"## {escape(table.title)}", grid, *notes])
+
+
+def escape(text: str) -> str:
+    """`text` on one line, such that GitHub shows it literally, in a table's cell too.
+
+    >>> escape("a|b *c*")
+    'a\\\\|b \\\\*c\\\\*'
+    """
+    line = re.sub(r"[\\`*~|<>&\[\]]", r"\\\g<0>", re.sub(r"\s+", " ", text))
+    # Between letters or digits an underscore is literal (CommonMark 0.31, 6.2); at a word's edge it is not.
+    return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", line)
+
+
+def _cell(cell: Cell, *, with_counts: bool) -> str:
+    parts = [
+        f"**{cell.text}**" if cell.best else cell.text,
+        cell.interval,
+        f"(paper {cell.published})" if cell.published is not None else "",
+        f"n={cell.counts}" if with_counts and cell.counts else "",
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def _shared_counts(row: TableRow) -> str | None:
+    """The n_valid/n of all evaluated cells of a row, "" where none was evaluated, None where they differ."""
+    counts = {cell.counts for cell in row.cells if cell.counts}
+    return None if len(counts) > 1 else next(iter(counts), "")
+
+
+def _legend(document: Document) -> str:
+    cells = (cell for table in document.tables for row in table.rows for cell in row.cells)
+    paper = any(cell.published is not None for cell in cells)
+    return LEGEND + (" (paper x): the published number." if paper else "")
+
+
+def _bullets(notes: Sequence[str]) -> str:
+    return "\n".join(f"- {_prose(note)}" for note in notes)
+
+
+def _prose(note: str) -> str:
+    """Plain text on one line, shown literally but for `code`, and never read as a heading or a list."""
+    pieces = re.split(r"(`[^`]+`)", re.sub(r"\s+", " ", note).strip())
+    line = "".join(piece if n % 2 else escape(piece) for n, piece in enumerate(pieces))
+    return re.sub(r"^(\d*)([.)#+-])", r"\1\\\2", line)

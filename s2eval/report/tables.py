@@ -1,0 +1,390 @@
+"""Rows of `scores.csv` → the paper's tables. Pure: no mark-up, no files besides the published numbers.
+
+A new table is an entry of `DEFINITIONS`; a new format is a renderer that reads `Document`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from s2eval.errors import DataError
+from s2eval.records import Row
+from s2eval.report.references import References, load_references
+
+MISSING = "–"
+"""What stands where there is no number, in every format."""
+
+Index = Mapping[tuple[str, str, str], Row]
+"""(model, task, metric) → its row for the whole task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One number of a table, ready to be printed.
+
+    Attributes:
+        value: in the column's unit; None where there is none.
+        ci_low, ci_high: the 95% interval in the same unit; None where there is none.
+        n, n_valid: items that should have counted, and those that did; 0 and 0 where nothing was evaluated.
+        best: whether it is the best, or one of the best, of its column and data set.
+        published: the printed number beside it, `MISSING` where there is none, None where none is asked for.
+        digits: decimals of `value`.
+    """
+
+    value: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    n: int = 0
+    n_valid: int = 0
+    best: bool = False
+    published: str | None = None
+    digits: int = 2
+
+    @property
+    def text(self) -> str:
+        """The value with its decimals, or `MISSING`."""
+        return MISSING if self.value is None else f"{self.value:z.{self.digits}f}"
+
+    @property
+    def interval(self) -> str:
+        """`[50.1, 56.0]`, or "".
+
+        As many decimals as show two significant digits of half its width; at least one, at most the value's.
+        """
+        if self.ci_low is None or self.ci_high is None:
+            return ""
+        half = (self.ci_high - self.ci_low) / 2
+        wanted = 1 - math.floor(math.log10(half)) if half > 0 else self.digits
+        decimals = min(max(wanted, 1), self.digits)
+        return f"[{self.ci_low:z.{decimals}f}, {self.ci_high:z.{decimals}f}]"
+
+    @property
+    def counts(self) -> str:
+        """`97/100` (n_valid/n), or "" where nothing was evaluated."""
+        return f"{self.n_valid}/{self.n}" if self.n else ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """The names that say what a row is about, and its cells in the order of the table's columns."""
+
+    header: tuple[str, ...]
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table without mark-up.
+
+    Attributes:
+        key: unique in a report, `<family>_<table>`: `s2_leaderboard`, `s2demo_rouge`.
+        title: one line.
+        header_names: what the row headers are, such as ("data set", "model").
+        columns: headers of the cells.
+        rows: in the order to print.
+        notes: sentences that a reader needs below it; plain text, where `…` marks code.
+    """
+
+    key: str
+    title: str
+    header_names: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows: tuple[TableRow, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A report without mark-up: what every renderer takes. Notes as in `Table`."""
+
+    title: str
+    tables: Sequence[Table]
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Where the cells of a column come from.
+
+    Attributes:
+        title: its header.
+        metric: metric in `scores.csv`.
+        digits: decimals to print.
+        best: which end is the better one; None where neither is.
+        task: task without its family's prefix; "" = the data set of the row.
+        published: column of the published table; "" = none.
+        counted: whether the row's value is a share of items, to be shown as their number, without interval.
+    """
+
+    title: str
+    metric: str
+    digits: int
+    best: Literal["high", "low"] | None = "high"
+    task: str = ""
+    published: str = ""
+    counted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A table of the paper.
+
+    Attributes:
+        name: its name, also that of the published table.
+        number: its number in the paper.
+        title: what it shows.
+        columns: its columns.
+        datasets: one block of rows each, task without prefix → name; ("", "") alone = one row a model.
+        notes: sentences that always stand below it.
+    """
+
+    name: str
+    number: int
+    title: str
+    columns: tuple[Column, ...]
+    datasets: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Tasks that may share a table: they have the same data.
+
+    Attributes:
+        prefix: what their names begin with, before "_".
+        title: what follows the table's number.
+        comparable: whether the paper's numbers may stand beside theirs.
+        notes: sentences that stand below each of their tables.
+    """
+
+    prefix: str
+    title: str
+    comparable: bool
+    notes: tuple[str, ...] = ()
+
+
+FAMILIES = (
+    Family("s2", "", comparable=True),
+    Family(
+        "s2demo",
+        ", demonstration data",
+        comparable=False,
+        notes=("Small data written for the demonstration: no published number compares with these.",),
+    ),
+)
+
+ONE_ROW_A_MODEL = (("", ""),)
+QA_SETS = (("eli5", "ELI5"), ("wiki", "wiki"), ("full", "full"))
+
+DEFINITIONS = (
+    Definition(
+        name="leaderboard",
+        number=1,
+        title="Open LLM Leaderboard of September 2023, percent",
+        columns=(
+            Column("Average", "leaderboard_pct", 2, task="leaderboard", published="average"),
+            Column("ARC", "leaderboard_pct", 2, task="arc_challenge", published="arc"),
+            Column("HellaSwag", "leaderboard_pct", 2, task="hellaswag", published="hellaswag"),
+            Column("MMLU", "leaderboard_pct", 2, task="mmlu", published="mmlu"),
+            Column("TruthfulQA", "leaderboard_pct", 2, task="truthfulqa_mc2", published="truthfulqa"),
+        ),
+        datasets=ONE_ROW_A_MODEL,
+        notes=("Average: unweighted mean of the four. MMLU: unweighted mean over its subjects.",),
+    ),
+    Definition(
+        name="rouge",
+        number=2,
+        title="ROUGE, F-measure",
+        columns=(
+            Column("ROUGE-1", "s2_rouge1", 4, published="rouge1"),
+            Column("ROUGE-2", "s2_rouge2", 4, published="rouge2"),
+            Column("ROUGE-L", "s2_rougeL", 4, published="rougeL"),
+            Column("ROUGE-Lsum", "s2_rougeLsum", 4, published="rougeLsum"),
+        ),
+        datasets=QA_SETS,
+    ),
+    Definition(
+        name="bertscore",
+        number=3,
+        title="BERTScore",
+        columns=(
+            Column("Precision", "s2_bertscore_precision", 4, published="precision"),
+            Column("Recall", "s2_bertscore_recall", 4, published="recall"),
+            Column("F1", "s2_bertscore_f1", 4, published="f1"),
+        ),
+        datasets=QA_SETS,
+    ),
+    Definition(
+        name="readability",
+        number=4,
+        title="Flesch reading ease and Flesch-Kincaid grade",
+        columns=(
+            Column("FRE", "s2_fre", 4),
+            Column("FKG", "s2_fkg", 3, best="low"),
+            Column("FRE of 2023", "s2_fre_2023", 4, published="fre"),
+            Column("FKG of 2023", "s2_fkg_2023", 3, best="low", published="fkg"),
+            Column("FRE, whole text", "s2_fre_corpus", 2),
+            Column("FKG, whole text", "s2_fkg_corpus", 1, best="low"),
+            Column("Words per answer", "s2_words", 1, best=None),
+            Column("Empty answers", "s2_empty", 0, best=None, counted=True),
+            Column("Cut answers", "s2_cut", 0, best=None, counted=True),
+        ),
+        datasets=QA_SETS,
+        notes=(
+            "FRE (higher reads more easily) and FKG (a school grade: lower does): mean over answers, each "
+            "rounded to 2 and 1 decimals. Whole text: of all answers together.",
+            "Of 2023: as the textstat of then counted syllables and rounded, with which the paper's numbers "
+            "were made; reading ease is some 6 to 9 points above today's.",
+            "Empty answers score 0 and stay in every mean. Cut answers ended at the limit of new tokens.",
+        ),
+    ),
+)
+
+
+def build_tables(
+    rows: Sequence[Row],
+    model_order: Sequence[str],
+    references: Mapping[str, str] | None = None,
+    *,
+    notes: Mapping[str, Sequence[str]] | None = None,
+    book: References | None = None,
+) -> list[Table]:
+    """Build every table that any of `rows` belongs to: in the paper's order, one family after the other.
+
+    Args:
+        rows: rows of `scores.csv`. Parts of a task, judged rows and single turns belong to other tables.
+        model_order: models in the order to print. One without numbers keeps its row, all `MISSING`; models
+            that only `rows` know follow in the order they are met.
+        references: our model → the paper's row to be set beside it; None = no published numbers at all.
+        notes: table's key → sentences to add below that table, such as the restriction of MMLU.
+        book: published numbers; by default those that ship with the package.
+
+    Raises:
+        UnknownNameError: `references` names a row that the paper does not have.
+        DataError: a row is no finite number, or two rows differ for the same model, task and metric.
+    """
+    index = _index(rows)
+    models = list(dict.fromkeys([*model_order, *(model for model, _, _ in index)]))
+    if references is None:
+        book = None
+    else:
+        book = book or load_references()
+        for row_name in references.values():
+            book.check(row_name)
+    builder = _Builder(index, models, references or {}, book, notes or {})
+    tables = (builder.table(family, definition) for family in FAMILIES for definition in DEFINITIONS)
+    return [table for table in tables if table.rows]
+
+
+def _index(rows: Iterable[Row]) -> Index:
+    index: dict[tuple[str, str, str], Row] = {}
+    for row in rows:
+        if row.subset or row.judge or row.turn:
+            continue
+        if any(x is not None and not math.isfinite(x) for x in (row.value, row.ci_low, row.ci_high)):
+            raise DataError(
+                f"{_place(row)}: {row.value} [{row.ci_low}, {row.ci_high}] is not a finite number. "
+                "Evaluate that task again."
+            )
+        known = index.setdefault((row.model, row.task, row.metric), row)
+        if known != row:
+            raise DataError(
+                f"{_place(row)}: two different numbers, {known.value} ({known.provenance}) and {row.value} "
+                f"({row.provenance}). Report their folders separately, or give the models different names."
+            )
+    return index
+
+
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    """What all tables of a report share."""
+
+    index: Index
+    models: Sequence[str]
+    references: Mapping[str, str]
+    book: References | None
+    notes: Mapping[str, Sequence[str]]
+
+    def table(self, family: Family, definition: Definition) -> Table:
+        """The table; without rows where nothing was evaluated for it."""
+        key = f"{family.prefix}_{definition.name}"
+        blocks = [self._block(family, definition, *dataset) for dataset in definition.datasets]
+        return Table(
+            key=key,
+            title=f"Table {definition.number}{family.title}: {definition.title}",
+            header_names=("model",) if definition.datasets == ONE_ROW_A_MODEL else ("data set", "model"),
+            columns=tuple(column.title for column in definition.columns),
+            rows=tuple(row for block in blocks for row in block),
+            notes=(
+                *family.notes,
+                *definition.notes,
+                *self._sources(family, definition),
+                *self.notes.get(key, ()),
+            ),
+        )
+
+    def _block(self, family: Family, definition: Definition, task: str, dataset: str) -> list[TableRow]:
+        """One row a model, the best of each column marked; nothing where `scores.csv` has none of it."""
+        names = [(f"{family.prefix}_{column.task or task}", column.metric) for column in definition.columns]
+        if not any((model, *name) in self.index for model in self.models for name in names):
+            return []
+        columns: list[list[Cell]] = []
+        for column, name in zip(definition.columns, names, strict=True):
+            cells = [_cell(self.index.get((model, *name)), column) for model in self.models]
+            if self.book and family.comparable and column.published:
+                place = (definition.name, dataset, column.published)
+                published = [self._published(model, *place) for model in self.models]
+                cells = [replace(cell, published=text) for cell, text in zip(cells, published, strict=True)]
+            columns.append(mark_best(cells, column.best))
+        header = (dataset,) if dataset else ()
+        by_model = zip(self.models, zip(*columns, strict=True), strict=True)
+        return [TableRow((*header, model), cells) for model, cells in by_model]
+
+    def _published(self, model: str, table: str, dataset: str, metric: str) -> str:
+        row_name = self.references.get(model)
+        if self.book is None or row_name is None:
+            return MISSING
+        return self.book.published(row_name, table, dataset, metric) or MISSING
+
+    def _sources(self, family: Family, definition: Definition) -> tuple[str, ...]:
+        if self.book is None or not family.comparable:
+            return ()
+        return tuple(f"Published numbers: {source}." for source in self.book.sources(definition.name))
+
+
+def _cell(row: Row | None, column: Column) -> Cell:
+    if row is None:
+        return Cell(digits=column.digits)
+    counts = Cell(n=row.n, n_valid=row.n_valid, digits=column.digits)
+    if row.value is None:
+        return counts
+    if column.counted:
+        return replace(counts, value=_number_of(row))
+    return replace(counts, value=row.value, ci_low=row.ci_low, ci_high=row.ci_high)
+
+
+def _number_of(row: Row) -> float:
+    """How many of the valid items: their share times their number, which must be whole."""
+    number = (row.value or 0.0) * row.n_valid
+    if not 0 <= number <= row.n_valid or abs(number - round(number)) > 1e-3:
+        raise DataError(f"{_place(row)}: {row.value} is not a share of {row.n_valid} items. Evaluate that task again.")
+    return float(round(number))
+
+
+def _place(row: Row) -> str:
+    return f"model {row.model!r}, task {row.task!r}, metric {row.metric!r}"
+
+
+def mark_best(cells: Sequence[Cell], best: Literal["high", "low"] | None) -> list[Cell]:
+    """Mark the best of one column: the highest or lowest value as printed, hence all that print alike.
+
+    Nothing is marked where `best` is None or fewer than two cells have a value.
+    """
+    printed = [float(cell.text) for cell in cells if cell.value is not None]
+    if best is None or len(printed) < 2:
+        return list(cells)
+    target = max(printed) if best == "high" else min(printed)
+    return [replace(cell, best=cell.value is not None and float(cell.text) == target) for cell in cells]

@@ -1,0 +1,217 @@
+"""Configuration → units of work, before any model is loaded.
+
+A unit is one model on one leaf task. Its key is a hash of everything that determines its result: the model's
+content, the documents with their prompts and shots, the decoding, the limit. A unit whose folder holds that key
+is done; nothing else decides what runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from s2eval import paths, prompts, qa, store
+from s2eval.config import ModelEntry, RunConfig
+from s2eval.errors import UnknownNameError, UsageError
+from s2eval.models.spec import ModelSpec, identity
+from s2eval.plugin import OURS, without_covered
+
+_FORMAT = 1  # raise when the same inputs would give another result
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One model on one task.
+
+    Attributes:
+        entry, spec: the model as configured and as parsed.
+        task: lm-eval's task object, its documents loaded.
+        folder: where its results go.
+        key: hash of its inputs.
+        documents, requests: how many there are after the limit.
+        bos: whether the tokenizer may add its BOS; False for the leaderboard, which had none.
+        answers: whether it is a question-answering task, whose answers BERTScore compares.
+        facts: what the report tells about it.
+    """
+
+    entry: ModelEntry
+    spec: ModelSpec
+    task: Any
+    folder: Path
+    key: str
+    documents: int
+    requests: int
+    bos: bool | None
+    answers: bool
+    facts: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """`model/task`."""
+        return f"{self.entry.name}/{self.task.task_name}"
+
+    @property
+    def done(self) -> bool:
+        """Whether its folder holds the result of the same inputs."""
+        return store.is_done(self.folder, self.key)
+
+
+def expand(names: Sequence[str]) -> list[str]:
+    """Task names, groups, tags and patterns → leaf task names, each once, in the order given.
+
+    Raises:
+        UnknownNameError: nothing of that name; lm-eval's own tasks count too.
+    """
+    index = _index(names)
+    leaves: dict[str, None] = {}
+
+    def add(name: str) -> None:
+        config = index[name].cfg or {}
+        if index[name].tags and not config:
+            members: Iterable[str] = sorted(index[name].tags, key=list(index).index)
+        elif "group" in config:
+            members = [item if isinstance(item, str) else item.get("task") or item["group"] for item in config["task"]]
+        else:
+            leaves[name] = None
+            return
+        for member in members:
+            add(member)
+
+    for name in names:
+        matches = [other for other in index if fnmatch(other, name)] if any(c in name for c in "*?[") else [name]
+        if not matches or (matches == [name] and name not in index):
+            raise UnknownNameError("task", name, index, see="s2eval ls tasks")
+        for match in without_covered(matches, index):
+            add(match)
+    return list(leaves)
+
+
+def _index(names: Sequence[str]) -> Any:
+    """lm-eval's index of our tasks, and of its own where a name is not ours (scanning those takes seconds)."""
+    from lm_eval.tasks import TaskManager
+
+    own = TaskManager(include_path=str(paths.tasks()), include_defaults=False).task_index
+    if all(name in own or name.startswith(OURS) for name in names):
+        return own
+    return TaskManager(include_path=str(paths.tasks())).task_index
+
+
+def plan(config: RunConfig, specs: Sequence[ModelSpec], run: Path) -> list[Unit]:
+    """All units of a run, model by model, in the configured order; documents are loaded and checked.
+
+    Raises:
+        UsageError, DataError: before anything is evaluated.
+    """
+    names = expand(config.tasks)
+    units: list[Unit] = []
+    for entry, spec in zip(config.models, specs, strict=True):
+        content = identity(spec)
+        for task in _load(names, entry, spec, config):
+            units.append(_unit(task, entry, spec, content, config, run))
+    return units
+
+
+def _load(names: Sequence[str], entry: ModelEntry, spec: ModelSpec, config: RunConfig) -> list[Any]:
+    from lm_eval.tasks import TaskManager
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    metadata = {
+        "pretrained": spec.pretrained,
+        "peft": spec.peft,
+        "template": entry.template or config.template,
+        "add_bos_token": False,
+    }
+    ours = all(name.startswith(OURS) for name in names)
+    manager = TaskManager(include_path=str(paths.tasks()), include_defaults=not ours, metadata=metadata)
+    tasks: list[Any] = []
+    for name in names:
+        path = manager.task_index[name].yaml_path
+        spec_of_task = _without_bertscore(load_yaml(path) if path else {}, name)
+        tasks.append(manager.load([spec_of_task])["tasks"][name])
+    return tasks
+
+
+def _without_bertscore(yaml: dict[str, Any], name: str) -> Any:
+    """The task with BERTScore taken out: a run measures it after the model was released."""
+    from s2eval.harness import tasks
+
+    if yaml.get("process_results") not in (tasks.score_answer, tasks.score_demo_answer):
+        return name
+    metrics = [metric for metric in yaml["metric_list"] if metric["metric"] not in qa.BERTSCORE]
+    return {**yaml, "process_results": tasks.score_text, "metric_list": metrics}
+
+
+def _unit(task: Any, entry: ModelEntry, spec: ModelSpec, content: str, config: RunConfig, run: Path) -> Unit:
+    from s2eval.harness import tasks
+
+    docs = task.eval_docs
+    documents = min(len(docs), config.limit or len(docs))
+    rows = [docs[number] for number in range(documents)]
+    answers = task.config.process_results is tasks.score_text
+    leaderboard = "leaderboard_pct" in task.aggregation()
+    template = rows[0].get("template", "") if answers else ""
+    if template.startswith("fastchat:"):
+        stops = list(prompts.get(template).stop) or task.config.generation_kwargs["until"]
+        task.set_config(key="generation_kwargs", value={"until": stops}, update=True)
+    inputs = {
+        "format": _FORMAT,
+        "model": content,
+        "arguments": [entry.dtype, entry.args],
+        "task": task.task_name,
+        "version": task.VERSION,
+        "documents": _digest(rows),
+        "shots": task.config.num_fewshot,
+        "decoding": task.config.generation_kwargs,
+        "bos": not leaderboard,
+    }
+    choices = task.OUTPUT_TYPE == "multiple_choice"
+    return Unit(
+        entry=entry,
+        spec=spec,
+        task=task,
+        folder=run / entry.name / task.task_name,
+        key=store.key_of(inputs),
+        documents=documents,
+        requests=sum(len(task.doc_to_choice(row)) for row in rows) if choices else documents,
+        bos=False if leaderboard else None,
+        answers=answers,
+        facts={
+            "inputs": inputs,
+            "limit": config.limit,
+            "template": template,
+            "template_hash": rows[0].get("template_hash", "") if answers else "",
+        },
+    )
+
+
+def _digest(rows: Sequence[Any]) -> str:
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(json.dumps(row, sort_keys=True, ensure_ascii=False, default=str).encode())
+    return digest.hexdigest()[:16]
+
+
+def select(units: Sequence[Unit], patterns: Sequence[str]) -> list[Unit]:
+    """The units that `--only` names: patterns over `model/task`, `model` or `task`.
+
+    Raises:
+        UsageError: a pattern that names none.
+    """
+    if not patterns:
+        return list(units)
+    chosen: dict[str, Unit] = {}
+    for pattern in patterns:
+        hits = [
+            unit
+            for unit in units
+            if any(fnmatch(name, pattern) for name in (unit.name, unit.entry.name, unit.task.task_name))
+        ]
+        if not hits:
+            raise UsageError(f"--only {pattern}: names no unit. Units are: {', '.join(unit.name for unit in units)}")
+        chosen.update({unit.name: unit for unit in hits})
+    return [unit for unit in units if unit.name in chosen]

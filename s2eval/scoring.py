@@ -1,0 +1,101 @@
+"""Samples → numbers with uncertainties: the one place that decides how each metric is averaged.
+
+lm-eval's own table, `scores.csv` and the reports all take their numbers from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
+from typing import Any
+
+from s2eval import qa, stats
+from s2eval.leaderboard import COUNTED, POINTS
+from s2eval.metrics import Counts, bertscore, flesch
+from s2eval.records import Estimate, Sample
+
+Key = tuple[str, str]  # subset ("" = the whole task), metric
+
+
+def score_samples(samples: Sequence[Sample]) -> dict[Key, Estimate]:
+    """Every metric of one task over its documents.
+
+    A task whose documents have strata (MMLU) weighs every stratum alike, and each stratum is given too. A metric
+    that some documents lack has n_valid < n; nothing is dropped without being counted.
+    """
+    names = list(dict.fromkeys(name for sample in samples for name in sample.values))
+    strata = [sample.stratum for sample in samples]
+    estimates: dict[Key, Estimate] = {}
+    for name in names:
+        values = [sample.values.get(name) for sample in samples]
+        # points are percent of something in 0..1; as such 0/1 scores get the interval of a proportion
+        unit = 100.0 if name == POINTS else 1.0
+        values = [None if value is None else value / unit for value in values]
+        if not any(strata):
+            estimates["", name] = stats.scale(stats.mean(values), unit)
+            continue
+        estimates["", name] = stats.scale(stats.stratified_mean(values, strata), unit)
+        for stratum in dict.fromkeys(strata):
+            part = [value for value, other in zip(values, strata, strict=True) if other == stratum]
+            estimates[stratum, name] = stats.scale(stats.mean(part), unit)
+    counts = [Counts(*sample.counts) for sample in samples if sample.counts is not None]
+    if counts:
+        estimates["", "s2_fre_corpus"] = corpus_estimate("fre", counts)
+        estimates["", "s2_fkg_corpus"] = corpus_estimate("fkg", counts)
+    return estimates
+
+
+def score_texts(family: str, predictions: Sequence[str], references: Sequence[str]) -> dict[str, Estimate]:
+    """One family of metrics (`rouge`, `readability`) over texts; references may be "" for readability."""
+    samples = [
+        Sample(
+            doc_id=number,
+            doc_hash="",
+            prompt_hash="",
+            values=qa.score(prediction, reference),
+            counts=astuple(qa.counts(prediction)),
+        )
+        for number, (prediction, reference) in enumerate(zip(predictions, references, strict=True))
+    ]
+    wanted = (*qa.FAMILIES[family], *qa.SIZE)
+    return {metric: estimate for (_, metric), estimate in score_samples(samples).items() if metric in wanted}
+
+
+def score_bertscore(
+    predictions: Sequence[str], references: Sequence[str], encoder: str, num_layers: int | None
+) -> tuple[dict[str, Estimate], str]:
+    """BERTScore over texts, and bert-score's hash of how it was computed."""
+    scores, digest = bertscore(predictions, references, encoder=encoder, num_layers=num_layers)
+    parts = ("precision", "recall", "f1")
+    return {f"s2_bertscore_{part}": stats.mean([getattr(score, part) for score in scores]) for part in parts}, digest
+
+
+def corpus_estimate(part: str, counts: Sequence[Counts]) -> Estimate:
+    """Readability of all answers as one text, bootstrapped over answers.
+
+    Args:
+        part: `fre` or `fkg`.
+        counts: words, sentences and syllables of each answer; empty answers add nothing.
+    """
+    import numpy as np
+
+    table = np.array([(one.words, one.sentences, one.syllables) for one in counts], dtype=np.float64)
+    which = ("fre", "fkg").index(part)
+
+    def statistic(weights: Any) -> Any:
+        # einsum, not @: the same digits whatever the number of BLAS threads
+        words, sentences, syllables = np.einsum("bn,nk->kb", weights, table)
+        return flesch(words, sentences, syllables)[which]
+
+    return stats.bootstrap(statistic, len(counts))
+
+
+def leaderboard_average(points: Mapping[str, Estimate]) -> Estimate | None:
+    """The average of the four in percent; None where one of them is missing.
+
+    Args:
+        points: short task name (`arc_challenge` …) → its `leaderboard_pct`.
+    """
+    if any(name not in points for name in COUNTED):
+        return None
+    return stats.average([points[name] for name in COUNTED])

@@ -1,0 +1,132 @@
+"""What passes through the builder: a recipe turns records into pairs, a funnel tells what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from s2train.data.rules import Rule
+
+Record = TypeVar("Record", bound=BaseModel)
+
+_OWN_FIELDS = ("id", "question", "answer", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A question with its answer: one line of `DIR/{eli5,wiki,full}/{train,validation}.jsonl`.
+
+    Attributes:
+        id: unique over all sets of a folder (`eli5-…`, `wiki-…`).
+        question, answer: cleaned text, neither empty.
+        source: where the answer comes from, in a word (`reddit/explainlikeimfive`, `simplewiki`).
+        extra: JSON values that the builder adds (score, category, title), written as fields of their own.
+    """
+
+    id: str
+    question: str
+    answer: str
+    source: str
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def __post_init__(self) -> None:
+        if taken := [name for name in _OWN_FIELDS if name in self.extra]:
+            raise ValueError(f"extra fields of a pair may not be named {', '.join(taken)}")
+
+    def row(self) -> dict[str, Any]:
+        """The line's fields in their order."""
+        return {name: getattr(self, name) for name in _OWN_FIELDS} | dict(self.extra)
+
+
+class PairLine(BaseModel):
+    """A line of a set that was built before, as it is read again."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str = Field(min_length=1)
+    question: str = Field(min_length=1)
+    answer: str = Field(min_length=1)
+    source: str
+
+    def pair(self) -> Pair:
+        return Pair(self.id, self.question, self.answer, self.source, extra=self.model_extra or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A record that became a pair, with the names of the rules that changed its question and its answer."""
+
+    pair: Pair
+    question_rules: tuple[str, ...] = ()
+    answer_rules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A record that was left out, and why: one of its recipe's `drops`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe(Generic[Record]):
+    """How one kind of records becomes a set of pairs.
+
+    Attributes:
+        name: name of the set and of its folder.
+        record: what a line of the input must look like; fields that it does not name are ignored.
+        pair: a pure function of one record.
+        rules: the cleaning rules that `pair` applies, in their order.
+        drops: the reasons for which `pair` leaves a record out, in the order in which it looks at them.
+        steps: what else `pair` may report as having changed a text, after the rules.
+    """
+
+    name: str
+    record: type[Record]
+    pair: Callable[[Record], Kept | Dropped]
+    rules: tuple[Rule, ...]
+    drops: tuple[str, ...]
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """What became of the records of one set; `read == sum(dropped.values()) + train + validation`.
+
+    Attributes:
+        name: the set.
+        read: records read.
+        dropped: records left out, by reason.
+        changed: pairs changed, by rule: (questions, answers). Dropped records do not count here.
+        train, validation: pairs written to either side.
+    """
+
+    name: str
+    read: int
+    dropped: Mapping[str, int]
+    changed: Mapping[str, tuple[int, int]]
+    train: int
+    validation: int
+
+    @property
+    def kept(self) -> int:
+        return self.train + self.validation
+
+    def lines(self) -> list[str]:
+        """The funnel as lines of text to print."""
+        rows = [
+            ("read", self.read),
+            *((f"- {reason}", count) for reason, count in self.dropped.items()),
+            ("= kept", self.kept),
+            ("    train", self.train),
+            ("    validation", self.validation),
+        ]
+        lines = [self.name, *(f"  {label:<34}{count:>9,}" for label, count in rows)]
+        if self.changed:
+            lines.append(f"  {'changed by rule':<25}{'questions':>9}{'answers':>9}")
+            for rule, (questions, answers) in self.changed.items():
+                lines.append(f"  {rule:<25}{questions:>9,}{answers:>9,}")
+        return lines
