@@ -24,7 +24,9 @@ from pydantic import (
 
 from s2eval.errors import ConfigError, nearest
 
-Name = Annotated[str, StringConstraints(pattern=r"^[\w.+-]+$", max_length=100)]
+_NAME_LENGTH = 100
+# A folder's name: not "..", and not hidden.
+Name = Annotated[str, StringConstraints(pattern=r"^[\w+-][\w.+-]*$", max_length=_NAME_LENGTH)]
 MetricFamily = Literal["rouge", "bertscore", "readability"]
 
 
@@ -60,9 +62,11 @@ class ModelEntry(_Section):
 
 
 def default_name(model: str) -> str:
-    """`./runs/my model` → `my_model`, `org/Name-7b` → `Name-7b`, `adapter:a/b@c` → `b`."""
+    """`./runs/my model` → `my_model`, `org/Name-7b` → `Name-7b`, `adapter:a/b@c` → `b`; always a `Name`."""
     last = model.removeprefix("adapter:").partition("@")[0].rstrip("/").rpartition("/")[2]
-    return "".join(char if char.isalnum() or char in "._+-" else "_" for char in last) or "model"
+    # not isalnum: to that "²" is a number, to the pattern it is not
+    kept = "".join(char if char.isalpha() or char.isdecimal() or char in "._+-" else "_" for char in last)
+    return kept.lstrip(".")[:_NAME_LENGTH] or "model"
 
 
 class BertscoreOptions(_Section):
@@ -96,13 +100,14 @@ class RunConfig(_Section):
     def _listed(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
-    @model_validator(mode="after")
-    def _distinct(self) -> RunConfig:
-        names = [entry.name for entry in self.models]
+    @field_validator("models")  # not of the whole: that is skipped where another key is wrong
+    @classmethod
+    def _distinct(cls, models: list[ModelEntry]) -> list[ModelEntry]:
+        names = [entry.name for entry in models]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"models: two are called {twice[0]!r}; give each a `name:` of its own")
-        return self
+            raise ValueError(f"two are called {', '.join(map(repr, twice))}; give each a `name:` of its own")
+        return models
 
 
 def load(path: Path) -> RunConfig:
@@ -115,7 +120,7 @@ def load(path: Path) -> RunConfig:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(str(path), [error.strerror or str(error)]) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a date such as 2024-99-99
         raise ConfigError(str(path), [f"not YAML: {' '.join(str(error).split())}"]) from error
     if not isinstance(raw, dict):
         raise ConfigError(str(path), ["expected keys such as models: and tasks:"])

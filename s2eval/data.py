@@ -28,7 +28,7 @@ class _Row(BaseModel):
 
 
 class ArcChoices(_Row):
-    text: list[str] = Field(min_length=2)
+    text: list[Text] = Field(min_length=2)  # not "": acc_norm divides by the number of characters
     label: list[str] = Field(min_length=2)
 
 
@@ -60,8 +60,16 @@ class HellaswagRow(_Row):
 
 
 class McTargets(_Row):
-    choices: list[str] = Field(min_length=2)
+    choices: list[Text] = Field(min_length=2)
     labels: list[Annotated[int, Field(ge=0, le=1)]] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _labelled(self) -> McTargets:
+        if len(self.choices) != len(self.labels):
+            raise ValueError(f"{len(self.choices)} choices, but {len(self.labels)} labels")
+        if len(set(self.labels)) < 2:
+            raise ValueError("labels: need a true choice (1) and a false one (0)")
+        return self
 
 
 class TruthfulqaRow(_Row):
@@ -170,13 +178,16 @@ def _elsewhere(source: Source[Any]) -> str:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    number = 0
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open("rb") as file:  # bytes, so that a line that is not UTF-8 is known by its number
             for number, line in enumerate(file, 1):
                 if line.strip():
-                    yield number, line
+                    yield number, line.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text ({error})") from error
+        raise DataError(f"{path}, line {number}: not UTF-8 text ({error})") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _parse(source: Source[R], where: str, line: str) -> R:
@@ -238,6 +249,8 @@ def mmlu_subjects(root: Path | None, known: tuple[str, ...]) -> tuple[str, ...]:
             raise DataError(f"{root / 'mmlu'}: no <subject>/test.jsonl of any MMLU subject")
         return found
     names = [name.strip() for name in value.split(",") if name.strip()]
+    if not names:
+        raise DataError(f"{SUBJECTS_VARIABLE}={value}: names no subject. Unset it for all {len(known)}")
     for name in names:
         if name not in known:
             raise UnknownNameError("MMLU subject", name, known, see="docs/leaderboard.md")

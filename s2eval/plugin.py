@@ -38,13 +38,18 @@ class PluginError(PrerequisiteError, ImportError):
         )
 
 
-def _wrap(
-    owner: Any, name: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]], module: ModuleType
-) -> None:
+def _wrap(module: ModuleType, place: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    """Put what `wrapper` makes of a function in its place: `function` or `Class.method` of `module`."""
+    owner: Any = module
+    *classes, name = place.split(".")
+    for one in classes:
+        owner = getattr(owner, one, None)
     original = getattr(owner, name, None)
     if original is None:
-        raise PluginError(module, f"{getattr(owner, '__name__', owner)}.{name}")
-    setattr(owner, name, functools.wraps(original)(wrapper(original)))
+        raise PluginError(module, place)
+    wrapped = functools.wraps(original)(wrapper(original))
+    static = isinstance(vars(owner).get(name), staticmethod)
+    setattr(owner, name, staticmethod(wrapped) if static else wrapped)
 
 
 def _discovers_entry_points() -> bool:
@@ -57,9 +62,11 @@ def register_model(models: ModuleType) -> None:
     """`--model s2`. A placeholder: nothing is imported before the model is asked for."""
     if _discovers_entry_points():
         return
-    from lm_eval.api.registry import model_registry
+    from lm_eval.api import registry
 
-    model_registry.register("s2", target=MODEL)
+    if not hasattr(registry, "model_registry"):
+        raise PluginError(registry, "model_registry")
+    registry.model_registry.register("s2", target=MODEL)
 
 
 def register_metrics(metrics: ModuleType) -> None:
@@ -70,8 +77,6 @@ def register_metrics(metrics: ModuleType) -> None:
 
 def add_task_folder(index: ModuleType) -> None:
     """Scan our task folder after lm-eval's own and before the user's `--include_path`, which wins."""
-    if not hasattr(index, "TaskIndex"):
-        raise PluginError(index, "TaskIndex")
     own, theirs = paths.tasks(), Path(index.__file__ or "").parent
 
     def wrapper(build: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,8 +88,7 @@ def add_task_folder(index: ModuleType) -> None:
 
         return build_with_ours
 
-    original = index.TaskIndex.build
-    index.TaskIndex.build = staticmethod(functools.wraps(original)(wrapper(original)))
+    _wrap(index, "TaskIndex.build", wrapper)
 
 
 def match_each_task_once(manager: ModuleType) -> None:
@@ -92,8 +96,6 @@ def match_each_task_once(manager: ModuleType) -> None:
 
     lm-eval 0.4.13 refuses a task that is asked for alone and inside a group. It concerns our names only.
     """
-    if not hasattr(manager, "TaskManager"):
-        raise PluginError(manager, "TaskManager")
 
     def wrapper(match: Callable[..., list[str]]) -> Callable[..., list[str]]:
         def match_once(self: Any, task_list: list[str]) -> list[str]:
@@ -101,7 +103,7 @@ def match_each_task_once(manager: ModuleType) -> None:
 
         return match_once
 
-    _wrap(manager.TaskManager, "match_tasks", wrapper, manager)
+    _wrap(manager, "TaskManager.match_tasks", wrapper)
 
 
 def without_covered(names: list[str], index: Any) -> list[str]:
@@ -141,7 +143,7 @@ def use_own_stderr(evaluator_utils: ModuleType) -> None:
 
         return own_or_theirs
 
-    _wrap(evaluator_utils, "stderr_for_metric", wrapper, evaluator_utils)
+    _wrap(evaluator_utils, "stderr_for_metric", wrapper)
 
 
 def choose_default_model(evaluate_config: ModuleType) -> None:
@@ -150,8 +152,6 @@ def choose_default_model(evaluate_config: ModuleType) -> None:
     lm-eval's default model, `hf`, cannot start without `pretrained`; only that case is touched, and only
     where every task is ours.
     """
-    if not hasattr(evaluate_config, "EvaluatorConfig"):
-        raise PluginError(evaluate_config, "EvaluatorConfig")
 
     def wrapper(process_tasks: Callable[..., Any]) -> Callable[..., Any]:
         def with_default_model(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -164,4 +164,4 @@ def choose_default_model(evaluate_config: ModuleType) -> None:
 
         return with_default_model
 
-    _wrap(evaluate_config.EvaluatorConfig, "process_tasks", wrapper, evaluate_config)
+    _wrap(evaluate_config, "EvaluatorConfig.process_tasks", wrapper)

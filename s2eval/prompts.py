@@ -33,7 +33,7 @@ class Template:
 
     Attributes:
         name: as users type it.
-        hash: 16 hex digits over what determines the text; stands in every result.
+        hash: 16 hex digits over what determines the text, whatever the name; stands in every result.
         stop: texts at which an answer ends (the end-of-sequence token ends it anyway).
         render: dialogue → prompt, ending where the model's answer begins.
     """
@@ -97,13 +97,21 @@ def trained_with(checkpoint: Path) -> str | None:
     if not path.is_file():
         return None
     try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["template"])
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        template = json.loads(path.read_text(encoding="utf-8"))["template"]
+    except (ValueError, KeyError, TypeError) as error:  # no JSON and no UTF-8 are ValueErrors
         raise DataError(f"{path}: no readable field 'template' ({error!r})") from error
+    if not isinstance(template, str):
+        raise DataError(f"{path}: field 'template' is {template!r}, not a name")
+    return template
 
 
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+# A question, and one that follows an answer: what they look like is what a template's hash is made of.
+_PROBES = ((Turn("{question}"),), (Turn("{question}", "{answer}"), Turn("{question}")))
+
+
+def _digest(render: Callable[[Sequence[Turn]], str], *more: str) -> str:
+    texts = [render(turns) for turns in _PROBES]
+    return hashlib.sha256("\0".join([*texts, *more]).encode()).hexdigest()[:16]
 
 
 def _plain(name: str) -> Template:
@@ -114,7 +122,7 @@ def _plain(name: str) -> Template:
             f"{HUMAN} {turn.question}{mark}" + ("" if turn.answer is None else f" {turn.answer}") for turn in turns
         )
 
-    return Template(name, _digest(name, HUMAN, mark), (HUMAN,), render)
+    return Template(name, _digest(render), (HUMAN,), render)
 
 
 def _chat(tokenizer: Any) -> Template:
@@ -131,7 +139,8 @@ def _chat(tokenizer: Any) -> Template:
                 messages.append({"role": "assistant", "content": turn.answer})
         return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
 
-    return Template("chat", _digest("chat", str(tokenizer.chat_template)), (HUMAN,), render)
+    # its source too: it may treat some texts in ways that the probes do not show
+    return Template("chat", _digest(render, str(tokenizer.chat_template)), (HUMAN,), render)
 
 
 def _fastchat(name: str) -> Template:
@@ -155,4 +164,4 @@ def _fastchat(name: str) -> Template:
             dialogue.append_message(assistant, cast("str", turn.answer))  # None opens the model's turn
         return dialogue.get_prompt()
 
-    return Template(name, _digest(name, render([Turn("{question}")])), stops, render)
+    return Template(name, _digest(render), stops, render)

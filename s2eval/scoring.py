@@ -6,7 +6,7 @@ lm-eval's own table, `scores.csv` and the reports all take their numbers from he
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import Any
 
 from s2eval import qa, stats
@@ -40,8 +40,8 @@ def score_samples(samples: Sequence[Sample]) -> dict[Key, Estimate]:
             estimates[stratum, name] = stats.scale(stats.mean(part), unit)
     counts = [Counts(*sample.counts) for sample in samples if sample.counts is not None]
     if counts:
-        estimates["", "s2_fre_corpus"] = corpus_estimate("fre", counts)
-        estimates["", "s2_fkg_corpus"] = corpus_estimate("fkg", counts)
+        for part in ("fre", "fkg"):
+            estimates["", f"s2_{part}_corpus"] = replace(corpus_estimate(part, counts), n=len(samples))
     return estimates
 
 

@@ -43,9 +43,16 @@ def key_of(inputs: Mapping[str, Any]) -> str:
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[TextIO]:
-    """A text file that replaces `path` when the block ends well, and leaves it alone otherwise."""
+    """A text file that replaces `path` when the block ends well, and leaves it alone otherwise.
+
+    What is no file of its own (a link such as /dev/stdout, a pipe, a device) is written to, never replaced.
+    """
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        with path.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f"{TEMPORARY}{path.name}-", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             yield file
@@ -86,7 +93,7 @@ def new_unit(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def explain_os_errors(where: Path) -> Iterator[None]:
-    """Turns a full disk or a missing permission into a `PrerequisiteError` that names the place."""
+    """Turns a full disk, a missing permission or a name in use into a `PrerequisiteError` that names the place."""
     try:
         yield
     except OSError as error:
@@ -98,13 +105,20 @@ def explain_os_errors(where: Path) -> Iterator[None]:
             raise PrerequisiteError(
                 f"{error.filename or where}: no permission to write. Choose another folder with --out"
             ) from error
+        if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST):
+            raise PrerequisiteError(
+                f"{error.filename or where}: cannot be written: {error.strerror}. Choose another name with --out"
+            ) from error
         raise
 
 
 def clear_unfinished(run: Path) -> None:
-    """Remove what a killed process left; call it only while holding the run's lock."""
-    for left in run.glob(f"*/{TEMPORARY}*"):
-        shutil.rmtree(left, ignore_errors=True)
+    """Remove the folders and files that a killed process left; call it only while holding the run's lock."""
+    for left in list(run.rglob(f"{TEMPORARY}*")):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -137,17 +151,18 @@ def read_scores(path: Path) -> list[Row]:
     rows: list[Row] = []
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
-        if missing := {one.name for one in fields(Row)} - set(reader.fieldnames or ()):
-            raise DataError(f"{path}: no column {', '.join(sorted(missing))}")
-        for number, line in enumerate(reader, 2):
-            try:
-                rows.append(_row(line))
-            except (ValueError, TypeError) as error:
-                raise DataError(f"{path}, line {number}: {error}") from error
+        try:
+            if missing := {one.name for one in fields(Row)} - set(reader.fieldnames or ()):
+                raise DataError(f"{path}: no column {', '.join(sorted(missing))}")
+            rows.extend(_row(line) for line in reader)
+        except (ValueError, csv.Error) as error:
+            raise DataError(f"{path}, line {reader.line_num}: {error}") from error
     return rows
 
 
 def _row(line: Mapping[str, str]) -> Row:
+    if None in line or None in line.values():  # how DictReader tells a line that is too long or too short
+        raise ValueError("not as many fields as columns")
     numbers = {name: float(line[name]) if line[name] else None for name in ("value", "stderr", "ci_low", "ci_high")}
     texts = {name: line[name] for name in ("model", "group", "task", "subset", "judge", "turn", "metric", "provenance")}
     seed = int(line["seed"]) if line["seed"] else None
@@ -185,18 +200,26 @@ def key_in(path: Path) -> str | None:
     """The `key` of a unit's JSON file; None where there is no such file or it is unreadable."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))["key"]
-    except (OSError, json.JSONDecodeError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):  # no JSON and no UTF-8 are ValueErrors
         return None
 
 
 def read_unit(folder: Path) -> Unit:
-    """Read a committed unit of a run folder."""
-    facts = json.loads((folder / UNIT).read_text(encoding="utf-8"))
-    (unit,) = _units_of(next(folder.glob("results_*.json")), facts["model"])
-    samples = unit.samples
-    if (folder / BERTSCORE).is_file():
-        samples = _with_bertscore(samples, json.loads((folder / BERTSCORE).read_text(encoding="utf-8"))["scores"])
-    return Unit(unit.model, unit.task, samples, unit.aggregates, unit.n, facts["key"], facts)
+    """Read a committed unit of a run folder.
+
+    Raises:
+        DataError: a file of it is missing or broken, as no run leaves them.
+    """
+    try:
+        facts = json.loads((folder / UNIT).read_text(encoding="utf-8"))
+        (results,) = folder.glob("results_*.json")
+        (unit,) = _units_of(results, facts["model"])
+        samples = unit.samples
+        if (folder / BERTSCORE).is_file():
+            samples = _with_bertscore(samples, json.loads((folder / BERTSCORE).read_text(encoding="utf-8"))["scores"])
+        return Unit(unit.model, unit.task, samples, unit.aggregates, unit.n, facts["key"], facts)
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{folder}: a broken unit ({error!r}). Remove the folder and run again") from error
 
 
 def _with_bertscore(samples: Sequence[Sample], scores: Sequence[Sequence[float]]) -> tuple[Sample, ...]:
@@ -214,7 +237,7 @@ def find_lm_eval(folder: Path) -> list[Unit]:
     The model's name is that of lm-eval's own folder for it.
     """
     units: dict[tuple[str, str], Unit] = {}
-    for results in sorted(folder.rglob("results_*.json")):
+    for results in sorted(folder.rglob("results_*.json"), key=lambda path: path.name):  # the name ends in the date
         if not (results.parent / UNIT).exists():
             for unit in _units_of(results, None):
                 units[unit.model, unit.task] = unit
@@ -224,12 +247,11 @@ def find_lm_eval(folder: Path) -> list[Unit]:
 def _units_of(results: Path, model: str | None) -> Iterator[Unit]:
     try:
         content = json.loads(results.read_text(encoding="utf-8"))
-        configs = content["configs"]
-    except (json.JSONDecodeError, KeyError, UnicodeDecodeError) as error:
+        found = {task: _aggregates(content["results"].get(task, {})) for task in content["configs"]}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{results}: not a results file of lm-eval ({error!r})") from error
     date = results.stem.removeprefix("results_")
-    for task in configs:
-        aggregates = _aggregates(content["results"].get(task, {}))
+    for task, aggregates in found.items():
         path = results.parent / f"samples_{task}_{date}.jsonl"
         samples = tuple(read_samples(path)) if path.is_file() else ()
         n = content.get("n-samples", {}).get(task, {}).get("effective", len(samples))
@@ -248,25 +270,37 @@ def _aggregates(results: Mapping[str, Any]) -> dict[str, tuple[float, float | No
         metric, _, filter_name = key.partition(",")
         if filter_name and isinstance(value, int | float) and not metric.endswith("_stderr"):
             error = results.get(f"{metric}_stderr,{filter_name}")
-            name = metric if filter_name == "none" else f"{metric}@{filter_name}"
-            found[name] = (float(value), float(error) if isinstance(error, int | float) else None)
+            stderr = float(error) if isinstance(error, int | float) else None
+            found[_filtered(metric, filter_name)] = (float(value), stderr)
     return found
+
+
+def _filtered(metric: str, filter_name: str) -> str:
+    return metric if filter_name == "none" else f"{metric}@{filter_name}"
 
 
 def read_samples(path: Path) -> Iterator[Sample]:
     """The samples of one `samples_*.jsonl` of lm-eval, in document order.
 
+    A task with several filters has a line a filter and document; they make one sample, with the metrics of all
+    (`exact_match@strict-match`) and the answer of the first.
+
     Raises:
         DataError: a line that is no JSON or lacks a field; file and line are named.
     """
-    found: list[Sample] = []
-    with path.open(encoding="utf-8") as file:
+    found: dict[int, Sample] = {}
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
-                found.append(_sample(json.loads(line)))
-            except (json.JSONDecodeError, KeyError, TypeError) as error:
+                sample = _sample(json.loads(line.decode("utf-8")))
+                first = found.setdefault(sample.doc_id, sample)
+                if first is not sample:
+                    if not first.values.keys().isdisjoint(sample.values):
+                        raise ValueError(f"document {sample.doc_id} was met before")
+                    found[sample.doc_id] = replace(first, values={**first.values, **sample.values})
+            except (ValueError, KeyError, TypeError, IndexError) as error:
                 raise DataError(f"{path}, line {number}: not a sample of lm-eval ({error!r})") from error
-    return iter(sorted(found, key=lambda sample: sample.doc_id))
+    return iter(sorted(found.values(), key=lambda sample: sample.doc_id))
 
 
 def _sample(line: Mapping[str, Any]) -> Sample:
@@ -274,12 +308,14 @@ def _sample(line: Mapping[str, Any]) -> Sample:
     stratum, counts = "", None
     for name in line["metrics"]:
         value = line[name]
+        key = _filtered(name, line.get("filter", "none"))
         if isinstance(value, int | float):
-            values[name] = float(value)
-        elif name.endswith("_corpus"):
-            counts = (int(value[0]), int(value[1]), int(value[2]))
+            values[key] = float(value)
+        elif name.startswith("s2_") and name.endswith("_corpus"):
+            words, sentences, syllables = value
+            counts = (int(words), int(sentences), int(syllables))
         elif _is_stratified(value):
-            stratum, values[name] = str(value[0]), float(value[1])
+            stratum, values[key] = str(value[0]), float(value[1])
     answers = line.get("filtered_resps") or [None]
     answer = answers[0] if isinstance(answers[0], str) else None
     doc = line["doc"] if isinstance(line["doc"], dict) else {}

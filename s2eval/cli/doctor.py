@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 import typer
 
-from s2eval import data, paths
+from s2eval import paths
 
 # distribution → what it is for, and the command that installs it
 _PACKAGES = {
@@ -54,6 +54,8 @@ def _device() -> str:
 
 
 def _data() -> str:
+    from s2eval import data
+
     root = data.directory()
     if root is None:
         return f"data     the Hugging Face hub ({data.VARIABLE} is not set)"

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
 
-from s2eval import config as configuration
-from s2eval import store
-from s2eval.config import RunConfig
 from s2eval.errors import ConfigError, InterruptedRunError, S2Error
+
+if TYPE_CHECKING:
+    from s2eval.config import RunConfig
+    from s2eval.models import ModelSpec
 
 
 def run(
@@ -26,6 +27,8 @@ def run(
     status: Annotated[bool, typer.Option("--status", help="say what is done and what is not")] = False,
 ) -> None:
     """Evaluate every model on every task of a configuration, resume where it stopped, then report."""
+    from s2eval import config as configuration
+
     settings = configuration.load(config)
     if limit is not None:
         settings = settings.model_copy(update={"limit": limit})
@@ -81,9 +84,9 @@ def check(settings: RunConfig, path: Path) -> None:
 
     problems: list[str] = []
 
-    def attempt(where: str, action: object, *arguments: object) -> None:
+    def attempt(where: str, action: Callable[..., Any], *arguments: Any) -> None:
         try:
-            action(*arguments)  # type: ignore[operator]
+            action(*arguments)
         except S2Error as error:
             problems.append(f"{where}: {error}")
 
@@ -100,7 +103,7 @@ def check(settings: RunConfig, path: Path) -> None:
         raise ConfigError(str(path), problems)
 
 
-def parse_models(settings: RunConfig, path: Path) -> list:
+def parse_models(settings: RunConfig, path: Path) -> list[ModelSpec]:
     """Every MODEL of the configuration, parsed and checked; embedded ones are made."""
     from s2eval.models import spec
 
@@ -115,6 +118,10 @@ def parse_models(settings: RunConfig, path: Path) -> list:
 
 def write_config(settings: RunConfig, folder: Path, unfinished: list[str] | None = None) -> None:
     """Write `run.yaml`: the resolved configuration, and what is not finished yet."""
+    import yaml
+
+    from s2eval import store
+
     content = settings.model_dump(mode="json", exclude_none=True)
     if unfinished:
         content["unfinished"] = unfinished
@@ -124,6 +131,7 @@ def write_config(settings: RunConfig, folder: Path, unfinished: list[str] | None
 
 def finish(folder: Path) -> Path:
     """Write `scores.csv` and `report.md` of what is done; gives the report's path."""
+    from s2eval import store
     from s2eval.report import folders, render_markdown
 
     source = folders.read(folder)

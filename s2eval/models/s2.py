@@ -28,7 +28,9 @@ class S2LM(HFLM):
     def __init__(self, pretrained: Any = "smollm2", **arguments: Any) -> None:
         if isinstance(pretrained, str):
             pretrained = str(resolve(pretrained))
-        if arguments.get("dtype", "auto") == "auto" and not _accelerator(arguments.get("device")):
+        if arguments.get("device") is None:
+            arguments["device"] = best_device()
+        if arguments.get("dtype", "auto") == "auto" and str(arguments["device"]).startswith("cpu"):
             arguments["dtype"] = "float32"
         self.cut: dict[str, bool] = {}
         super().__init__(pretrained=pretrained, **arguments)
@@ -47,7 +49,8 @@ class S2LM(HFLM):
         return tokens
 
 
-def _accelerator(device: Any) -> bool:
-    if device is not None and str(device).startswith("cpu"):
-        return False
-    return torch.cuda.is_available() or torch.backends.mps.is_available()
+def best_device() -> str:
+    """`cuda`, `mps` or `cpu`: the first that there is."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

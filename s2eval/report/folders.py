@@ -146,21 +146,27 @@ def estimates_of(unit: store.Unit) -> dict[scoring.Key, Estimate]:
 
 
 def _run(folder: Path) -> Source:
-    config = cast("dict[str, Any]", yaml.safe_load((folder / store.RUN).read_text(encoding="utf-8")))
-    models = cast("list[dict[str, Any]]", config["models"])
-    names = tuple(str(model["name"]) for model in models)
-    units = [store.read_unit(path.parent) for name in names for path in sorted((folder / name).glob(f"*/{store.UNIT}"))]
+    try:
+        config = cast("dict[str, Any]", yaml.safe_load((folder / store.RUN).read_text(encoding="utf-8")))
+        models = cast("list[dict[str, Any]]", config["models"])
+        title, names = str(config["name"]), tuple(str(model["name"]) for model in models)
+    except (yaml.YAMLError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{folder / store.RUN}: not the configuration of a run ({error!r})") from error
+    # A unit that is not finished may lie there from an earlier configuration, with other inputs.
+    unfinished = {folder / str(name) for name in config.get("unfinished") or ()}
+    paths = [path.parent for name in names for path in sorted((folder / name).glob(f"*/{store.UNIT}"))]
+    units = [store.read_unit(path) for path in paths if path not in unfinished]
     if units:
         groups = {str(model["name"]): str(model["group"]) for model in models if model.get("group")}
         seeds = {str(model["name"]): cast("int | None", model.get("seed")) for model in models}
         rows = rows_of(units, groups, seeds)
-    elif (folder / store.SCORES).is_file():
+    elif not paths and (folder / store.SCORES).is_file():  # a run of which the numbers alone were kept
         rows = store.read_scores(folder / store.SCORES)
     else:
         raise DataError(f"{folder}: the run has no finished unit yet. Resume it: s2eval run CONFIG --out {folder}")
     references = {str(model["name"]): str(model["reference"]) for model in models if model.get("reference")}
     return Source(
-        str(config["name"]),
+        title,
         names,
         tuple(rows),
         references,
@@ -195,7 +201,7 @@ def _run_notes(
 
 def _lm_eval_notes(units: Sequence[store.Unit]) -> tuple[str, ...]:
     notes: list[str] = []
-    limits = sorted({str(unit.facts["limit"]) for unit in units if unit.facts.get("limit")})
+    limits = sorted({f"{unit.facts['limit']:g}" for unit in units if unit.facts.get("limit")})
     if limits:
         notes.append(f"Evaluated with `--limit {', '.join(limits)}`.")
     bare = sorted({f"{unit.model}/{unit.task}" for unit in units if not unit.samples})

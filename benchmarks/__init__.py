@@ -1,0 +1,1 @@
+"""Measurements, paired in one run; `make bench` writes them below results/bench/."""
