@@ -45,7 +45,10 @@ def measure() -> dict[str, float]:
         with_hook = environment(Path(folder) / "with", hook=True)
         without = environment(Path(folder) / "without", hook=False)
         loaded = subprocess.run(
-            [str(with_hook), "-c", "import sys; print('s2eval.startup' in sys.modules)"], capture_output=True, text=True
+            [str(with_hook), "-c", "import sys; print('s2eval.startup' in sys.modules)"],
+            check=True,
+            capture_output=True,
+            text=True,
         )
         if loaded.stdout.strip() != "True":
             raise SystemExit(f"the hook did not load: {loaded.stderr}")

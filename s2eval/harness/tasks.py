@@ -7,6 +7,7 @@ model's arguments (`pretrained=…`) and the command line's `--metadata`. What a
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,11 @@ from s2eval import data, leaderboard, paths, prompts, qa
 from s2eval.errors import UsageError
 from s2eval.harness.aggregations import BertPair
 from s2eval.leaderboard import SHOTS, SUBJECTS, Document
+from s2eval.metrics import require_encoder
 
 log = logging.getLogger("s2eval")
+
+ENCODER_VARIABLE = "S2_BERTSCORE_ENCODER"
 
 
 def _root(demo: bool) -> Path | None:
@@ -163,6 +167,8 @@ def pairs(
     sample_size: int = qa.SAMPLE_SIZE,
     sample_seed: int = qa.SAMPLE_SEED,
     template: str | None = None,
+    bertscore_encoder: str | None = None,
+    bertscore_later: bool = False,
     pretrained: Any = None,
     peft: str | None = None,
     **_: Any,
@@ -173,6 +179,9 @@ def pairs(
         dataset: `eli5`, `wiki` or `full`.
         sample_size, sample_seed: from the YAML's metadata, so that `--metadata sample_size=10` works.
         template: name of the prompt's template; by default the one that fits the model (`prompts.resolve`).
+        bertscore_encoder: hub id, folder or `minilm`; by default `S2_BERTSCORE_ENCODER`, else roberta-large (the
+            demonstration: minilm). Looked for now, so that it is not missed after all answers are written.
+        bertscore_later: `s2eval run` measures BERTScore itself, after the model was released.
         pretrained, peft: the model's arguments.
     """
     # the demonstration's `full` is its two other sets; S2_DATA_DIR holds a file of its own, made by s2train
@@ -181,7 +190,12 @@ def pairs(
     tokenizer = _tokenizer(pretrained) if isinstance(pretrained, str) else None
     checkpoint = peft or (pretrained if isinstance(pretrained, str) else None)
     chosen = prompts.resolve(template, checkpoint, tokenizer)
-    return _split([qa.document(row, chosen) for row in qa.sample(rows, sample_size, sample_seed)])
+    documents = [qa.document(row, chosen) for row in qa.sample(rows, sample_size, sample_seed)]
+    if bertscore_later:
+        return _split(documents)
+    encoder = bertscore_encoder or os.environ.get(ENCODER_VARIABLE) or ("minilm" if demo else "roberta-large")
+    require_encoder(encoder)
+    return _split([document | {"encoder": encoder} for document in documents])
 
 
 def score_text(doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
@@ -193,14 +207,6 @@ def score_text(doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
 
 
 def score_answer(doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
-    """`score_text`, and the pair that the BERTScore aggregations encode (roberta-large)."""
-    return {**score_text(doc, results), **_bert_pair(doc, results, "roberta-large")}
-
-
-def score_demo_answer(doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
-    """`score_answer` with the packaged encoder, so that the demonstration needs no network."""
-    return {**score_text(doc, results), **_bert_pair(doc, results, "minilm")}
-
-
-def _bert_pair(doc: dict[str, Any], results: Sequence[str], encoder: str) -> dict[str, Any]:
-    return dict.fromkeys(qa.BERTSCORE, BertPair(results[0].strip(), doc["answer"], encoder, None))
+    """`score_text`, and the pair that the BERTScore aggregations encode."""
+    pair = BertPair(results[0].strip(), doc["answer"], doc["encoder"], None)
+    return {**score_text(doc, results), **dict.fromkeys(qa.BERTSCORE, pair)}

@@ -11,7 +11,7 @@ write `from s2eval.metrics.rouge import rouge`, not `import s2eval.metrics.rouge
 
 from __future__ import annotations
 
-from s2eval.metrics.bertscore import BertScore, Encoder, bertscore, resolve_encoder
+from s2eval.metrics.bertscore import BertScore, Encoder, bertscore, require_encoder, resolve_encoder
 from s2eval.metrics.readability import (
     Counts,
     Readability,
@@ -37,6 +37,7 @@ __all__ = [
     "flesch",
     "readability",
     "readability_2023",
+    "require_encoder",
     "resolve_encoder",
     "rouge",
     "rounded",

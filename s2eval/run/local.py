@@ -19,6 +19,7 @@ from typing import Any
 from s2eval import qa, store
 from s2eval.config import RunConfig
 from s2eval.errors import IncompleteError, PrerequisiteError, S2Error
+from s2eval.metrics import bertscore, require_encoder
 from s2eval.run.plan import Unit
 from s2eval.run.progress import Progress
 
@@ -61,6 +62,8 @@ def evaluate(units: Sequence[Unit], config: RunConfig, *, keep_going: bool, say:
         S2Error: the first failure, unless `keep_going`.
     """
     failures: list[str] = []
+    if "bertscore" in config.metrics and any(unit.answers for unit in units):
+        require_encoder(config.bertscore.encoder, config.bertscore.num_layers)
 
     def guard(name: str, work: Callable[[], None]) -> None:
         try:
@@ -213,8 +216,6 @@ def versions() -> dict[str, str]:
 
 
 def _bertscore(unit: Unit, config: RunConfig, say: Callable[[str], None]) -> None:
-    from s2eval.metrics import bertscore
-
     samples = store.read_unit(unit.folder).samples
     options = config.bertscore
     answers = [sample.answer or "" for sample in samples]

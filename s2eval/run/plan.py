@@ -109,14 +109,19 @@ def plan(config: RunConfig, specs: Sequence[ModelSpec], run: Path) -> list[Unit]
     """
     names = expand(config.tasks)
     units: list[Unit] = []
+    shared: dict[str, Any] = {}
     for entry, spec in zip(config.models, specs, strict=True):
         content = identity(spec)
-        for task in _load(names, entry, spec, config):
+        for task in _load(names, entry, spec, config, shared):
             units.append(_unit(task, entry, spec, content, config, run))
     return units
 
 
-def _load(names: Sequence[str], entry: ModelEntry, spec: ModelSpec, config: RunConfig) -> list[Any]:
+def _load(
+    names: Sequence[str], entry: ModelEntry, spec: ModelSpec, config: RunConfig, shared: dict[str, Any]
+) -> list[Any]:
+    """The tasks for one model. Those whose documents no prompt template touches are kept in `shared` and serve
+    every model, so that twelve models do not hold the leaderboard's documents twelve times."""
     from lm_eval.tasks import TaskManager
     from lm_eval.tasks._yaml_loader import load_yaml
 
@@ -125,14 +130,20 @@ def _load(names: Sequence[str], entry: ModelEntry, spec: ModelSpec, config: RunC
         "peft": spec.peft,
         "template": entry.template or config.template,
         "add_bos_token": False,
+        "bertscore_later": True,
     }
     ours = all(name.startswith(OURS) for name in names)
     manager = TaskManager(include_path=str(paths.tasks()), include_defaults=not ours, metadata=metadata)
     tasks: list[Any] = []
     for name in names:
-        path = manager.task_index[name].yaml_path
-        spec_of_task = _without_bertscore(load_yaml(path) if path else {}, name)
-        tasks.append(manager.load([spec_of_task])["tasks"][name])
+        task = shared.get(name)
+        if task is None:
+            path = manager.task_index[name].yaml_path
+            description = _without_bertscore(load_yaml(path) if path else {}, name)
+            task = manager.load([description])["tasks"][name]
+            if description == name:
+                shared[name] = task
+        tasks.append(task)
     return tasks
 
 
@@ -140,7 +151,7 @@ def _without_bertscore(yaml: dict[str, Any], name: str) -> Any:
     """The task with BERTScore taken out: a run measures it after the model was released."""
     from s2eval.harness import tasks
 
-    if yaml.get("process_results") not in (tasks.score_answer, tasks.score_demo_answer):
+    if yaml.get("process_results") is not tasks.score_answer:
         return name
     metrics = [metric for metric in yaml["metric_list"] if metric["metric"] not in qa.BERTSCORE]
     return {**yaml, "process_results": tasks.score_text, "metric_list": metrics}
