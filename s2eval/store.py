@@ -131,12 +131,17 @@ def write_json(path: Path, value: Any) -> None:
 def write_scores(path: Path, rows: Iterable[Row]) -> None:
     """Write `scores.csv`: one row a number; floats in full, absent values empty."""
     with write_atomically(path) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        names = [one.name for one in fields(Row)]
-        writer.writerow(names)
-        for row in rows:
-            values = asdict(row)
-            writer.writerow(["" if values[name] is None else values[name] for name in names])
+        print_scores(file, rows)
+
+
+def print_scores(file: TextIO, rows: Iterable[Row]) -> None:
+    """The same to an open file."""
+    writer = csv.writer(file, lineterminator="\n")
+    names = [one.name for one in fields(Row)]
+    writer.writerow(names)
+    for row in rows:
+        values = asdict(row)
+        writer.writerow(["" if values[name] is None else values[name] for name in names])
 
 
 # --- reading ---------------------------------------------------------------------------------------------------

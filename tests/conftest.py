@@ -42,17 +42,28 @@ def smollm2() -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory, smollm2: Path) -> Path:
-    """A Llama of two small layers with random weights and SmolLM2's tokenizer, without a chat template.
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Llama of two small layers with random weights and a vocabulary of 1,000 byte pairs, without chat template.
 
-    It answers nonsense, fast: for tests of what happens around a model.
+    It answers nonsense, fast (a small vocabulary is what makes it fast): for tests of what happens around a model.
     """
     import torch
-    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+    from tokenizers import ByteLevelBPETokenizer
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     torch.manual_seed(0)
-    tokenizer = AutoTokenizer.from_pretrained(smollm2)
-    tokenizer.chat_template = None
+    special = ["<pad>", "<s>", "</s>"]
+    pairs = ByteLevelBPETokenizer()
+    pairs.train(
+        sorted(str(path) for path in (ROOT / "tasks" / "demo" / "data").rglob("*.jsonl")),
+        vocab_size=1000,
+        special_tokens=special,
+        show_progress=False,
+    )
+    pad, bos, eos = special
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=pairs._tokenizer, pad_token=pad, bos_token=bos, eos_token=eos, model_max_length=8192
+    )
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=16,
@@ -82,48 +93,14 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for `HF_HOME` whose cache holds a tiny random encoder under the name roberta-large.
-
-    With it, and without a network, the `s2_*` question-answering tasks run as they stand.
-    """
-    import torch
-    from tokenizers import ByteLevelBPETokenizer
-    from transformers import RobertaConfig, RobertaModel, RobertaTokenizer
-
-    home = tmp_path_factory.mktemp("hub")
-    repository, commit = home / "hub" / "models--roberta-large", "0" * 40
-    snapshot = repository / "snapshots" / commit
-    snapshot.mkdir(parents=True)
-    (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text(commit)
-    pieces = ByteLevelBPETokenizer()
-    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "tasks" / "demo" / "data").glob("*/*.jsonl")]
-    pieces.train_from_iterator(
-        texts, vocab_size=600, special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"], show_progress=False
-    )
-    pieces.save_model(str(snapshot))
-    files = {"vocab": str(snapshot / "vocab.json"), "merges": str(snapshot / "merges.txt")}
-    RobertaTokenizer(**files, model_max_length=512).save_pretrained(snapshot)
-    torch.manual_seed(0)
-    config = RobertaConfig(
-        vocab_size=600, hidden_size=8, num_hidden_layers=24, num_attention_heads=1, intermediate_size=8
-    )
-    config.max_position_embeddings = 514
-    RobertaModel(config).save_pretrained(snapshot)
-    return home
-
-
-@pytest.fixture(scope="session")
 def plain_lm_eval(
-    tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, data_dir: Path, hub: Path
+    tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, data_dir: Path
 ) -> tuple[subprocess.CompletedProcess[str], Path]:
     """The literal `lm_eval --tasks 's2_*'` on two documents of each task, and the folder that it wrote."""
     out = tmp_path_factory.mktemp("lm_eval")
     command = [str(Path(sys.executable).parent / "lm_eval"), "--model", "s2", "--tasks", "s2_*", "--limit", "2"]
-    # shorter than in earnest only to save time: the answers, and the contexts by cutting them on the left
-    command += ["--model_args", f"pretrained={tiny_model},max_length=512", "--gen_kwargs", "max_gen_toks=8"]
+    command += ["--model_args", f"pretrained={tiny_model}", "--gen_kwargs", "max_gen_toks=8"]  # short: saves time
     command += ["--output_path", str(out), "--log_samples"]
-    environment = {"S2_DATA_DIR": str(data_dir), "S2_MMLU_SUBJECTS": "present", "HF_HOME": str(hub)}
+    environment = {"S2_DATA_DIR": str(data_dir), "S2_MMLU_SUBJECTS": "present", "S2_BERTSCORE_ENCODER": "minilm"}
     finished = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, cwd=out)
     return finished, out

@@ -21,7 +21,9 @@ from s2eval.leaderboard import SHOTS, SUBJECTS, Document
 def _arc(root: Path) -> list[Document]:
     test, train = data.load(data.ARC, "test", root), data.load(data.ARC, "train", root)
     return leaderboard.drawn(
-        [leaderboard.arc_item(row) for row in test], [leaderboard.arc_item(row) for row in train], SHOTS["arc_challenge"]
+        [leaderboard.arc_item(row) for row in test],
+        [leaderboard.arc_item(row) for row in train],
+        SHOTS["arc_challenge"],
     )
 
 
@@ -46,10 +48,12 @@ def _mmlu(subject: str) -> Callable[[Path], list[Document]]:
     return documents
 
 
-CHECKED_SUBJECTS = (  # those of which ../shared/data has the rows
-    "abstract_algebra anatomy astronomy college_computer_science elementary_mathematics global_facts "
-    "high_school_biology high_school_geography human_sexuality marketing nutrition world_religions"
-).split()
+# those of which ../shared/data has the rows
+CHECKED_SUBJECTS = (
+    *("abstract_algebra", "anatomy", "astronomy", "college_computer_science", "elementary_mathematics"),
+    *("global_facts", "high_school_biology", "high_school_geography", "human_sexuality", "marketing"),
+    *("nutrition", "world_religions"),
+)
 BUILDERS = {"arc_challenge": _arc, "hellaswag": _hellaswag, "truthfulqa_mc2": _truthfulqa} | {
     f"mmlu/{subject}": _mmlu(subject) for subject in CHECKED_SUBJECTS
 }

@@ -108,7 +108,6 @@ def test_the_literal_pattern_prints_the_average(literal: str) -> None:
     assert set(found) == {"leaderboard", *FOUR}
     mean = sum(found[name][0] for name in FOUR) / 4
     assert found["leaderboard"][0] == pytest.approx(mean, abs=1e-4)  # 4 decimals are printed
-    assert {found[name][0] for name in FOUR} != {mean}
 
 
 def test_the_number_of_shots_is_the_true_one(literal: str) -> None:
@@ -132,7 +131,7 @@ def test_a_restricted_mmlu_is_told(plain_lm_eval: tuple[subprocess.CompletedProc
 @pytest.fixture(scope="module")
 def others(tiny_model: Path, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     out = tmp_path_factory.mktemp("others")
-    small = f"--model hf --model_args pretrained={tiny_model},dtype=float32,max_length=256 --limit 2"
+    small = f"--model hf --model_args pretrained={tiny_model},dtype=float32 --limit 2"
     commands = {
         "hf": f"{small} --tasks s2_leaderboard",
         "whole": f"--model dummy --tasks s2demo_leaderboard --log_samples --output_path {out}/whole",
@@ -237,10 +236,9 @@ def test_the_pattern_covers_all_names_through_as_few_as_possible(manager: Any) -
     assert manager.match_tasks(["s2_arc*", "s2_hellaswag"]) == ["s2_arc_challenge", "s2_hellaswag"]
 
 
-def test_what_the_pattern_matches_loads(
-    manager: Any, monkeypatch: pytest.MonkeyPatch, data_dir: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_the_pattern_matches_loads(manager: Any, monkeypatch: pytest.MonkeyPatch, data_dir: Path) -> None:
     monkeypatch.setenv("S2_DATA_DIR", str(data_dir))
+    monkeypatch.setenv("S2_BERTSCORE_ENCODER", "minilm")
     monkeypatch.setenv("S2_MMLU_SUBJECTS", "present")
     loaded = manager.load(manager.match_tasks(["s2_*"]))  # lm-eval's "Duplicate task" would be raised here
     assert sorted(loaded["tasks"]) == sorted(f"s2_{name}" for name in (*FOUR, "eli5", "wiki", "full"))

@@ -22,9 +22,9 @@ FASTCHAT = ["vicuna_v1.1", "llama-2", "chatglm3", "one_shot", "zero_shot", "falc
 
 @pytest.fixture(scope="module")
 def tokenizer(smollm2: Path) -> Any:
-    from transformers import AutoTokenizer
+    from transformers import PreTrainedTokenizerFast  # AutoTokenizer would import torch, which takes seconds
 
-    return AutoTokenizer.from_pretrained(smollm2)
+    return PreTrainedTokenizerFast.from_pretrained(smollm2)
 
 
 # --- the texts -------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -35,9 +36,12 @@ def report(
 
     read = [sources.read(folder) for folder in folders]
     if format is Format.csv:
-        target = out or Path("/dev/stdout")
-        with store.explain_os_errors(target):
-            store.write_scores(target, [row for source in read for row in source.rows])
+        rows = [row for source in read for row in source.rows]
+        if out is None:
+            store.print_scores(sys.stdout, rows)
+            return
+        with store.explain_os_errors(out):
+            store.write_scores(out, rows)
         return
     text = render_markdown(sources.document(read, published=reference is not None))
     if out is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +14,7 @@ from s2eval.errors import ConfigError, InterruptedRunError, S2Error
 if TYPE_CHECKING:
     from s2eval.config import RunConfig
     from s2eval.models import ModelSpec
+    from s2eval.run.plan import Unit
 
 
 def run(
@@ -57,12 +58,12 @@ def run(
         with local.locked(folder):
             if fresh:
                 local.forget(chosen)
-            write_config(settings, folder)
+            # before the first unit, so that a report of a killed run tells what is missing
+            write_config(settings, folder, units)
             failures = local.evaluate(
                 chosen, settings, keep_going=keep_going, say=lambda line: typer.echo(line, err=True)
             )
-            unfinished = [unit.name for unit in units if not unit.done]
-            write_config(settings, folder, unfinished)
+            write_config(settings, folder, units)
             report = finish(folder)
     except KeyboardInterrupt:
         done = sum(unit.done for unit in units)
@@ -116,13 +117,15 @@ def parse_models(settings: RunConfig, path: Path) -> list[ModelSpec]:
     return specs
 
 
-def write_config(settings: RunConfig, folder: Path, unfinished: list[str] | None = None) -> None:
-    """Write `run.yaml`: the resolved configuration, and what is not finished yet."""
+def write_config(settings: RunConfig, folder: Path, units: Sequence[Unit]) -> None:
+    """Write `run.yaml`: the configuration, its tasks resolved to leaf tasks, and the units that are not done."""
     import yaml
 
     from s2eval import store
 
     content = settings.model_dump(mode="json", exclude_none=True)
+    content["tasks"] = list(dict.fromkeys(unit.task.task_name for unit in units))
+    unfinished = [unit.name for unit in units if not unit.done]
     if unfinished:
         content["unfinished"] = unfinished
     with store.explain_os_errors(folder), store.write_atomically(folder / store.RUN) as file:

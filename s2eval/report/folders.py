@@ -152,10 +152,11 @@ def _run(folder: Path) -> Source:
         title, names = str(config["name"]), tuple(str(model["name"]) for model in models)
     except (yaml.YAMLError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder / store.RUN}: not the configuration of a run ({error!r})") from error
-    # A unit that is not finished may lie there from an earlier configuration, with other inputs.
+    # Units of an earlier configuration may lie there too: other tasks, or the same with other inputs.
     unfinished = {folder / str(name) for name in config.get("unfinished") or ()}
+    tasks = {str(name) for name in config.get("tasks") or ()}
     paths = [path.parent for name in names for path in sorted((folder / name).glob(f"*/{store.UNIT}"))]
-    units = [store.read_unit(path) for path in paths if path not in unfinished]
+    units = [store.read_unit(path) for path in paths if path.name in tasks and path not in unfinished]
     if units:
         groups = {str(model["name"]): str(model["group"]) for model in models if model.get("group")}
         seeds = {str(model["name"]): cast("int | None", model.get("seed")) for model in models}

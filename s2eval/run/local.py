@@ -128,6 +128,7 @@ class _Model:
 
 def _evaluate(unit: Unit, model: _Model, config: RunConfig) -> None:
     import lm_eval
+    from lm_eval.tasks import TaskManager
 
     evaluate_tasks: Any = lm_eval.simple_evaluate  # its decorator hides the signature
     started = time.time()
@@ -139,6 +140,7 @@ def _evaluate(unit: Unit, model: _Model, config: RunConfig) -> None:
         limit=config.limit,
         batch_size=unit.entry.batch_size or config.batch_size,
         log_samples=True,
+        task_manager=TaskManager(include_defaults=False),  # else 14,000 task files are read for every unit
     )
     if results is None:  # a rank other than the first
         return

@@ -16,7 +16,7 @@ from lm_eval.tasks import TaskManager
 from lm_eval.tasks._yaml_loader import load_yaml
 
 from s2eval import data, leaderboard, paths, prompts
-from s2eval.errors import DataError
+from s2eval.errors import DataError, UsageError
 from s2eval.harness import tasks as functions
 from s2eval.leaderboard import SUBJECTS
 from s2eval.prompts import Turn
@@ -235,10 +235,20 @@ def test_a_missing_subject_is_told(name: str, real_data: Path) -> None:
 @pytest.mark.parametrize("name", QA)
 def test_the_question_tasks_are_built(name: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("S2_DATA_DIR", str(data_dir))
+    monkeypatch.setenv("S2_BERTSCORE_ENCODER", "minilm")
     task, ((prompt, _),) = first(f"s2_{name}")
     rows = data.load(data.PAIRS[name], "validation", data_dir)
     assert prompt == f"### Human: {task.eval_docs[0]['question']} ###Assistant:"
     assert {doc["question"] for doc in task.eval_docs} <= {row.question for row in rows}
+
+
+def test_a_missing_encoder_is_told_before_anything_is_evaluated(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("S2_DATA_DIR", str(data_dir))
+    monkeypatch.setenv("S2_BERTSCORE_ENCODER", "./no-such-encoder")
+    with pytest.raises(UsageError, match="no-such-encoder"):
+        built("s2_eli5")
 
 
 @pytest.mark.parametrize("name", QA)

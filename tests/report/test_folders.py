@@ -281,7 +281,8 @@ def run_folder(folder: Path, **more: Any) -> Path:
         {"model": "./x", "name": "other", "reference": "Llama-2-7b"},
         {"model": "./y", "name": "mine", "group": "g", "seed": 7},
     ]
-    (folder / "run.yaml").write_text(yaml.safe_dump({"name": "title", "models": models, "tasks": ["a"]} | more))
+    config = {"name": "title", "models": models, "tasks": ["s2_arc_challenge"]} | more
+    (folder / "run.yaml").write_text(yaml.safe_dump(config))
     return folder
 
 
@@ -300,6 +301,11 @@ def test_what_is_not_finished_is_told_and_an_older_result_of_it_left_out(tmp_pat
     assert {row.model for row in source.rows} == {"other"}
     assert "Not finished, so not in the tables: mine/s2_arc_challenge." in source.notes
     assert any("first 4 documents" in note for note in source.notes)
+
+
+def test_a_task_that_is_no_longer_configured_is_left_out(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no finished unit"):
+        folders.read(run_folder(tmp_path, tasks=["s2_hellaswag"]))
 
 
 def test_a_run_without_a_finished_unit_is_told_with_the_command(tmp_path: Path) -> None:
