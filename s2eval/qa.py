@@ -28,7 +28,7 @@ CUT = "s2_cut"
 NAMEABLE = (*ROUGE, "s2_bertscore", "s2_fre", "s2_fkg")
 
 # What a configuration's `metrics:` names, and the columns of scores.csv that each brings.
-FAMILIES = {
+FAMILIES: dict[str, tuple[str, ...]] = {
     "rouge": ROUGE,
     "bertscore": BERTSCORE,
     "readability": (*READABILITY, *WHOLE_TEXT),

@@ -184,7 +184,7 @@ class Unit:
         aggregates: metric → (value, stderr) as lm-eval printed them; stderr None where it printed N/A.
         n: documents evaluated.
         provenance: the unit's key, or the hash of the results file of plain lm-eval.
-        facts: further facts for the report's notes (template, versions, limit, …).
+        facts: further facts for the report's notes (template, versions, limit, BERTScore's key and hash, …).
     """
 
     model: str
@@ -221,7 +221,9 @@ def read_unit(folder: Path) -> Unit:
         (unit,) = _units_of(results, facts["model"])
         samples = unit.samples
         if (folder / BERTSCORE).is_file():
-            samples = _with_bertscore(samples, json.loads((folder / BERTSCORE).read_text(encoding="utf-8"))["scores"])
+            encoded = json.loads((folder / BERTSCORE).read_text(encoding="utf-8"))
+            samples = _with_bertscore(samples, encoded.pop("scores"))
+            facts["bertscore"] = encoded
         return Unit(unit.model, unit.task, samples, unit.aggregates, unit.n, facts["key"], facts)
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder}: a broken unit ({error!r}). Remove the folder and run again") from error

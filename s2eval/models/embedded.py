@@ -73,20 +73,24 @@ def _make(name: str, target: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
     shutil.rmtree(target, ignore_errors=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    EMBEDDED[name](temporary)
-    manifest = {"name": name, "sha256": {path.name: _sha256(path) for path in sorted(temporary.iterdir())}}
-    (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    temporary.chmod(0o755)
-    for path in temporary.iterdir():
-        path.chmod(0o644)
-    temporary.rename(target)
+    try:
+        EMBEDDED[name](temporary)
+        manifest = {"name": name, "sha256": {path.name: _sha256(path) for path in sorted(temporary.iterdir())}}
+        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+        temporary.chmod(0o755)
+        for path in temporary.iterdir():
+            path.chmod(0o644)
+        temporary.rename(target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)  # half a gigabyte that nobody would look for
+        raise
 
 
 def _is_whole(target: Path) -> bool:
     try:
         manifest = json.loads((target / MANIFEST).read_text(encoding="utf-8"))
         return all(_sha256(target / name) == digest for name, digest in manifest["sha256"].items())
-    except (OSError, json.JSONDecodeError, KeyError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # the manifest may be anything
         return False
 
 

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from s2eval.errors import DataError, PrerequisiteError, UsageError
+from s2eval.errors import DataError, PrerequisiteError, UnknownNameError, UsageError, nearest
 from s2eval.models.embedded import EMBEDDED, resolve
 
 _REMOTE = ("openai:", "vllm:")
@@ -16,11 +16,13 @@ _TOKENIZERS = (
     "tokenizer.json",
     "tokenizer.model",
     "vocab.json",
-    "tokenizer_config.json",
-    "spiece.model",
     "vocab.txt",
+    "spiece.model",
+    "*.tiktoken",
+    "tokenization_*.py",
 )
-_ENDS = 1 << 20  # bytes hashed at either end of a weight file
+# What `identity` reads of a file: all of it up to _WHOLE bytes, else _BLOCK bytes of every _STEP.
+_WHOLE, _STEP, _BLOCK = 16 << 20, 1 << 20, 4 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def parse(text: str) -> ModelSpec:
     tokenizer; hub ids are taken as they are.
 
     Raises:
-        UsageError: a kind of model that does not run here.
+        UsageError: a kind of model that does not run here, or the misspelt name of an embedded one.
         PrerequisiteError: a folder that is missing or incomplete.
     """
     if text.startswith(_REMOTE):
@@ -60,7 +62,11 @@ def parse(text: str) -> ModelSpec:
     adapter, _, base = text.removeprefix("adapter:").partition("@")
     if not adapter:
         raise UsageError(f"{text}: expected adapter:PATH or adapter:PATH@BASE")
-    return ModelSpec(text, _checked(base or base_of(adapter), text), adapter)
+    base = base or base_of(adapter)
+    folder = _folder(adapter, text)
+    if folder is not None and not any(next(folder.glob(pattern), None) for pattern in _WEIGHTS):
+        raise PrerequisiteError(f"model {text}: {folder} has no weights ({', '.join(_WEIGHTS[:2])})")
+    return ModelSpec(text, _checked(base, text), adapter if folder is None else str(folder))
 
 
 def base_of(adapter: str) -> str:
@@ -69,28 +75,38 @@ def base_of(adapter: str) -> str:
     Raises:
         DataError: there is no such file, or it names none.
     """
-    path = Path(adapter) / "adapter_config.json"
+    path = Path(adapter).expanduser() / "adapter_config.json"
     try:
         return str(json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"])
     except OSError as error:
         raise DataError(f"{path}: cannot be read; name the base: adapter:{adapter}@BASE") from error
-    except (json.JSONDecodeError, KeyError) as error:
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise DataError(f"{path}: names no base model; name it: adapter:{adapter}@BASE") from error
+
+
+def _folder(name: str, text: str) -> Path | None:
+    """The local folder of that name; None where it can only be a hub id."""
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return path
+    if path.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise PrerequisiteError(f"model {text}: no folder {path}")
+    return None
 
 
 def _checked(name: str, text: str) -> str:
     if name in EMBEDDED:
         return str(resolve(name))
-    path = Path(name).expanduser()
-    if not path.is_dir():
-        if path.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
-            raise PrerequisiteError(f"model {text}: no folder {path}")
-        return name  # a hub id
+    path = _folder(name, text)
+    if path is None:
+        if "/" not in name and nearest(name, EMBEDDED):
+            raise UnknownNameError("model", name, EMBEDDED, see="s2eval ls models")
+        return name
     if not (path / "config.json").is_file():
         raise PrerequisiteError(f"model {text}: {path} has no config.json; is it a Hugging Face model folder?")
     if not any(next(path.glob(pattern), None) for pattern in _WEIGHTS):
         raise PrerequisiteError(f"model {text}: {path} has no weights ({', '.join(_WEIGHTS)})")
-    if not any((path / name).is_file() for name in _TOKENIZERS):
+    if not any(next(path.glob(pattern), None) for pattern in _TOKENIZERS):
         raise PrerequisiteError(
             f"model {text}: {path} has no tokenizer ({', '.join(_TOKENIZERS[:2])}, …). "
             "Save the base model's there: AutoTokenizer.from_pretrained(BASE).save_pretrained(FOLDER)"
@@ -101,8 +117,9 @@ def _checked(name: str, text: str) -> str:
 def identity(spec: ModelSpec) -> str:
     """16 hex digits that change when the model does; the same for copies of it.
 
-    Small files are hashed whole, weight files by size and 1 MiB at either end (a 7B model would take half a
-    minute otherwise). For a hub id the name and the commit of the local snapshot, where there is one.
+    Files are hashed whole up to 16 MiB; of larger ones, which are weights, 4 KiB of every MiB and the end (a 7B
+    model would take half a minute otherwise): enough to see that any weight matrix was trained. For a hub id
+    the name and the commit of the local snapshot, where there is one.
     """
     digest = hashlib.sha256()
     for name in filter(None, (spec.pretrained, spec.peft)):
@@ -115,12 +132,15 @@ def _folder_digest(folder: Path) -> bytes:
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         if path.is_file() and not path.name.startswith("."):
-            digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+            size = path.stat().st_size
+            digest.update(f"{path.name}\0{size}\0".encode())
             with path.open("rb") as file:
-                digest.update(file.read(_ENDS))
-                if path.stat().st_size > 2 * _ENDS:
-                    file.seek(-_ENDS, 2)
-                digest.update(file.read(_ENDS))
+                if size <= _WHOLE:
+                    digest.update(file.read())
+                    continue
+                for start in (*range(0, size, _STEP), size - _BLOCK):
+                    file.seek(start)
+                    digest.update(file.read(_BLOCK))
     return digest.digest()
 
 

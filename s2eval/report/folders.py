@@ -12,6 +12,7 @@ import yaml
 from s2eval import scoring, store
 from s2eval.errors import DataError
 from s2eval.leaderboard import COUNTED, POINTS, SUBJECTS
+from s2eval.qa import FAMILIES as FAMILIES_OF_METRICS
 from s2eval.records import Estimate, Row
 from s2eval.report.tables import FAMILIES, Document, build_tables
 
@@ -117,7 +118,9 @@ def rows_of(
 
     for unit in units:
         for (subset, metric), estimate in estimates_of(unit).items():
-            rows.append(row(unit.model, unit.task, subset, metric, estimate, unit.provenance))
+            encoded = unit.facts.get("bertscore") if metric.startswith("s2_bertscore") else None
+            provenance = str(encoded["key"]) if encoded else unit.provenance
+            rows.append(row(unit.model, unit.task, subset, metric, estimate, provenance))
             prefix = next((prefix for prefix in PREFIXES if unit.task.startswith(prefix)), "")
             short = unit.task.removeprefix(prefix)
             if prefix and metric == POINTS and not subset and short in COUNTED:
@@ -142,6 +145,14 @@ def estimates_of(unit: store.Unit) -> dict[scoring.Key, Estimate]:
     return estimates
 
 
+def _chosen(rows: Iterable[Row], families: Sequence[str] | None) -> list[Row]:
+    """Without the families of metrics that a configuration leaves out; None leaves out none."""
+    left_out = {
+        name for family, names in FAMILIES_OF_METRICS.items() if families and family not in families for name in names
+    }
+    return [row for row in rows if row.metric not in left_out]
+
+
 # --- notes -----------------------------------------------------------------------------------------------------
 
 
@@ -160,7 +171,7 @@ def _run(folder: Path) -> Source:
     if units:
         groups = {str(model["name"]): str(model["group"]) for model in models if model.get("group")}
         seeds = {str(model["name"]): cast("int | None", model.get("seed")) for model in models}
-        rows = rows_of(units, groups, seeds)
+        rows = _chosen(rows_of(units, groups, seeds), config.get("metrics"))
     elif not paths and (folder / store.SCORES).is_file():  # a run of which the numbers alone were kept
         rows = store.read_scores(folder / store.SCORES)
     else:
@@ -193,6 +204,8 @@ def _run_notes(
         asked = f"; questions asked with template {', '.join(templates)}" if templates else ""
         yield f"{model['name']} is `{model['model']}`{asked}."
     versions = cast("list[dict[str, str]]", [unit.facts.get("versions") or {} for unit in units])
+    for one in sorted({(str(of["encoder"]), str(of["hash"])) for unit in units if (of := unit.facts.get("bertscore"))}):
+        yield f"BERTScore by {one[0]}: {one[1]}."
     for text in sorted({", ".join(f"{name} {number}" for name, number in one.items()) for one in versions if one}):
         yield f"Evaluated with {text}."
     missing = cast("list[str]", config.get("unfinished") or [])

@@ -67,7 +67,8 @@ def documents(lm: S2LM) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     for question, answer in zip(QUESTIONS, lm.generate_until(asked, disable_tqdm=True), strict=True):
         words = answer.split()
-        found.append({"ask": question, "gold": " ".join(words[5:] + words[3:5]) + "\nAir scatters light.\n" + " ".join(words[:2])})
+        lines = [" ".join(words[5:] + words[3:5]), "Air scatters light.", " ".join(words[:2])]
+        found.append({"ask": question, "gold": "\n".join(lines)})
     return found
 
 

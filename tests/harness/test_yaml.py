@@ -30,9 +30,19 @@ TASKS = {f"{prefix}_{name}" for prefix in ("s2", "s2demo") for name in (*FOUR, *
 }
 GROUPS, TAGS = {"s2_leaderboard", "s2demo_leaderboard"}, {"s2_qa", "s2demo_qa"}
 GOLDEN_SUBJECTS = (  # those of which ../shared/data has the rows
-    "abstract_algebra anatomy astronomy college_computer_science elementary_mathematics global_facts "
-    "high_school_biology high_school_geography human_sexuality marketing nutrition world_religions"
-).split()
+    "abstract_algebra",
+    "anatomy",
+    "astronomy",
+    "college_computer_science",
+    "elementary_mathematics",
+    "global_facts",
+    "high_school_biology",
+    "high_school_geography",
+    "human_sexuality",
+    "marketing",
+    "nutrition",
+    "world_religions",
+)
 
 
 def manager(**metadata: Any) -> Any:
