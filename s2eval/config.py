@@ -8,26 +8,44 @@ tasks: [s2_leaderboard, s2_qa]
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
-from s2eval.errors import ConfigError, nearest
+from s2eval.errors import ConfigError, UsageError, nearest
 
 _NAME_LENGTH = 100
 # A folder's name: not "..", and not hidden.
 Name = Annotated[str, StringConstraints(pattern=r"^[\w+-][\w.+-]*$", max_length=_NAME_LENGTH)]
 MetricFamily = Literal["rouge", "bertscore", "readability"]
+Checks = Mapping[str, Callable[[str], object]]
+"""`task`, `model`, `template`, `reference` → what raises a UsageError where nothing has that name."""
+
+
+def _known(kind: str) -> AfterValidator:
+    def validate(value: str, info: ValidationInfo) -> str:
+        checks = cast("Checks", info.context or {})
+        if kind in checks:
+            try:
+                checks[kind](value)
+            except UsageError as error:
+                raise ValueError(str(error)) from error
+        return value
+
+    return AfterValidator(validate)
 
 
 class _Section(BaseModel):
@@ -37,12 +55,16 @@ class _Section(BaseModel):
 class ModelEntry(_Section):
     """One model of a run; a bare string stands for `{model: …}`."""
 
-    model: str = Field(min_length=1, description="path or hub id, smollm2, smollm2-nf4, adapter:PATH[@BASE]")
+    model: Annotated[str, _known("model")] = Field(
+        min_length=1, description="path or hub id, smollm2, smollm2-nf4, adapter:PATH[@BASE]"
+    )
     name: Name = Field(description="name in folders and tables; by default made from `model`")
-    reference: str | None = Field(None, description="row of the published tables that it is set beside")
+    reference: Annotated[str, _known("reference")] | None = Field(
+        None, description="row of the published tables that it is set beside"
+    )
     group: str | None = Field(None, description="models of one recipe that differ by seed only share a group")
     seed: int | None = Field(None, description="training seed")
-    template: str | None = Field(
+    template: Annotated[str, _known("template")] | None = Field(
         None, description="prompt template; by default the run's, else what it was trained with"
     )
     dtype: str = Field("auto", description="weights' type; auto is fp32 on a CPU")
@@ -83,14 +105,18 @@ class RunConfig(_Section):
     name: Name = Field(description="of the run; by default the file's name")
     out: str | None = Field(None, description="run folder; by default runs/NAME")
     models: list[ModelEntry] = Field(min_length=1)
-    tasks: list[str] = Field(min_length=1, description="lm-eval tasks, groups, tags or patterns")
+    tasks: list[Annotated[str, _known("task")]] = Field(
+        min_length=1, description="lm-eval tasks, groups, tags or patterns"
+    )
     metrics: list[MetricFamily] = Field(
         default_factory=lambda: ["rouge", "bertscore", "readability"],
         min_length=1,
         description="families measured on answers",
     )
     limit: int | None = Field(None, ge=1, description="documents per task, the first of its order")
-    template: str | None = Field(None, description="prompt template of all models that do not name their own")
+    template: Annotated[str, _known("template")] | None = Field(
+        None, description="prompt template of all models that do not name their own"
+    )
     batch_size: int = Field(8, ge=1)
     data_dir: str | None = Field(None, description="folder in the layout of S2_DATA_DIR, which it overrides")
     bertscore: BertscoreOptions = Field(default_factory=lambda: BertscoreOptions.model_validate({}))
@@ -110,8 +136,12 @@ class RunConfig(_Section):
         return models
 
 
-def load(path: Path) -> RunConfig:
+def load(path: Path, checks: Checks | None = None) -> RunConfig:
     """Read and check a run's YAML.
+
+    Args:
+        path: the file.
+        checks: what knows the names that may stand in it; without them only the form is checked.
 
     Raises:
         ConfigError: with every error of the file, each on a line, unknown keys with the nearest right one.
@@ -125,7 +155,8 @@ def load(path: Path) -> RunConfig:
     if not isinstance(raw, dict):
         raise ConfigError(str(path), ["expected keys such as models: and tasks:"])
     try:
-        return RunConfig.model_validate({"name": default_name(path.stem), **cast("dict[str, Any]", raw)})
+        content = {"name": default_name(path.stem), **cast("dict[str, Any]", raw)}
+        return RunConfig.model_validate(content, context=checks)
     except ValidationError as error:
         raise ConfigError(str(path), problems(error)) from error
 

@@ -24,6 +24,9 @@ WHOLE_TEXT = ("s2_fre_corpus", "s2_fkg_corpus")
 SIZE = ("s2_words", "s2_empty")
 CUT = "s2_cut"
 
+# Numbers in between, not yes or no, whatever values they happen to take.
+SCORES = frozenset({*ROUGE, *BERTSCORE, *READABILITY, "s2_words"})
+
 # What anybody's task YAML may name (s2eval.harness.metrics).
 NAMEABLE = (*ROUGE, "s2_bertscore", "s2_fre", "s2_fkg")
 

@@ -32,7 +32,7 @@ def score_samples(samples: Sequence[Sample]) -> dict[Key, Estimate]:
         unit = 100.0 if name == POINTS else 1.0
         values = [None if value is None else value / unit for value in values]
         if not any(strata):
-            estimates["", name] = stats.scale(stats.mean(values), unit)
+            estimates["", name] = stats.scale(stats.mean(values, shares=name not in qa.SCORES), unit)
             continue
         estimates["", name] = stats.scale(stats.stratified_mean(values, strata), unit)
         for stratum in dict.fromkeys(strata):
@@ -67,7 +67,9 @@ def score_bertscore(
     """BERTScore over texts, and bert-score's hash of how it was computed."""
     scores, digest = bertscore(predictions, references, encoder=encoder, num_layers=num_layers)
     parts = ("precision", "recall", "f1")
-    return {f"s2_bertscore_{part}": stats.mean([getattr(score, part) for score in scores]) for part in parts}, digest
+    return {
+        f"s2_bertscore_{part}": stats.mean([getattr(score, part) for score in scores], shares=False) for part in parts
+    }, digest
 
 
 def corpus_estimate(part: str, counts: Sequence[Counts]) -> Estimate:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2eval.errors import ConfigError, InterruptedRunError, S2Error
+from s2eval.errors import InterruptedRunError, PrerequisiteError
 
 if TYPE_CHECKING:
-    from s2eval.config import RunConfig
+    from s2eval.config import Checks, RunConfig
     from s2eval.models import ModelSpec
     from s2eval.run.plan import Unit
 
@@ -30,13 +31,12 @@ def run(
     """Evaluate every model on every task of a configuration, resume where it stopped, then report."""
     from s2eval import config as configuration
 
-    settings = configuration.load(config)
+    settings = configuration.load(config, checks())
     if limit is not None:
         settings = settings.model_copy(update={"limit": limit})
     folder = out or Path(settings.out or f"runs/{settings.name}")
     if settings.data_dir is not None:
         os.environ["S2_DATA_DIR"] = settings.data_dir
-    check(settings, config)
 
     from s2eval.run import local, plan
 
@@ -51,19 +51,23 @@ def run(
         typer.echo(f"{sum(unit.done for unit in chosen)} of {len(chosen)} units done in {folder}")
         return
 
-    resume = " ".join(
-        ["s2eval run", str(config), *(["--out", str(out)] if out else []), *(["--limit", str(limit)] if limit else [])]
-    )
+    options: list[str] = [f"--out={out}"] if out else []
+    options += [f"--limit={limit}"] if limit else []
+    options += [f"--only={pattern}" for pattern in only or ()]
+    options += ["--keep-going"] if keep_going else []
+    resume = shlex.join(["s2eval", "run", str(config), *options])
     try:
         with local.locked(folder):
             if fresh:
                 local.forget(chosen)
             # before the first unit, so that a report of a killed run tells what is missing
             write_config(settings, folder, units)
-            failures = local.evaluate(
-                chosen, settings, keep_going=keep_going, say=lambda line: typer.echo(line, err=True)
-            )
-            write_config(settings, folder, units)
+            try:
+                failures = local.evaluate(
+                    chosen, settings, keep_going=keep_going, say=lambda line: typer.echo(line, err=True)
+                )
+            finally:
+                write_config(settings, folder, units)
             report = finish(folder)
     except KeyboardInterrupt:
         done = sum(unit.done for unit in units)
@@ -73,47 +77,48 @@ def run(
         raise local.incomplete(failures, resume)
 
 
-def check(settings: RunConfig, path: Path) -> None:
-    """What the schema cannot know: task, template and reference names. All errors at once.
-
-    Raises:
-        ConfigError: with the nearest right name of each.
-    """
+def checks() -> Checks:
+    """What knows the names that a configuration may hold, so that its errors can be told at once."""
     from s2eval import prompts
+    from s2eval.models import EMBEDDED, parse
     from s2eval.report import load_references
     from s2eval.run import plan
 
-    problems: list[str] = []
-
-    def attempt(where: str, action: Callable[..., Any], *arguments: Any) -> None:
+    def model(name: str) -> None:
+        if name in EMBEDDED:  # made when all the rest is known to be right
+            return
         try:
-            action(*arguments)
-        except S2Error as error:
-            problems.append(f"{where}: {error}")
+            parse(name)
+        except PrerequisiteError:  # no error of the configuration; `parse_models` tells it
+            return
 
-    for number, task in enumerate(settings.tasks):
-        attempt(f"tasks.{number}", plan.expand, [task])
-    for number, entry in enumerate(settings.models):
-        if entry.reference is not None:
-            attempt(f"models.{number}.reference", load_references().check, entry.reference)
-        if entry.template not in (None, "chat"):
-            attempt(f"models.{number}.template", prompts.get, entry.template)
-    if settings.template not in (None, "chat"):
-        attempt("template", prompts.get, settings.template)
-    if problems:
-        raise ConfigError(str(path), problems)
+    def template(name: str) -> None:
+        if name != "chat":  # that needs a tokenizer
+            prompts.get(name)
+
+    def task(name: str) -> None:
+        plan.expand([name])
+
+    return {"task": task, "model": model, "template": template, "reference": load_references().check}
 
 
 def parse_models(settings: RunConfig, path: Path) -> list[ModelSpec]:
-    """Every MODEL of the configuration, parsed and checked; embedded ones are made."""
-    from s2eval.models import spec
+    """Every MODEL of the configuration, parsed and checked; embedded ones are made.
 
-    specs = []
+    Raises:
+        PrerequisiteError: with all models that are not there or not whole.
+    """
+    from s2eval.models import parse
+
+    specs: list[ModelSpec] = []
+    missing: list[str] = []
     for number, entry in enumerate(settings.models):
         try:
-            specs.append(spec.parse(entry.model))
-        except S2Error as error:
-            raise type(error)(f"{path}, models.{number}: {error}") from error
+            specs.append(parse(entry.model))
+        except PrerequisiteError as error:
+            missing.append(f"\n  models.{number}: {error}")
+    if missing:
+        raise PrerequisiteError(f"{path}: cannot use{''.join(missing)}")
     return specs
 
 

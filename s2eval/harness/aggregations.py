@@ -68,7 +68,7 @@ def _bertscores(pairs: tuple[BertPair, ...]) -> tuple[BertScore, ...]:
 def _mean_bertscore(part: str) -> Aggregation:
     def estimate(items: Sequence[Any]) -> Estimate:
         scores = _bertscores(tuple(BertPair(*item) for item in items))
-        return stats.mean([getattr(score, part) for score in scores])
+        return stats.mean([getattr(score, part) for score in scores], shares=False)
 
     return Aggregation(f"mean_bertscore_{part}", estimate)
 

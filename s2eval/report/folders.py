@@ -17,6 +17,7 @@ from s2eval.records import Estimate, Row
 from s2eval.report.tables import FAMILIES, Document, build_tables
 
 PREFIXES = tuple(f"{family.prefix}_" for family in FAMILIES)
+PAPERS_ENCODER = "roberta-large"
 _NORMAL_95 = 1.959963984540054
 
 
@@ -183,7 +184,7 @@ def _run(folder: Path) -> Source:
         tuple(rows),
         references,
         tuple(_run_notes(config, models, units)),
-        _mmlu(units),
+        _mmlu(units) | _encoders(units),
     )
 
 
@@ -224,6 +225,15 @@ def _lm_eval_notes(units: Sequence[store.Unit]) -> tuple[str, ...]:
             f"Without samples (`--log_samples`): {', '.join(bare)}; their intervals are value ± 1.96 standard errors."
         )
     return tuple(notes)
+
+
+def _encoders(units: Sequence[store.Unit]) -> dict[str, tuple[str, ...]]:
+    """A sentence below the table of BERTScore where another encoder than the paper's compared the answers."""
+    names = sorted({str(of["encoder"]) for unit in units if (of := unit.facts.get("bertscore"))} - {PAPERS_ENCODER})
+    if not names:
+        return {}
+    sentence = f"By {', '.join(names)}, not by {PAPERS_ENCODER}: not to be set beside the paper's numbers."
+    return {f"{prefix}bertscore": (sentence,) for prefix in PREFIXES}
 
 
 def _mmlu(units: Sequence[store.Unit]) -> dict[str, tuple[str, ...]]:

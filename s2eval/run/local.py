@@ -113,8 +113,10 @@ class _Model:
             }
             try:
                 self._lm = backend(pretrained=spec.pretrained, **arguments)
-            except (OSError, ValueError, TypeError, ImportError) as error:
-                raise PrerequisiteError(f"model {spec.text}: cannot be loaded: {error}") from error
+            except S2Error:
+                raise
+            except Exception as error:  # transformers, torch and safetensors raise a dozen unrelated classes
+                raise PrerequisiteError(f"model {spec.text}: cannot be loaded: {_reason(error)}") from error
         return self._lm
 
     def release(self) -> None:

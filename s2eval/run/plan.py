@@ -172,7 +172,8 @@ def _unit(task: Any, entry: ModelEntry, spec: ModelSpec, content: str, config: R
     inputs = {
         "format": _FORMAT,
         "model": content,
-        "arguments": [entry.dtype, entry.args],
+        # on a GPU `auto` is the checkpoint's own type, and the same type computes other digits
+        "arguments": [entry.dtype, entry.args, *([] if _on_cpu(entry) else ["accelerator"])],
         "task": task.task_name,
         "version": task.VERSION,
         "documents": _digest(rows),
@@ -198,6 +199,12 @@ def _unit(task: Any, entry: ModelEntry, spec: ModelSpec, content: str, config: R
             "template_hash": rows[0].get("template_hash", "") if answers else "",
         },
     )
+
+
+def _on_cpu(entry: ModelEntry) -> bool:
+    from s2eval.models.s2 import best_device
+
+    return (entry.device or best_device()).startswith("cpu")
 
 
 def _digest(rows: Sequence[Any]) -> str:

@@ -49,16 +49,18 @@ def proportion(successes: int, n: int) -> Estimate:
     return Estimate(p, stderr, low, high, n=n, n_valid=n, method="wilson")
 
 
-def mean(values: Values, n: int | None = None) -> Estimate:
+def mean(values: Values, n: int | None = None, *, shares: bool = True) -> Estimate:
     """The mean of per-item values.
 
-    If every value is 0 or 1 it is a `proportion`. Else the standard error is the sample standard deviation
+    If every value is 0 or 1 it is a `proportion`, unless `shares` is False. Else the standard error is the sample standard deviation
     over √n (lm-eval's `mean_stderr`), and the interval is `bootstrap`'s with its `method`, always from the
     same seed and whatever the order of the items.
 
     Args:
         values: shape (n,); None and NaN are items without a value.
         n: items that should have counted, where some are not even in `values`.
+        shares: whether values of 0 and 1 only mean yes and no. False for scores in between that happen to be all 0,
+            such as ROUGE-2 of three answers: no interval of a proportion is told for those.
 
     Raises:
         ValueError: for an infinite value, `n` smaller than the number of values, or not one dimension.
@@ -70,7 +72,7 @@ def mean(values: Values, n: int | None = None) -> Estimate:
     valid = np.sort(array[~np.isnan(array)])
     if valid.size == 0:
         return _unknown(n=n, n_valid=0)
-    if np.isin(valid, (0.0, 1.0)).all():
+    if shares and np.isin(valid, (0.0, 1.0)).all():
         return replace(proportion(int(valid.sum()), valid.size), n=n)
 
     def weighted(weights: NDArray[np.float64]) -> NDArray[np.float64]:  # einsum: see `bootstrap`, `seed`

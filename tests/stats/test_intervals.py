@@ -270,3 +270,8 @@ def test_scale():
     assert scale(mean([0.25]), 100) == Estimate(25, None, None, None, 1, 1, "none")
     with pytest.raises(ValueError, match="cannot scale by nan"):
         scale(proportion(1, 2), NAN)
+
+
+def test_scores_that_are_all_zero_are_no_proportion() -> None:
+    assert mean([0.0] * 3).method == "wilson"
+    assert mean([0.0] * 3, shares=False) == Estimate(0.0, 0.0, 0.0, 0.0, n=3, n_valid=3, method="constant")
