@@ -40,14 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(error.exit_code) from None
     except typer.Exit as leave:
-        raise SystemExit(leave.exit_code) from None
+        code = leave.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("interrupted", err=True)
-        raise SystemExit(130) from None
+        code = 130
     except Exception as error:
         show = getattr(error, "show", None)  # a usage error of the command line
         if show is None:
             raise
         show()
         raise SystemExit(getattr(error, "exit_code", 2)) from None
+    if code == 130:  # typer turns a KeyboardInterrupt into this and says nothing
+        typer.echo("interrupted", err=True)
     raise SystemExit(code if isinstance(code, int) else 0)

@@ -52,9 +52,9 @@ def proportion(successes: int, n: int) -> Estimate:
 def mean(values: Values, n: int | None = None, *, shares: bool = True) -> Estimate:
     """The mean of per-item values.
 
-    If every value is 0 or 1 it is a `proportion`, unless `shares` is False. Else the standard error is the sample standard deviation
-    over √n (lm-eval's `mean_stderr`), and the interval is `bootstrap`'s with its `method`, always from the
-    same seed and whatever the order of the items.
+    If every value is 0 or 1 it is a `proportion`, unless `shares` is False. Else the standard error is the sample
+    standard deviation over √n (lm-eval's `mean_stderr`), and the interval is `bootstrap`'s with its `method`,
+    always from the same seed and whatever the order of the items.
 
     Args:
         values: shape (n,); None and NaN are items without a value.

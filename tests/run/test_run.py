@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import yaml
 
+from s2eval import paths
 from s2eval.cli import main
 from s2eval.records import Row
 from s2eval.store import read_scores
@@ -271,6 +272,24 @@ def test_fresh_evaluates_what_is_chosen_again(small: Path, copied: Path, s2eval:
     assert (copied / "scores.csv").read_bytes() == scores
 
 
+def test_a_unit_does_not_scan_lm_evals_own_tasks(
+    small: Path, copied: Path, s2eval: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """14,000 files, a quarter of a minute; `simple_evaluate` would do it for every unit."""
+    from lm_eval.tasks._index import TaskIndex
+
+    scanned: list[str] = []
+    scan = TaskIndex._iter_yaml_files
+
+    def spy(root: Path) -> Any:
+        scanned.append(str(root))
+        return scan(root)
+
+    monkeypatch.setattr(TaskIndex, "_iter_yaml_files", staticmethod(spy))
+    assert s2eval("run", small, "--out", copied, "--limit", "1", "--only", "s2demo_truthfulqa_mc2")[0] == 0
+    assert set(scanned) == {str(paths.tasks())}
+
+
 def test_another_limit_is_another_unit(
     small: Path, copied: Path, s2eval: Command, loads: list[str], undisturbed: tuple[Path, Outcome]
 ) -> None:
@@ -402,6 +421,16 @@ def test_whatever_stops_it_the_same_command_completes(
     assert (run / "scores.csv").read_bytes() == (undisturbed[0] / "scores.csv").read_bytes()
     reports = [(folder / "report.md").read_text(encoding="utf-8") for folder in (run, undisturbed[0])]
     assert reports[0] == reports[1]
+
+
+def test_ctrl_c_before_the_first_unit(
+    small: Path, tmp_path: Path, s2eval: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("s2eval.run.plan.plan", stop)
+    assert s2eval("run", small, "--out", tmp_path / "run") == (130, "", "interrupted\n")
 
 
 # --- failures --------------------------------------------------------------------------------------------------
