@@ -68,6 +68,8 @@ def run(
                 )
             finally:
                 write_config(settings, folder, units)
+            if failures and not any(unit.done for unit in units):  # nothing to report
+                raise local.incomplete(failures, resume)
             report = finish(folder)
     except KeyboardInterrupt:
         done = sum(unit.done for unit in units)

@@ -478,6 +478,14 @@ def test_keep_going_keeps_what_succeeded(
     assert {key[1:]: value for key, value in found.items() if key[0] == "broken"} == good  # the same model
 
 
+def test_keep_going_where_everything_fails(half_broken: tuple[Path, Path], tmp_path: Path, s2eval: Command) -> None:
+    config, _ = half_broken
+    code, out, said = s2eval("run", config, "--keep-going", "--only", "broken")
+    assert (code, out) == (3, "")  # finished with failed items, and nothing to report
+    assert "error: 2 failed:" in said
+    assert not (tmp_path / "run" / "report.md").exists()
+
+
 def test_without_keep_going_the_first_failure_ends_it(
     half_broken: tuple[Path, Path], tmp_path: Path, s2eval: Command
 ) -> None:
