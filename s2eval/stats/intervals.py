@@ -90,8 +90,9 @@ def stratified_mean(values: Values, strata: Labels) -> Estimate:
 
     Standard error: √(Σ s_k²/n_k) / K, with s_k the sample standard deviation of the n_k values of the k-th
     of K strata: the strata are fixed (these subjects are all that there are), their items are drawn.
-    A stratum with one value has no known variance. Taking it for 0 would claim precision and borrowing the
-    others' would claim that subjects are alike; so there is then no standard error and no interval.
+    A stratum with one value tells no variance of its own; it is given that of all values together, which also
+    contains how the strata differ: too wide rather than too narrow (the idea of collapsed strata, Cochran 1977,
+    §5A.12). Where every stratum has one value this is the standard error of a plain mean.
     A stratum without any value leaves the mean over all strata unknown, and there is no value either:
     the mean over the rest is another number.
 
@@ -114,9 +115,11 @@ def stratified_mean(values: Values, strata: Labels) -> Estimate:
         return _unknown(n=n, n_valid=n_valid)
     means = np.bincount(stratum, weights=array, minlength=labels.size) / sizes
     stderr = None
-    if (sizes > 1).all():
+    if array.size > 1:
         squares = np.bincount(stratum, weights=(array - means[stratum]) ** 2, minlength=labels.size)
-        stderr = math.sqrt(float((squares / (sizes - 1) / sizes).sum())) / labels.size
+        own = squares / np.maximum(sizes - 1, 1)
+        variances = np.where(sizes > 1, own, array.var(ddof=1))
+        stderr = math.sqrt(float((variances / sizes).sum())) / labels.size
     return _normal(float(means.mean()), stderr, n=n, n_valid=n_valid)
 
 

@@ -203,11 +203,22 @@ def exact_mean(items):
     return exact(np.mean(items), np.std(items, ddof=1) / math.sqrt(len(items)), len(items))
 
 
-def test_a_stratum_of_one_item_has_no_known_variance():
-    assert stratified_mean([1, 0, 1], ["law", "law", "art"]) == Estimate(0.75, None, None, None, 3, 3, "none")
-    assert stratified_mean([1, 0, 1, None], ["law", "law", "art", "art"]) == Estimate(
-        0.75, None, None, None, 4, 3, "none"
-    )
+def test_a_stratum_of_one_item_is_given_the_variance_of_all():
+    # law: variance 1/2 of 2 items; art: variance of (1, 0, 1) = 1/3, of one item; two strata
+    stderr = math.sqrt(1 / 2 / 2 + 1 / 3) / 2
+    for items, strata in (([1, 0, 1], ["law", "law", "art"]), ([1, 0, 1, None], ["law", "law", "art", "art"])):
+        found = stratified_mean(items, strata)
+        assert (found.value, found.n, found.n_valid, found.method) == (0.75, len(items), 3, "normal")
+        assert found.stderr == pytest.approx(stderr)
+
+
+def test_strata_of_one_item_each_give_the_standard_error_of_a_plain_mean():
+    items = [1, 0, 1, 1, 0]
+    assert stratified_mean(items, list("abcde")).stderr == pytest.approx(exact_mean(items).stderr)
+
+
+def test_a_single_item_in_a_single_stratum_has_no_known_variance():
+    assert stratified_mean([1], ["law"]) == Estimate(1.0, None, None, None, 1, 1, "none")
 
 
 def test_a_stratum_without_a_value_leaves_the_mean_unknown():
