@@ -236,8 +236,8 @@ DEFINITIONS = (
         notes=(
             "FRE (higher reads more easily) and FKG (a school grade: lower does): mean over answers, each "
             "rounded to 2 and 1 decimals. Whole text: of all answers together.",
-            "Of 2023: as the textstat of then counted syllables and rounded, with which the paper's numbers "
-            "were made; reading ease is some 6 to 9 points above today's.",
+            "Of 2023: as the textstat of then rounded, which the paper's numbers show, and counted syllables, "
+            "which its date suggests; reading ease is some 6 to 9 points above today's.",
             "Empty answers score 0 and stay in every mean. Cut answers ended at the limit of new tokens.",
         ),
     ),
