@@ -6,6 +6,7 @@
     │   ├── DataError            a data file: missing, or a broken line
     │   └── UnknownNameError     no task, model, metric … of that name; says the nearest one
     ├── PrerequisiteError (1)    something that must be there first: an extra, weights, disk space
+    ├── DisagreementError (1)    two ways of computing a number differ: neither is reported
     ├── IncompleteError (3)      the run finished, some items failed; says which and how to resume
     └── InterruptedRunError (130) stopped by the user; the same command resumes
 
@@ -78,6 +79,10 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 class PrerequisiteError(S2Error):
     """Something that must be there first is not: an extra, a model's weights, disk space, a permission."""
+
+
+class DisagreementError(S2Error):
+    """Two ways of computing a number differ by more than rounding: neither is reported."""
 
 
 class IncompleteError(S2Error):

@@ -1,0 +1,93 @@
+"""The token trie of many sequences, laid flat: every shared prefix is there once.
+
+The tokens lie in depth-first order, so that a subtree is a range without gaps. Three arrays say everything:
+token j is an ancestor of token i, or i itself, exactly if `j <= i < end[j]`. Any slice of the order can be computed
+in one forward pass, if the keys and values of the ancestors of its first token are at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Trie:
+    """n distinct prefixes of S sequences, in depth-first order.
+
+    Attributes:
+        tokens: (n,) token ids.
+        depth: (n,) position of each token in its sequences, 0 first; the number of its ancestors.
+        end: (n,) index behind the last token of its subtree.
+        tails: for each of the S sequences, in the order given, where its last tokens lie (as many as asked).
+    """
+
+    tokens: Ints
+    depth: Ints
+    end: Ints
+    tails: list[Ints]
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+def build(sequences: Sequence[Sequence[int]], tails: Sequence[int] | None = None) -> Trie:
+    """The trie of sequences of one token or more; equal ones share everything.
+
+    Args:
+        sequences: token ids, each from 0 to 2³¹ - 1.
+        tails: how many of each sequence's last tokens to locate, at most its length; None = 1 each.
+    """
+    wanted = [1] * len(sequences) if tails is None else tails
+    interned: dict[bytes, bytes] = {}
+    keys = [interned.setdefault(key, key) for key in map(_key, sequences)]
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    longest = max(map(len, sequences), default=0)
+    shared = _shared_each([keys[number] for number in order])
+    total = sum(len(keys[number]) // 4 - prefix for number, prefix in zip(order, shared, strict=True))
+    tokens, depth, end = (np.empty(total, np.int32) for _ in range(3))
+    path = np.empty(longest, np.int32)  # where the tokens of the present sequence lie, by depth
+    found: list[Ints] = [path[:0]] * len(keys)
+    here = open_depth = 0
+    for number, prefix in zip(order, shared, strict=True):
+        sequence = np.frombuffer(keys[number], ">i4")
+        new = len(sequence) - prefix
+        if new:
+            end[path[prefix:open_depth]] = here
+            tokens[here : here + new] = sequence[prefix:]
+            depth[here : here + new] = np.arange(prefix, len(sequence))
+            path[prefix : len(sequence)] = np.arange(here, here + new)
+            here, open_depth = here + new, len(sequence)
+        found[number] = path[len(sequence) - wanted[number] : len(sequence)].copy()
+    end[path[:open_depth]] = here
+    return Trie(tokens, depth, end, found)
+
+
+def count(sequences: Iterable[Sequence[int]]) -> int:
+    """The tokens of the trie of those sequences, without building it."""
+    keys = sorted({_key(sequence) for sequence in sequences})
+    return sum(len(key) // 4 for key in keys) - sum(_shared_each(keys))
+
+
+def _key(sequence: Sequence[int]) -> bytes:
+    """Big-endian, so that bytes sort as the tokens do, at the speed of memcmp."""
+    return np.asarray(sequence, dtype=">i4").tobytes()
+
+
+def _shared_each(keys: Sequence[bytes]) -> list[int]:
+    """How many tokens at the start each sequence shares with the one before it."""
+    return [0, *(_shared(before, here) for before, here in pairwise(keys))][: len(keys)]
+
+
+def _shared(one: bytes, other: bytes) -> int:
+    length = min(len(one), len(other))
+    if one[:length] == other[:length]:
+        return length // 4
+    differ = np.frombuffer(one, np.uint8, length) != np.frombuffer(other, np.uint8, length)
+    return int(differ.argmax()) // 4
