@@ -6,19 +6,23 @@ what the plan of the moment says. Queries, keys and values arrive with their rot
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+import mmap
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
-from s2eval.models.packs import Block
+from s2eval.models.packs import Block, Pack, blocks, path
+from s2eval.models.trie import Trie
 
 NAME = "s2_tree"
+TOGETHER = 8  # rows of one attention call while decoding
 # What a model may hand to its attention that changes the result; the plans know none of it.
 _UNKNOWN = ("softcap", "position_bias", "s_aux", "head_mask")
 
@@ -43,7 +47,6 @@ def attend(
     value: Tensor,
     attention_mask: Tensor | None = None,
     scaling: float | None = None,
-    dropout: float = 0.0,
     **options: Any,
 ) -> tuple[Tensor, None]:
     """The function behind the name: what the present plan does with a layer.
@@ -83,35 +86,51 @@ def following(plan: Plan) -> Iterator[None]:
 AttentionInterface.register(NAME, attend)
 
 
-class Store:
-    """Keys and values of the path that leads to the next pack, by layer; (1, Hk, capacity, D) each."""
+class Keys:
+    """Keys and values by layer, (rows, Hk, capacity, D) each, made when a layer first asks."""
 
-    def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self._layers: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+    def __init__(self, rows: int, capacity: int) -> None:
+        self.rows, self.capacity = rows, capacity
+        self.layers: dict[nn.Module, tuple[Tensor, Tensor]] = {}
 
     def of(self, module: nn.Module, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """The layer's two tensors, made like the given ones."""
-        if module not in self._layers:
-            sizes = ((*part.shape[:2], self.capacity, part.shape[3]) for part in (key, value))
-            self._layers[module] = (key.new_empty(next(sizes)), value.new_empty(next(sizes)))
-        return self._layers[module]
+        """The layer's two tensors; zeros like the given ones at first (memory is used as it is written)."""
+        if module not in self.layers:
+            made = [_zeros(part, (self.rows, part.shape[1], self.capacity, part.shape[3])) for part in (key, value)]
+            self.layers[module] = (made[0], made[1])
+        return self.layers[module]
+
+    def move(self, source: int, target: int, length: int) -> None:
+        """Let one row take the place of another."""
+        for key, value in self.layers.values():
+            key[target, :, :length] = key[source, :, :length]
+            value[target, :, :length] = value[source, :, :length]
 
 
 class TreePlan:
     """The attention of one pack, block by block through PyTorch's scaled_dot_product_attention.
 
     Args:
-        longest: tokens of the longest sequence.
-        blocks: the calls; they cover the pack.
-        store: holds the ancestors computed before, and takes those that the next pack needs.
-        kept, shared: as in `Pack`.
+        trie, pack: what is computed.
+        store: one row; holds the ancestors computed before, and takes those that the next pack needs.
+        sequences: takes the keys of whole sequences, if it is given.
+        leaves: (token, row of `sequences`): sequences that end in this pack, and where their keys go.
     """
 
-    def __init__(self, longest: int, blocks: list[Block], store: Store, kept: Any, shared: int) -> None:
-        self.longest, self._blocks, self._store, self._shared = longest, blocks, store, shared
-        self._kept = torch.as_tensor(kept, dtype=torch.long)
-        self._opened = [_index(block.opened) for block in blocks]
+    def __init__(
+        self,
+        trie: Trie,
+        pack: Pack,
+        store: Keys,
+        sequences: Keys | None = None,
+        leaves: Sequence[tuple[int, int]] = (),
+    ) -> None:
+        self.longest, self._store, self._shared, self._sequences = store.capacity, store, pack.shared, sequences
+        self._blocks = blocks(trie, pack)
+        self._kept = torch.as_tensor(pack.kept, dtype=torch.long)
+        self._opened = [_index(block.opened) for block in self._blocks]
+        paths = ((row, *path(trie, pack, token)) for token, row in leaves)
+        self._paths = [(row, stored, torch.as_tensor(rest, dtype=torch.long)) for row, stored, rest in paths]
         self._pending: list[tuple[Tensor, Tensor]] = []
         self._masks: dict[tuple[torch.device, torch.dtype, int], list[Tensor]] = {}
 
@@ -119,6 +138,7 @@ class TreePlan:
         """See `Plan.attend`; B = 1, T = the pack's tokens."""
         groups = query.shape[1] // key.shape[1]
         stored_key, stored_value = self._store.of(module, key, value)
+        self._copy_sequences(module, (stored_key, stored_value), (key, value))
         out = query.new_empty(1, query.shape[2], query.shape[1], value.shape[3])
         masks = self._masks_for(query, groups)
         for block, opened, mask in zip(self._blocks, self._opened, masks, strict=True):
@@ -127,12 +147,22 @@ class TreePlan:
             values = _gather(stored_value, value, stored, opened, start, stop)
             # all queries of a key's group in one row of heads: no key is repeated
             grouped = query[:, :, start:stop].reshape(1, key.shape[1], -1, query.shape[3])
-            mixed = F.scaled_dot_product_attention(grouped, keys, values, attn_mask=mask, scale=scale)
+            mixed = scaled_dot_product_attention(grouped, keys, values, attn_mask=mask, scale=scale)
             out[:, start:stop] = mixed.view(1, query.shape[1], stop - start, -1).transpose(1, 2)
         if len(self._kept):
             kept = self._kept.to(key.device)
             self._pending += [(stored_key, key[:, :, kept]), (stored_value, value[:, :, kept])]
         return out
+
+    def _copy_sequences(self, module: nn.Module, stored: tuple[Tensor, Tensor], fresh: tuple[Tensor, Tensor]) -> None:
+        """Keys and values of the sequences that end here: what is stored of them, then what is fresh."""
+        if self._sequences is None:
+            return
+        targets = self._sequences.of(module, *fresh)
+        for row, count, rest in self._paths:
+            for target, old, new in zip(targets, stored, fresh, strict=True):
+                target[row, :, :count] = old[0, :, :count]
+                target[row, :, count : count + len(rest)] = new[0][:, rest.to(new.device)]
 
     def commit(self) -> None:
         """Store what the next pack needs; only now, so that a pack which ran out of memory can be tried again."""
@@ -146,6 +176,59 @@ class TreePlan:
         if kind not in self._masks:
             self._masks[kind] = [_mask(block, query, groups) for block in self._blocks]
         return self._masks[kind]
+
+
+class RowsPlan:
+    """The attention of one decoding step: every row's new token against all that its row holds.
+
+    Neighbouring rows are taken together, a few at a time, as far as the longest of them reaches.
+
+    Args:
+        rows: keys and values; the step adds one a row.
+        lengths: (B,) tokens that each of the first B rows holds before the step.
+    """
+
+    def __init__(self, rows: Keys, lengths: Tensor) -> None:
+        self.longest, self._rows, self._lengths = rows.capacity, rows, lengths
+        starts = range(0, len(lengths), TOGETHER)
+        self._parts = [(start, int(lengths[start : start + TOGETHER].max()) + 1) for start in starts]
+        self._masks: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
+
+    def attend(self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:
+        """See `Plan.attend`; T = 1."""
+        batch, heads, _, width = query.shape
+        here, lengths = torch.arange(batch, device=key.device), self._lengths.to(key.device)
+        keys, values = self._rows.of(module, key, value)
+        keys[here, :, lengths] = key[:, :, 0]
+        values[here, :, lengths] = value[:, :, 0]
+        grouped = query.reshape(batch, key.shape[1], -1, width)
+        mixed = [
+            scaled_dot_product_attention(
+                grouped[start : start + TOGETHER],
+                keys[start : min(start + TOGETHER, batch), :, :most],
+                values[start : min(start + TOGETHER, batch), :, :most],
+                attn_mask=mask,
+                scale=scale,
+            )
+            for (start, most), mask in zip(self._parts, self._masks_for(query), strict=True)
+        ]
+        return torch.cat(mixed).reshape(batch, 1, heads, -1)
+
+    def _masks_for(self, query: Tensor) -> list[Tensor]:
+        kind = (query.device, query.dtype)
+        if kind not in self._masks:
+            seen = self._lengths.cpu()[:, None]
+            visible = (torch.arange(most)[None] <= seen[start : start + TOGETHER] for start, most in self._parts)
+            self._masks[kind] = [_additive(part, query)[:, None, None] for part in visible]
+        return self._masks[kind]
+
+
+def _zeros(like: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Zeros; on a CPU they take memory only where they are written (PyTorch fills, numpy asks for huge pages)."""
+    if like.device.type != "cpu" or not hasattr(mmap, "MAP_ANONYMOUS"):
+        return like.new_zeros(shape)
+    pages = mmap.mmap(-1, math.prod(shape) * like.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return torch.frombuffer(pages, dtype=like.dtype).view(shape)
 
 
 def _index(opened: Any) -> slice | Tensor:
@@ -166,6 +249,10 @@ def _gather(stored: Tensor, fresh: Tensor, count: int, opened: slice | Tensor, s
 
 
 def _mask(block: Block, query: Tensor, groups: int) -> Tensor:
-    visible = torch.from_numpy(block.visible).to(query.device)
-    added = torch.zeros(visible.shape, dtype=query.dtype, device=query.device).masked_fill_(~visible, float("-inf"))
-    return added.repeat(groups, 1)[None, None]
+    return _additive(torch.from_numpy(block.visible), query).repeat(groups, 1)[None, None]
+
+
+def _additive(visible: Tensor, like: Tensor) -> Tensor:
+    """0 where it is visible, -inf elsewhere."""
+    hidden = ~visible.to(like.device)
+    return torch.zeros(hidden.shape, dtype=like.dtype, device=like.device).masked_fill_(hidden, float("-inf"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,19 +39,29 @@ class Engine:
         self.computed = self.forwards = 0
 
     @torch.no_grad()
-    def run(self, trie: Trie, rows: Ints) -> Iterator[tuple[Pack, Ints, Tensor]]:
+    def run(
+        self,
+        trie: Trie,
+        rows: Ints,
+        sequences: attention.Keys | None = None,
+        leaves: Sequence[tuple[int, int]] = (),
+    ) -> Iterator[tuple[Pack, Ints, Tensor]]:
         """Each pack with those of `rows` (ascending token indices) that it holds and their logits, (R, V).
 
         Out of memory halves the budget and tries the same pack again.
+
+        Args:
+            sequences: takes the keys and values of whole sequences, if it is given.
+            leaves: (token, row of `sequences`) for the last token of each of them.
         """
-        longest = int(trie.depth.max(initial=-1)) + 1
-        store = attention.Store(longest)
+        store = attention.Keys(1, int(trie.depth.max(initial=-1)) + 1)
         start, stored = 0, np.empty(0, np.int32)
         with attention.installed(self.model):
             while start < len(trie):
                 pack = packs.cut(trie, start, stored, self.budget, rows, self.most_rows)
                 wanted = rows[np.searchsorted(rows, pack.start) : np.searchsorted(rows, pack.stop)]
-                plan = attention.TreePlan(longest, packs.blocks(trie, pack), store, pack.kept, pack.shared)
+                here = [leaf for leaf in leaves if pack.start <= leaf[0] < pack.stop]
+                plan = attention.TreePlan(trie, pack, store, sequences, here)
                 try:
                     logits = self._forward(trie, pack, wanted, plan)
                 except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
@@ -64,16 +74,29 @@ class Engine:
                 start, stored = pack.stop, packs.after(pack)
 
     def _forward(self, trie: Trie, pack: Pack, wanted: Ints, plan: attention.TreePlan) -> Tensor:
-        device = self.model.device
         here = slice(pack.start, pack.stop)
+        tokens, depth, keep = (torch.from_numpy(part).long() for part in (trie.tokens[here], trie.depth[here], wanted))
+        return self.forward(plan, tokens[None], depth[None], keep - pack.start)[0]
+
+    def forward(self, plan: attention.Plan, tokens: Tensor, positions: Tensor, keep: Tensor | int = 0) -> Tensor:
+        """One pass of the model under a plan; call it where the attention is installed.
+
+        Args:
+            tokens, positions: (B, T).
+            keep: which of the T positions the vocabulary head is for; 0 = all.
+
+        Returns:
+            Logits, (B, R, V).
+        """
+        device = self.model.device
         mixed = torch.autocast(device.type, self._autocast, enabled=self._autocast is not None)
         with attention.following(plan), mixed:
             return self.model(
-                input_ids=torch.from_numpy(trie.tokens[here]).long()[None].to(device),
-                position_ids=torch.from_numpy(trie.depth[here]).long()[None].to(device),
-                logits_to_keep=torch.from_numpy(wanted - pack.start).long().to(device),
+                input_ids=tokens.to(device),
+                position_ids=positions.to(device),
+                logits_to_keep=keep.to(device) if isinstance(keep, Tensor) else keep,
                 use_cache=False,
-            ).logits[0]
+            ).logits
 
     def _shrink(self, error: BaseException) -> None:
         if not out_of_memory(error) or self.budget <= SMALLEST:

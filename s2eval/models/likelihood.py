@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn.functional import log_softmax
 
 from s2eval.models import trie
 from s2eval.models.engine import Engine
@@ -94,5 +94,5 @@ def _pick(
         best[start : start + step] = part.argmax(-1)
         low, high = np.searchsorted(rows, (start, start + step))
         mine = slice(int(low), int(high))
-        picked[mine] = F.log_softmax(part, dim=-1, dtype=dtype)[row[mine] - start, target[mine]].float()
+        picked[mine] = log_softmax(part, dim=-1, dtype=dtype)[row[mine] - start, target[mine]].float()
     return picked.cpu(), (best[row] == target).cpu().numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +94,19 @@ def blocks(trie: Trie, pack: Pack) -> list[Block]:
     return [_block(trie, pack, start, stop) for start, stop in chosen]
 
 
+def path(trie: Trie, pack: Pack, token: int) -> tuple[int, Ints]:
+    """Where the keys of a token of the pack and of its ancestors lie.
+
+    Args:
+        token: its index in the trie.
+
+    Returns:
+        How many are stored, from depth 0; and the others, counted from the pack's start.
+    """
+    stored = int((trie.end[pack.stored] > token).sum())
+    return stored, np.flatnonzero(trie.end[pack.start : token + 1] > token).astype(np.int32)
+
+
 def _pairs(depth: Ints, start: int, stop: int) -> int:
     return (stop - start) * (int(depth[start]) + stop - start)
 
@@ -100,7 +114,7 @@ def _pairs(depth: Ints, start: int, stop: int) -> int:
 def _cuts(depth: Ints) -> list[int]:
     """Where a branch begins, and every `BLOCK` tokens of a long one."""
     branches = [0, *(np.flatnonzero(np.diff(depth) != 1) + 1).tolist(), len(depth)]
-    return [cut for start, stop in zip(branches, branches[1:], strict=False) for cut in range(start, stop, BLOCK)]
+    return [cut for start, stop in pairwise(branches) for cut in range(start, stop, BLOCK)]
 
 
 def _block(trie: Trie, pack: Pack, start: int, stop: int) -> Block:

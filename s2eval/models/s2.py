@@ -17,16 +17,25 @@ Arguments, encoding, truncation, special tokens, stop strings and results are `h
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from lm_eval.models.huggingface import HFLM
+from lm_eval.models.utils import (
+    handle_stop_sequences,
+    has_bos_prefix,
+    normalize_gen_kwargs,
+    postprocess_generated_text,
+)
 from tqdm import tqdm
 
-from s2eval.models import checks, memory, support
+from s2eval.errors import UsageError
+from s2eval.models import checks, decoding, generation, memory, support
 from s2eval.models.embedded import resolve
 from s2eval.models.engine import Engine
+from s2eval.models.generation import Prompt
 from s2eval.models.likelihood import Request, Scoring
 from s2eval.models.work import Work
 
@@ -65,6 +74,7 @@ class S2LM(HFLM):
         self._trie, self._token_budget = trie, token_budget
         self._doubted: set[tuple[str, str] | None] = set()  # requests to compare with hf's path
         self._told: set[str] = set()
+        self._stops: dict[tuple[str, ...], int] = {}
         super().__init__(pretrained=pretrained, **arguments)
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[Result]:
@@ -174,18 +184,111 @@ class S2LM(HFLM):
                 _log.warning("hf's path instead of the token trie: %s", why)
             self._told.add(why)
 
-    def tok_batch_encode(self, strings: list[str], *args: Any, **kwargs: Any) -> Any:
-        """HFLM's; remembers the prompts of the batch for `_model_generate`."""
-        self._prompts = list(strings)
-        return super().tok_batch_encode(strings, *args, **kwargs)
+    def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
+        """hf's, in wide batches; sampled answers depend on the seed and the prompt alone."""
+        self.work.requests += len(requests)
+        answers: list[str | None] = [None] * len(requests)
+        mine: list[tuple[int, Prompt]] = []
+        rest: list[int] = []
+        repeats: Counter[str] = Counter()
+        for number, request in enumerate(requests):
+            prompt = self._prompt(*request.args, repeats[request.args[0]])
+            repeats[request.args[0]] += 1
+            if isinstance(prompt, str):
+                self._tell(prompt, 1)
+                rest.append(number)
+            else:
+                mine.append((number, prompt))
+        quiet = disable_tqdm or self.rank != 0
+        with tqdm(total=len(mine), desc="Answers", unit="answer", disable=quiet) as bar:
+            for number, text in self._answer(requests, mine):
+                answers[number] = text
+                bar.update()
+        by_hf = super().generate_until([requests[number] for number in rest], disable_tqdm) if rest else []
+        for number, text in zip(rest, by_hf, strict=True):
+            answers[number] = text
+        return [text for text in answers if text is not None]
 
-    def _model_generate(self, context: Any, max_length: int, stop: list[str], **generation_kwargs: Any) -> Any:
-        tokens = super()._model_generate(context, max_length, stop, **generation_kwargs)
-        ends = {self.eot_token_id, self.tokenizer.pad_token_id}
-        for prompt, row in zip(self._prompts, tokens[:, context.shape[1] :].tolist(), strict=True):
-            full = context.shape[1] + len(row) >= max_length and not ends & set(row)
-            self.cut[prompt] = full and not any(mark in self.tok_decode(row) for mark in stop)
-        return tokens
+    def _prompt(self, text: str, settings: dict[str, Any], repeat: int) -> Prompt | str:
+        """What is to be generated for a request, or why only hf's path can do it. Encoded and cut as hf does."""
+        if not self._trie:
+            return "trie=False"
+        kwargs: dict[str, Any] = dict(normalize_gen_kwargs(settings, self.max_gen_toks))
+        until = handle_stop_sequences(kwargs.pop("until", None), eos=self._eos)
+        limit = kwargs.pop("max_gen_toks")
+        read = decoding.read(self.model, kwargs)
+        if isinstance(read, str):
+            return read
+        tokens = self._encode(text)
+        self.work.truncated += len(tokens) > self.max_length - limit
+        if limit >= self.max_length:
+            raise UsageError(f"{limit} new tokens leave no room for a prompt in a context of {self.max_length}")
+        tokens = tokens[-(self.max_length - limit) :]
+        why = support.refusal(self.model, len(tokens) + limit) if tokens else "an empty prompt"
+        return why or Prompt(tokens, limit, *read, self._stopping(until), decoding.generator(text, repeat))
+
+    def _encode(self, text: str) -> list[int]:
+        """The tokens of a prompt as hf's `tok_batch_encode` gives them, without padding."""
+        special = {} if self.add_bos_token is None else {"add_special_tokens": self.add_bos_token}
+        if has_bos_prefix(text, getattr(self.tokenizer, "bos_token", None)):
+            special = {"add_special_tokens": False}
+        return self.tokenizer(text, truncation=self.truncation, **special)["input_ids"]
+
+    def _stopping(self, until: Sequence[str]) -> Callable[[Sequence[int]], bool]:
+        """Whether the last tokens of an answer hold a stop string; two more than it takes to write the longest."""
+        marks = tuple(mark for mark in until if mark)
+        if marks not in self._stops:
+            longest = max((len(self.tokenizer.encode(mark, add_special_tokens=False)) for mark in marks), default=0)
+            self._stops[marks] = longest + 2
+
+        def stopped(tokens: Sequence[int]) -> bool:
+            text = self.tokenizer.decode(tokens[-self._stops[marks] :])
+            return any(mark in text for mark in marks)
+
+        return stopped
+
+    @property
+    def _eos(self) -> str:
+        return self.tok_decode(self.eot_token_id, skip_special_tokens=False)
+
+    def _answer(self, requests: list[Any], prompts: list[tuple[int, Prompt]]) -> Iterator[tuple[int, str]]:
+        """The number and the text of each answer as it ends; the first greedy one of each task is compared."""
+        engine = Engine(self.model, *self._budgets(), autocast=self.mixed_precision_dtype)
+        width = memory.width(self.model, max((len(p.tokens) + p.limit for _, p in prompts), default=1))
+        compared: set[str | None] = set()
+        for answer in generation.answer(engine, [prompt for _, prompt in prompts], width):
+            number, prompt = prompts[answer.number]
+            request = requests[number]
+            if prompt.decoding.temperature == 0.0 and request.task_name not in compared:
+                compared.add(request.task_name)
+                self._compare_answer(prompt, answer.tokens)
+            text, settings = request.args
+            self.cut[text] = answer.cut
+            self.work.generated += len(answer.tokens)
+            until = handle_stop_sequences(normalize_gen_kwargs(settings, 1).get("until"), eos=self._eos)
+            written = self._text(answer.tokens, until)
+            self.cache_hook.add_partial("generate_until", request.args, written)
+            yield number, written
+        self.work.computed += engine.computed
+        self.work.forwards += engine.forwards
+
+    def _text(self, tokens: list[int], until: list[str]) -> str:
+        """As hf's `generate_until` makes it."""
+        thinking = self.think_end_token
+        if isinstance(thinking, int):
+            ends = [place for place, token in enumerate(tokens) if token == thinking]
+            text = self.tok_decode(tokens[ends[-1] + 1 :] if ends else tokens).lstrip()
+        else:
+            text = self.tok_decode(tokens)
+        return postprocess_generated_text(text, until, thinking if isinstance(thinking, str) else None)
+
+    def _compare_answer(self, prompt: Prompt, new: list[int]) -> None:
+        """Each token of a greedy answer must be the best, within rounding, by hf's path over the whole text."""
+        tokens = torch.tensor([[*prompt.tokens, *new[:-1]]], device=self.device)
+        logits = self._model_call(tokens)[0, len(prompt.tokens) - 1 :].float()
+        behind = logits.amax(-1) - logits[torch.arange(len(new)), torch.tensor(new)]
+        checks.compare("the first answer", float(-behind.max()), 0.0, self._dtype)
+        self.work.checked += 1
 
     def get_model_info(self) -> dict[str, Any]:
         """hf's, and what was done for the answers."""
