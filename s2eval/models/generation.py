@@ -86,9 +86,10 @@ def answer(engine: Engine, prompts: Sequence[Prompt], width: int) -> Iterator[An
     queue = deque(_Row(number, prompts[number]) for number in order)
     while queue:
         capacity = max(len(row.prompt.tokens) + row.prompt.limit for row in queue)
+        width = min(width, len(queue))
         active: list[_Row] = []
         try:
-            yield from _decode(engine, queue, active, attention.Keys(min(width, len(queue)), capacity))
+            yield from _decode(engine, queue, active, attention.Keys(width, capacity))
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not out_of_memory(error) or width == 1:
                 raise

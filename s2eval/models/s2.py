@@ -103,11 +103,12 @@ class S2LM(HFLM):
             self.batch_size_per_gpu = batch_size
 
     def _by_hf(self, requests: list[Any]) -> list[Result]:
-        self._trie = False
+        """By hf's path at batch size 1, where its result depends on the request alone."""
+        batch_size, self.batch_size_per_gpu, self._trie = self.batch_size_per_gpu, 1, False
         try:
             return super().loglikelihood(requests, disable_tqdm=True) if requests else []
         finally:
-            self._trie = True
+            self.batch_size_per_gpu, self._trie = batch_size, True
 
     def _loglikelihood_tokens(
         self, requests: list[Tokenized], disable_tqdm: bool = False, override_bs: int | None = None
@@ -134,7 +135,7 @@ class S2LM(HFLM):
                 for number, total, greedy in done:
                     strings, result = requests[number][0], (total, greedy)
                     if number in expected:
-                        checks.compare(_name(strings), total, expected[number], self._dtype)
+                        self._compare(_name(strings), total, expected[number])
                     results[number] = result
                     if strings is not None:  # rolling windows are cached whole by hf
                         self.cache_hook.add_partial("loglikelihood", strings, result)
@@ -158,8 +159,7 @@ class S2LM(HFLM):
         engine = Engine(self.model, *self._budgets(), autocast=self.mixed_precision_dtype)
         for done in Scoring([self._request(request) for request in few]).run(engine, self.softmax_dtype):
             for number, total, _ in done:
-                difference = checks.compare(_name(few[number][0]), total, by_hf[number][0], self._dtype)
-                self.work.difference = max(self.work.difference, difference)
+                self._compare(_name(few[number][0]), total, by_hf[number][0])
         self.work.checked += len(few)
         return {number: result[0] for number, result in zip(numbers, by_hf, strict=True)}
 
@@ -287,8 +287,11 @@ class S2LM(HFLM):
         tokens = torch.tensor([[*prompt.tokens, *new[:-1]]], device=self.device)
         logits = self._model_call(tokens)[0, len(prompt.tokens) - 1 :].float()
         behind = logits.amax(-1) - logits[torch.arange(len(new)), torch.tensor(new)]
-        checks.compare("the first answer", float(-behind.max()), 0.0, self._dtype)
+        self._compare("the first answer's worst token, against the best one there", -float(behind.max()), 0.0)
         self.work.checked += 1
+
+    def _compare(self, what: str, ours: float, by_hf: float) -> None:
+        self.work.difference = max(self.work.difference, checks.compare(what, ours, by_hf, self._dtype))
 
     def get_model_info(self) -> dict[str, Any]:
         """hf's, and what was done for the answers."""

@@ -1,0 +1,203 @@
+"""`generate_until` of `--model s2` against lm-eval's `hf`, on tiny models."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lm_eval.api.instance import Instance
+from lm_eval.models.huggingface import HFLM
+from transformers import AutoTokenizer
+
+from s2eval.errors import DisagreementError, UsageError
+from s2eval.models import attention, decoding, generation, memory
+from s2eval.models.decoding import Decoding
+from s2eval.models.engine import Engine
+from s2eval.models.generation import Prompt
+from s2eval.models.s2 import S2LM
+from tests.models.architectures import ARCHITECTURES, make
+
+PROMPTS = [
+    "the sun is",
+    "why do plants need light to grow in the green and pleasant",
+    "water",
+    "the sun is a star and",
+    "the sun is",  # twice
+    "clouds are made of " * 12,
+]
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_model: Path) -> Any:
+    return AutoTokenizer.from_pretrained(tiny_model)
+
+
+def requests(prompts: list[str], **settings: Any) -> list[Any]:
+    settings = {"until": [], "max_gen_toks": 24, **settings}
+    return [Instance("generate_until", {}, (text, dict(settings)), 0, ("t", n, 1)) for n, text in enumerate(prompts)]
+
+
+def ours(model: Any, tokenizer: Any, **arguments: Any) -> Any:
+    backend: Any = S2LM
+    return backend(pretrained=model, tokenizer=tokenizer, token_budget=37, device="cpu", batch_size=4, **arguments)
+
+
+def by_hf(model: Any, tokenizer: Any, asked: list[Any]) -> list[str]:
+    peer: Any = HFLM
+    return peer(pretrained=model, tokenizer=tokenizer, device="cpu", batch_size=1).generate_until(
+        asked, disable_tqdm=True
+    )
+
+
+@pytest.mark.parametrize("name", [name for name, (_, _, why) in ARCHITECTURES.items() if not why])
+def test_greedy_answers_are_those_of_hf(name: str, tokenizer: Any) -> None:
+    model = make(name, len(tokenizer))
+    lm = ours(model, tokenizer)
+    answers = lm.generate_until(requests(PROMPTS), disable_tqdm=True)
+    assert answers == by_hf(model, tokenizer, requests(PROMPTS))
+    assert lm.work.computed > 0
+    assert not lm.work.by_hf
+    assert answers[0] == answers[4]
+
+
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_rows_that_end_make_room_for_others(width: int, tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "width", lambda *_: width)
+    model = make("llama", len(tokenizer))
+    limits = [3, 17, 9, 1, 24, 6]
+    asked = [requests([text], max_gen_toks=limit)[0] for text, limit in zip(PROMPTS, limits, strict=True)]
+    lm = ours(model, tokenizer)
+    assert lm.generate_until(asked, disable_tqdm=True) == by_hf(model, tokenizer, asked)
+    assert lm.work.generated <= sum(limits)
+
+
+def test_an_answer_ends_at_a_stop_string_and_before_it(tokenizer: Any) -> None:
+    model = make("llama", len(tokenizer))
+    (whole,) = by_hf(model, tokenizer, requests(PROMPTS[:1]))
+    mark = whole[5:8]  # three characters from the middle, wherever the tokens part
+    lm = ours(model, tokenizer)
+    asked = requests(PROMPTS[:1], until=[mark])
+    assert lm.generate_until(asked, disable_tqdm=True) == by_hf(model, tokenizer, asked) == [whole.split(mark)[0]]
+    assert lm.work.generated < 24
+    assert lm.cut == {PROMPTS[0]: False}
+
+
+def test_an_answer_that_reaches_the_limit_is_cut(tokenizer: Any) -> None:
+    lm = ours(make("llama", len(tokenizer)), tokenizer)
+    lm.generate_until(requests(["water"], max_gen_toks=3), disable_tqdm=True)
+    assert lm.cut == {"water": True}
+    assert lm.work.generated == 3
+
+
+def test_a_token_that_ends_ends(tokenizer: Any) -> None:
+    model = make("llama", len(tokenizer))
+    engine = Engine(model, 64, 64)
+    first = next(iter(generation.answer(engine, [Prompt([5, 6, 7], 8)], 1)))
+    assert first.cut
+    assert len(first.tokens) == 8
+    ended = next(iter(generation.answer(engine, [Prompt([5, 6, 7], 8, ends=frozenset(first.tokens[3:4]))], 1)))
+    assert ended.tokens == first.tokens[: first.tokens.index(first.tokens[3]) + 1]
+    assert not ended.cut
+
+
+def test_a_prompt_is_cut_from_the_left_to_leave_room(tokenizer: Any) -> None:
+    model = make("llama", len(tokenizer))  # 256 tokens of context
+    asked = requests(["the sun is a star " * 80], max_gen_toks=16)
+    lm = ours(model, tokenizer)
+    assert lm.generate_until(asked, disable_tqdm=True) == by_hf(model, tokenizer, asked)
+    assert lm.work.truncated == 1
+    with pytest.raises(UsageError, match="leave no room"):
+        lm.generate_until(requests(["water"], max_gen_toks=256))
+
+
+def test_samples_depend_on_seed_and_prompt_and_not_on_the_batch(
+    tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = make("llama", len(tokenizer))
+    settings = {"do_sample": True, "temperature": 0.9, "top_k": 40, "top_p": 0.95}
+
+    def sample(prompts: list[str], width: int, seed: int = 3) -> list[str]:
+        monkeypatch.setattr(memory, "width", lambda *_: width)
+        torch.manual_seed(seed)
+        return ours(model, tokenizer).generate_until(requests(prompts, **settings), disable_tqdm=True)
+
+    together = sample(PROMPTS, 6)
+    assert together == sample(PROMPTS, 2)
+    assert together[1:2] == sample(PROMPTS[1:2], 1)
+    assert together[0] != together[4]  # the same prompt twice: two samples
+    assert together != sample(PROMPTS, 6, seed=4)
+
+
+def test_sampling_follows_the_probabilities() -> None:
+    """4,000 draws from p = (0.5, 0.25, 0.125, 0.125): each share within 4 standard errors, √(p (1 - p) / 4000)."""
+    wanted = torch.tensor([0.5, 0.25, 0.125, 0.125])
+    randoms = [decoding.generator("p", number) for number in range(4000)]
+    drawn = decoding.choose(wanted.log().expand(4000, 4), Decoding(temperature=1.0), randoms)
+    shares = Counter(drawn.tolist())
+    for token, share in enumerate(wanted.tolist()):
+        assert abs(shares[token] / 4000 - share) < 4 * (share * (1 - share) / 4000) ** 0.5
+
+
+def test_what_top_k_and_top_p_leave_out_is_never_drawn() -> None:
+    logits = torch.tensor([0.4, 0.3, 0.2, 0.1]).log().expand(500, 4)
+    randoms = [decoding.generator("p", number) for number in range(500)]
+    assert set(decoding.choose(logits, Decoding(1.0, top_k=2), list(randoms)).tolist()) == {0, 1}
+    assert set(decoding.choose(logits, Decoding(1.0, top_p=0.6), list(randoms)).tolist()) == {0, 1}  # 0.4 + 0.3 > 0.6
+    assert set(decoding.choose(logits, Decoding(1.0, min_p=0.6), list(randoms)).tolist()) == {0, 1}  # 0.3 ≥ 0.6 × 0.4
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [({"num_beams": 2}, "num_beams=2"), ({"repetition_penalty": 1.3}, "repetition_penalty=1.3")],
+)
+def test_what_only_transformers_can_do_goes_through_its_loop(
+    settings: dict[str, Any], why: str, tokenizer: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = make("llama", len(tokenizer))
+    asked = [*requests(PROMPTS[:2], **settings), *requests(PROMPTS[:1])]
+    lm = ours(model, tokenizer)
+    with caplog.at_level(logging.WARNING, logger="s2eval"):
+        answers = lm.generate_until(asked, disable_tqdm=True)
+    assert answers == by_hf(model, tokenizer, asked)
+    assert lm.work.by_hf == {why: 2}  # the third request is ours
+    assert caplog.text.count(why) == 1
+
+
+def test_a_checkpoint_that_asks_for_a_penalty_is_heard(tokenizer: Any) -> None:
+    model = make("llama", len(tokenizer))
+    model.generation_config.repetition_penalty = 1.2
+    lm = ours(model, tokenizer)
+    assert lm.generate_until(requests(PROMPTS[:1])) == by_hf(model, tokenizer, requests(PROMPTS[:1]))
+    assert lm.work.by_hf == {"repetition_penalty=1.2": 1}
+
+
+def test_out_of_memory_halves_the_width_and_goes_on(
+    tokenizer: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = make("llama", len(tokenizer))
+    attend, steps = attention.RowsPlan.attend, Counter[str]()
+
+    def small_machine(self: Any, module: Any, query: Any, *args: Any) -> Any:
+        steps["layers"] += 1
+        if len(query) > 3 and steps["layers"] > 11:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
+        return attend(self, module, query, *args)
+
+    monkeypatch.setattr(attention.RowsPlan, "attend", small_machine)
+    lm = ours(model, tokenizer)
+    with caplog.at_level(logging.WARNING, logger="s2eval"):
+        answers = lm.generate_until(requests(PROMPTS), disable_tqdm=True)
+    assert answers == by_hf(model, tokenizer, requests(PROMPTS))
+    assert "out of memory: going on with 3 answers at a time" in caplog.text  # 6 // 2
+
+
+def test_a_wrong_decoding_step_is_refused(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    attend = attention.RowsPlan.attend
+    monkeypatch.setattr(attention.RowsPlan, "attend", lambda *args: torch.flip(attend(*args), dims=(2,)))
+    lm = ours(make("llama", len(tokenizer)), tokenizer)
+    with pytest.raises(DisagreementError, match="the first answer"):
+        lm.generate_until(requests(PROMPTS), disable_tqdm=True)
