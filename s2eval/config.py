@@ -72,6 +72,13 @@ class ModelEntry(_Section):
     batch_size: int | None = Field(None, ge=1, description="requests computed together; by default the run's")
     args: dict[str, Any] = Field(default_factory=dict, description="further arguments of lm-eval's hf model")
 
+    @field_validator("args")
+    @classmethod
+    def _no_second_model(cls, args: dict[str, Any]) -> dict[str, Any]:
+        if {"pretrained", "peft", "loaded"} & set(args):  # it would be evaluated under the name of `model`
+            raise ValueError("pretrained and peft stand in `model`: PATH, or adapter:PATH@BASE")
+        return args
+
     @model_validator(mode="before")
     @classmethod
     def _from_string(cls, value: Any) -> Any:

@@ -10,7 +10,7 @@ import random
 from collections.abc import Sequence
 
 from s2eval.data import PairRow
-from s2eval.metrics import Counts, readability, readability_2023, rouge
+from s2eval.metrics import Counts, Rouge, readability, readability_2023, rouge, rouge_all
 from s2eval.prompts import Template, Turn
 
 SAMPLE_SIZE = 100
@@ -67,7 +67,18 @@ def score(answer: str, reference: str) -> dict[str, float]:
         Metric name → value: ROUGE in 0..1, Flesch reading ease, Flesch-Kincaid grade (school years), words.
     """
     answer = answer.strip()
-    grams, ease, then = rouge(answer, reference), readability(answer), readability_2023(answer)
+    return _values(answer, rouge(answer, reference))
+
+
+def score_all(answers: Sequence[str], references: Sequence[str]) -> list[dict[str, float]]:
+    """`score` of many answers, in order; ROUGE of a large set in several processes."""
+    stripped = [answer.strip() for answer in answers]
+    grams = rouge_all(list(zip(stripped, references, strict=True)))
+    return [_values(answer, shared) for answer, shared in zip(stripped, grams, strict=True)]
+
+
+def _values(answer: str, grams: Rouge) -> dict[str, float]:
+    ease, then = readability(answer), readability_2023(answer)
     return {
         "s2_rouge1": grams.rouge1,
         "s2_rouge2": grams.rouge2,

@@ -47,15 +47,16 @@ def score_samples(samples: Sequence[Sample]) -> dict[Key, Estimate]:
 
 def score_texts(family: str, predictions: Sequence[str], references: Sequence[str]) -> dict[str, Estimate]:
     """One family of metrics (`rouge`, `readability`) over texts; references may be "" for readability."""
+    measured = qa.score_all(predictions, references)
     samples = [
         Sample(
             doc_id=number,
             doc_hash="",
             prompt_hash="",
-            values=qa.score(prediction, reference),
+            values=values,
             counts=astuple(qa.counts(prediction)),
         )
-        for number, (prediction, reference) in enumerate(zip(predictions, references, strict=True))
+        for number, (prediction, values) in enumerate(zip(predictions, measured, strict=True))
     ]
     wanted = (*qa.FAMILIES[family], *qa.SIZE)
     return {metric: estimate for (_, metric), estimate in score_samples(samples).items() if metric in wanted}

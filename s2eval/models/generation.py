@@ -32,6 +32,7 @@ class Prompt:
         ends: ids of tokens that end the answer.
         stopped: whether an answer so far, as token ids, holds a stop string.
         random: source of its random numbers.
+        truncated: whether it was longer, and was cut from the left.
     """
 
     tokens: Sequence[int]
@@ -40,6 +41,7 @@ class Prompt:
     ends: frozenset[int] = frozenset()
     stopped: Callable[[Sequence[int]], bool] = lambda _: False
     random: random.Random = field(default_factory=random.Random)
+    truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

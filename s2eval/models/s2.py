@@ -17,22 +17,18 @@ Arguments, encoding, truncation, special tokens, stop strings and results are `h
 from __future__ import annotations
 
 import logging
+import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from lm_eval.models.huggingface import HFLM
-from lm_eval.models.utils import (
-    handle_stop_sequences,
-    has_bos_prefix,
-    normalize_gen_kwargs,
-    postprocess_generated_text,
-)
 from tqdm import tqdm
 
-from s2eval.errors import UsageError
-from s2eval.models import checks, decoding, generation, memory, support
+from s2eval.errors import PrerequisiteError, UsageError
+from s2eval.models import adapters, checks, generation, memory, sharing, support
+from s2eval.models.answers import Rules
 from s2eval.models.embedded import resolve
 from s2eval.models.engine import Engine
 from s2eval.models.generation import Prompt
@@ -50,6 +46,8 @@ class S2LM(HFLM):
 
     Args:
         pretrained: as for `hf`, or the name of an embedded model.
+        peft: folder or hub id of an adapter, put on and checked by `adapters.attach`.
+        loaded: the transformers model that `pretrained` names, where it is in memory already.
         trie: False = hf's path for everything.
         token_budget: tokens of a forward pass at most; None = from the free memory.
         arguments: hf's.
@@ -61,8 +59,17 @@ class S2LM(HFLM):
     """
 
     def __init__(
-        self, pretrained: Any = "smollm2", *, trie: bool = True, token_budget: int | None = None, **arguments: Any
+        self,
+        pretrained: Any = "smollm2",
+        *,
+        peft: str | None = None,
+        loaded: Any = None,
+        trie: bool = True,
+        token_budget: int | None = None,
+        **arguments: Any,
     ) -> None:
+        if peft and arguments.get("delta"):
+            raise UsageError("peft and delta: a model has an adapter or delta weights, not both")
         if isinstance(pretrained, str):
             pretrained = str(resolve(pretrained))
         if arguments.get("device") is None:
@@ -74,8 +81,33 @@ class S2LM(HFLM):
         self._trie, self._token_budget = trie, token_budget
         self._doubted: set[tuple[str, str] | None] = set()  # requests to compare with hf's path
         self._told: set[str] = set()
-        self._stops: dict[tuple[str, ...], int] = {}
+        self._loaded, self._vocabulary = loaded, None
         super().__init__(pretrained=pretrained, **arguments)
+        if peft:  # not in `_create_model`: hf ties the embeddings after that, and so undoes what an adapter brought
+            revision = arguments.get("revision", "main")
+            self._model = adapters.attach(self._model, peft, revision=revision, vocabulary=self._vocabulary)
+            self.peft = peft
+        self._join(arguments)
+
+    def _create_model(self, *args: Any, **kwargs: Any) -> None:
+        """hf's, or what is loaded already."""
+        self._vocabulary = len(self.tokenizer)  # before hf adds a padding token
+        if self._loaded is None:
+            super()._create_model(*args, **kwargs)
+        else:
+            self._model = self._loaded
+
+    def _join(self, arguments: dict[str, Any]) -> None:
+        """Take the place among several processes that hf leaves empty where there is no GPU."""
+        started = int(os.environ.get("WORLD_SIZE", "1"))
+        accelerator = getattr(self, "accelerator", None)
+        if accelerator is not None and self.world_size == 1 and self.device.type == "cpu":
+            self._rank, self._world_size = accelerator.process_index, accelerator.num_processes
+        if started > 1 and self.world_size == 1 and not arguments.get("tp_plan"):
+            raise PrerequisiteError(
+                f"{started} processes were started, and each would evaluate everything. On a CPU set "
+                "ACCELERATE_USE_CPU=true for them; on GPUs start them with accelerate launch, one a GPU"
+            )
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[Result]:
         """hf's; in half precision, documents too close to call are scored again by hf's path."""
@@ -113,10 +145,13 @@ class S2LM(HFLM):
     def _loglikelihood_tokens(
         self, requests: list[Tokenized], disable_tqdm: bool = False, override_bs: int | None = None
     ) -> list[Result]:
-        why = "" if self._trie and requests else "trie=False"
+        if not self._trie:
+            return super()._loglikelihood_tokens(requests, disable_tqdm, override_bs)
         longest = max((len(context) + len(continuation) - 1 for _, context, continuation in requests), default=0)
+        if self.world_size > 1:  # all ranks must take the same path
+            longest = max(sharing.gathered(longest))
         self.work.truncated += sum(len(c) + len(k) > self.max_length + 1 for _, c, k in requests)
-        why = why or support.refusal(self.model, min(longest, self.max_length))
+        why = support.refusal(self.model, min(longest, self.max_length))
         if not why:
             return self._by_trie(requests, disable_tqdm)
         self._tell(why, len(requests))
@@ -124,25 +159,42 @@ class S2LM(HFLM):
 
     def _by_trie(self, requests: list[Tokenized], disable_tqdm: bool) -> list[Result]:
         expected = self._compare_first(requests)
-        scoring = Scoring([self._request(request) for request in requests])
-        self.work.naive += scoring.naive
-        self.work.unique += len(scoring.trie)
-        engine = Engine(self.model, *self._budgets(), autocast=self.mixed_precision_dtype)
+        asked = [self._request(request) for request in requests]
+        self.work.naive += sum(len(request.inputs) for request in asked)
         results: list[Result] = [(0.0, False)] * len(requests)
+        for number, result in self._score(asked, disable_tqdm):
+            strings = requests[number][0]
+            if number in expected:
+                self._compare(_name(strings), result[0], expected[number])
+            results[number] = result
+            if strings is not None:  # rolling windows are cached whole by hf
+                self.cache_hook.add_partial("loglikelihood", strings, result)
+        return results
+
+    def _score(self, requests: list[Request], disable_tqdm: bool) -> Iterator[tuple[int, Result]]:
+        """The number and the result of each request; with several ranks after all have ended, each its share."""
+        if self.world_size == 1:
+            yield from self._run(requests, disable_tqdm)
+            return
+        pool = sharing.gathered(requests)
+        everyone = [request for part in pool for request in part]
+        mine = sharing.deal([request.inputs for request in everyone], self.world_size)[self.rank]
+        found = [(mine[n], result) for n, result in self._run([everyone[n] for n in mine], disable_tqdm)]
+        first = sum(len(part) for part in pool[: self.rank])
+        for part in sharing.gathered(found):
+            for number, result in part:
+                if first <= number < first + len(requests):
+                    yield number - first, result
+
+    def _run(self, requests: list[Request], disable_tqdm: bool) -> Iterator[tuple[int, Result]]:
+        scoring, engine = Scoring(requests), self._engine()
+        self.work.unique += len(scoring.trie)
         quiet = disable_tqdm or self.rank != 0
         with tqdm(total=len(scoring.trie), unit="tok", unit_scale=True, desc="Log-likelihoods", disable=quiet) as bar:
             for done in scoring.run(engine, self.softmax_dtype):
-                for number, total, greedy in done:
-                    strings, result = requests[number][0], (total, greedy)
-                    if number in expected:
-                        self._compare(_name(strings), total, expected[number])
-                    results[number] = result
-                    if strings is not None:  # rolling windows are cached whole by hf
-                        self.cache_hook.add_partial("loglikelihood", strings, result)
+                yield from ((number, (total, greedy)) for number, total, greedy in done)
                 bar.update(engine.computed - bar.n)
-        self.work.computed += engine.computed
-        self.work.forwards += engine.forwards
-        return results
+        self._count(engine)
 
     def _compare_first(self, requests: list[Tokenized]) -> dict[int, float]:
         """Compare the doubted requests on both paths, before hours are spent; number → what hf's path gives."""
@@ -156,8 +208,7 @@ class S2LM(HFLM):
             by_hf = super()._loglikelihood_tokens(few, True, 1) if few else []
         finally:
             self.cache_hook = hook
-        engine = Engine(self.model, *self._budgets(), autocast=self.mixed_precision_dtype)
-        for done in Scoring([self._request(request) for request in few]).run(engine, self.softmax_dtype):
+        for done in Scoring([self._request(request) for request in few]).run(self._engine(), self.softmax_dtype):
             for number, total, _ in done:
                 self._compare(_name(few[number][0]), total, by_hf[number][0])
         self.work.checked += len(few)
@@ -168,9 +219,15 @@ class S2LM(HFLM):
         _, context, continuation = request
         return Request((context + continuation)[-(self.max_length + 1) :][:-1], continuation)
 
-    def _budgets(self) -> tuple[int, int]:
+    def _engine(self) -> Engine:
         tokens, rows = memory.budgets(self.model)
-        return (self._token_budget, min(rows, self._token_budget)) if self._token_budget else (tokens, rows)
+        if self._token_budget:
+            tokens, rows = self._token_budget, min(rows, self._token_budget)
+        return Engine(self.model, tokens, rows, autocast=self.mixed_precision_dtype)
+
+    def _count(self, engine: Engine) -> None:
+        self.work.computed += engine.computed
+        self.work.forwards += engine.forwards
 
     @property
     def _dtype(self) -> str:
@@ -178,109 +235,61 @@ class S2LM(HFLM):
 
     def _tell(self, why: str, requests: int) -> None:
         """Count what goes through hf's path, and say why, once."""
-        if self._trie:
-            self.work.by_hf[why] = self.work.by_hf.get(why, 0) + requests
-            if why not in self._told:
-                _log.warning("hf's path instead of the token trie: %s", why)
-            self._told.add(why)
+        self.work.by_hf[why] = self.work.by_hf.get(why, 0) + requests
+        if why not in self._told:
+            _log.warning("hf's path instead of the token trie: %s", why)
+        self._told.add(why)
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
         """hf's, in wide batches; sampled answers depend on the seed and the prompt alone."""
         self.work.requests += len(requests)
-        answers: list[str | None] = [None] * len(requests)
-        mine: list[tuple[int, Prompt]] = []
-        rest: list[int] = []
-        repeats: Counter[str] = Counter()
-        for number, request in enumerate(requests):
-            prompt = self._prompt(*request.args, repeats[request.args[0]])
-            repeats[request.args[0]] += 1
-            if isinstance(prompt, str):
-                self._tell(prompt, 1)
-                rest.append(number)
-            else:
-                mine.append((number, prompt))
+        mine, rest = self._read(requests)
+        answers: dict[int, str] = {}
         quiet = disable_tqdm or self.rank != 0
         with tqdm(total=len(mine), desc="Answers", unit="answer", disable=quiet) as bar:
             for number, text in self._answer(requests, mine):
                 answers[number] = text
                 bar.update()
         by_hf = super().generate_until([requests[number] for number in rest], disable_tqdm) if rest else []
-        for number, text in zip(rest, by_hf, strict=True):
-            answers[number] = text
-        return [text for text in answers if text is not None]
+        answers.update(zip(rest, by_hf, strict=True))
+        return [answers[number] for number in range(len(requests))]
 
-    def _prompt(self, text: str, settings: dict[str, Any], repeat: int) -> Prompt | str:
-        """What is to be generated for a request, or why only hf's path can do it. Encoded and cut as hf does."""
-        if not self._trie:
-            return "trie=False"
-        kwargs: dict[str, Any] = dict(normalize_gen_kwargs(settings, self.max_gen_toks))
-        until = handle_stop_sequences(kwargs.pop("until", None), eos=self._eos)
-        limit = kwargs.pop("max_gen_toks")
-        read = decoding.read(self.model, kwargs)
-        if isinstance(read, str):
-            return read
-        tokens = self._encode(text)
-        self.work.truncated += len(tokens) > self.max_length - limit
-        if limit >= self.max_length:
-            raise UsageError(f"{limit} new tokens leave no room for a prompt in a context of {self.max_length}")
-        tokens = tokens[-(self.max_length - limit) :]
-        why = support.refusal(self.model, len(tokens) + limit) if tokens else "an empty prompt"
-        return why or Prompt(tokens, limit, *read, self._stopping(until), decoding.generator(text, repeat))
+    def _read(self, requests: list[Any]) -> tuple[dict[int, Prompt], list[int]]:
+        """Requests by number: what is generated here, and which go through hf's path."""
+        rules, repeats = Rules(self), Counter[str]()
+        mine: dict[int, Prompt] = {}
+        rest: list[int] = []
+        for number, request in enumerate(requests):
+            text, settings = request.args
+            prompt = rules.read(text, settings, repeats[text]) if self._trie else ""
+            repeats[text] += 1
+            if isinstance(prompt, str):
+                if prompt:
+                    self._tell(prompt, 1)
+                rest.append(number)
+            else:
+                mine[number] = prompt
+        self.work.truncated += sum(prompt.truncated for prompt in mine.values())
+        return mine, rest
 
-    def _encode(self, text: str) -> list[int]:
-        """The tokens of a prompt as hf's `tok_batch_encode` gives them, without padding."""
-        special = {} if self.add_bos_token is None else {"add_special_tokens": self.add_bos_token}
-        if has_bos_prefix(text, getattr(self.tokenizer, "bos_token", None)):
-            special = {"add_special_tokens": False}
-        return self.tokenizer(text, truncation=self.truncation, **special)["input_ids"]
-
-    def _stopping(self, until: Sequence[str]) -> Callable[[Sequence[int]], bool]:
-        """Whether the last tokens of an answer hold a stop string; two more than it takes to write the longest."""
-        marks = tuple(mark for mark in until if mark)
-        if marks not in self._stops:
-            longest = max((len(self.tokenizer.encode(mark, add_special_tokens=False)) for mark in marks), default=0)
-            self._stops[marks] = longest + 2
-
-        def stopped(tokens: Sequence[int]) -> bool:
-            text = self.tokenizer.decode(tokens[-self._stops[marks] :])
-            return any(mark in text for mark in marks)
-
-        return stopped
-
-    @property
-    def _eos(self) -> str:
-        return self.tok_decode(self.eot_token_id, skip_special_tokens=False)
-
-    def _answer(self, requests: list[Any], prompts: list[tuple[int, Prompt]]) -> Iterator[tuple[int, str]]:
+    def _answer(self, requests: list[Any], prompts: dict[int, Prompt]) -> Iterator[tuple[int, str]]:
         """The number and the text of each answer as it ends; the first greedy one of each task is compared."""
-        engine = Engine(self.model, *self._budgets(), autocast=self.mixed_precision_dtype)
-        width = memory.width(self.model, max((len(p.tokens) + p.limit for _, p in prompts), default=1))
-        compared: set[str | None] = set()
-        for answer in generation.answer(engine, [prompt for _, prompt in prompts], width):
-            number, prompt = prompts[answer.number]
-            request = requests[number]
+        rules, engine, compared = Rules(self), self._engine(), set[str | None]()
+        numbers = list(prompts)
+        width = memory.width(self.model, max((len(p.tokens) + p.limit for p in prompts.values()), default=1))
+        for answer in generation.answer(engine, list(prompts.values()), width):
+            number = numbers[answer.number]
+            prompt, request = prompts[number], requests[number]
             if prompt.decoding.temperature == 0.0 and request.task_name not in compared:
                 compared.add(request.task_name)
                 self._compare_answer(prompt, answer.tokens)
             text, settings = request.args
             self.cut[text] = answer.cut
             self.work.generated += len(answer.tokens)
-            until = handle_stop_sequences(normalize_gen_kwargs(settings, 1).get("until"), eos=self._eos)
-            written = self._text(answer.tokens, until)
+            written = rules.text(answer.tokens, settings)
             self.cache_hook.add_partial("generate_until", request.args, written)
             yield number, written
-        self.work.computed += engine.computed
-        self.work.forwards += engine.forwards
-
-    def _text(self, tokens: list[int], until: list[str]) -> str:
-        """As hf's `generate_until` makes it."""
-        thinking = self.think_end_token
-        if isinstance(thinking, int):
-            ends = [place for place, token in enumerate(tokens) if token == thinking]
-            text = self.tok_decode(tokens[ends[-1] + 1 :] if ends else tokens).lstrip()
-        else:
-            text = self.tok_decode(tokens)
-        return postprocess_generated_text(text, until, thinking if isinstance(thinking, str) else None)
+        self._count(engine)
 
     def _compare_answer(self, prompt: Prompt, new: list[int]) -> None:
         """Each token of a greedy answer must be the best, within rounding, by hf's path over the whole text."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from s2eval.errors import DataError, PrerequisiteError, UnknownNameError, UsageError, nearest
 from s2eval.models.embedded import EMBEDDED, resolve
 
+ADAPTER_CONFIG = "adapter_config.json"
 _REMOTE = ("openai:", "vllm:")
 _WEIGHTS = ("*.safetensors", "*.bin", "*.gguf")
 _TOKENIZERS = (
@@ -62,26 +63,54 @@ def parse(text: str) -> ModelSpec:
     adapter, _, base = text.removeprefix("adapter:").partition("@")
     if not adapter:
         raise UsageError(f"{text}: expected adapter:PATH or adapter:PATH@BASE")
-    base = base or base_of(adapter)
+    named = base or base_of(adapter)
     folder = _folder(adapter, text)
     if folder is not None and not any(next(folder.glob(pattern), None) for pattern in _WEIGHTS):
         raise PrerequisiteError(f"model {text}: {folder} has no weights ({', '.join(_WEIGHTS[:2])})")
-    return ModelSpec(text, _checked(base, text), adapter if folder is None else str(folder))
+    where = text if base else f"{text} (base: its {ADAPTER_CONFIG}'s; for another adapter:{adapter}@BASE)"
+    return ModelSpec(text, _checked(named, where), adapter if folder is None else str(folder))
 
 
 def base_of(adapter: str) -> str:
-    """The base model that an adapter folder's `adapter_config.json` names.
+    """The base model that the `adapter_config.json` of an adapter's folder, or of its hub repository, names.
 
     Raises:
         DataError: there is no such file, or it names none.
+        PrerequisiteError: a hub id whose file is neither here nor to be had.
     """
-    path = Path(adapter).expanduser() / "adapter_config.json"
+    path = Path(adapter).expanduser() / ADAPTER_CONFIG
+    if not path.parent.is_dir() and _may_be_hub_id(adapter):
+        path = _downloaded(adapter)
     try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"])
+        base = json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"]
     except OSError as error:
         raise DataError(f"{path}: cannot be read; name the base: adapter:{adapter}@BASE") from error
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: names no base model; name it: adapter:{adapter}@BASE") from error
+    except (ValueError, KeyError, TypeError):
+        base = None
+    if not isinstance(base, str) or not base:  # PEFT writes null for a base that was no folder and no hub id
+        raise DataError(f"{path}: names no base model; name it: adapter:{adapter}@BASE")
+    return base
+
+
+def _downloaded(adapter: str) -> Path:
+    """The `adapter_config.json` of a hub id, from the cache or the hub."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(hf_hub_download(adapter, ADAPTER_CONFIG))
+    except (OSError, ValueError, EntryNotFoundError) as error:
+        if isinstance(error, LocalEntryNotFoundError):
+            why = "it is not in the cache and the hub cannot be reached"
+        elif isinstance(error, HFValidationError):
+            why = "that is neither a folder nor a hub id"
+        else:
+            why = " ".join(str(error).split())
+        raise PrerequisiteError(
+            f"adapter {adapter}: no folder of that name, and its {ADAPTER_CONFIG} cannot be had from the hub: {why}. "
+            "Check the name, or download it where there is a network: "
+            f"hf download {adapter}"
+        ) from error
 
 
 def _folder(name: str, text: str) -> Path | None:
@@ -89,9 +118,13 @@ def _folder(name: str, text: str) -> Path | None:
     path = Path(name).expanduser()
     if path.is_dir():
         return path
-    if path.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
+    if path.exists() or not _may_be_hub_id(name):
         raise PrerequisiteError(f"model {text}: no folder {path}")
     return None
+
+
+def _may_be_hub_id(name: str) -> bool:
+    return not name.startswith((".", "/", "~")) and name.count("/") <= 1
 
 
 def _checked(name: str, text: str) -> str:
@@ -118,25 +151,29 @@ def identity(spec: ModelSpec) -> str:
     """16 hex digits that change when the model does; the same for copies of it.
 
     Files are hashed whole up to 16 MiB; of larger ones, which are weights, 4 KiB of every MiB and the end (a 7B
-    model would take half a minute otherwise): enough to see that any weight matrix was trained. For a hub id
-    the name and the commit of the local snapshot, where there is one.
+    model would take half a minute otherwise): enough to see that any weight matrix was trained. An adapter's
+    matrices are smaller than that, so its files are hashed whole. For a hub id the name and the commit of the local
+    snapshot, where there is one.
     """
     digest = hashlib.sha256()
-    for name in filter(None, (spec.pretrained, spec.peft)):
-        path = Path(name).expanduser()
-        digest.update(_folder_digest(path) if path.is_dir() else _hub_digest(name))
+    for name, whole in ((spec.pretrained, _WHOLE), (spec.peft, None)):
+        if name is not None:
+            path = Path(name).expanduser()
+            digest.update(_folder_digest(path, whole) if path.is_dir() else _hub_digest(name))
     return digest.hexdigest()[:16]
 
 
-def _folder_digest(folder: Path) -> bytes:
+def _folder_digest(folder: Path, whole: int | None) -> bytes:
+    """Of every file; of those above `whole` bytes a sample (None: of none)."""
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         if path.is_file() and not path.name.startswith("."):
             size = path.stat().st_size
             digest.update(f"{path.name}\0{size}\0".encode())
             with path.open("rb") as file:
-                if size <= _WHOLE:
-                    digest.update(file.read())
+                if whole is None or size <= whole:
+                    while block := file.read(_STEP):
+                        digest.update(block)
                     continue
                 for start in (*range(0, size, _STEP), size - _BLOCK):
                     file.seek(start)
@@ -147,6 +184,6 @@ def _folder_digest(folder: Path) -> bytes:
 def _hub_digest(name: str) -> bytes:
     from huggingface_hub import try_to_load_from_cache
 
-    config = try_to_load_from_cache(name, "config.json")
-    commit = Path(config).parent.name if isinstance(config, str) else "unknown"
+    found = (try_to_load_from_cache(name, file) for file in ("config.json", ADAPTER_CONFIG))
+    commit = next((Path(path).parent.name for path in found if isinstance(path, str)), "unknown")
     return f"{name}@{commit}".encode()

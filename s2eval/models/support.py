@@ -17,8 +17,11 @@ def refusal(model: Any, longest: int) -> str | None:
         model: as lm-eval's hf backend holds it: a transformers model, or PEFT's wrapper around one.
         longest: tokens of the longest sequence of the call.
     """
-    if any(config.is_prompt_learning for config in getattr(model, "peft_config", {}).values()):
+    adapters = getattr(model, "peft_config", {}).values()
+    if any(config.is_prompt_learning for config in adapters):
         return "its adapter puts virtual tokens before the prompt"
+    if any(getattr(config, "alora_invocation_tokens", None) for config in adapters):
+        return "its adapter acts from a place in the prompt on (aLoRA)"
     base = model.get_base_model() if hasattr(model, "peft_config") else model
     config = base.config.get_text_config()
     kind = type(base).__name__

@@ -75,6 +75,14 @@ def count(sequences: Iterable[Sequence[int]]) -> int:
     return sum(len(key) // 4 for key in keys) - sum(_shared_each(keys))
 
 
+def order(sequences: Sequence[Sequence[int]]) -> tuple[list[int], list[int]]:
+    """The sequences' numbers in the trie's order, and how many tokens each of them adds to those before it."""
+    keys = [_key(sequence) for sequence in sequences]
+    numbers = sorted(range(len(keys)), key=keys.__getitem__)
+    shared = _shared_each([keys[number] for number in numbers])
+    return numbers, [len(sequences[number]) - prefix for number, prefix in zip(numbers, shared, strict=True)]
+
+
 def _key(sequence: Sequence[int]) -> bytes:
     """Big-endian, so that bytes sort as the tokens do, at the speed of memcmp."""
     return np.asarray(sequence, dtype=">i4").tobytes()

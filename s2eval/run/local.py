@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import platform
@@ -12,14 +11,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from s2eval import qa, store
 from s2eval.config import RunConfig
 from s2eval.errors import IncompleteError, PrerequisiteError, S2Error
-from s2eval.metrics import bertscore, require_encoder
+from s2eval.metrics import require_encoder
+from s2eval.models.work import Work
+from s2eval.run.bertscores import score_answers
+from s2eval.run.loading import Models
 from s2eval.run.plan import Unit
 from s2eval.run.progress import Progress
 
@@ -28,6 +29,7 @@ _PACKAGES = (
     "lm-eval",
     "transformers",
     "torch",
+    "peft",
     "datasets",
     "tokenizers",
     "bert-score",
@@ -75,16 +77,12 @@ def evaluate(units: Sequence[Unit], config: RunConfig, *, keep_going: bool, say:
             say(f"failed: {failures[-1]}")
 
     progress = Progress(units, say)
-    for _, group in groupby([unit for unit in units if not unit.done], key=lambda unit: unit.entry.name):
-        of_model = list(group)
-        model = _Model(of_model[0], config)
-        for unit in of_model:
-            guard(unit.name, partial(progress.during, unit, partial(_evaluate, unit, model, config)))
-        model.release()
+    models = Models(config)
+    for unit in [unit for unit in units if not unit.done]:
+        guard(unit.name, partial(progress.during, unit, partial(_evaluate, unit, models, config)))
+    models.release()
     if "bertscore" in config.metrics:
-        for unit in units:
-            if unit.answers and unit.done:
-                guard(f"{unit.name} (BERTScore)", partial(_bertscore, unit, config, say))
+        score_answers(units, config.bertscore, guard=guard, say=say)
     return failures
 
 
@@ -92,50 +90,14 @@ def _reason(error: Exception) -> str:
     return str(error) if isinstance(error, S2Error) else f"{type(error).__name__}: {error}"
 
 
-class _Model:
-    """The language model of some units, loaded when the first of them needs it."""
-
-    def __init__(self, unit: Unit, config: RunConfig) -> None:
-        self._unit, self._config, self._lm = unit, config, None
-
-    def get(self) -> Any:
-        if self._lm is None:
-            from s2eval.models import s2
-
-            backend: Any = s2.S2LM  # lm-eval's base class declares what HFLM implements as abstract
-            entry, spec = self._unit.entry, self._unit.spec
-            arguments: dict[str, Any] = {
-                "dtype": entry.dtype,
-                "batch_size": entry.batch_size or self._config.batch_size,
-                **({"peft": spec.peft} if spec.peft else {}),
-                **({"device": entry.device} if entry.device else {}),
-                **entry.args,
-            }
-            try:
-                self._lm = backend(pretrained=spec.pretrained, **arguments)
-            except S2Error:
-                raise
-            except Exception as error:  # transformers, torch and safetensors raise a dozen unrelated classes
-                raise PrerequisiteError(f"model {spec.text}: cannot be loaded: {_reason(error)}") from error
-        return self._lm
-
-    def release(self) -> None:
-        self._lm = None
-        gc.collect()
-        import torch
-
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-
-
-def _evaluate(unit: Unit, model: _Model, config: RunConfig) -> None:
+def _evaluate(unit: Unit, models: Models, config: RunConfig) -> None:
     import lm_eval
     from lm_eval.tasks import TaskManager
 
     evaluate_tasks: Any = lm_eval.simple_evaluate  # its decorator hides the signature
     started = time.time()
-    lm = model.get()
-    lm.add_bos_token, lm.cut = unit.bos, {}
+    lm = models.get(unit)
+    lm.add_bos_token, lm.cut, lm.work = unit.bos, {}, Work()
     results = evaluate_tasks(
         model=lm,
         tasks=[unit.task],
@@ -158,7 +120,7 @@ def _evaluate(unit: Unit, model: _Model, config: RunConfig) -> None:
     }
     with store.new_unit(unit.folder) as folder:
         _write_lm_eval(folder, unit.task.task_name, results, samples)
-        store.write_json(folder / store.UNIT, _facts(unit, time.time() - started))
+        store.write_json(folder / store.UNIT, _facts(unit, time.time() - started, lm.work))
 
 
 def _note_cut(samples: Sequence[dict[str, Any]], cut: dict[str, bool]) -> None:
@@ -193,7 +155,7 @@ def _write_lm_eval(folder: Path, task: str, results: dict[str, Any], samples: Se
         json.dump(results, file, indent=2, default=handle_non_serializable, ensure_ascii=False)
 
 
-def _facts(unit: Unit, seconds: float) -> dict[str, Any]:
+def _facts(unit: Unit, seconds: float, work: Work) -> dict[str, Any]:
     return {
         "key": unit.key,
         "model": unit.entry.name,
@@ -202,6 +164,7 @@ def _facts(unit: Unit, seconds: float) -> dict[str, Any]:
         "documents": unit.documents,
         "requests": unit.requests,
         "seconds": round(seconds, 1),
+        "work": work.as_dict(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": versions(),
         **unit.facts,
@@ -217,30 +180,6 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _bertscore(unit: Unit, config: RunConfig, say: Callable[[str], None]) -> None:
-    samples = store.read_unit(unit.folder).samples
-    options = config.bertscore
-    answers = [sample.answer or "" for sample in samples]
-    references = [sample.reference or "" for sample in samples]
-    inputs = {"unit": unit.key, "answers": answers, "encoder": options.encoder, "layers": options.num_layers}
-    key = store.key_of(inputs)
-    path = unit.folder / store.BERTSCORE
-    if store.key_in(path) == key:
-        return
-    say(f"BERTScore ({options.encoder}) of {unit.name}, {len(answers)} answers")
-    scores, digest = bertscore(
-        answers,
-        references,
-        encoder=options.encoder,
-        num_layers=options.num_layers,
-        batch_size=options.batch_size,
-        device=unit.entry.device,
-    )
-    triples = [(score.precision, score.recall, score.f1) for score in scores]
-    with store.explain_os_errors(path):
-        store.write_json(path, {"key": key, "encoder": options.encoder, "hash": digest, "scores": triples})
 
 
 def incomplete(failures: Sequence[str], resume: str) -> IncompleteError:

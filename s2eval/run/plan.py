@@ -56,6 +56,11 @@ class Unit:
         return f"{self.entry.name}/{self.task.task_name}"
 
     @property
+    def base(self) -> str:
+        """What is loaded for it: units of one value share a load, whatever adapters they put on it."""
+        return _base(self.entry, self.spec)
+
+    @property
     def done(self) -> bool:
         """Whether its folder holds the result of the same inputs."""
         return store.is_done(self.folder, self.key)
@@ -102,7 +107,10 @@ def _index(names: Sequence[str]) -> Any:
 
 
 def plan(config: RunConfig, specs: Sequence[ModelSpec], run: Path) -> list[Unit]:
-    """All units of a run, model by model, in the configured order; documents are loaded and checked.
+    """All units of a run, model by model; documents are loaded and checked.
+
+    In the configured order, but for models that share a base: they follow the first of them, so that it is loaded
+    once.
 
     Raises:
         UsageError, DataError: before anything is evaluated.
@@ -110,11 +118,19 @@ def plan(config: RunConfig, specs: Sequence[ModelSpec], run: Path) -> list[Unit]
     names = expand(config.tasks)
     units: list[Unit] = []
     shared: dict[str, Any] = {}
-    for entry, spec in zip(config.models, specs, strict=True):
+    models = list(zip(config.models, specs, strict=True))
+    bases = [_base(entry, spec) for entry, spec in models]
+    for entry, spec in sorted(models, key=lambda model: bases.index(_base(*model))):
         content = identity(spec)
         for task in _load(names, entry, spec, config, shared):
             units.append(_unit(task, entry, spec, content, config, run))
     return units
+
+
+def _base(entry: ModelEntry, spec: ModelSpec) -> str:
+    folder = Path(spec.pretrained).expanduser()
+    name = str(folder.resolve()) if folder.is_dir() else spec.pretrained
+    return json.dumps([name, entry.dtype, entry.device, entry.args], sort_keys=True, default=str)
 
 
 def _load(

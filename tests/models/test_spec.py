@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -60,8 +61,32 @@ def test_an_adapter_whose_configuration_names_the_base(adapter: Path, tiny_model
     assert (spec.pretrained, spec.peft) == (str(tiny_model), str(adapter))
 
 
-def test_an_adapter_on_an_embedded_base(adapter: Path, smollm2: Path) -> None:
-    assert parse(f"adapter:{adapter}@smollm2").pretrained == str(smollm2)
+@pytest.mark.parametrize("name", ["smollm2", "smollm2-nf4"])
+def test_an_adapter_on_an_embedded_base(name: str, adapter: Path, smollm2: Path) -> None:
+    assert parse(f"adapter:{adapter}@{name}").pretrained == str(smollm2.parent / f"{name}-v1")
+
+
+@pytest.fixture
+def cached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """`cached(repository, commit, config, file)`: as if that file of a hub repository had been downloaded."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+
+    def place(repository: str, commit: str, config: dict[str, object], file: str = "adapter_config.json") -> None:
+        folder = tmp_path / "hub" / f"models--{repository.replace('/', '--')}"
+        (folder / "snapshots" / commit).mkdir(parents=True)
+        (folder / "snapshots" / commit / file).write_text(json.dumps(config))
+        (folder / "refs").mkdir(exist_ok=True)
+        (folder / "refs" / "main").write_text(commit)
+
+    return place
+
+
+def test_an_adapter_of_the_hub_names_its_base(cached: Callable[..., None], tiny_model: Path) -> None:
+    cached("some/adapter", "a" * 40, {"base_model_name_or_path": str(tiny_model)})
+    spec = parse("adapter:some/adapter")
+    assert (spec.pretrained, spec.peft) == (str(tiny_model), "some/adapter")
+    cached("some/other", "a" * 40, {"base_model_name_or_path": "meta-llama/Llama-2-13b-hf"})
+    assert parse("adapter:some/other").pretrained == "meta-llama/Llama-2-13b-hf"
 
 
 # --- refusals --------------------------------------------------------------------------------------------------
@@ -133,13 +158,40 @@ def test_an_adapter_that_is_not_there(tmp_path: Path, tiny_model: Path) -> None:
         parse(f"adapter:{tmp_path / 'none'}@{tiny_model}")
 
 
+def test_an_adapter_of_the_hub_that_is_not_here(cached: Callable[..., None], tiny_model: Path) -> None:
+    with pytest.raises(PrerequisiteError) as caught:
+        parse("adapter:some/adapter")
+    assert str(caught.value) == (
+        "adapter some/adapter: no folder of that name, and its adapter_config.json cannot be had from the hub: it is "
+        "not in the cache and the hub cannot be reached. Check the name, or download it where there is a network: "
+        "hf download some/adapter"
+    )
+    assert parse(f"adapter:some/adapter@{tiny_model}").peft == "some/adapter"  # looked for when it is loaded
+
+
+@pytest.mark.parametrize("name", ["an adapter", "some/ad apter"])
+def test_an_adapter_that_can_be_nowhere(name: str) -> None:
+    with pytest.raises(PrerequisiteError, match="that is neither a folder nor a hub id"):
+        parse(f"adapter:{name}")
+
+
+def test_an_adapter_whose_base_is_not_there(adapter: Path, tmp_path: Path) -> None:
+    (adapter / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(tmp_path / "gone")}))
+    with pytest.raises(PrerequisiteError) as caught:
+        parse(f"adapter:{adapter}")
+    assert str(caught.value) == (
+        f"model adapter:{adapter} (base: its adapter_config.json's; for another adapter:{adapter}@BASE): "
+        f"no folder {tmp_path / 'gone'}"
+    )
+
+
 def test_an_adapter_without_weights(adapter: Path) -> None:
     (adapter / "adapter_model.safetensors").unlink()
     with pytest.raises(PrerequisiteError, match=f"{adapter} has no weights"):
         parse(f"adapter:{adapter}")
 
 
-@pytest.mark.parametrize("content", ["{", "{}", "[]"])
+@pytest.mark.parametrize("content", ["{", "{}", "[]", '{"base_model_name_or_path": null}'])
 def test_an_adapter_that_names_no_base(adapter: Path, content: str) -> None:
     (adapter / "adapter_config.json").write_text(content)
     with pytest.raises(DataError, match=f"names no base model; name it: adapter:{adapter}@BASE"):
@@ -192,6 +244,33 @@ def test_hidden_files_do_not_count(model: Path, tiny_model: Path) -> None:
 
 def test_an_adapter_is_another_model_than_its_base(adapter: Path, tiny_model: Path) -> None:
     assert identity(parse(f"adapter:{adapter}")) != of(tiny_model)
+
+
+def test_an_adapter_is_told_by_its_base_too(adapter: Path, model: Path, tiny_model: Path) -> None:
+    assert identity(parse(f"adapter:{adapter}@{model}")) == identity(parse(f"adapter:{adapter}@{tiny_model}"))
+    (model / "s2train.json").write_text("{}")
+    assert identity(parse(f"adapter:{adapter}@{model}")) != identity(parse(f"adapter:{adapter}@{tiny_model}"))
+
+
+def test_any_byte_of_a_large_adapter_counts(adapter: Path) -> None:
+    """Its matrices are smaller than the steps in which a whole model's weights are looked at."""
+    path = adapter / "adapter_model.safetensors"
+    with path.open("wb") as file:
+        file.truncate(20 << 20)
+    before = identity(parse(f"adapter:{adapter}"))
+    with path.open("r+b") as file:
+        file.seek((7 << 20) + 12345)
+        file.write(b"\1")
+    assert identity(parse(f"adapter:{adapter}")) != before
+
+
+def test_an_adapter_of_the_hub_is_told_by_its_commit(cached: Callable[..., None]) -> None:
+    config = {"base_model_name_or_path": "some/base"}
+    found: set[str] = set()
+    for commit in ("a" * 40, "b" * 40):
+        cached("some/adapter", commit, config)
+        found.add(identity(parse("adapter:some/adapter")))
+    assert len(found) == 2
 
 
 def test_a_hub_id_is_told_by_its_commit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

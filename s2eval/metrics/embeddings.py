@@ -1,0 +1,114 @@
+"""Texts as BERTScore sees them, a vector for each token: made in batches, kept up to a number of bytes, compared.
+
+The mathematics are the library's own functions, `bert_score.utils.get_bert_embedding` and `greedy_cos_idf`; here is
+decided which texts they are given together. They pad the texts of a batch to its longest.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from s2eval.metrics.encoders import library
+
+PADDING = 2.0  # what the library fills up with
+FULL = 0.8  # of the longest of a forward pass: shorter texts wait for the next, so that little of it is padding
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """One text in the encoder.
+
+    Attributes:
+        states: tensor (tokens, width), in memory of the CPU.
+        weights: tensor (tokens,), what each token counts for: 1, and 0 for the two that frame a text.
+    """
+
+    states: Any
+    weights: Any
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.states.nbytes + self.weights.nbytes
+
+
+class Embeddings:
+    """Embeddings by text. Beyond `memory` bytes those leave that have not been asked for the longest."""
+
+    def __init__(self, memory: int) -> None:
+        self.memory, self.size = memory, 0
+        self._kept: OrderedDict[str, Embedding] = OrderedDict()
+
+    def __contains__(self, text: str) -> bool:
+        return text in self._kept
+
+    def find(self, texts: Iterable[str]) -> dict[str, Embedding]:
+        """Of those texts that are here, in their order."""
+        return {text: self._kept[text] for text in texts if text in self._kept}
+
+    def keep(self, embeddings: dict[str, Embedding]) -> None:
+        """Add them, or count them as asked for again; the last is the one that stays longest."""
+        for text, embedding in embeddings.items():
+            known = self._kept.pop(text, None)
+            self._kept[text] = embedding
+            self.size += embedding.size - (known.size if known else 0)
+        while self.size > self.memory:
+            _, oldest = self._kept.popitem(last=False)
+            self.size -= oldest.size
+
+
+def embed(scorer: Any, texts: Sequence[str], batch_size: int) -> dict[str, Embedding]:
+    """The texts in the scorer's encoder, which none of them may leave empty; at most `batch_size` a forward pass.
+
+    Args:
+        scorer: a `bert_score.BERTScorer`.
+        texts: each once, none blank.
+        batch_size: texts a forward pass.
+    """
+    utils, tokenizer = library(), scorer._tokenizer
+    weights: defaultdict[int, float] = defaultdict(lambda: 1.0)  # no idf, as `BERTScorer.score` has it
+    weights[tokenizer.sep_token_id] = weights[tokenizer.cls_token_id] = 0
+    lengths = {text: len(utils.sent_encode(tokenizer, text)) for text in texts}
+    found: dict[str, Embedding] = {}
+    for batch in _batches(lengths, batch_size):
+        padded, mask, weighed = utils.get_bert_embedding(batch, scorer._model, tokenizer, weights, device=scorer.device)
+        padded = padded.cpu()
+        for row, (text, length) in enumerate(zip(batch, mask.sum(dim=1).tolist(), strict=True)):
+            # copies: a slice would keep the whole batch in memory
+            found[text] = Embedding(padded[row, :length].clone(), weighed[row, :length].clone())
+    return found
+
+
+def _batches(lengths: dict[str, int], batch_size: int) -> Iterator[list[str]]:
+    """Texts of like length together, longest first."""
+    batch: list[str] = []
+    for text in sorted(lengths, key=lambda text: -lengths[text]):
+        if batch and (len(batch) == batch_size or lengths[text] < FULL * lengths[batch[0]]):
+            yield batch
+            batch = []
+        batch.append(text)
+    if batch:
+        yield batch
+
+
+def compare(
+    answers: Sequence[Embedding], targets: Sequence[Embedding], device: Any
+) -> list[tuple[float, float, float]]:
+    """(precision, recall, F1) of each answer against the target at its place."""
+    columns = library().greedy_cos_idf(*_pad(targets, device), *_pad(answers, device))
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def _pad(embeddings: Sequence[Embedding], device: Any) -> tuple[Any, Any, Any]:
+    """States (texts, longest, width), which tokens are real (texts, longest), and weights (texts, longest)."""
+    import torch
+    from torch.nn.utils.rnn import pad_sequence
+
+    states = pad_sequence([one.states.to(device) for one in embeddings], batch_first=True, padding_value=PADDING)
+    weights = pad_sequence([one.weights.to(device) for one in embeddings], batch_first=True)
+    lengths = torch.tensor([len(one.weights) for one in embeddings], device=device)
+    real = torch.arange(states.shape[1], device=device) < lengths.unsqueeze(1)
+    return states, real, weights

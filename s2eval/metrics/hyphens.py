@@ -1,0 +1,52 @@
+"""Where Pyphen would break a word, counted.
+
+Liang, "Word Hy-phen-a-tion by Com-put-er", Stanford 1983: patterns of letters carry digits between the letters,
+the greatest digit at a place decides, and an odd one allows a break. The patterns are Pyphen's, and so is the
+count; Pyphen itself looks up every substring up to the longest pattern, most of which begin none.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, cast
+
+LANGUAGE = "en_US"  # textstat's own default
+MARGIN = 2  # letters that Pyphen leaves together at either end
+
+# Where a pattern's digits begin, and the digits; nothing for what a pattern begins with and is none itself.
+_Digits = tuple[int, tuple[int, ...]] | tuple[()]
+
+
+def break_points(word: str) -> int:
+    """`len(pyphen.Pyphen(lang="en_US").positions(word))`."""
+    find = _patterns().get
+    pointed = f".{word.lower()}."
+    size = len(pointed)
+    greatest = [0] * (size + 1)
+    for start in range(size - 1):
+        stop = start + 1
+        while stop <= size and (found := find(pointed[start:stop])) is not None:
+            if found:
+                at, digits = found
+                at += start
+                for digit in digits:
+                    if digit > greatest[at]:
+                        greatest[at] = digit
+                    at += 1
+            stop += 1
+    return sum([digit & 1 for digit in greatest[1 + MARGIN : len(word) - MARGIN + 2]])
+
+
+@cache
+def _patterns() -> dict[str, _Digits]:
+    import pyphen  # pyright: ignore[reportMissingTypeStubs]
+
+    patterns = cast("dict[str, _Digits]", cast(Any, pyphen).Pyphen(lang=LANGUAGE).hd.patterns)
+    known: dict[str, _Digits] = {}
+    for pattern in patterns:
+        for stop in range(len(pattern) - 1, 0, -1):
+            beginning = pattern[:stop]
+            if beginning in known:
+                break
+            known[beginning] = ()
+    return known | patterns

@@ -1,0 +1,193 @@
+"""Unmerged PEFT adapters: put on a loaded base, and proved to be in use.
+
+What PEFT lets pass in silence or with a warning is an error here: a tensor of the adapter's file that has no place in
+the model, one that the file lacks, an adapter with which the model answers as its base does. Otherwise a run would
+report the base's numbers under the adapter's name (EleutherAI/lm-evaluation-harness, issue 2432).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import torch
+
+from s2eval.errors import PrerequisiteError, UsageError
+
+_PROBE = 32  # tokens, spread evenly over the vocabulary
+_SHOWN = 3  # names in a message
+# What PEFT warns of there is either checked here and then an error, or concerns training only.
+_CHECKED = r"(?s).*(missing adapter keys|were not initialized|is_gradient_checkpointing|tie_word_embeddings)"
+
+
+def attach(
+    model: Any, path: str, *, name: str = "default", revision: str | None = None, vocabulary: int | None = None
+) -> Any:
+    """The `PeftModel` of a loaded base with an adapter on it, active and in evaluation mode.
+
+    Args:
+        model: a transformers model; changed in place, also where this fails (`Base.restore` undoes it).
+        path: the adapter's folder or hub id.
+        name: PEFT's name for the adapter.
+        revision: of the adapter, where it is a hub id.
+        vocabulary: length of the tokenizer; embeddings of another length are resized to it first, as lm-eval's `hf`
+            does, for adapters that were trained with added tokens. Not so where the adapter's own tensors have the
+            base's length (hf fails there): the embeddings of some bases are longer than their tokenizers.
+
+    Raises:
+        PrerequisiteError: the adapter cannot be read.
+        UsageError: it is for something else than a causal language model, does not fit the base tensor by tensor,
+            or changes nothing.
+    """
+    where = f"adapter {path} on {model.name_or_path or type(model).__name__}"
+    config, weights = _read(path, revision)
+    if config.task_type not in (None, "CAUSAL_LM"):
+        raise UsageError(
+            f"{where}: its task_type is {config.task_type}: it makes another thing of the base than a language model. "
+            "Only adapters of task_type CAUSAL_LM can be evaluated"
+        )
+    lengths = {length for tensor in weights.values() for length in tensor.shape}
+    rows = model.config.get_text_config().vocab_size
+    if vocabulary not in (None, rows) and (rows not in lengths or vocabulary in lengths):
+        model.resize_token_embeddings(vocabulary)
+    tokens = _probe(model, config)
+    before = logits(model, tokens)
+    adapted = _put_on(model, path, name, revision, where)
+    problems = list(_problems(adapted, weights, name))
+    if problems:
+        raise UsageError(f"{where}: {'; '.join(problems)}. {_advice(path, config)}")
+    after = logits(adapted, tokens)
+    if not after.isfinite().all():
+        raise UsageError(
+            f"{where}: with it the model's logits are NaN or infinite; its training diverged, or its dtype"
+        )
+    if torch.equal(before, after):
+        raise UsageError(f"{where}: the model answers exactly as it does without it{_why(weights)}")
+    return adapted
+
+
+def logits(model: Any, tokens: torch.Tensor) -> torch.Tensor:
+    """What a model says at each of `tokens` (1 × n, one sequence): n × vocabulary, fp32, on the CPU."""
+    with torch.no_grad():
+        found = model(input_ids=tokens.to(model.device)).logits
+    return found[0, -tokens.shape[1] :].float().cpu()  # prompt tuning puts virtual tokens before them
+
+
+def _read(path: str, revision: str | None) -> tuple[Any, dict[str, torch.Tensor]]:
+    from peft import PeftConfig
+    from peft.utils import load_peft_weights
+
+    try:
+        config = PeftConfig.from_pretrained(path, revision=revision)
+    except (KeyError, TypeError) as error:
+        raise PrerequisiteError(
+            f"adapter {path}: its adapter_config.json is of no kind that the installed PEFT knows ({error}); "
+            "try a newer one: pip install -U peft"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise PrerequisiteError(f"adapter {path}: its adapter_config.json cannot be read: {error}") from error
+    try:
+        return config, load_peft_weights(path, device="cpu", revision=revision)
+    except Exception as error:  # safetensors, pickle and the hub raise a dozen unrelated classes
+        raise PrerequisiteError(
+            f"adapter {path}: its weights (adapter_model.safetensors or adapter_model.bin) cannot be read: {error}"
+        ) from error
+
+
+def _probe(model: Any, config: Any) -> torch.Tensor:
+    """A short sequence of tokens, among them those without which the adapter would do nothing."""
+    tokens = torch.linspace(0, model.get_input_embeddings().weight.shape[0] - 1, _PROBE).long().tolist()
+    trained = getattr(config, "trainable_token_indices", None) or getattr(config, "token_indices", None) or []
+    for some in trained.values() if isinstance(trained, dict) else [trained]:
+        tokens += some[:_PROBE]
+    tokens += getattr(config, "alora_invocation_tokens", None) or []
+    return torch.tensor([tokens])
+
+
+def _put_on(model: Any, path: str, name: str, revision: str | None, where: str) -> Any:
+    """As lm-eval's `hf` does it, except that tensors of a wrong shape are left for `_problems` to tell."""
+    from peft import PeftModel
+
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=_CHECKED)
+            adapted = PeftModel.from_pretrained(
+                model, path, adapter_name=name, revision=revision, ignore_mismatched_sizes=True
+            )
+    except KeyError as error:
+        raise UsageError(
+            f"{where}: its configuration asks for more than its file has ({error.args[0]}, for one)"
+        ) from error
+    except (ValueError, RuntimeError, TypeError, AttributeError) as error:
+        raise UsageError(f"{where}: PEFT cannot put it on this base: {error}") from error
+    return adapted.eval()
+
+
+def _problems(adapted: Any, weights: Mapping[str, torch.Tensor], name: str) -> Iterator[str]:
+    """What of the adapter's file is not in the model, or the other way round: one phrase a kind."""
+    from peft.utils import get_peft_model_state_dict
+
+    weights = _renamed(adapted, weights, name)
+    state = adapted.state_dict()
+    own = get_peft_model_state_dict(adapted, state_dict=state, adapter_name=name, save_embedding_layers=False)
+    there = {**state, **own}  # a file may hold whole matrices of the base too, or the model's own names
+    if lost := [key for key in weights if key not in there]:
+        yield f"the model has no place for {len(lost)} of its {len(weights)} tensors ({_some(lost)})"
+    given = {id(there[key]) for key in weights if key in there}
+    if lacking := [key for key, tensor in own.items() if id(tensor) not in given]:
+        yield f"its configuration asks for {len(lacking)} more than its file has ({_some(lacking)})"
+    both = [key for key in weights if key in there]
+    if misshapen := [key for key in both if weights[key].shape != there[key].shape]:
+        shapes = [f"{key} is {_shape(weights[key])}, there {_shape(there[key])}" for key in misshapen]
+        yield f"the model wants another shape for {len(shapes)} of its {len(weights)} tensors ({_some(shapes)})"
+    if endless := [key for key in both if not weights[key].isfinite().all()]:
+        yield f"NaN or infinity stands in {len(endless)} of its {len(weights)} tensors ({_some(endless)})"
+    other = [key for key in both if key not in misshapen and key not in endless and not _same(weights[key], there[key])]
+    if other:
+        yield f"the model does not compute with {len(other)} of its {len(weights)} tensors ({_some(other)})"
+
+
+def _renamed(adapted: Any, weights: Mapping[str, torch.Tensor], name: str) -> Mapping[str, torch.Tensor]:
+    """`weights` as PEFT reads them where an architecture got other names in transformers 5 (experts, for one)."""
+    try:
+        from peft.utils import transformers_weight_conversion as conversion
+    except ImportError:  # a PEFT that knows no such conversion
+        return weights
+    return conversion.convert_peft_adapter_state_dict_for_transformers(
+        model=adapted, peft_config=adapted.peft_config[name], adapter_state_dict=dict(weights), adapter_name=name
+    )
+
+
+def _same(mine: torch.Tensor, there: torch.Tensor) -> bool:
+    """Equal but for the rounding to the model's type; True of what was offloaded to the disk."""
+    if there.is_meta:
+        return True
+    wanted = mine.to(there.device, torch.float32)
+    return bool((there.float() - wanted).norm() <= 0.01 * wanted.norm())
+
+
+def _some(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+
+
+def _shape(tensor: torch.Tensor) -> str:
+    return "×".join(map(str, tensor.shape))
+
+
+def _advice(path: str, config: Any) -> str:
+    named = config.base_model_name_or_path
+    return (
+        "Is that the base it was trained on? "
+        + (f"Its adapter_config.json names {named}. " if named else "")
+        + f"If it was trained with added tokens, its tokenizer is needed too: args: {{tokenizer: {path}}}"
+    )
+
+
+def _why(weights: Mapping[str, torch.Tensor]) -> str:
+    """The cause of equal answers, where the file shows it."""
+    ends = [tensor for key, tensor in weights.items() if "lora_B" in key or "lora_embedding_B" in key]
+    if ends and not any(tensor.any() for tensor in ends):
+        return ": every LoRA B matrix is zero, as it is before the first step of training. Was it ever trained?"
+    return ". Its scores would be the base's: evaluate the base, or train the adapter"

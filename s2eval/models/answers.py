@@ -1,0 +1,90 @@
+"""lm-eval's rules for `generate_until`: how a request is read, when its answer ends, what is kept of it.
+
+They are those of lm-eval's `hf` at batch size 1, made for one request at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lm_eval.models.utils import (
+    handle_stop_sequences,
+    has_bos_prefix,
+    normalize_gen_kwargs,
+    postprocess_generated_text,
+)
+
+from s2eval.errors import UsageError
+from s2eval.models import decoding, support
+from s2eval.models.generation import Prompt
+
+
+class Rules:
+    """The rules as they apply to one model.
+
+    Args:
+        lm: lm-eval's HFLM.
+    """
+
+    def __init__(self, lm: Any) -> None:
+        self._lm = lm
+        self._eos = lm.tok_decode(lm.eot_token_id, skip_special_tokens=False)
+        self._lengths: dict[tuple[str, ...], int] = {}
+
+    def read(self, text: str, settings: dict[str, Any], repeat: int) -> Prompt | str:
+        """What is to be generated for a request, or why only hf's path can do it.
+
+        Args:
+            repeat: how often the same prompt came before.
+
+        Raises:
+            UsageError: the new tokens alone fill the context.
+        """
+        lm = self._lm
+        kwargs: dict[str, Any] = dict(normalize_gen_kwargs(settings, lm.max_gen_toks))
+        until = handle_stop_sequences(kwargs.pop("until", None), eos=self._eos)
+        limit = kwargs.pop("max_gen_toks")
+        chosen = decoding.read(lm.model, kwargs)
+        if isinstance(chosen, str):
+            return chosen
+        if limit >= lm.max_length:
+            raise UsageError(f"{limit} new tokens leave no room for a prompt in a context of {lm.max_length}")
+        tokens = self._encode(text)
+        kept = tokens[-(lm.max_length - limit) :]
+        why = support.refusal(lm.model, len(kept) + limit) if kept else "an empty prompt"
+        cut = len(kept) < len(tokens)
+        return why or Prompt(kept, limit, *chosen, self._stopping(until), decoding.generator(text, repeat), cut)
+
+    def text(self, tokens: list[int], settings: dict[str, Any]) -> str:
+        """The answer as text: what was thought before it and what follows a stop string left out."""
+        lm, thinking = self._lm, self._lm.think_end_token
+        until = handle_stop_sequences(normalize_gen_kwargs(settings, 1).get("until"), eos=self._eos)
+        if isinstance(thinking, int):
+            ends = [place for place, token in enumerate(tokens) if token == thinking]
+            text = lm.tok_decode(tokens[ends[-1] + 1 :] if ends else tokens).lstrip()
+        else:
+            text = lm.tok_decode(tokens)
+        return postprocess_generated_text(text, until, thinking if isinstance(thinking, str) else None)
+
+    def _encode(self, text: str) -> list[int]:
+        """As hf's `tok_batch_encode`, without padding."""
+        lm = self._lm
+        special = {} if lm.add_bos_token is None else {"add_special_tokens": lm.add_bos_token}
+        if has_bos_prefix(text, getattr(lm.tokenizer, "bos_token", None)):
+            special = {"add_special_tokens": False}
+        return lm.tokenizer(text, truncation=lm.truncation, **special)["input_ids"]
+
+    def _stopping(self, until: Sequence[str]) -> Callable[[Sequence[int]], bool]:
+        """Whether the last tokens of an answer hold a stop string; two more than it takes to write the longest."""
+        marks, tokenizer = tuple(mark for mark in until if mark), self._lm.tokenizer
+        if marks not in self._lengths:
+            longest = max((len(tokenizer.encode(mark, add_special_tokens=False)) for mark in marks), default=0)
+            self._lengths[marks] = longest + 2
+        length = self._lengths[marks]
+
+        def stopped(tokens: Sequence[int]) -> bool:
+            text = tokenizer.decode(tokens[-length:])
+            return any(mark in text for mark in marks)
+
+        return stopped
