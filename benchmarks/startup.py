@@ -1,13 +1,13 @@
 """What the start-up hook costs a Python process that has nothing to do with lm-eval.
 
 Two fresh environments without packages, alike but for our `.pth` file, start in turn; the difference of each pair is
-what the hook costs. Beside it the import time of `s2eval --help`.
+what the hook costs. Beside it the import time of `s2eval --help`. Wall time.
+
+    python -m benchmarks.startup
 """
 
 from __future__ import annotations
 
-import json
-import platform
 import shutil
 import statistics
 import subprocess
@@ -15,11 +15,12 @@ import sys
 import tempfile
 import time
 import venv
-from datetime import UTC, datetime
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-PAIRS = 60
+from benchmarks import record
+from benchmarks.record import ROOT, Row
+
+WARM_UP = 5  # pairs that do not count
 
 
 def environment(folder: Path, *, hook: bool) -> Path:
@@ -39,8 +40,8 @@ def seconds(command: list[str]) -> float:
     return time.perf_counter() - started
 
 
-def measure() -> dict[str, float]:
-    """Medians in milliseconds over paired runs."""
+def starts(pairs: int) -> list[tuple[float, float]]:
+    """Seconds of an empty Python process with the hook and without, pair by pair."""
     with tempfile.TemporaryDirectory() as folder:
         with_hook = environment(Path(folder) / "with", hook=True)
         without = environment(Path(folder) / "without", hook=False)
@@ -52,27 +53,37 @@ def measure() -> dict[str, float]:
         )
         if loaded.stdout.strip() != "True":
             raise SystemExit(f"the hook did not load: {loaded.stderr}")
-        pairs = [
-            (seconds([str(with_hook), "-c", "pass"]), seconds([str(without), "-c", "pass"])) for _ in range(PAIRS)
-        ][5:]
+        measured = [
+            (seconds([str(with_hook), "-c", "pass"]), seconds([str(without), "-c", "pass"]))
+            for _ in range(pairs + WARM_UP)
+        ]
+    return measured[WARM_UP:]
+
+
+def measure(pairs: int) -> list[Row]:
+    """All rows of the table; medians."""
+    measured = starts(pairs)
     shown = [seconds([sys.executable, "-m", "s2eval", "--help"]) for _ in range(10)][2:]
-    return {
-        "python_ms": 1000 * statistics.median(off for _, off in pairs),
-        "hook_ms": 1000 * statistics.median(on - off for on, off in pairs),
-        "ratio": statistics.median(on / off for on, off in pairs),
-        "s2eval_help_ms": 1000 * statistics.median(shown),
-    }
+    return [
+        Row(
+            "a Python process, with the hook and without",
+            1000 * statistics.median(on for on, _ in measured),
+            1000 * statistics.median(off for _, off in measured),
+            statistics.median(off / on for on, off in measured),
+            unit="ms",
+            note=f"python -c pass, median of {pairs} pairs",
+        ),
+        Row("what the hook adds", 1000 * statistics.median(on - off for on, off in measured), unit="ms"),
+        Row("s2eval --help", 1000 * statistics.median(shown), unit="ms", note=f"median of {len(shown)}"),
+    ]
 
 
 def main() -> None:
-    """Measure, print a line, write results/bench/startup-<date>-<machine>.json."""
-    result = {name: round(value, 3) for name, value in measure().items()}
-    now = datetime.now(UTC)
-    out = ROOT / "results" / "bench" / f"startup-{now:%Y-%m-%d}-{platform.machine()}.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    facts = {"date": now.isoformat(timespec="seconds"), "python": platform.python_version(), "pairs": PAIRS - 5}
-    out.write_text(json.dumps({**facts, **result}, indent=1) + "\n")
-    sys.stdout.write(f"{result}\n{out}\n")
+    """Measure, print the table, write it."""
+    parser = record.arguments(__doc__)
+    parser.add_argument("--pairs", type=int, default=55)
+    options = parser.parse_args()
+    record.write("Start-up", measure(options.pairs), {"pairs": options.pairs}, options.out)
 
 
 if __name__ == "__main__":
