@@ -25,7 +25,7 @@ def run(
     only: Annotated[list[str] | None, typer.Option(help="pattern over model/task, model or task; repeatable")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="evaluate again what is done")] = False,
     keep_going: Annotated[bool, typer.Option("--keep-going", help="go on after a unit that failed (exit 3)")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be evaluated, load no model")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what it would take: tokens, time, memory")] = False,
     status: Annotated[bool, typer.Option("--status", help="say what is done and what is not")] = False,
 ) -> None:
     """Evaluate every model on every task of a configuration, resume where it stopped, then report."""
@@ -45,9 +45,12 @@ def run(
     units = plan.plan(settings, specs, folder)
     chosen = plan.select(units, only or ())
     if dry_run or status:
-        for unit in chosen:
-            state = "done" if unit.done else "to do"
-            typer.echo(f"{state:6} {unit.name}: {unit.documents} documents, {unit.requests} requests")
+        if dry_run:
+            describe(units, [unit for unit in chosen if fresh or not unit.done], settings)
+        else:
+            for unit in chosen:
+                state = "done" if unit.done else "to do"
+                typer.echo(f"{state:6} {unit.name}: {unit.documents} documents, {unit.requests} requests")
         typer.echo(f"{sum(unit.done for unit in chosen)} of {len(chosen)} units done in {folder}")
         return
 
@@ -122,6 +125,16 @@ def parse_models(settings: RunConfig, path: Path) -> list[ModelSpec]:
     if missing:
         raise PrerequisiteError(f"{path}: cannot use{''.join(missing)}")
     return specs
+
+
+def describe(units: Sequence[Unit], chosen: Sequence[Unit], settings: RunConfig) -> None:
+    """Print what the chosen units would take."""
+    from s2eval.run import estimate, forecast
+
+    if chosen:
+        besides = estimate.memory_besides()
+        typer.echo(forecast.describe(list(estimate.estimate(units, chosen, settings)), besides))
+        typer.echo()
 
 
 def write_config(settings: RunConfig, folder: Path, units: Sequence[Unit]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import mmap
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,6 +21,8 @@ from transformers import AttentionInterface
 
 from s2eval.models.packs import Block, Pack, blocks, path
 from s2eval.models.trie import Trie
+
+Pair = tuple[Tensor, Tensor]  # keys and values
 
 NAME = "s2_tree"
 TOGETHER = 8  # rows of one attention call while decoding
@@ -91,9 +94,9 @@ class Keys:
 
     def __init__(self, rows: int, capacity: int) -> None:
         self.rows, self.capacity = rows, capacity
-        self.layers: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+        self.layers: dict[nn.Module, Pair] = {}
 
-    def of(self, module: nn.Module, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    def of(self, module: nn.Module, key: Tensor, value: Tensor) -> Pair:
         """The layer's two tensors; zeros like the given ones at first (memory is used as it is written)."""
         if module not in self.layers:
             made = [_zeros(part, (self.rows, part.shape[1], self.capacity, part.shape[3])) for part in (key, value)]
@@ -107,8 +110,8 @@ class Keys:
             value[target, :, :length] = value[source, :, :length]
 
 
-class TreePlan:
-    """The attention of one pack, block by block through PyTorch's scaled_dot_product_attention.
+class TreePlan(ABC):
+    """The attention of one pack.
 
     Args:
         trie, pack: what is computed.
@@ -126,35 +129,33 @@ class TreePlan:
         leaves: Sequence[tuple[int, int]] = (),
     ) -> None:
         self.longest, self._store, self._shared, self._sequences = store.capacity, store, pack.shared, sequences
-        self._blocks = blocks(trie, pack)
         self._kept = torch.as_tensor(pack.kept, dtype=torch.long)
-        self._opened = [_index(block.opened) for block in self._blocks]
         paths = ((row, *path(trie, pack, token)) for token, row in leaves)
         self._paths = [(row, stored, torch.as_tensor(rest, dtype=torch.long)) for row, stored, rest in paths]
         self._pending: list[tuple[Tensor, Tensor]] = []
-        self._masks: dict[tuple[torch.device, torch.dtype, int], list[Tensor]] = {}
+
+    @abstractmethod
+    def _mix(self, query: Tensor, fresh: Pair, stored: Pair, scale: float | None) -> Tensor:
+        """The values that each query sees, mixed: query (1, H, T, D), keys and values of the pack (1, Hk, T, D) and of
+        the store (1, Hk, capacity, D) → (1, T, H, D)."""
 
     def attend(self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:
         """See `Plan.attend`; B = 1, T = the pack's tokens."""
-        groups = query.shape[1] // key.shape[1]
-        stored_key, stored_value = self._store.of(module, key, value)
-        self._copy_sequences(module, (stored_key, stored_value), (key, value))
-        out = query.new_empty(1, query.shape[2], query.shape[1], value.shape[3])
-        masks = self._masks_for(query, groups)
-        for block, opened, mask in zip(self._blocks, self._opened, masks, strict=True):
-            start, stop, stored = block.start, block.stop, block.stored
-            keys = _gather(stored_key, key, stored, opened, start, stop)
-            values = _gather(stored_value, value, stored, opened, start, stop)
-            # all queries of a key's group in one row of heads: no key is repeated
-            grouped = query[:, :, start:stop].reshape(1, key.shape[1], -1, query.shape[3])
-            mixed = scaled_dot_product_attention(grouped, keys, values, attn_mask=mask, scale=scale)
-            out[:, start:stop] = mixed.view(1, query.shape[1], stop - start, -1).transpose(1, 2)
+        stored = self._store.of(module, key, value)
+        self._copy_sequences(module, stored, (key, value))
+        mixed = self._mix(query, (key, value), stored, scale)
         if len(self._kept):
             kept = self._kept.to(key.device)
-            self._pending += [(stored_key, key[:, :, kept]), (stored_value, value[:, :, kept])]
-        return out
+            self._pending += [(stored[0], key[:, :, kept]), (stored[1], value[:, :, kept])]
+        return mixed
 
-    def _copy_sequences(self, module: nn.Module, stored: tuple[Tensor, Tensor], fresh: tuple[Tensor, Tensor]) -> None:
+    def commit(self) -> None:
+        """Store what the next pack needs; only now, so that a pack which ran out of memory can be tried again."""
+        for stored, fresh in self._pending:
+            stored[:, :, self._shared : self._shared + fresh.shape[2]] = fresh
+        self._pending.clear()
+
+    def _copy_sequences(self, module: nn.Module, stored: Pair, fresh: Pair) -> None:
         """Keys and values of the sequences that end here: what is stored of them, then what is fresh."""
         if self._sequences is None:
             return
@@ -164,11 +165,30 @@ class TreePlan:
                 target[row, :, :count] = old[0, :, :count]
                 target[row, :, count : count + len(rest)] = new[0][:, rest.to(new.device)]
 
-    def commit(self) -> None:
-        """Store what the next pack needs; only now, so that a pack which ran out of memory can be tried again."""
-        for stored, fresh in self._pending:
-            stored[:, :, self._shared : self._shared + fresh.shape[2]] = fresh
-        self._pending.clear()
+
+class BlocksPlan(TreePlan):
+    """Block by block through PyTorch's scaled_dot_product_attention."""
+
+    def __init__(self, trie: Trie, pack: Pack, *args: Any, **kwargs: Any) -> None:
+        super().__init__(trie, pack, *args, **kwargs)
+        self._blocks = blocks(trie, pack)
+        self._opened = [_index(block.opened) for block in self._blocks]
+        self._masks: dict[tuple[torch.device, torch.dtype, int], list[Tensor]] = {}
+
+    def _mix(self, query: Tensor, fresh: Pair, stored: Pair, scale: float | None) -> Tensor:
+        key, value = fresh
+        heads, kinds = query.shape[1], key.shape[1]
+        out = query.new_empty(1, query.shape[2], heads, value.shape[3])
+        masks = self._masks_for(query, heads // kinds)
+        for block, opened, mask in zip(self._blocks, self._opened, masks, strict=True):
+            start, stop = block.start, block.stop
+            keys = _gather(stored[0], key, block.stored, opened, start, stop)
+            values = _gather(stored[1], value, block.stored, opened, start, stop)
+            # all queries of a key's group in one row of heads: no key is repeated
+            grouped = query[:, :, start:stop].reshape(1, kinds, -1, query.shape[3])
+            mixed = scaled_dot_product_attention(grouped, keys, values, attn_mask=mask, scale=scale)
+            out[:, start:stop] = mixed.view(1, heads, stop - start, -1).transpose(1, 2)
+        return out
 
     def _masks_for(self, query: Tensor, groups: int) -> list[Tensor]:
         """What SDPA adds to the scores, once for all layers of a kind."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from s2eval.models import attention, packs
+from s2eval.models.flex import FlexPlan
 from s2eval.models.packs import Pack
 from s2eval.models.trie import Ints, Trie
 
@@ -28,14 +29,18 @@ class Engine:
         budget: tokens of a forward pass at most.
         most_rows: vocabulary rows of a forward pass at most.
         autocast: the dtype of mixed precision; None = none.
+        flex: attention through FlexAttention instead of scaled_dot_product_attention.
 
     Attributes:
         computed: tokens computed so far.
         forwards: passes so far.
     """
 
-    def __init__(self, model: Any, budget: int, most_rows: int, *, autocast: torch.dtype | None = None) -> None:
+    def __init__(
+        self, model: Any, budget: int, most_rows: int, *, autocast: torch.dtype | None = None, flex: bool = False
+    ) -> None:
         self.model, self.budget, self.most_rows, self._autocast = model, budget, most_rows, autocast
+        self._plan: type[attention.TreePlan] = FlexPlan if flex else attention.BlocksPlan
         self.computed = self.forwards = 0
 
     @torch.no_grad()
@@ -61,7 +66,7 @@ class Engine:
                 pack = packs.cut(trie, start, stored, self.budget, rows, self.most_rows)
                 wanted = rows[np.searchsorted(rows, pack.start) : np.searchsorted(rows, pack.stop)]
                 here = [leaf for leaf in leaves if pack.start <= leaf[0] < pack.stop]
-                plan = attention.TreePlan(trie, pack, store, sequences, here)
+                plan = self._plan(trie, pack, store, sequences, here)
                 try:
                     logits = self._forward(trie, pack, wanted, plan)
                 except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:

@@ -1,11 +1,14 @@
-"""How much a forward pass may hold at once, from the memory that is free."""
+"""Bytes: how much a forward pass may hold at once, from the memory that is free, and what an evaluation takes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import psutil
 import torch
+from torch import nn
 
 # A processor is as fast with 512 tokens a pass as with more, and its caches hold them; an accelerator wants more.
 MOST_TOKENS = {"cpu": 512}
@@ -14,6 +17,37 @@ MOST_TOKENS_ELSEWHERE = 8192
 MOST_ROWS = {"cpu": 128}
 MOST_ROWS_ELSEWHERE = 512
 SHARE = 0.5  # of the free memory; the rest is for what PyTorch keeps besides
+SCALES = 1 / 16  # bytes a quantised weight takes besides its bits: a scale of 4 bytes for every 64
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What a model's parts take.
+
+    Attributes:
+        token: activations of a token that live at the same time in a layer, with room.
+        row: logits of a vocabulary row, and a part of them normalised.
+        keys: keys and values of a token in all layers.
+    """
+
+    token: int
+    row: int
+    keys: int
+
+
+def sizes(config: Any, dtype: torch.dtype) -> Sizes:
+    """The sizes of a transformers model computed in `dtype`."""
+    config = config.get_text_config()
+    hidden, size = config.hidden_size, dtype.itemsize
+    inner = getattr(config, "intermediate_size", None) or 4 * hidden
+    heads = getattr(config, "num_attention_heads", None) or 0  # a model without attention stores no keys
+    groups = getattr(config, "num_key_value_heads", None) or heads
+    width = getattr(config, "head_dim", None) or (hidden // heads if heads else 0)
+    return Sizes(
+        token=size * (16 * hidden + 4 * inner),
+        row=config.vocab_size * (size + 4),
+        keys=2 * config.num_hidden_layers * groups * width * size,
+    )
 
 
 def budgets(model: Any, free: int | None = None) -> tuple[int, int]:
@@ -23,16 +57,15 @@ def budgets(model: Any, free: int | None = None) -> tuple[int, int]:
         model: a loaded causal language model.
         free: bytes; None = what is free on its device now.
     """
-    config, device = model.config.get_text_config(), model.device
-    size = model.dtype.itemsize
-    hidden = config.hidden_size
-    inner = getattr(config, "intermediate_size", None) or 4 * hidden
-    of_token = size * (16 * hidden + 4 * inner)  # activations that live at the same time in a layer, with room
-    of_row = config.vocab_size * (size + 4)  # logits, and a part of them normalised
-    room = SHARE * (free_bytes(device) if free is None else free)
+    free = free_bytes(model.device) if free is None else free
+    return budgets_of(sizes(model.config, model.dtype), model.device, free)
+
+
+def budgets_of(of: Sizes, device: torch.device, free: int) -> tuple[int, int]:
+    """The same for a model of these sizes that is not loaded."""
     most = MOST_TOKENS.get(device.type, MOST_TOKENS_ELSEWHERE)
-    tokens = max(min(most, int(room / 2 / of_token)), 32)
-    return tokens, max(min(tokens, int(room / 2 / of_row)), 32)
+    tokens = max(min(most, int(SHARE * free / 2 / of.token)), 32)
+    return tokens, max(min(tokens, int(SHARE * free / 2 / of.row)), 32)
 
 
 def width(model: Any, longest: int, free: int | None = None) -> int:
@@ -42,12 +75,39 @@ def width(model: Any, longest: int, free: int | None = None) -> int:
         longest: tokens of the longest prompt with its answer.
         free: bytes; None = what is free on its device now.
     """
-    config = model.config.get_text_config()
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    of_row = 2 * config.num_hidden_layers * heads * size * model.dtype.itemsize * longest
-    room = SHARE * (free_bytes(model.device) if free is None else free)
-    return max(min(MOST_ROWS.get(model.device.type, MOST_ROWS_ELSEWHERE), int(room / of_row)), 1)
+    free = free_bytes(model.device) if free is None else free
+    return width_of(sizes(model.config, model.dtype), model.device, longest, free)
+
+
+def width_of(of: Sizes, device: torch.device, longest: int, free: int) -> int:
+    """The same for a model of these sizes that is not loaded."""
+    most = MOST_ROWS.get(device.type, MOST_ROWS_ELSEWHERE)
+    return max(min(most, int(SHARE * free / max(of.keys * longest, 1))), 1)
+
+
+def weights(model: Any, bits: float | None = None) -> int:
+    """Bytes of all parameters, each once, and of the buffers.
+
+    Args:
+        model: may be on the `meta` device.
+        bits: of a quantised weight; then every linear layer but the vocabulary head is so.
+    """
+    head = model.get_output_embeddings()
+    small = {
+        id(module.weight): module.weight.numel()
+        for module in model.modules()
+        if bits and isinstance(module, nn.Linear) and module is not head
+    }
+    total = sum(tensor.nbytes for tensor in (*model.parameters(), *model.buffers()) if id(tensor) not in small)
+    return total + round(sum(small.values()) * ((bits or 0) / 8 + SCALES))
+
+
+def bits(quantization: Any, arguments: Mapping[str, Any]) -> int | None:
+    """Bits of a quantised weight, by the checkpoint's own configuration or the model's arguments."""
+    asked = quantization if isinstance(quantization, Mapping) else getattr(quantization, "to_dict", dict)()
+    asked = {**asked, **arguments}
+    by_method = {"mxfp4": 4, "fp8": 8, "fbgemm_fp8": 8}.get(str(asked.get("quant_method")).rpartition(".")[2].lower())
+    return 4 if asked.get("load_in_4bit") else 8 if asked.get("load_in_8bit") else asked.get("bits") or by_method
 
 
 def free_bytes(device: torch.device) -> int:

@@ -11,103 +11,30 @@ Arguments, encoding, truncation, special tokens, stop strings and results are `h
   times slower there and not reproducible).
 """
 
-# lm-eval's register_model hides the class that it decorates from type checkers.
-# pyright: reportCallIssue=false, reportAttributeAccessIssue=false
+# lm-eval's register_model hides the class that `Backend` inherits from type checkers.
+# pyright: reportAttributeAccessIssue=false
 
 from __future__ import annotations
 
-import logging
-import os
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import torch
-from lm_eval.models.huggingface import HFLM
 from tqdm import tqdm
 
-from s2eval.errors import PrerequisiteError, UsageError
-from s2eval.models import adapters, checks, generation, memory, sharing, support
+from s2eval.models import checks, generation, memory, sharing, support
 from s2eval.models.answers import Rules
-from s2eval.models.embedded import resolve
-from s2eval.models.engine import Engine
+from s2eval.models.backend import Backend
 from s2eval.models.generation import Prompt
 from s2eval.models.likelihood import Request, Scoring
-from s2eval.models.work import Work
-
-_log = logging.getLogger(__name__)
 
 Tokenized = tuple[tuple[str, str] | None, list[int], list[int]]
 Result = tuple[float, bool]
 
 
-class S2LM(HFLM):
-    """lm-eval's HFLM; takes every argument of it.
-
-    Args:
-        pretrained: as for `hf`, or the name of an embedded model.
-        peft: folder or hub id of an adapter, put on and checked by `adapters.attach`.
-        loaded: the transformers model that `pretrained` names, where it is in memory already.
-        trie: False = hf's path for everything.
-        token_budget: tokens of a forward pass at most; None = from the free memory.
-        arguments: hf's.
-
-    Attributes:
-        cut: prompt → whether its answer reached the limit of new tokens without ending by itself; filled by
-            `generate_until`.
-        work: what was done since the last reset; a caller may replace it by a new one.
-    """
-
-    def __init__(
-        self,
-        pretrained: Any = "smollm2",
-        *,
-        peft: str | None = None,
-        loaded: Any = None,
-        trie: bool = True,
-        token_budget: int | None = None,
-        **arguments: Any,
-    ) -> None:
-        if peft and arguments.get("delta"):
-            raise UsageError("peft and delta: a model has an adapter or delta weights, not both")
-        if isinstance(pretrained, str):
-            pretrained = str(resolve(pretrained))
-        if arguments.get("device") is None:
-            arguments["device"] = best_device()
-        if arguments.get("dtype", "auto") == "auto" and str(arguments["device"]).startswith("cpu"):
-            arguments["dtype"] = "float32"
-        self.cut: dict[str, bool] = {}
-        self.work = Work()
-        self._trie, self._token_budget = trie, token_budget
-        self._doubted: set[tuple[str, str] | None] = set()  # requests to compare with hf's path
-        self._told: set[str] = set()
-        self._loaded, self._vocabulary = loaded, None
-        super().__init__(pretrained=pretrained, **arguments)
-        if peft:  # not in `_create_model`: hf ties the embeddings after that, and so undoes what an adapter brought
-            revision = arguments.get("revision", "main")
-            self._model = adapters.attach(self._model, peft, revision=revision, vocabulary=self._vocabulary)
-            self.peft = peft
-        self._join(arguments)
-
-    def _create_model(self, *args: Any, **kwargs: Any) -> None:
-        """hf's, or what is loaded already."""
-        self._vocabulary = len(self.tokenizer)  # before hf adds a padding token
-        if self._loaded is None:
-            super()._create_model(*args, **kwargs)
-        else:
-            self._model = self._loaded
-
-    def _join(self, arguments: dict[str, Any]) -> None:
-        """Take the place among several processes that hf leaves empty where there is no GPU."""
-        started = int(os.environ.get("WORLD_SIZE", "1"))
-        accelerator = getattr(self, "accelerator", None)
-        if accelerator is not None and self.world_size == 1 and self.device.type == "cpu":
-            self._rank, self._world_size = accelerator.process_index, accelerator.num_processes
-        if started > 1 and self.world_size == 1 and not arguments.get("tp_plan"):
-            raise PrerequisiteError(
-                f"{started} processes were started, and each would evaluate everything. On a CPU set "
-                "ACCELERATE_USE_CPU=true for them; on GPUs start them with accelerate launch, one a GPU"
-            )
+class S2LM(Backend):
+    """lm-eval's HFLM as far as its callers see; see `Backend` for its arguments and attributes."""
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[Result]:
         """hf's; in half precision, documents too close to call are scored again by hf's path."""
@@ -219,27 +146,6 @@ class S2LM(HFLM):
         _, context, continuation = request
         return Request((context + continuation)[-(self.max_length + 1) :][:-1], continuation)
 
-    def _engine(self) -> Engine:
-        tokens, rows = memory.budgets(self.model)
-        if self._token_budget:
-            tokens, rows = self._token_budget, min(rows, self._token_budget)
-        return Engine(self.model, tokens, rows, autocast=self.mixed_precision_dtype)
-
-    def _count(self, engine: Engine) -> None:
-        self.work.computed += engine.computed
-        self.work.forwards += engine.forwards
-
-    @property
-    def _dtype(self) -> str:
-        return str(self.mixed_precision_dtype or self.model.dtype).removeprefix("torch.")
-
-    def _tell(self, why: str, requests: int) -> None:
-        """Count what goes through hf's path, and say why, once."""
-        self.work.by_hf[why] = self.work.by_hf.get(why, 0) + requests
-        if why not in self._told:
-            _log.warning("hf's path instead of the token trie: %s", why)
-        self._told.add(why)
-
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
         """hf's, in wide batches; sampled answers depend on the seed and the prompt alone."""
         self.work.requests += len(requests)
@@ -299,20 +205,6 @@ class S2LM(HFLM):
         self._compare("the first answer's worst token, against the best one there", -float(behind.max()), 0.0)
         self.work.checked += 1
 
-    def _compare(self, what: str, ours: float, by_hf: float) -> None:
-        self.work.difference = max(self.work.difference, checks.compare(what, ours, by_hf, self._dtype))
-
-    def get_model_info(self) -> dict[str, Any]:
-        """hf's, and what was done for the answers."""
-        return {**super().get_model_info(), "s2_work": self.work.as_dict()}
-
 
 def _name(strings: tuple[str, str] | None) -> str:
     return "a window of a rolling request" if strings is None else f"choice {strings[1][:60]!r}"
-
-
-def best_device() -> str:
-    """`cuda`, `mps` or `cpu`: the first that there is."""
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -39,3 +41,22 @@ class Work:
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
+
+
+def remarks(works: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What one should know of some works together, a phrase each; nothing where all went as it should.
+
+    Args:
+        works: as `Work.as_dict` gives them.
+    """
+    counts, by_hf = Counter[str](), Counter[str]()
+    for work in works:
+        counts.update({name: work[name] for name in ("requests", "truncated", "rescored")})
+        by_hf.update(work["by_hf"])
+    of = f"of {counts['requests']} requests"
+    said = [f"{number} {of} through hf's path: {why}" for why, number in by_hf.items()]
+    if counts["rescored"]:
+        said.insert(0, f"{counts['rescored']} {of} too close to call in half precision, scored again by hf's path")
+    if counts["truncated"]:
+        said.insert(0, f"{counts['truncated']} {of} longer than the context, cut from the left")
+    return said

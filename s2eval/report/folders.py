@@ -12,6 +12,7 @@ import yaml
 from s2eval import scoring, store
 from s2eval.errors import DataError
 from s2eval.leaderboard import COUNTED, POINTS, SUBJECTS
+from s2eval.models.work import remarks
 from s2eval.qa import FAMILIES as FAMILIES_OF_METRICS
 from s2eval.records import Estimate, Row
 from s2eval.report.tables import FAMILIES, Document, build_tables
@@ -204,6 +205,8 @@ def _run_notes(
         )
         asked = f"; questions asked with template {', '.join(templates)}" if templates else ""
         yield f"{model['name']} is `{model['model']}`{asked}."
+        if said := remarks([cast("dict[str, Any]", unit.facts["work"]) for unit in of_model if "work" in unit.facts]):
+            yield f"{model['name']}: {'; '.join(said)}."
     versions = cast("list[dict[str, str]]", [unit.facts.get("versions") or {} for unit in units])
     for one in sorted({(str(of["encoder"]), str(of["hash"])) for unit in units if (of := unit.facts.get("bertscore"))}):
         yield f"BERTScore by {one[0]}: {one[1]}."

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from s2eval import store
+from s2eval.models.work import remarks
 from s2eval.run.plan import Unit
 
 
@@ -31,10 +33,10 @@ class Progress:
         started = time.monotonic()
         work()
         self._seconds[unit.name] = time.monotonic() - started
-        self._say(
-            f"[{number}/{len(self._units)}] {unit.name}: done in "
-            f"{duration(self._seconds[unit.name])}{self._remaining()}"
-        )
+        taken = duration(self._seconds[unit.name])
+        done = facts(unit)
+        known = "".join(f"; {remark}" for remark in remarks([done["work"]] if "work" in done else []))
+        self._say(f"[{number}/{len(self._units)}] {unit.name}: done in {taken}{known}{self._remaining()}")
 
     def _remaining(self) -> str:
         pending = [unit for unit in self._units if not unit.done]
@@ -63,10 +65,13 @@ class Progress:
         ]
 
 
+def facts(unit: Unit) -> dict[str, Any]:
+    """What its `unit.json` says; nothing, if it is not done."""
+    return json.loads((unit.folder / store.UNIT).read_text(encoding="utf-8")) if unit.done else {}
+
+
 def _taken(unit: Unit) -> float | None:
-    if not unit.done:
-        return None
-    return float(json.loads((unit.folder / store.UNIT).read_text(encoding="utf-8")).get("seconds", 0)) or None
+    return float(facts(unit).get("seconds", 0)) or None
 
 
 def duration(seconds: float) -> str:

@@ -1,0 +1,96 @@
+"""The arithmetic that an evaluation cannot do without, and how fast a device does it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+# Share of the rate of bare matrix products that is reached, measured on a processor with SmolLM2-135M in fp32:
+READING = 0.75  # log-likelihoods and prompts, by the token trie
+DECODING = 0.5  # answers: a step of few rows waits for the weights
+BY_HF = 0.5  # hf's path: padding, and all logits of a batch copied and normalised
+
+SECONDS, TURNS = 0.3, 4  # that the rate is measured for, at least
+BEYOND_CACHES = 64 << 20  # bytes of matrices that are multiplied in turn, so that they come from memory
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A model, as its arithmetic sees it.
+
+    Attributes:
+        linear: weights that a token is multiplied with in the layers; of experts, those that it goes through.
+        layers: how many.
+        attention: query heads × their size.
+        hidden, inner: sizes of a layer's largest matrix.
+        vocabulary: rows of the vocabulary head.
+    """
+
+    linear: int
+    layers: int
+    attention: int
+    hidden: int
+    inner: int
+    vocabulary: int
+
+    def flops(self, tokens: int, pairs: int, rows: int) -> float:
+        """2 × linear × tokens + 4 × attention × pairs × layers + 2 × hidden × vocabulary × rows.
+
+        Norms, rotary angles and softmax count nothing.
+
+        Args:
+            tokens: that are computed.
+            pairs: of a query and a key that it sees: n (n + 1) / 2 for a sequence of n tokens by itself.
+            rows: places at which the vocabulary head is needed.
+        """
+        attention = 4.0 * self.attention * pairs * self.layers
+        return 2.0 * self.linear * tokens + attention + 2.0 * self.hidden * self.vocabulary * rows
+
+
+def shape(model: Any) -> Shape:
+    """Of a transformers model, or PEFT's wrapper around one; its weights may be on the `meta` device."""
+    config = model.config.get_text_config()
+    heads = getattr(config, "num_attention_heads", None) or 0
+    size = getattr(config, "head_dim", None) or (config.hidden_size // heads if heads else 0)
+    return Shape(
+        linear=_linear(model, config),
+        layers=config.num_hidden_layers,
+        attention=heads * size,
+        hidden=config.hidden_size,
+        inner=getattr(config, "intermediate_size", None) or 4 * config.hidden_size,
+        vocabulary=config.vocab_size,
+    )
+
+
+def _linear(model: Any, config: Any) -> int:
+    """Every matrix but embeddings and vocabulary head; experts, which transformers keeps in one tensor, as used."""
+    ends = [module for module in (model.get_input_embeddings(), model.get_output_embeddings()) if module is not None]
+    tables = [module for module in model.modules() if isinstance(module, nn.Embedding)]  # looked up, not multiplied
+    others = {id(weight) for module in (*ends, *tables) for weight in module.parameters()}
+    used = getattr(config, "num_experts_per_tok", None)
+    total = 0
+    for weight in model.parameters():
+        if weight.ndim >= 2 and id(weight) not in others:
+            total += weight[0].numel() * min(used, len(weight)) if used and weight.ndim == 3 else weight.numel()
+    return total
+
+
+@torch.no_grad()
+def rate(of: Shape, rows: int, dtype: torch.dtype, device: torch.device) -> float:
+    """FLOPs a second of bare products of `rows` tokens with the model's largest matrix, on a device, at its best."""
+    copies = max(BEYOND_CACHES // (of.hidden * of.inner * dtype.itemsize), 1)
+    weights = torch.randn(min(copies, of.layers), of.inner, of.hidden, device=device).to(dtype).transpose(1, 2)
+    tokens = torch.randn(rows, of.hidden, device=device).to(dtype)
+    out = torch.empty(rows, of.inner, device=device, dtype=dtype)
+    flops, best, until, turns = 2.0 * rows * weights.numel(), 0.0, time.perf_counter() + SECONDS, 0
+    while turns < TURNS or time.perf_counter() < until:
+        started, turns = time.perf_counter(), turns + 1
+        for weight in weights:
+            torch.mm(tokens, weight, out=out)
+        out[0, 0].item()  # waits for the device
+        best = max(best, flops / (time.perf_counter() - started))
+    return best

@@ -1,0 +1,232 @@
+"""A model without its weights: configuration, tokenizer and shapes, enough to count what its requests would cost."""
+
+# lm-eval's register_model hides the class that it decorates from type checkers.
+# pyright: reportCallIssue=false, reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from lm_eval.models.huggingface import HFLM
+from lm_eval.models.utils import normalize_gen_kwargs
+from lm_eval.models.utils_hf import get_dtype
+
+from s2eval.models import cost, memory, support, trie
+from s2eval.models.cost import Shape
+from s2eval.models.counts import Counts, Fit
+from s2eval.models.generation import Prompt
+from s2eval.models.likelihood import Request, Scoring
+from s2eval.models.s2 import S2LM, Result, Tokenized
+from s2eval.models.trie import Trie
+from s2eval.models.work import Work
+
+_AT_ONCE = 512  # requests whose tokens are held as Python's lists
+_REMEMBERED = 8  # texts
+
+
+class Outline(S2LM):
+    """The backend `s2` with its weights on the `meta` device: it encodes and cuts requests, and answers none.
+
+    Args:
+        pretrained: as for `s2`.
+        peft: an adapter on top.
+        arguments: as for `s2`.
+
+    Attributes:
+        place: where the model would be computed.
+        weights: bytes of the model and its adapter.
+        shape: what its arithmetic is made of.
+    """
+
+    place: torch.device
+    weights: int
+    shape: Shape
+
+    def __init__(self, pretrained: Any = "smollm2", *, peft: str | None = None, **arguments: Any) -> None:
+        self._scored: list[Request] = []
+        self._asked: list[Prompt] = []
+        self._apart: list[tuple[int, int]] = []  # what hf answers: tokens of the prompt, and of the answer at most
+        self._encoded: dict[tuple[Any, ...], list[int]] = {}
+        super().__init__(pretrained, **arguments)
+        self.place = self._device
+        if peft is not None:
+            self._put_on(peft)
+        self.shape = cost.shape(self._model)
+
+    @property
+    def device(self) -> Any:
+        """Where its weights are: nowhere."""
+        return torch.device("meta")
+
+    def _create_model(
+        self,
+        pretrained: str,
+        revision: str | None = "main",
+        dtype: str | torch.dtype | None = "auto",
+        trust_remote_code: bool | None = False,
+        quantization_config: Any = None,
+        **options: Any,
+    ) -> None:
+        """Instead of hf's."""
+        from accelerate import init_empty_weights
+        from transformers import GenerationConfig
+
+        asked = {} if dtype in ("auto", None) else {"dtype": get_dtype(dtype or "auto")}
+        with init_empty_weights():
+            model = self.AUTO_MODEL_CLASS.from_config(self.config, trust_remote_code=trust_remote_code, **asked)
+        with suppress(OSError):  # many checkpoints have none
+            model.generation_config = GenerationConfig.from_pretrained(pretrained, revision=revision or "main")
+        model.tie_weights()
+        self._model = model
+        self.weights = memory.weights(model, memory.bits(quantization_config, options))
+
+    def _put_on(self, peft: str) -> None:
+        """An adapter without its weights."""
+        from accelerate import init_empty_weights
+        from peft import PeftConfig, get_peft_model
+
+        config = PeftConfig.from_pretrained(peft, revision=self.revision)
+        before = {id(weight) for weight in self._model.parameters()}
+        with init_empty_weights():
+            self._model = get_peft_model(self._model, config, low_cpu_mem_usage=True)
+        self.weights += sum(weight.nbytes for weight in self._model.parameters() if id(weight) not in before)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """In which it would be computed."""
+        return self.mixed_precision_dtype or self.model.dtype
+
+    @property
+    def signature(self) -> str:
+        """Equal for two models whose requests come to the same counts."""
+        config = {**self.model.config.to_dict(), "_name_or_path": "", "transformers_version": ""}
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        parts = [
+            json.dumps(config, sort_keys=True, default=str),
+            self.model.generation_config.to_json_string(),
+            backend.to_str() if backend is not None else repr(self.tokenizer),
+            repr(sorted(str(one.peft_type) for one in getattr(self.model, "peft_config", {}).values())),
+            f"{self.max_length} {self._trie} {self.logits_cache} {self.truncation} {self.prefix_token_id}",
+        ]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    def count(self, requests: Sequence[Any], bos: bool | None = None) -> Counts:
+        """What lm-eval's instances of one task come to.
+
+        Args:
+            bos: whether the tokenizer adds its BOS; None = as it does by itself.
+        """
+        self.add_bos_token = bos
+        self._scored, self._asked, self._apart, self.work = [], [], [], Work()
+        ask = getattr(self, requests[0].request_type)
+        for start in range(0, len(requests), _AT_ONCE):
+            ask(requests[start : start + _AT_ONCE], disable_tqdm=True)
+        counts = self._of_likelihoods() if self._scored else self._of_answers()
+        return replace(counts, requests=len(requests), truncated=self.work.truncated, by_hf=self.work.by_hf)
+
+    def fits(self, counts: Counts, batch: int) -> Fit:
+        """What is held at once for such requests, on a device with the memory that is free there now.
+
+        Args:
+            batch: lm-eval's batch size, which counts on hf's path.
+        """
+        of, free = memory.sizes(self.model.config, self.model.dtype), memory.free_bytes(self.place)
+        room = free - self.weights
+        width = min(batch if counts.by_hf else memory.width_of(of, self.place, counts.longest, room), counts.requests)
+        if counts.by_hf:
+            tokens = width * counts.longest
+            rows = width if counts.new else tokens
+        else:
+            tokens, rows = memory.budgets_of(of, self.place, room)
+            tokens = min(self._token_budget or tokens, counts.shared)
+            rows = max(min(rows, tokens, counts.rows), width if counts.new else 0)
+        stored = counts.longest * (width if counts.new or counts.by_hf else 1)
+        held = self.weights + tokens * of.token + rows * of.row + stored * of.keys
+        return Fit(tokens, width, held, free)
+
+    # --- what lm-eval calls ------------------------------------------------------------------------------------
+
+    def tok_encode(self, string: str, add_special_tokens: bool | None = None, **options: Any) -> list[int]:
+        """hf's; the context that a document's choices share is encoded once."""
+        key = (string, add_special_tokens, self.add_bos_token, *sorted(options.items()))
+        if key not in self._encoded:
+            if len(self._encoded) == _REMEMBERED:
+                self._encoded.pop(next(iter(self._encoded)))
+            self._encoded[key] = super().tok_encode(string, add_special_tokens, **options)
+        return self._encoded[key]
+
+    def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[Result]:
+        """Encoded as by hf; without answers none is too close to call."""
+        return HFLM.loglikelihood(self, requests, disable_tqdm)
+
+    def _loglikelihood_tokens(
+        self,
+        requests: list[Tokenized],
+        disable_tqdm: bool = False,  # noqa: ARG002
+        override_bs: int | None = None,  # noqa: ARG002
+    ) -> list[Result]:
+        self.work.truncated += sum(len(c) + len(k) > self.max_length + 1 for _, c, k in requests)
+        for request in map(self._request, requests):
+            parts: Any = (np.asarray(part, np.int32) for part in (request.inputs, request.targets))
+            self._scored.append(Request(*parts))  # lists would take nine times the memory
+        return [(0.0, False)] * len(requests)
+
+    def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:  # noqa: ARG002
+        """Encoded as by `s2` or by hf, whichever would answer them."""
+        mine, rest = self._read(requests)
+        for number in rest:
+            text, settings = requests[number].args
+            limit = normalize_gen_kwargs(settings, self.max_gen_toks).get("max_gen_toks", self.max_gen_toks)
+            tokens, _ = self.tok_batch_encode([text], "left", self.max_length - limit, bool(self.truncation))
+            self._apart.append((tokens.shape[1], limit))
+        self._asked += mine.values()
+        return [""] * len(requests)
+
+    def _tell(self, why: str, requests: int) -> None:
+        self.work.by_hf[why] = self.work.by_hf.get(why, 0) + requests
+
+    # --- what came of it ---------------------------------------------------------------------------------------
+
+    def _of_likelihoods(self) -> Counts:
+        scoring = Scoring(self._scored)
+        lengths = [len(request.inputs) for request in self._scored]
+        naive, longest = sum(lengths), max(lengths)
+        why = support.refusal(self.model, longest) if self._trie else "trie=False"
+        if not why:
+            tree = scoring.trie
+            return Counts(naive=naive, shared=len(tree), rows=len(scoring.rows), pairs=_pairs(tree), longest=longest)
+        self._tell(why, len(lengths))
+        if self.backend == "causal" and self.logits_cache:  # hf computes equal inputs once
+            lengths = [len(inputs) // 4 for inputs in {np.asarray(one.inputs).tobytes() for one in self._scored}]
+        pairs = sum(map(_alone, lengths))
+        return Counts(naive=naive, shared=sum(lengths), rows=sum(lengths), pairs=pairs, longest=longest)
+
+    def _of_answers(self) -> Counts:
+        tree = trie.build([prompt.tokens for prompt in self._asked])
+        every = [*((len(prompt.tokens), prompt.limit) for prompt in self._asked), *self._apart]
+        return Counts(
+            naive=sum(length for length, _ in every),
+            shared=len(tree) + sum(length for length, _ in self._apart),
+            rows=len(every),
+            pairs=_pairs(tree) + sum(map(_alone, (length for length, _ in self._apart))),
+            new=sum(limit for _, limit in every),
+            new_pairs=sum(limit * length + _alone(limit) for length, limit in every),
+            longest=max(map(sum, every)),
+        )
+
+
+def _pairs(tree: Trie) -> int:
+    """Every token sees itself and its ancestors."""
+    return int(tree.depth.sum(dtype=np.int64)) + len(tree)
+
+
+def _alone(tokens: int) -> int:
+    """A sequence that shares nothing."""
+    return tokens * (tokens + 1) // 2
