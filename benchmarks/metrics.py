@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,7 +26,7 @@ from s2eval.metrics import Scorer, readability, resolve_encoder, rouge, rouge_al
 
 TIMES = 3
 PAIRS, WORDS = 1000, 200  # ROUGE and readability
-REFERENCES, CUT = 120, 50  # BERTScore: of each of six models, and words at most
+REFERENCES, CUT = 100, 30  # BERTScore: of each of six models, and words at most
 LARGE = 8  # times PAIRS: a set that is worth a second process
 NAMES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 Values = Sequence[Sequence[float]]
@@ -99,7 +100,6 @@ def measure_bertscore() -> dict[str, float]:
             return seconds(lambda: [scorer.score(texts, references) for texts in models.values()])
 
     taken: list[tuple[float, float]] = []
-    alone: list[tuple[float, float]] = []
     differences: list[float] = []
     for _ in range(TIMES):
         ours, found = score(1 << 30)
@@ -108,10 +108,9 @@ def measure_bertscore() -> dict[str, float]:
         rows = [row for columns in wanted for row in zip(*(column.tolist() for column in columns), strict=True)]
         differences.append(compare("BERTScore", flat, rows, 1e-6))
         taken.append((ours, theirs))
-        alone.append((ours, score(0)[0]))
     return {
         **_sides("bertscore", taken),
-        **_sides("bertscore_sharing", alone),
+        **_sides("bertscore_sharing", [(taken[-1][0], score(0)[0])]),
         "bertscore_difference": max(differences),
     }
 
@@ -179,47 +178,73 @@ def _sides(name: str, taken: Sequence[tuple[float, float]]) -> dict[str, float]:
     }
 
 
-PARTS = {"rouge": measure_rouge, "bertscore": measure_bertscore, "readability": measure_readability}
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One table: its title, what measures it, and its lines: name, prefix of the numbers, goal, unit, note."""
+
+    title: str
+    work: Callable[[], dict[str, float]]
+    lines: tuple[tuple[str, str, str, str, str], ...]
 
 
-def measure(parts: Sequence[str] = tuple(PARTS)) -> dict[str, float]:
-    """Seconds, and ratios of theirs to ours: medians."""
-    return {name: value for part in parts for name, value in PARTS[part]().items()}
+_TEXTS = f"{PAIRS:,} answers of {WORDS} words, fresh processes, the same floats as textstat:"
+PARTS = {
+    "rouge": Part(
+        "ROUGE",
+        measure_rouge,
+        (
+            ("four measures", "rouge", "≥ 10", "CPU s", f"{PAIRS:,} pairs of {{rouge_words:.0f}} words on average, "
+             "half of them with line breaks; the same floats as rouge-score"),
+            ("rouge_all", "rouge_processes", "", "s", f"{LARGE * PAIRS:,} pairs in several processes against one, by "
+             "the clock on the wall, their start included; load of the machine beforehand {load:.1f}"),
+        ),
+    ),
+    "bertscore": Part(
+        "BERTScore of six models",
+        measure_bertscore,
+        (
+            ("one scorer for all", "bertscore", "≥ 1.5", "CPU s", f"minilm, {REFERENCES} references and answers of up "
+             f"to {CUT} words, against a call of bert_score's loaded scorer for each model; largest difference of a "
+             "value {bertscore_difference:.1e}"),
+            ("… by shared references", "bertscore_sharing", "", "CPU s", "against the same scorer without memory, one "
+             "pair; the rest is that texts of like length go through the encoder together"),
+        ),
+    ),
+    "readability": Part(
+        "Readability",
+        measure_readability,
+        (
+            ("FRE and FKG, cold", "readability_cold", "≥ 3", "CPU s", f"{_TEXTS} first pass, without loading"),
+            ("FRE and FKG, cold, dictionaries too", "readability_first", "≥ 3", "CPU s", f"{_TEXTS} and with loading"),
+            ("FRE and FKG, warm", "readability_warm", "≥ 5", "CPU s", f"{_TEXTS} second pass"),
+        ),
+    ),
+}  # fmt: skip
 
 
-def rows(found: dict[str, float]) -> list[Row]:
-    """The table of what was measured."""
+def measure(part: str | None = None) -> dict[str, float]:
+    """Seconds, ratios of theirs to ours, and what the notes tell: medians; of everything, or of one part."""
+    load = os.getloadavg()[0]
+    chosen = PARTS.values() if part is None else [PARTS[part]]
+    return {"load": load} | {name: value for one in chosen for name, value in one.work().items()}
 
-    def row(name: str, key: str, goal: str, note: str, unit: str = "CPU s") -> list[Row]:
-        if f"{key}_ours" not in found:
-            return []
-        return [Row(name, *(found[f"{key}_{part}"] for part in ("ours", "peer", "ratio")), goal, unit, note)]
 
-    words = found.get("rouge_words", 0)
-    texts = f"{PAIRS:,} answers of {WORDS} words, fresh processes; the same floats as textstat; "
+def rows(part: str, found: dict[str, float]) -> list[Row]:
+    """The table of a part that was measured."""
     return [
-        *row("ROUGE, four measures", "rouge", "≥ 10", f"{PAIRS:,} pairs of {words:.0f} words on average; the same "
-             f"floats as rouge-score; {answers.origin()}"),
-        *row("ROUGE in several processes", "rouge_processes", "", f"rouge_all of {LARGE * PAIRS:,} pairs against one "
-             "process, by the clock on the wall, starts included", "s"),
-        *row("BERTScore of six models", "bertscore", "≥ 1.5", f"one scorer for all, minilm, {REFERENCES} references "
-             f"and answers of up to {CUT} words, against a call of bert_score's loaded scorer for each model; largest "
-             f"difference {found.get('bertscore_difference', 0):.1e}; {answers.origin()}"),
-        *row("… of which shared references", "bertscore_sharing", "", "against the same scorer without memory; the "
-             "rest is that texts of like length go through the encoder together"),
-        *row("FRE and FKG, cold", "readability_cold", "≥ 3", texts + "first pass, dictionaries loaded before"),
-        *row("FRE and FKG, cold, with loading", "readability_first", "≥ 3", texts + "first pass and the dictionaries"),
-        *row("FRE and FKG, warm", "readability_warm", "≥ 5", texts + "second pass"),
-    ]  # fmt: skip
+        Row(name, *(found[f"{prefix}_{side}"] for side in ("ours", "peer", "ratio")), goal, unit, note.format(**found))
+        for name, prefix, goal, unit, note in PARTS[part].lines
+    ]
 
 
 def main() -> None:
-    """Measure, print the table, write it."""
+    """Measure, print the tables, write them."""
     parser = arguments(__doc__)
     parser.add_argument("--only", choices=PARTS, action="append", help="measure this; may be repeated")
     options = parser.parse_args()
-    facts = {"times": TIMES, "texts": answers.origin()}
-    write("Metrics", rows(measure(options.only or tuple(PARTS))), facts, options.out)
+    for part in options.only or PARTS:
+        facts = {"times": TIMES, "texts": answers.origin()}
+        write(PARTS[part].title, rows(part, measure(part)), facts, options.out)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from s2eval.errors import ConfigError, S2Error, UnknownNameError, nearest
 EXIT_CODES = {  # INTERFACES: 1 failed; 2 wrong usage, configuration or data; 3 finished with failed items
     "S2Error": 1,
     "PrerequisiteError": 1,
+    "DisagreementError": 1,
     "UsageError": 2,
     "ConfigError": 2,
     "DataError": 2,

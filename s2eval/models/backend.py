@@ -116,6 +116,20 @@ class Backend(HFLM):
     def _compare(self, what: str, ours: float, by_hf: float) -> None:
         self.work.difference = max(self.work.difference, checks.compare(what, ours, by_hf, self._dtype))
 
+    def tok_batch_encode(self, strings: list[str], *args: Any, **kwargs: Any) -> Any:
+        """HFLM's; remembers the prompts of the batch for `_model_generate`."""
+        self._prompts = list(strings)
+        return super().tok_batch_encode(strings, *args, **kwargs)
+
+    def _model_generate(self, context: Any, max_length: int, stop: list[str], **generation_kwargs: Any) -> Any:
+        """HFLM's, where it is hf's path that answers; notes which answers were cut."""
+        tokens = super()._model_generate(context, max_length, stop, **generation_kwargs)
+        ends = {self.eot_token_id, self.tokenizer.pad_token_id}
+        for prompt, row in zip(self._prompts, tokens[:, context.shape[1] :].tolist(), strict=True):
+            full = context.shape[1] + len(row) >= max_length and not ends & set(row)
+            self.cut[prompt] = full and not any(mark in self.tok_decode(row) for mark in stop)
+        return tokens
+
     def get_model_info(self) -> dict[str, Any]:
         """hf's, and what was done for the answers."""
         return {**super().get_model_info(), "s2_work": self.work.as_dict()}

@@ -316,24 +316,25 @@ def test_a_run_scores_the_leaderboard_without_bos(
     from transformers import AutoTokenizer
 
     from s2eval.config import RunConfig
+    from s2eval.models import generation
     from s2eval.models.s2 import S2LM
     from s2eval.models.spec import parse
     from s2eval.run import local, plan
 
     scored: list[tuple[list[int], list[int]]] = []
     prompted: list[list[int]] = []
-    score, answer = S2LM._loglikelihood_tokens, S2LM._model_generate
+    score, answer = S2LM._loglikelihood_tokens, generation.answer
 
     def spy_score(self: Any, asked: Any, *arguments: Any, **options: Any) -> Any:
         scored.extend((context, continuation) for _, context, continuation in asked)
         return score(self, asked, *arguments, **options)
 
-    def spy_answer(self: Any, context: Any, *arguments: Any, **options: Any) -> Any:
-        prompted.extend(context.tolist())
-        return answer(self, context, *arguments, **options)
+    def spy_answer(engine: Any, prompts: Any, width: int) -> Any:
+        prompted.extend(prompt.tokens for prompt in prompts)
+        return answer(engine, prompts, width)
 
     monkeypatch.setattr(S2LM, "_loglikelihood_tokens", spy_score)
-    monkeypatch.setattr(S2LM, "_model_generate", spy_answer)
+    monkeypatch.setattr(generation, "answer", spy_answer)
     config = RunConfig.model_validate(
         {
             "name": "bos",

@@ -24,9 +24,9 @@ def requests(until: list[str], limit: int) -> list[Instance]:
     ]
 
 
-@pytest.fixture(scope="module")
-def model(tiny_model: Path) -> Any:
-    return S2LM(pretrained=str(tiny_model), device="cpu", batch_size=2)
+@pytest.fixture(scope="module", params=[True, False], ids=["trie", "hf's path"])
+def model(request: pytest.FixtureRequest, tiny_model: Path) -> Any:
+    return S2LM(pretrained=str(tiny_model), device="cpu", batch_size=2, trie=request.param)
 
 
 def test_on_a_cpu_the_weights_are_fp32(model: Any) -> None:
