@@ -85,6 +85,11 @@ def width_of(of: Sizes, device: torch.device, longest: int, free: int) -> int:
     return max(min(most, int(SHARE * free / max(of.keys * longest, 1))), 1)
 
 
+def by_hf(of: Sizes, tokens: int, rows: int) -> int:
+    """What hf's path holds for a batch; of its log-softmax, the last batch's too until the next one's is made."""
+    return tokens * (of.token + of.keys) + rows * of.row * 3 // 2
+
+
 def weights(model: Any, bits: float | None = None) -> int:
     """Bytes of all parameters, each once, and of the buffers.
 

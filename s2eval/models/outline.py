@@ -18,9 +18,9 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import normalize_gen_kwargs
 from lm_eval.models.utils_hf import get_dtype
 
-from s2eval.models import cost, memory, support, trie
+from s2eval.models import checks, cost, memory, support, trie
 from s2eval.models.cost import Shape
-from s2eval.models.counts import Counts, Fit
+from s2eval.models.counts import Counts, Fit, Passes, alone
 from s2eval.models.generation import Prompt
 from s2eval.models.likelihood import Request, Scoring
 from s2eval.models.s2 import S2LM, Result, Tokenized
@@ -128,7 +128,7 @@ class Outline(S2LM):
         ask = getattr(self, requests[0].request_type)
         for start in range(0, len(requests), _AT_ONCE):
             ask(requests[start : start + _AT_ONCE], disable_tqdm=True)
-        counts = self._of_likelihoods() if self._scored else self._of_answers()
+        counts = self._of_likelihoods(requests) if self._scored else self._of_answers()
         return replace(counts, requests=len(requests), truncated=self.work.truncated, by_hf=self.work.by_hf)
 
     def fits(self, counts: Counts, batch: int) -> Fit:
@@ -138,18 +138,20 @@ class Outline(S2LM):
             batch: lm-eval's batch size, which counts on hf's path.
         """
         of, free = memory.sizes(self.model.config, self.model.dtype), memory.free_bytes(self.place)
-        room = free - self.weights
-        width = min(batch if counts.by_hf else memory.width_of(of, self.place, counts.longest, room), counts.requests)
+        room, writes = free - self.weights, counts.written.tokens > 0
         if counts.by_hf:
+            width = min(batch, counts.requests)
             tokens = width * counts.longest
-            rows = width if counts.new else tokens
+            held = memory.by_hf(of, tokens, width if writes else tokens)
         else:
+            width = min(memory.width_of(of, self.place, counts.longest, room), counts.requests)
             tokens, rows = memory.budgets_of(of, self.place, room)
-            tokens = min(self._token_budget or tokens, counts.shared)
-            rows = max(min(rows, tokens, counts.rows), width if counts.new else 0)
-        stored = counts.longest * (width if counts.new or counts.by_hf else 1)
-        held = self.weights + tokens * of.token + rows * of.row + stored * of.keys
-        return Fit(tokens, width, held, free)
+            tokens = min(self._token_budget or tokens, counts.read.tokens)
+            rows = max(min(rows, tokens, counts.read.rows), width if writes else 0)
+            held = tokens * of.token + rows * of.row + counts.longest * (width if writes else 1) * of.keys
+            compared = memory.by_hf(of, counts.longest, counts.longest)  # the first document, on both paths
+            held = held + compared if writes else max(held, compared)
+        return Fit(tokens, width, self.weights + held, free)
 
     # --- what lm-eval calls ------------------------------------------------------------------------------------
 
@@ -194,39 +196,40 @@ class Outline(S2LM):
 
     # --- what came of it ---------------------------------------------------------------------------------------
 
-    def _of_likelihoods(self) -> Counts:
-        scoring = Scoring(self._scored)
-        lengths = [len(request.inputs) for request in self._scored]
+    def _of_likelihoods(self, requests: Sequence[Any]) -> Counts:
+        scored, lengths = self._scored, [len(request.inputs) for request in self._scored]
         naive, longest = sum(lengths), max(lengths)
         why = support.refusal(self.model, longest) if self._trie else "trie=False"
         if not why:
-            tree = scoring.trie
-            return Counts(naive=naive, shared=len(tree), rows=len(scoring.rows), pairs=_pairs(tree), longest=longest)
+            first = checks.first_of_each(requests) if len(scored) == len(requests) else [0]  # rolling: windows
+            few = [scored[number] for number in first]
+            compared = _shared(Scoring(few)) + alone((len(request.inputs) for request in few), everywhere=True)
+            return Counts(naive=naive, read=_shared(Scoring(scored)), checks=compared, longest=longest)
         self._tell(why, len(lengths))
         if self.backend == "causal" and self.logits_cache:  # hf computes equal inputs once
-            lengths = [len(inputs) // 4 for inputs in {np.asarray(one.inputs).tobytes() for one in self._scored}]
-        pairs = sum(map(_alone, lengths))
-        return Counts(naive=naive, shared=sum(lengths), rows=sum(lengths), pairs=pairs, longest=longest)
+            lengths = [len(inputs) // 4 for inputs in {np.asarray(request.inputs).tobytes() for request in scored}]
+        return Counts(naive=naive, read=alone(lengths, everywhere=True), longest=longest)
 
     def _of_answers(self) -> Counts:
         tree = trie.build([prompt.tokens for prompt in self._asked])
-        every = [*((len(prompt.tokens), prompt.limit) for prompt in self._asked), *self._apart]
+        mine = [(len(prompt.tokens), prompt.limit) for prompt in self._asked]
+        greedy = [sum(one) for one, prompt in zip(mine, self._asked, strict=True) if not prompt.decoding.temperature]
+        every = [*mine, *self._apart]
+        new = sum(limit for _, limit in every)
+        seen = sum(limit * length + limit * (limit + 1) // 2 for length, limit in every)
         return Counts(
             naive=sum(length for length, _ in every),
-            shared=len(tree) + sum(length for length, _ in self._apart),
-            rows=len(every),
-            pairs=_pairs(tree) + sum(map(_alone, (length for length, _ in self._apart))),
-            new=sum(limit for _, limit in every),
-            new_pairs=sum(limit * length + _alone(limit) for length, limit in every),
+            read=Passes(len(tree), _pairs(tree), len(mine)) + alone((n for n, _ in self._apart), everywhere=False),
+            written=Passes(new, seen, new),
+            checks=alone(greedy[:1], everywhere=True),
             longest=max(map(sum, every)),
         )
+
+
+def _shared(scoring: Scoring) -> Passes:
+    return Passes(len(scoring.trie), _pairs(scoring.trie), len(scoring.rows))
 
 
 def _pairs(tree: Trie) -> int:
     """Every token sees itself and its ancestors."""
     return int(tree.depth.sum(dtype=np.int64)) + len(tree)
-
-
-def _alone(tokens: int) -> int:
-    """A sequence that shares nothing."""
-    return tokens * (tokens + 1) // 2

@@ -12,7 +12,7 @@ Arguments, encoding, truncation, special tokens, stop strings and results are `h
 """
 
 # lm-eval's register_model hides the class that `Backend` inherits from type checkers.
-# pyright: reportAttributeAccessIssue=false
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 
 from __future__ import annotations
 

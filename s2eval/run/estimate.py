@@ -65,11 +65,13 @@ def estimate(units: Sequence[Unit], chosen: Sequence[Unit], config: RunConfig) -
     Raises:
         PrerequisiteError: a configuration or a tokenizer cannot be read.
     """
+    from tqdm import tqdm
+
     from s2eval.models.outline import Outline
 
     paces, rates, counted = _paces(units), _Rates(), _Counted(config)
     name, outline = None, None
-    for unit in chosen:
+    for unit in tqdm(chosen, desc="Counting tokens", unit="unit", leave=False, disable=None):
         if outline is None or name != unit.entry.name:
             outline = opened(Outline, unit, config, peft=unit.spec.peft)
             name = unit.entry.name
@@ -94,14 +96,12 @@ def _estimate(
 
     counts, encoding = counted.get(unit, outline)
     fit = outline.fits(counts, unit.entry.batch_size or config.batch_size)
-    shape, pace = outline.shape, paces.get((unit.entry.name, counts.new > 0))
+    shape, pace = outline.shape, paces.get((unit.entry.name, counts.written.tokens > 0))
     rate = rates.get(outline, fit.tokens)
-    seconds = shape.flops(counts.shared, counts.pairs, counts.rows) / rate
-    seconds /= cost.BY_HF if counts.by_hf else cost.READING
-    if counts.new:
-        writing = shape.flops(counts.new, counts.new_pairs, counts.new)
-        seconds += writing / rates.get(outline, fit.width) / cost.DECODING
-    seconds = encoding + seconds if pace is None else pace * (counts.shared + counts.new)
+    seconds = shape.flops(counts.read + counts.checks) / rate / (cost.BY_HF if counts.by_hf else cost.READING)
+    if counts.written.tokens:
+        seconds += shape.flops(counts.written) / rates.get(outline, fit.width) / cost.WRITING
+    seconds = encoding + seconds if pace is None else pace * (counts.read.tokens + counts.written.tokens)
     kind = f"{str(outline.dtype).removeprefix('torch.')} on {outline.place}"
     return Estimate(unit, counts, seconds, fit.memory, fit.free, pace is not None, rate, kind)
 
@@ -114,9 +114,9 @@ class _Rates:
 
     def get(self, outline: Outline, rows: int) -> float:
         """FLOPs a second of products of about so many rows with the model's largest matrix."""
-        from s2eval.models import cost
+        from s2eval.models import cost, memory
 
-        rows, shape = 1 << (rows - 1).bit_length(), outline.shape
+        rows, shape = min(1 << (rows - 1).bit_length(), memory.MOST_TOKENS_ELSEWHERE), outline.shape
         key = (shape.hidden, shape.inner, rows, outline.dtype, outline.place)
         if key not in self._known:
             self._known[key] = cost.rate(shape, rows, outline.dtype, outline.place)

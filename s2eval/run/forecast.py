@@ -37,12 +37,12 @@ def describe(estimates: Sequence[Estimate], besides: int) -> str:
 
 
 def _row(one: Estimate) -> list[str]:
-    counts, most = one.counts, "≤ " if one.counts.new else ""
+    counts, most = one.counts, "≤ " if one.counts.written.tokens else ""
     return [
         one.unit.entry.name,
         one.unit.task.task_name,
-        quantity(one.unit.documents),
-        *_tokens(counts.requests, counts.naive, counts.shared, counts.new),
+        f"{one.unit.documents:,}",
+        *_tokens(counts.requests, counts.naive, counts.read.tokens, counts.written.tokens),
         most + _time(one.seconds),
         size(one.memory),
     ]
@@ -51,13 +51,13 @@ def _row(one: Estimate) -> list[str]:
 def _total(estimates: Sequence[Estimate]) -> list[str]:
     """Sums; of the memory the largest, as one model is loaded at a time."""
     counts = [one.counts for one in estimates]
-    sums = [sum(getattr(one, name) for one in counts) for name in ("requests", "naive", "shared", "new")]
-    most = "≤ " if sums[-1] else ""
+    read, new = sum(one.read.tokens for one in counts), sum(one.written.tokens for one in counts)
+    most = "≤ " if new else ""
     return [
         "total",
         "",
-        quantity(sum(one.unit.documents for one in estimates)),
-        *_tokens(*sums),
+        f"{sum(one.unit.documents for one in estimates):,}",
+        *_tokens(sum(one.requests for one in counts), sum(one.naive for one in counts), read, new),
         most + _time(sum(one.seconds for one in estimates)),
         size(max(one.memory for one in estimates)),
     ]
@@ -65,7 +65,7 @@ def _total(estimates: Sequence[Estimate]) -> list[str]:
 
 def _tokens(requests: int, naive: int, shared: int, new: int) -> list[str]:
     ratio = f"{naive / shared:.1f}" if shared else ""
-    return [quantity(requests), quantity(naive), quantity(shared), ratio, f"≤ {quantity(new)}" if new else ""]
+    return [f"{requests:,}", quantity(naive), quantity(shared), ratio, f"≤ {quantity(new)}" if new else ""]
 
 
 def _notes(estimates: Sequence[Estimate], besides: int) -> Iterator[str]:
@@ -99,7 +99,7 @@ def _basis(estimates: Sequence[Estimate]) -> str:
         shares = {
             f"{cost.READING:g} of it reading": any(not one.counts.by_hf for one in guessed),
             f"{cost.BY_HF:g} on hf's path": any(one.counts.by_hf for one in guessed),
-            f"{cost.DECODING:g} writing answers": any(one.counts.new for one in guessed),
+            f"{cost.WRITING:g} writing answers": any(one.counts.written.tokens for one in guessed),
         }
         used = ", ".join(share for share, needed in shares.items() if needed)
         parts.append(f"the arithmetic of these tokens over the rate of matrix products here and now ({rates}), {used}")

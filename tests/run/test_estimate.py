@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from s2eval import config as configuration
 from s2eval.cli.run import parse_models
 from s2eval.models import cost, memory
-from s2eval.models.counts import Counts
+from s2eval.models.counts import Counts, Passes, alone
 from s2eval.models.outline import Outline
+from s2eval.models.s2 import S2LM
 from s2eval.run import estimate, forecast, plan
 from s2eval.run.estimate import Estimate, requests_of
 from s2eval.run.plan import Unit
@@ -73,14 +75,14 @@ def test_the_tokens_of_a_dry_run_are_those_of_the_run(
         done, counts = work(undisturbed[0], one.unit.task.task_name), one.counts
         assert counts.requests == done["requests"]
         assert counts.truncated == done["truncated"] == 0
-        assert counts.shared == done["computed"]
+        assert counts.read.tokens == done["computed"]
         assert not counts.by_hf
-        if counts.new:
-            assert counts.new == 2 * 256 >= done["generated"]  # documents × limit of an answer
-            assert counts.rows == 2  # the last token of each prompt
+        if counts.written.tokens:
+            assert counts.written.tokens == 2 * 256 >= done["generated"]  # documents × limit of an answer
+            assert counts.read.rows == 2  # the last token of each prompt
         else:
-            assert (counts.naive, counts.shared) == (done["naive"], done["unique"])
-            assert counts.naive > counts.shared
+            assert (counts.naive, counts.read.tokens) == (done["naive"], done["unique"])
+            assert counts.naive > counts.read.tokens
 
 
 def test_a_short_context_cuts_the_same_requests(tiny_model: Path, tmp_path: Path, s2eval: Command) -> None:
@@ -92,7 +94,7 @@ def test_a_short_context_cuts_the_same_requests(tiny_model: Path, tmp_path: Path
     done = work(tmp_path / "run", "s2demo_arc_challenge")
     number = likelihoods.counts.truncated
     assert number == likelihoods.counts.requests == done["truncated"] == 8
-    assert (likelihoods.counts.naive, likelihoods.counts.shared) == (done["naive"], done["unique"])
+    assert (likelihoods.counts.naive, likelihoods.counts.read.tokens) == (done["naive"], done["unique"])
     assert likelihoods.counts.naive == 8 * 300  # all of them fill the context
     assert answers.counts.truncated == work(tmp_path / "run", "s2demo_eli5")["truncated"]
     # and the run says it, on the console and in its report
@@ -113,7 +115,7 @@ def test_what_the_trie_refuses_is_counted_as_hf_computes_it(
     path = config(tmp_path / "c.yaml", str(falcon), tasks=("s2demo_mmlu", "s2demo_eli5"), batch_size=1)
     letters, answers = (one.counts for one in estimates(path, tmp_path / "run"))
     assert list(letters.by_hf.values()) == [letters.requests] == [8]
-    assert answers.shared == answers.naive
+    assert answers.read.tokens == answers.naive
     _, out, _ = s2eval("run", path, "--out", tmp_path / "run", "--dry-run")
     why = "through hf's path: the attention of FalconForCausalLM cannot be replaced"
     assert f"falcon/s2demo_eli5: 2 of 2 requests {why}." in " ".join(out.split())
@@ -128,7 +130,7 @@ def test_what_the_trie_refuses_is_counted_as_hf_computes_it(
     monkeypatch.setattr(HFLM, "_model_call", spy)
     code, _, said = s2eval("run", path, "--out", tmp_path / "run", "--only", "s2demo_mmlu")
     assert code == 0, said
-    assert letters.shared == letters.rows == sum(lengths) < letters.naive
+    assert letters.read.tokens == letters.read.rows == sum(lengths) < letters.naive
     assert f"; 8 of 8 requests {why}" in said
 
 
@@ -166,7 +168,24 @@ def test_the_arithmetic_of_a_model(tiny_model: Path) -> None:
     assert shape == cost.Shape(LINEAR, LAYERS, HIDDEN, HIDDEN, INNER, VOCABULARY)
     # a sequence of 3 tokens sees 1 + 2 + 3 = 6 pairs; the head is needed at the last
     wanted = 2 * LINEAR * 3 + 4 * HIDDEN * 6 * LAYERS + 2 * HIDDEN * VOCABULARY * 1
-    assert shape.flops(tokens=3, pairs=6, rows=1) == wanted
+    assert alone([3], everywhere=False) == Passes(tokens=3, pairs=6, rows=1)
+    assert shape.flops(Passes(tokens=3, pairs=6, rows=1)) == wanted
+
+
+def test_the_comparison_with_hf_is_counted_too(tiny_model: Path) -> None:
+    """The first and the last choice of the first document: on hf's path with the head everywhere, and as a trie."""
+    lm: Any = S2LM(str(tiny_model), device="cpu")
+    asked = [
+        Instance("loglikelihood", {}, (f"Question {document} is why", f" {choice}"), 0, ("task", document, 1))
+        for document in range(3)
+        for choice in ("water", "w", "wat")
+    ]
+    lengths = [len(lm.tok_encode(" ".join(("Question 0 is why", choice)))) - 1 for choice in ("water", "wat")]
+    context = len(lm.tok_encode("Question 0 is why"))
+    found = Outline(str(tiny_model), device="cpu").count(asked).checks
+    tree = Passes(sum(lengths) - context, 0, sum(lengths) - 2 * context + 2)
+    assert found.tokens == sum(lengths) + tree.tokens  # nothing is shared after the context
+    assert found.rows == sum(lengths) + tree.rows - 1  # of the context's last token the head is needed once
 
 
 @pytest.mark.parametrize("name", ["smollm2", "gpt2", "opt", "qwen3"])
@@ -197,8 +216,8 @@ def test_the_time_is_arithmetic_over_rate(tiny_model: Path, tmp_path: Path, monk
     path = config(tmp_path / "c.yaml", str(tiny_model), tasks=("s2demo_mmlu", "s2demo_eli5"))
     shape = cost.Shape(LINEAR, LAYERS, HIDDEN, HIDDEN, INNER, VOCABULARY)
     reads, answers = estimates(path, tmp_path / "run")
-    read = [shape.flops(one.counts.shared, one.counts.pairs, one.counts.rows) / 1e3 / 0.75 for one in (reads, answers)]
-    written = shape.flops(answers.counts.new, answers.counts.new_pairs, answers.counts.new) / 1e3 / 0.5
+    read = [shape.flops(one.counts.read + one.counts.checks) / 1e3 / cost.READING for one in (reads, answers)]
+    written = shape.flops(answers.counts.written) / 1e3 / cost.WRITING
     assert reads.seconds == pytest.approx(read[0])
     assert answers.seconds == pytest.approx(read[1] + written)
 
@@ -215,7 +234,7 @@ def test_units_that_are_done_show_how_fast_it_goes(small: Path, copied: Path, s2
     found = {one.unit.name: one for one in estimate.estimate(units, units[1:], settings)}
     for unit in others:
         assert found[unit.name].paced
-        assert found[unit.name].seconds == pytest.approx(found[unit.name].counts.shared * 0.5)  # 50 s / 100 tokens
+        assert found[unit.name].seconds == pytest.approx(found[unit.name].counts.read.tokens * 0.5)  # 50 s / 100 tokens
     assert not found[units[4].name].paced  # answers: another kind
     _, out, _ = s2eval("run", small, "--out", copied, "--dry-run")
     assert "the tokens a second of the units that are done, for tiny" in " ".join(out.split())
@@ -250,15 +269,18 @@ def test_what_a_pass_holds_beside_the_weights(tiny_model: Path) -> None:
         token=4 * (16 * HIDDEN + 4 * INNER), row=VOCABULARY * (4 + 4), keys=2 * LAYERS * HIDDEN * 4
     )
     outline = Outline(str(tiny_model), device="cpu", token_budget=64)
-    likelihoods = Counts(requests=8, naive=800, shared=300, rows=40, longest=110)
-    held = outline.fits(likelihoods, batch=8).memory - outline.weights
-    assert held == 64 * of.token + 40 * of.row + 110 * of.keys  # a pass, its scored rows, the keys of one path
-    answers = Counts(requests=8, naive=80, shared=60, rows=8, new=2048, longest=300)
-    held = outline.fits(answers, batch=8).memory - outline.weights
-    assert held == 60 * of.token + 8 * of.row + 8 * 300 * of.keys  # all eight are decoded together
-    by_hf = Counts(requests=8, naive=800, shared=800, rows=800, longest=110, by_hf={"why": 8})
+    by_hf = Counts(requests=8, naive=800, read=Passes(800, 0, 800), longest=110, by_hf={"why": 8})
     held = outline.fits(by_hf, batch=4).memory - outline.weights
-    assert held == 4 * 110 * (of.token + of.row + of.keys)  # logits of the whole batch
+    assert held == 4 * 110 * (of.token + of.row * 3 // 2 + of.keys)  # logits of the whole batch
+    # the first document is compared with hf's path, one request at a time: that is more than 64 tokens of the trie
+    likelihoods = Counts(requests=8, naive=800, read=Passes(300, 0, 40), longest=110)
+    held = outline.fits(likelihoods, batch=8).memory - outline.weights
+    compared = 110 * (of.token + of.row * 3 // 2 + of.keys)
+    assert held == compared > 64 * of.token + 40 * of.row + 110 * of.keys
+    # as the first answer is, beside the keys of all eight that are decoded together
+    answers = Counts(requests=8, naive=80, read=Passes(60, 0, 8), written=Passes(2048), longest=110)
+    held = outline.fits(answers, batch=8).memory - outline.weights
+    assert held == compared + 60 * of.token + 8 * of.row + 8 * 110 * of.keys
 
 
 @pytest.mark.parametrize("kind", ["lora", "dora", "modules_to_save: both", "ia3", "prompt"])
