@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 from s2eval.errors import DataError, PrerequisiteError, UnknownNameError, UsageError, nearest
 from s2eval.models.embedded import EMBEDDED, resolve
 
 ADAPTER_CONFIG = "adapter_config.json"
-_REMOTE = ("openai:", "vllm:")
+_REMOTE, _VLLM = "openai:", "vllm:"
 _WEIGHTS = ("*.safetensors", "*.bin", "*.gguf")
 _TOKENIZERS = (
     "tokenizer.json",
@@ -34,11 +36,13 @@ class ModelSpec:
         text: what the user typed.
         pretrained: folder or hub id of the model, or of the adapter's base.
         peft: folder or hub id of an adapter on top; None for a whole model.
+        engine: the backend of lm-eval that runs it.
     """
 
     text: str
     pretrained: str
     peft: str | None = None
+    engine: Literal["s2", "vllm"] = "s2"
 
     @property
     def checkpoint(self) -> str:
@@ -47,17 +51,21 @@ class ModelSpec:
 
 
 def parse(text: str) -> ModelSpec:
-    """`smollm2`, `smollm2-nf4`, a path or hub id, or `adapter:PATH[@BASE]`.
+    """`smollm2`, `smollm2-nf4`, a path or hub id, `adapter:PATH[@BASE]`, or `vllm:` before a path or hub id.
 
     Embedded models are made on the way, if they are not there yet. Local folders are checked for weights and a
     tokenizer; hub ids are taken as they are.
 
     Raises:
         UsageError: a kind of model that does not run here, or the misspelt name of an embedded one.
-        PrerequisiteError: a folder that is missing or incomplete.
+        PrerequisiteError: a folder that is missing or incomplete; vLLM is not installed.
     """
     if text.startswith(_REMOTE):
-        raise UsageError(f"{text}: API and vLLM models answer questions only; tasks need a model loaded here")
+        raise UsageError(f"{text}: models behind an API answer questions only; tasks need a model loaded here")
+    if text.startswith(_VLLM):
+        if find_spec("vllm") is None:
+            raise PrerequisiteError(f"model {text}: vLLM is not installed: pip install 's2eval[vllm]'")
+        return ModelSpec(text, _checked(text.removeprefix(_VLLM), text), engine="vllm")
     if not text.startswith("adapter:"):
         return ModelSpec(text, _checked(text, text))
     adapter, _, base = text.removeprefix("adapter:").partition("@")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from importlib import import_module
 from typing import Any
 
 from s2eval.config import RunConfig
@@ -33,13 +34,13 @@ class Models:
         """
         if self._name != unit.entry.name:
             self._name, self._lm = None, None  # before the next one is loaded: not both at once
-            self._lm = self._load(unit)
+            self._lm = self._with_vllm(unit) if unit.spec.engine == "vllm" else self._load(unit)
             self._name = unit.entry.name
         return self._lm
 
     def release(self) -> None:
         """Free the memory."""
-        if self._base is None:
+        if self._base is None and self._lm is None:
             return
         self._name = self._lm = self._of = self._base = None
         gc.collect()
@@ -61,6 +62,12 @@ class Models:
                 return lm
         return self._backend(unit, loaded=self._base.model, peft=unit.spec.peft)
 
+    def _with_vllm(self, unit: Unit) -> Any:
+        """lm-eval's own backend for vLLM, which batches by itself."""
+        self.release()
+        module = import_module("lm_eval.models.vllm_causallms")
+        return opened(module.VLLM, unit, self._config, batch_size="auto")
+
     def _backend(self, unit: Unit, **more: Any) -> Any:
         from s2eval.models import s2
 
@@ -71,7 +78,7 @@ def opened(backend: Any, unit: Unit, config: RunConfig, **more: Any) -> Any:
     """A unit's model, without its adapter, in one of lm-eval's backends, with the arguments that the run gives it.
 
     Args:
-        backend: a subclass of HFLM.
+        backend: a class of lm-eval's models.
         more: further arguments.
 
     Raises:

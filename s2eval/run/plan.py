@@ -130,7 +130,7 @@ def plan(config: RunConfig, specs: Sequence[ModelSpec], run: Path) -> list[Unit]
 def _base(entry: ModelEntry, spec: ModelSpec) -> str:
     folder = Path(spec.pretrained).expanduser()
     name = str(folder.resolve()) if folder.is_dir() else spec.pretrained
-    return json.dumps([name, entry.dtype, entry.device, entry.args], sort_keys=True, default=str)
+    return json.dumps([name, spec.engine, entry.dtype, entry.device, entry.args], sort_keys=True, default=str)
 
 
 def _load(
@@ -196,8 +196,14 @@ def _unit(task: Any, entry: ModelEntry, spec: ModelSpec, content: str, config: R
         "shots": task.config.num_fewshot,
         "decoding": task.config.generation_kwargs,
         "bos": not leaderboard,
+        **({"engine": spec.engine} if spec.engine != "s2" else {}),
     }
     choices = task.OUTPUT_TYPE == "multiple_choice"
+    if spec.engine == "vllm" and task.OUTPUT_TYPE != "generate_until":
+        raise UsageError(
+            f"{entry.name}/{task.task_name}: {spec.text} is for questions; for log-likelihoods vLLM computes every "
+            "shared prefix again. Name the model without 'vllm:' for this task"
+        )
     return Unit(
         entry=entry,
         spec=spec,
