@@ -34,15 +34,17 @@ class Request:
 class Scoring:
     """The requests of a call as a trie with the places where they are scored.
 
+    Args:
+        first: number of the request that is computed first.
+
     Attributes:
         trie: of all inputs.
-        naive: tokens that are computed if every request is by itself.
     """
 
-    def __init__(self, requests: Sequence[Request]) -> None:
+    def __init__(self, requests: Sequence[Request], first: int = 0) -> None:
         lengths = [len(request.targets) for request in requests]
-        self.naive = sum(len(request.inputs) for request in requests)
-        self.trie = trie.build([request.inputs for request in requests], lengths)
+        begin = requests[first].inputs if requests else ()
+        self.trie = trie.build([request.inputs for request in requests], lengths, begin)
         self._bounds = np.concatenate([[0], np.cumsum(lengths)])
         self._places: Ints = np.concatenate([np.empty(0, np.int32), *self.trie.tails])
         self._targets = np.fromiter((t for request in requests for t in request.targets), np.int64, sum(lengths))

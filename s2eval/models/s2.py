@@ -38,9 +38,13 @@ class S2LM(Backend):
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[Result]:
         """hf's; in half precision, documents too close to call are scored again by hf's path."""
-        self._doubted = {requests[number].args for number in checks.first_of_each(requests)}
         self.work.requests += len(requests)
-        results = super().loglikelihood(requests, disable_tqdm=disable_tqdm)
+        results: list[Result] = [(0.0, False)] * len(requests)
+        for numbers in self._tasks(requests):
+            part = [requests[number] for number in numbers]
+            self._doubted = {part[number].args for number in checks.first_of_each(part)}
+            for number, result in zip(numbers, super().loglikelihood(part, disable_tqdm=disable_tqdm), strict=True):
+                results[number] = result
         margin = checks.MARGIN.get(self._dtype)
         if margin is None or not self._trie:
             return results
@@ -84,37 +88,56 @@ class S2LM(Backend):
         self._tell(why, len(requests))
         return super()._loglikelihood_tokens(requests, disable_tqdm, min(override_bs or 64, 64))
 
+    def _tasks(self, requests: list[Any]) -> list[list[int]]:
+        """Numbers of the requests of each task, which share nothing with another's; with several ranks all at once,
+        for a rank may have none of a task and must not miss a call."""
+        if self.world_size > 1:
+            return [list(range(len(requests)))]
+        tasks: dict[str | None, list[int]] = {}
+        for number, request in enumerate(requests):
+            tasks.setdefault(request.task_name, []).append(number)
+        return list(tasks.values())
+
     def _by_trie(self, requests: list[Tokenized], disable_tqdm: bool) -> list[Result]:
-        expected = self._compare_first(requests)
+        """What is to be compared comes first; nothing is given away before it was."""
+        expected = self._expected(requests)
         asked = [self._request(request) for request in requests]
         self.work.naive += sum(len(request.inputs) for request in asked)
         results: list[Result] = [(0.0, False)] * len(requests)
-        for number, result in self._score(asked, disable_tqdm):
-            strings = requests[number][0]
-            if number in expected:
-                self._compare(_name(strings), result[0], expected[number])
+        held: list[int] = []
+        for number, result in self._score(asked, min(expected, default=0), disable_tqdm):
             results[number] = result
-            if strings is not None:  # rolling windows are cached whole by hf
-                self.cache_hook.add_partial("loglikelihood", strings, result)
+            held.append(number)
+            if number in expected:
+                self._compare(_name(requests[number][0]), result[0], expected.pop(number))
+            if not expected:
+                self._cache(requests, results, held)
+                held.clear()
         return results
 
-    def _score(self, requests: list[Request], disable_tqdm: bool) -> Iterator[tuple[int, Result]]:
+    def _cache(self, requests: list[Tokenized], results: list[Result], numbers: list[int]) -> None:
+        for number in numbers:
+            strings = requests[number][0]
+            if strings is not None:  # rolling windows are cached whole by hf
+                self.cache_hook.add_partial("loglikelihood", strings, results[number])
+
+    def _score(self, requests: list[Request], first: int, disable_tqdm: bool) -> Iterator[tuple[int, Result]]:
         """The number and the result of each request; with several ranks after all have ended, each its share."""
         if self.world_size == 1:
-            yield from self._run(requests, disable_tqdm)
+            yield from self._run(requests, first, disable_tqdm)
             return
         pool = sharing.gathered(requests)
         everyone = [request for part in pool for request in part]
         mine = sharing.deal([request.inputs for request in everyone], self.world_size)[self.rank]
-        found = [(mine[n], result) for n, result in self._run([everyone[n] for n in mine], disable_tqdm)]
+        found = [(mine[n], result) for n, result in self._run([everyone[n] for n in mine], 0, disable_tqdm)]
         first = sum(len(part) for part in pool[: self.rank])
         for part in sharing.gathered(found):
             for number, result in part:
                 if first <= number < first + len(requests):
                     yield number - first, result
 
-    def _run(self, requests: list[Request], disable_tqdm: bool) -> Iterator[tuple[int, Result]]:
-        scoring, engine = Scoring(requests), self._engine()
+    def _run(self, requests: list[Request], first: int, disable_tqdm: bool) -> Iterator[tuple[int, Result]]:
+        scoring, engine = Scoring(requests, first), self._engine()
         self.work.unique += len(scoring.trie)
         quiet = disable_tqdm or self.rank != 0
         with tqdm(total=len(scoring.trie), unit="tok", unit_scale=True, desc="Log-likelihoods", disable=quiet) as bar:
@@ -123,8 +146,8 @@ class S2LM(Backend):
                 bar.update(engine.computed - bar.n)
         self._count(engine)
 
-    def _compare_first(self, requests: list[Tokenized]) -> dict[int, float]:
-        """Compare the doubted requests on both paths, before hours are spent; number → what hf's path gives."""
+    def _expected(self, requests: list[Tokenized]) -> dict[int, float]:
+        """What hf's path gives to the requests that are doubted, by number."""
         numbers = [number for number, request in enumerate(requests) if request[0] in self._doubted]
         if None in self._doubted:
             numbers = numbers[:1]
@@ -135,9 +158,6 @@ class S2LM(Backend):
             by_hf = super()._loglikelihood_tokens(few, True, 1) if few else []
         finally:
             self.cache_hook = hook
-        for done in Scoring([self._request(request) for request in few]).run(self._engine(), self.softmax_dtype):
-            for number, total, _ in done:
-                self._compare(_name(few[number][0]), total, by_hf[number][0])
         self.work.checked += len(few)
         return {number: result[0] for number, result in zip(numbers, by_hf, strict=True)}
 

@@ -37,16 +37,18 @@ class Trie:
         return len(self.tokens)
 
 
-def build(sequences: Sequence[Sequence[int]], tails: Sequence[int] | None = None) -> Trie:
+def build(sequences: Sequence[Sequence[int]], tails: Sequence[int] | None = None, first: Sequence[int] = ()) -> Trie:
     """The trie of sequences of one token or more; equal ones share everything.
 
     Args:
         sequences: token ids, each from 0 to 2³¹ - 1.
         tails: how many of each sequence's last tokens to locate, at most its length; None = 1 each.
+        first: where the order begins: at the branches that go along with this sequence.
     """
     wanted = [1] * len(sequences) if tails is None else tails
     interned: dict[bytes, bytes] = {}
-    keys = [interned.setdefault(key, key) for key in map(_key, sequences)]
+    turned = np.asarray(first, dtype=">i4")
+    keys = [interned.setdefault(key, key) for key in (_key(sequence, turned) for sequence in sequences)]
     order = sorted(range(len(keys)), key=keys.__getitem__)
     longest = max(map(len, sequences), default=0)
     shared = _shared_each([keys[number] for number in order])
@@ -56,7 +58,7 @@ def build(sequences: Sequence[Sequence[int]], tails: Sequence[int] | None = None
     found: list[Ints] = [path[:0]] * len(keys)
     here = open_depth = 0
     for number, prefix in zip(order, shared, strict=True):
-        sequence = np.frombuffer(keys[number], ">i4")
+        sequence = sequences[number]
         new = len(sequence) - prefix
         if new:
             end[path[prefix:open_depth]] = here
@@ -83,9 +85,17 @@ def order(sequences: Sequence[Sequence[int]]) -> tuple[list[int], list[int]]:
     return numbers, [len(sequences[number]) - prefix for number, prefix in zip(numbers, shared, strict=True)]
 
 
-def _key(sequence: Sequence[int]) -> bytes:
-    """Big-endian, so that bytes sort as the tokens do, at the speed of memcmp."""
-    return np.asarray(sequence, dtype=">i4").tobytes()
+def _key(sequence: Sequence[int], turned: NDArray[np.int32] | None = None) -> bytes:
+    """Big-endian, so that bytes sort as the tokens do, at the speed of memcmp.
+
+    Each token is combined by exclusive or with the one at its place in `turned`, which becomes nothing but zeros
+    itself and so sorts first; two keys begin alike exactly as far as their sequences do.
+    """
+    key = np.array(sequence, dtype=">i4")
+    if turned is not None:
+        common = min(len(key), len(turned))
+        key[:common] ^= turned[:common]
+    return key.tobytes()
 
 
 def _shared_each(keys: Sequence[bytes]) -> list[int]:

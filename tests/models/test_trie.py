@@ -29,6 +29,14 @@ def test_every_distinct_prefix_is_one_token(sequences: list[list[int]]) -> None:
     assert len(tree) == trie.count(sequences) == len(prefixes(sequences))
 
 
+@given(SEQUENCES, st.data())
+def test_the_order_can_begin_with_any_sequence(sequences: list[list[int]], data: st.DataObject) -> None:
+    first = data.draw(st.sampled_from(sequences))
+    tree = trie.build(sequences, first=first)
+    assert sorted(spelled(tree)) == sorted(prefixes(sequences))
+    assert tree.tokens[: len(first)].tolist() == first
+
+
 @given(SEQUENCES)
 def test_depth_is_the_number_of_ancestors(sequences: list[list[int]]) -> None:
     tree = trie.build(sequences)
