@@ -131,7 +131,7 @@ def _work(pairs: Sequence[Pair]) -> list[Row]:
             most.ours.work["computed"] / most.necessary.unique,
             goal="≤ 1.02",
             note=f"{most.ours.work['computed']:,} of {most.necessary.unique:,} unique, {most.ours.work['naive']:,} one "
-            f"request at a time; the self-check's {most.necessary.checked:,} on both paths are not among them, but are "
+            f"request at a time; the self-check's {most.necessary.checked:,} on hf's path are not among them, but are "
             f"in every CPU time; requests on hf's path: {by_hf}",
         ),
         Row(

@@ -231,10 +231,11 @@ def measure(part: str | None = None) -> dict[str, float]:
 
 def rows(part: str, found: dict[str, float]) -> list[Row]:
     """The table of a part that was measured."""
-    return [
-        Row(name, *(found[f"{prefix}_{side}"] for side in ("ours", "peer", "ratio")), goal, unit, note.format(**found))
-        for name, prefix, goal, unit, note in PARTS[part].lines
-    ]
+    made: list[Row] = []
+    for name, prefix, goal, unit, note in PARTS[part].lines:
+        ours, peer, ratio = (found[f"{prefix}_{side}"] for side in ("ours", "peer", "ratio"))
+        made.append(Row(name, ours, peer, ratio, goal, unit, note.format(**found)))
+    return made
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ class Necessary:
         flops: see `necessary`.
         unique: distinct prefixes of all requests, one token computed for each.
         check_flops, checked: arithmetic and tokens of the self-check, which computes the first and the last request
-            of the first document on both paths, on hf's one by one and with the vocabulary head at every token.
+            of the first document on hf's path too, one by one and with the vocabulary head at every token.
     """
 
     flops: float
@@ -39,16 +39,13 @@ def necessary(lm: Any, instances: Sequence[Any]) -> Necessary:
     from s2eval.models import checks
     from s2eval.models.likelihood import Scoring
 
-    def of_trie(scoring: Scoring) -> float:
-        pairs = int(scoring.trie.depth.sum(dtype="int64")) + len(scoring.trie)
-        return _flops(lm.model, len(scoring.trie), pairs, len(scoring.rows))
-
     scoring = Scoring(_requests(lm, instances))
+    pairs = int(scoring.trie.depth.sum(dtype="int64")) + len(scoring.trie)
+    flops = _flops(lm.model, len(scoring.trie), pairs, len(scoring.rows))
     checked = _requests(lm, [instances[number] for number in checks.first_of_each(instances)])
-    few = Scoring(checked)
     lengths = [len(request.inputs) for request in checked]
     by_hf = sum(_flops(lm.model, length, length * (length + 1) // 2, length) for length in lengths)
-    return Necessary(of_trie(scoring), len(scoring.trie), of_trie(few) + by_hf, few.naive + len(few.trie))
+    return Necessary(flops, len(scoring.trie), by_hf, sum(lengths))
 
 
 def _flops(model: Any, tokens: int, pairs: int, rows: int) -> float:

@@ -149,7 +149,7 @@ class Outline(S2LM):
             tokens = min(self._token_budget or tokens, counts.read.tokens)
             rows = max(min(rows, tokens, counts.read.rows), width if writes else 0)
             held = tokens * of.token + rows * of.row + counts.longest * (width if writes else 1) * of.keys
-            compared = memory.by_hf(of, counts.longest, counts.longest)  # the first document, on both paths
+            compared = memory.by_hf(of, counts.longest, counts.longest)  # the first document, on hf's path
             held = held + compared if writes else max(held, compared)
         return Fit(tokens, width, self.weights + held, free)
 
@@ -202,8 +202,7 @@ class Outline(S2LM):
         why = support.refusal(self.model, longest) if self._trie else "trie=False"
         if not why:
             first = checks.first_of_each(requests) if len(scored) == len(requests) else [0]  # rolling: windows
-            few = [scored[number] for number in first]
-            compared = _shared(Scoring(few)) + alone((len(request.inputs) for request in few), everywhere=True)
+            compared = alone((len(scored[number].inputs) for number in first), everywhere=True)
             return Counts(naive=naive, read=_shared(Scoring(scored)), checks=compared, longest=longest)
         self._tell(why, len(lengths))
         if self.backend == "causal" and self.logits_cache:  # hf computes equal inputs once

@@ -173,7 +173,7 @@ def test_the_arithmetic_of_a_model(tiny_model: Path) -> None:
 
 
 def test_the_comparison_with_hf_is_counted_too(tiny_model: Path) -> None:
-    """The first and the last choice of the first document: on hf's path with the head everywhere, and as a trie."""
+    """The first and the last choice of the first document, on hf's path with the head everywhere."""
     lm: Any = S2LM(str(tiny_model), device="cpu")
     asked = [
         Instance("loglikelihood", {}, (f"Question {document} is why", f" {choice}"), 0, ("task", document, 1))
@@ -181,11 +181,9 @@ def test_the_comparison_with_hf_is_counted_too(tiny_model: Path) -> None:
         for choice in ("water", "w", "wat")
     ]
     lengths = [len(lm.tok_encode(" ".join(("Question 0 is why", choice)))) - 1 for choice in ("water", "wat")]
-    context = len(lm.tok_encode("Question 0 is why"))
     found = Outline(str(tiny_model), device="cpu").count(asked).checks
-    tree = Passes(sum(lengths) - context, 0, sum(lengths) - 2 * context + 2)
-    assert found.tokens == sum(lengths) + tree.tokens  # nothing is shared after the context
-    assert found.rows == sum(lengths) + tree.rows - 1  # of the context's last token the head is needed once
+    assert (found.tokens, found.rows) == (sum(lengths), sum(lengths))
+    assert found.pairs == sum(length * (length + 1) // 2 for length in lengths)
 
 
 @pytest.mark.parametrize("name", ["smollm2", "gpt2", "opt", "qwen3"])
