@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +117,19 @@ def plain_lm_eval(
     environment = {"S2_DATA_DIR": str(data_dir), "S2_MMLU_SUBJECTS": "present", "S2_BERTSCORE_ENCODER": "minilm"}
     finished = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, cwd=out)
     return finished, out
+
+
+@pytest.fixture
+def embedded(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each text goes through BERTScore's encoder from now on."""
+    import bert_score.utils as utils
+
+    seen: Counter[str] = Counter()
+    embed = utils.get_bert_embedding
+
+    def counted(texts: list[str], *arguments: Any, **options: Any) -> Any:
+        seen.update(texts)
+        return embed(texts, *arguments, **options)
+
+    monkeypatch.setattr(utils, "get_bert_embedding", counted)
+    return seen

@@ -62,21 +62,6 @@ def flat(scores: list[BertScore]) -> list[float]:
     return [value for one in scores for value in astuple(one)]
 
 
-@pytest.fixture
-def embedded(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often each text goes through the encoder from now on."""
-    seen: Counter[str] = Counter()
-    utils: Any = sys.modules["bert_score.utils"]
-    embed = utils.get_bert_embedding
-
-    def counted(texts: list[str], *arguments: Any, **options: Any) -> Any:
-        seen.update(texts)
-        return embed(texts, *arguments, **options)
-
-    monkeypatch.setattr(utils, "get_bert_embedding", counted)
-    return seen
-
-
 # Values
 
 

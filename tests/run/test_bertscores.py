@@ -6,7 +6,6 @@ import json
 import shutil
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,22 +13,6 @@ from s2eval.metrics import bertscore
 from tests.run.runs import Command, samples, write
 
 PARTS = ("precision", "recall", "f1")
-
-
-@pytest.fixture
-def embedded(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often each text goes through the encoder."""
-    import bert_score.utils as utils
-
-    seen: Counter[str] = Counter()
-    embed = utils.get_bert_embedding
-
-    def counted(texts: list[str], *arguments: Any, **options: Any) -> Any:
-        seen.update(texts)
-        return embed(texts, *arguments, **options)
-
-    monkeypatch.setattr(utils, "get_bert_embedding", counted)
-    return seen
 
 
 def test_models_share_the_encoder_and_the_references(

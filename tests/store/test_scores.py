@@ -1,0 +1,87 @@
+"""scores.csv: read back as it was written, and told where it is broken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from s2eval import store
+from s2eval.errors import DataError
+from s2eval.records import Row
+from tests.store.rows import ROW
+
+# without "\r", which no name has (config.Name) and which Python's csv does not quote before 3.13
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=12)
+numbers = st.none() | st.floats(allow_nan=False)
+rows = st.builds(
+    Row,
+    model=texts,
+    group=texts,
+    seed=st.none() | st.integers(),
+    task=texts,
+    subset=texts,
+    judge=texts,
+    turn=texts,
+    metric=texts,
+    value=numbers,
+    stderr=numbers,
+    ci_low=numbers,
+    ci_high=numbers,
+    n=st.integers(0),
+    n_valid=st.integers(0),
+    provenance=texts,
+)
+COLUMNS = "model,group,seed,task,subset,judge,turn,metric,value,stderr,ci_low,ci_high,n,n_valid,provenance"
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(rows, max_size=4))
+def test_scores_are_read_as_they_were_written(tmp_path: Path, written: list[Row]) -> None:
+    store.write_scores(tmp_path / "scores.csv", written)
+    assert store.read_scores(tmp_path / "scores.csv") == written
+
+
+def test_scores_are_a_plain_table(tmp_path: Path) -> None:
+    store.write_scores(tmp_path / "scores.csv", [ROW])
+    # the float in full, absent values empty
+    line = "mine,eli5,3,s2_mmlu,anatomy,,,acc,0.30000000000000004,,,,10,9,00ff"
+    assert (tmp_path / "scores.csv").read_bytes() == f"{COLUMNS}\n{line}\n".encode()
+
+
+def test_a_missing_column_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text(COLUMNS.replace("n_valid,", "").replace("judge,", "") + "\n")
+    with pytest.raises(DataError) as caught:
+        store.read_scores(path)
+    assert str(caught.value) == f"{path}: no column judge, n_valid"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("m,g,,t,,,,acc,much,,,,1,1,ff", "much"),
+        ("m,g,one,t,,,,acc,0.5,,,,1,1,ff", "one"),
+        ("m,g,,t,,,,acc,0.5,,,,1,,ff", "invalid literal"),
+        ("m,g,,t,,,,acc,0.5,,,,1,1", "fields"),  # the end of a file that was cut off
+        ("m,g,,t,,,,acc,0,5,,,,1,1,ff", "fields"),  # a decimal comma
+    ],
+)
+def test_a_broken_line_of_scores_is_told_with_its_number(tmp_path: Path, line: str, told: str) -> None:
+    path = tmp_path / "scores.csv"
+    good = '"a\nmodel",g,,t,,,,acc,0.5,,,,1,1,ff'  # takes the lines 2 and 3
+    path.write_text(f"{COLUMNS}\n{good}\n{line}\n")
+    with pytest.raises(DataError) as caught:
+        store.read_scores(path)
+    assert str(caught.value).startswith(f"{path}, line 4: ")
+    assert told in str(caught.value)
+
+
+def test_scores_that_are_not_utf_8_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_bytes(COLUMNS.encode() + b"\n\xff\n")
+    with pytest.raises(DataError) as caught:
+        store.read_scores(path)
+    assert str(path) in str(caught.value)
