@@ -30,30 +30,20 @@ class Necessary:
 def necessary(lm: Any, instances: Sequence[Any]) -> Necessary:
     """The least arithmetic for these requests, of a model whose layers are matrices and attention.
 
-    FLOPs = 2·P·U + 4·L·H·D·V + 2·E·W·R, where P is the number of weights in the matrices of the layers, U the number
-    of distinct prefixes (tokens of the trie), L layers of H query heads of size D, V the number of visible pairs of
-    query and key (each token sees itself and its ancestors: the sum of depth + 1 over the trie; a product for the
-    score and one for the value, 2·D FLOPs each), E·W the vocabulary head's size, R the rows that some request scores.
-    Norms, rotary angles, activations and softmax count nothing.
+    The formula is `s2eval.models.cost.Shape.flops`: every distinct prefix once through the layers, a product for the
+    score and one for the value of each pair of a query and a key that it sees (itself and its ancestors), the
+    vocabulary head for the rows that some request scores.
     """
-    from s2eval.models import checks
+    from s2eval.models import checks, cost
+    from s2eval.models.counts import Passes, alone
     from s2eval.models.likelihood import Scoring
 
-    scoring = Scoring(_requests(lm, instances))
+    scoring, shape = Scoring(_requests(lm, instances)), cost.shape(lm.model)
     pairs = int(scoring.trie.depth.sum(dtype="int64")) + len(scoring.trie)
-    flops = _flops(lm.model, len(scoring.trie), pairs, len(scoring.rows))
+    once = Passes(len(scoring.trie), pairs, len(scoring.rows))
     checked = _requests(lm, [instances[number] for number in checks.first_of_each(instances)])
-    lengths = [len(request.inputs) for request in checked]
-    by_hf = sum(_flops(lm.model, length, length * (length + 1) // 2, length) for length in lengths)
-    return Necessary(flops, len(scoring.trie), by_hf, sum(lengths))
-
-
-def _flops(model: Any, tokens: int, pairs: int, rows: int) -> float:
-    config = model.config.get_text_config()
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    layers, head = _matrices(model)
-    attention = 4 * config.num_hidden_layers * config.num_attention_heads * size * pairs
-    return 2.0 * sum(weight.numel() for weight in layers) * tokens + attention + 2.0 * head.numel() * rows
+    by_hf = alone((len(request.inputs) for request in checked), everywhere=True)
+    return Necessary(shape.flops(once), once.tokens, shape.flops(by_hf), by_hf.tokens)
 
 
 def _requests(lm: Any, instances: Sequence[Any]) -> list[Any]:

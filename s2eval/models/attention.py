@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
+from s2eval.errors import PrerequisiteError
 from s2eval.models.packs import Block, Pack, blocks, path
 from s2eval.models.trie import Trie
 
@@ -55,13 +56,17 @@ def attend(
     """The function behind the name: what the present plan does with a layer.
 
     Raises:
-        NotImplementedError: the model asks for what trees do not do; it should not have been let in.
+        PrerequisiteError: the model asks for what a trie does not do; `support.refusal` should not have let it in.
     """
     plan = _plan.get()
     window = options.get("sliding_window")
     asked = [name for name in _UNKNOWN if options.get(name) is not None]
     if plan is None or asked or attention_mask is not None or (window and window < plan.longest):
-        raise NotImplementedError(f"{type(module).__name__} under {NAME}: {asked or 'a window, a mask, or no plan'}")
+        what = ", ".join(asked) or "a mask, a window, or a pass of its own"
+        raise PrerequisiteError(
+            f"{type(module).__name__} asks its attention for what the token trie does not know ({what}): evaluate with "
+            "trie=False among the model's arguments, and please report the model's architecture"
+        )
     return plan.attend(module, query, key, value, scaling), None
 
 

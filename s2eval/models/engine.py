@@ -108,9 +108,14 @@ class Engine:
             raise error
         self.budget, self.most_rows = max(self.budget // 2, SMALLEST), max(self.most_rows // 2, SMALLEST)
         _log.warning("out of memory: going on with %d tokens a forward pass", self.budget)
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        free_memory()
+
+
+def free_memory() -> None:
+    """Give back what nothing refers to."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from s2eval.models import attention, trie
 from s2eval.models.decoding import Decoding, choose
-from s2eval.models.engine import Engine, out_of_memory
+from s2eval.models.engine import Engine, free_memory, out_of_memory
 
 _log = logging.getLogger(__name__)
 
@@ -97,6 +97,7 @@ def answer(engine: Engine, prompts: Sequence[Prompt], width: int) -> Iterator[An
                 raise
             queue.extendleft(reversed(active))
             width = max(width // 2, 1)
+            free_memory()
             _log.warning("out of memory: going on with %d answers at a time", width)
 
 

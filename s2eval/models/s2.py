@@ -6,7 +6,7 @@ Arguments, encoding, truncation, special tokens, stop strings and results are `h
   head only where something is scored (`trie`, `packs`, `attention`, `engine`, `likelihood`);
 * answers are decoded in wide batches that lose their ended rows (`generation`);
 * what the trie cannot do exactly goes through hf's path, and a line in the log says why (`support`);
-* the first document of every task is compared with hf's path before anything else is computed (`checks`);
+* the first document of every task is compared with hf's path before any result is given away (`checks`);
 * embedded models go by name (`pretrained=smollm2`, the default), and `dtype=auto` means fp32 on a CPU (bf16 is 7–10
   times slower there and not reproducible).
 """
@@ -42,11 +42,17 @@ class S2LM(Backend):
         results: list[Result] = [(0.0, False)] * len(requests)
         for numbers in self._tasks(requests):
             part = [requests[number] for number in numbers]
-            self._doubted = {part[number].args for number in checks.first_of_each(part)}
-            for number, result in zip(numbers, super().loglikelihood(part, disable_tqdm=disable_tqdm), strict=True):
+            for number, result in zip(numbers, self._decided(part, disable_tqdm), strict=True):
                 results[number] = result
+        return results
+
+    def _decided(self, requests: list[Any], disable_tqdm: bool) -> list[Result]:
+        """The results, those of documents too close to call by hf's path, if it was not hf's path that gave them."""
+        self._doubted = {requests[number].args for number in checks.first_of_each(requests)}
+        by_hf = sum(self.work.by_hf.values())
+        results = super().loglikelihood(requests, disable_tqdm=disable_tqdm)
         margin = checks.MARGIN.get(self._dtype)
-        if margin is None or not self._trie:
+        if margin is None or not self._trie or sum(self.work.by_hf.values()) > by_hf:
             return results
         again = checks.undecided(requests, results, margin)
         for number, result in zip(again, self._by_hf([requests[number] for number in again]), strict=True):
@@ -79,7 +85,7 @@ class S2LM(Backend):
         if not self._trie:
             return super()._loglikelihood_tokens(requests, disable_tqdm, override_bs)
         longest = max((len(context) + len(continuation) - 1 for _, context, continuation in requests), default=0)
-        if self.world_size > 1:  # all ranks must take the same path
+        if self._pooled:  # all ranks must take the same path
             longest = max(sharing.gathered(longest))
         self.work.truncated += sum(len(c) + len(k) > self.max_length + 1 for _, c, k in requests)
         why = support.refusal(self.model, min(longest, self.max_length))
@@ -89,14 +95,20 @@ class S2LM(Backend):
         return super()._loglikelihood_tokens(requests, disable_tqdm, min(override_bs or 64, 64))
 
     def _tasks(self, requests: list[Any]) -> list[list[int]]:
-        """Numbers of the requests of each task, which share nothing with another's; with several ranks all at once,
-        for a rank may have none of a task and must not miss a call."""
-        if self.world_size > 1:
+        """Numbers of the requests of each task, which share nothing with another's; where ranks pool theirs all at
+        once, for a rank may have none of a task and must not miss a call."""
+        if self._pooled:
             return [list(range(len(requests)))]
         tasks: dict[str | None, list[int]] = {}
         for number, request in enumerate(requests):
             tasks.setdefault(request.task_name, []).append(number)
         return list(tasks.values())
+
+    @property
+    def _pooled(self) -> bool:
+        """Whether the ranks share one trie. Not with a cache: a rank that finds all its results there is never asked,
+        and the others would wait for it; also a rank's results should be in its cache as soon as they are there."""
+        return self.world_size > 1 and self.cache_hook.dbdict is None
 
     def _by_trie(self, requests: list[Tokenized], disable_tqdm: bool) -> list[Result]:
         """What is to be compared comes first; nothing is given away before it was."""
@@ -122,8 +134,8 @@ class S2LM(Backend):
                 self.cache_hook.add_partial("loglikelihood", strings, results[number])
 
     def _score(self, requests: list[Request], first: int, disable_tqdm: bool) -> Iterator[tuple[int, Result]]:
-        """The number and the result of each request; with several ranks after all have ended, each its share."""
-        if self.world_size == 1:
+        """The number and the result of each request; where ranks pool theirs after all have ended, each its share."""
+        if not self._pooled:
             yield from self._run(requests, first, disable_tqdm)
             return
         pool = sharing.gathered(requests)

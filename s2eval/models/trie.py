@@ -49,15 +49,14 @@ def build(sequences: Sequence[Sequence[int]], tails: Sequence[int] | None = None
     interned: dict[bytes, bytes] = {}
     turned = np.asarray(first, dtype=">i4")
     keys = [interned.setdefault(key, key) for key in (_key(sequence, turned) for sequence in sequences)]
-    order = sorted(range(len(keys)), key=keys.__getitem__)
+    numbers, shared = _sorted(keys)
     longest = max(map(len, sequences), default=0)
-    shared = _shared_each([keys[number] for number in order])
-    total = sum(len(keys[number]) // 4 - prefix for number, prefix in zip(order, shared, strict=True))
+    total = sum(map(len, sequences)) - sum(shared)
     tokens, depth, end = (np.empty(total, np.int32) for _ in range(3))
     path = np.empty(longest, np.int32)  # where the tokens of the present sequence lie, by depth
     found: list[Ints] = [path[:0]] * len(keys)
     here = open_depth = 0
-    for number, prefix in zip(order, shared, strict=True):
+    for number, prefix in zip(numbers, shared, strict=True):
         sequence = sequences[number]
         new = len(sequence) - prefix
         if new:
@@ -73,15 +72,13 @@ def build(sequences: Sequence[Sequence[int]], tails: Sequence[int] | None = None
 
 def count(sequences: Iterable[Sequence[int]]) -> int:
     """The tokens of the trie of those sequences, without building it."""
-    keys = sorted({_key(sequence) for sequence in sequences})
-    return sum(len(key) // 4 for key in keys) - sum(_shared_each(keys))
+    keys = list({_key(sequence) for sequence in sequences})
+    return sum(map(len, keys)) // 4 - sum(_sorted(keys)[1])
 
 
 def order(sequences: Sequence[Sequence[int]]) -> tuple[list[int], list[int]]:
     """The sequences' numbers in the trie's order, and how many tokens each of them adds to those before it."""
-    keys = [_key(sequence) for sequence in sequences]
-    numbers = sorted(range(len(keys)), key=keys.__getitem__)
-    shared = _shared_each([keys[number] for number in numbers])
+    numbers, shared = _sorted([_key(sequence) for sequence in sequences])
     return numbers, [len(sequences[number]) - prefix for number, prefix in zip(numbers, shared, strict=True)]
 
 
@@ -98,9 +95,11 @@ def _key(sequence: Sequence[int], turned: NDArray[np.int32] | None = None) -> by
     return key.tobytes()
 
 
-def _shared_each(keys: Sequence[bytes]) -> list[int]:
-    """How many tokens at the start each sequence shares with the one before it."""
-    return [0, *(_shared(before, here) for before, here in pairwise(keys))][: len(keys)]
+def _sorted(keys: Sequence[bytes]) -> tuple[list[int], list[int]]:
+    """The keys' numbers in order, and how many tokens at the start each of them shares with the one before it."""
+    numbers = sorted(range(len(keys)), key=keys.__getitem__)
+    ordered = [keys[number] for number in numbers]
+    return numbers, [0, *(_shared(before, here) for before, here in pairwise(ordered))][: len(keys)]
 
 
 def _shared(one: bytes, other: bytes) -> int:

@@ -15,7 +15,7 @@ from lm_eval.api.model import CachingLM
 from lm_eval.models.huggingface import HFLM
 from transformers import AutoTokenizer
 
-from s2eval.errors import DisagreementError
+from s2eval.errors import DisagreementError, PrerequisiteError
 from s2eval.models import attention, checks
 from s2eval.models.s2 import S2LM
 from tests.models.architectures import ARCHITECTURES, make
@@ -197,6 +197,13 @@ def test_in_half_precision_close_documents_are_decided_by_hf(dtype: str, tokeniz
     assert decisions[0] == decisions[1]
 
 
+def test_in_half_precision_what_hf_gave_is_not_asked_of_it_again(tokenizer: Any) -> None:
+    ours, _ = both(make("falcon", len(tokenizer)).to(torch.bfloat16), tokenizer)
+    ours.loglikelihood([instance("the sun is", " a star", 0, number) for number in range(2)], disable_tqdm=True)
+    assert list(ours.work.by_hf.values()) == [2]
+    assert ours.work.rescored == 0
+
+
 def test_what_is_too_close_to_call() -> None:
     asked = [
         instance("c", " ab", 0, 0),
@@ -210,6 +217,24 @@ def test_what_is_too_close_to_call() -> None:
     unequal = [instance("c", "ab", 0, 0), instance("c", "abcdefgh", 0, 1)]
     # sums 3.1 apart; per character -0.5 and -0.51: each sum may move by 0.2, so 0.1 + 0.025 in all
     assert checks.undecided(unequal, [(-1.0, False), (-4.08, False)], margin=0.4) == [0, 1]
+
+
+def test_attention_that_the_trie_does_not_know_is_told(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should `support.refusal` let one in: here a soft cap that the configuration does not name."""
+    model = make("gemma2", len(tokenizer))
+    monkeypatch.setattr(model.config, "attn_logit_softcapping", None)  # each layer has its own copy
+    ours, _ = both(model, tokenizer)
+    with pytest.raises(PrerequisiteError, match=r"does not know \(softcap\).*trie=False"):
+        ours.loglikelihood(requests(), disable_tqdm=True)
+
+
+def test_ranks_with_a_cache_do_not_wait_for_one_another(tokenizer: Any, tmp_path: Path) -> None:
+    """A rank whose results are all cached is never asked; one that is must not look for it."""
+    ours, _ = both(make("llama", len(tokenizer)), tokenizer)
+    alone = ours.loglikelihood(requests(), disable_tqdm=True)
+    ours._world_size = 2  # the other rank is nowhere: a call to it would fail
+    CachingLM(ours, str(tmp_path / "cache.db"))
+    assert ours.loglikelihood(requests(), disable_tqdm=True) == alone
 
 
 def test_without_the_trie_it_is_hf(tokenizer: Any) -> None:
