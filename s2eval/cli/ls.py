@@ -51,7 +51,7 @@ def _tasks() -> list[str]:
 def _models() -> list[str]:
     from s2eval.models.embedded import EMBEDDED
 
-    return [*EMBEDDED, "PATH or hub id", "adapter:PATH[@BASE]"]
+    return [*EMBEDDED, "PATH or hub id", "adapter:PATH[@BASE]", "vllm:PATH or hub id (questions only)"]
 
 
 def _judges() -> list[str]:
