@@ -133,9 +133,13 @@ def _status(name: str) -> float | None:
 
 
 def set_threads(threads: int | None) -> int:
-    """Threads of every backend started from now on; None = one a core, or what OMP_NUM_THREADS says. Gives them."""
+    """Threads of every backend started from now on; None = one a core, or what OMP_NUM_THREADS says. Gives them.
+
+    A thread that waits for the others sleeps: by default it spins, and its spinning would count as work.
+    """
     if threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(threads)
     os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     return int(os.environ["OMP_NUM_THREADS"])

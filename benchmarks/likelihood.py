@@ -52,7 +52,7 @@ class Plan:
 _SUBJECTS = ("s2_mmlu_anatomy", "s2_mmlu_high_school_biology", "s2_mmlu_world_religions")
 PLANS = {
     "arc": Plan("ARC, 25-shot", ("s2_arc_challenge",), 20, 3, 8, ("s2_arc_challenge",), 10, 4.2),
-    "hellaswag": Plan("HellaSwag, 10-shot", ("s2_hellaswag",), 24, 3, 8, ("s2_hellaswag",), 12, 4.2),
+    "hellaswag": Plan("HellaSwag, 10-shot", ("s2_hellaswag",), 32, 3, 8, ("s2_hellaswag",), 8, 4.2),
     # hf computes the four letters of a document at once, so that 32 documents are one batch of 32
     "mmlu": Plan("MMLU, 5-shot", _SUBJECTS, None, 1, 32, (_SUBJECTS[0], _SUBJECTS[2]), None, 6),
     "truthfulqa": Plan("TruthfulQA, mc2", ("s2_truthfulqa_mc2",), 100, 3, 8, ("s2_truthfulqa_mc2",), 20, 17),

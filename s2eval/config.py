@@ -106,6 +106,26 @@ class BertscoreOptions(_Section):
     batch_size: int = Field(32, ge=1)
 
 
+class JudgeEntry(_Section):
+    """A judge of a run; a bare string stands for `{judge: …}`."""
+
+    judge: str = Field(min_length=1, description="openai:NAME, or a model of this machine")
+    base_url: str | None = Field(None, description="of an OpenAI-compatible server; by default OpenAI's")
+    suite: str = Field("mtsbench", description="question set, or a folder of the same form")
+    limit: int | None = Field(None, ge=1, description="the first questions only; by default the run's limit")
+    choices: int = Field(1, ge=1, description="answers to each question")
+    repeats: int = Field(1, ge=1, description="judgments of each answer")
+    parser: Literal["strict", "fastchat"] = "strict"
+    structured: bool = Field(False, description="ratings as JSON, by the server's schema")
+    max_calls: int | None = Field(None, ge=0, description="calls to an API at most, for each model")
+    max_cost: float | None = Field(None, ge=0, description="USD at most, for each model")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_string(cls, value: Any) -> Any:
+        return {"judge": value} if isinstance(value, str) else value
+
+
 class RunConfig(_Section):
     """A whole run: every model on every task."""
 
@@ -114,6 +134,9 @@ class RunConfig(_Section):
     models: list[ModelEntry] = Field(min_length=1)
     tasks: list[Annotated[str, _known("task")]] = Field(
         min_length=1, description="lm-eval tasks, groups, tags or patterns"
+    )
+    judges: list[JudgeEntry] = Field(
+        default_factory=list[JudgeEntry], description="who judges every model's answers to MT(S)-Bench"
     )
     metrics: list[MetricFamily] = Field(
         default_factory=lambda: ["rouge", "bertscore", "readability"],
@@ -187,7 +210,8 @@ def problems(error: ValidationError) -> list[str]:
 
 
 def _keys(location: tuple[int | str, ...]) -> list[str]:
-    section = {"models": ModelEntry, "bertscore": BertscoreOptions}.get(str(location[0])) if len(location) > 1 else None
+    sections = {"models": ModelEntry, "judges": JudgeEntry, "bertscore": BertscoreOptions}
+    section = sections.get(str(location[0])) if len(location) > 1 else None
     return list((section or RunConfig).model_fields)
 
 

@@ -6,8 +6,10 @@
     │   ├── DataError            a data file: missing, or a broken line
     │   └── UnknownNameError     no task, model, metric … of that name; says the nearest one
     ├── PrerequisiteError (1)    something that must be there first: an extra, weights, disk space
+    ├── ServiceError (1)         a language model behind an API: key refused, quota exhausted, no such model
     ├── DisagreementError (1)    two ways of computing a number differ: neither is reported
     ├── IncompleteError (3)      the run finished, some items failed; says which and how to resume
+    │   └── BudgetError          the limit on calls or cost was reached
     └── InterruptedRunError (130) stopped by the user; the same command resumes
 
 A message says what is wrong, where, and what to do about it. `s2eval` and `s2train` print it as one
@@ -81,6 +83,10 @@ class PrerequisiteError(S2Error):
     """Something that must be there first is not: an extra, a model's weights, disk space, a permission."""
 
 
+class ServiceError(S2Error):
+    """A language model behind an API answers nothing more: the key is refused, the quota exhausted, no such model."""
+
+
 class DisagreementError(S2Error):
     """Two ways of computing a number differ by more than rounding: neither is reported."""
 
@@ -89,6 +95,10 @@ class IncompleteError(S2Error):
     """The work went to its end, but some items failed; nothing that succeeded is lost."""
 
     exit_code = 3
+
+
+class BudgetError(IncompleteError):
+    """The limit on calls or cost is reached; what was answered is kept, the rest waits for a higher limit."""
 
 
 class InterruptedRunError(S2Error):

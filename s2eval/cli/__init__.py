@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from s2eval.cli import doctor, ls, report, run, score
+from s2eval.cli import doctor, ls, mtbench, report, run, score
 from s2eval.errors import S2Error
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("run")(run.run)
+app.add_typer(mtbench.app, name="mtbench")
 app.command("report")(report.report)
 app.command("score")(score.score)
 app.command("ls")(ls.ls)

@@ -51,11 +51,20 @@ def _tasks() -> list[str]:
 def _models() -> list[str]:
     from s2eval.models.embedded import EMBEDDED
 
-    return [*EMBEDDED, "PATH or hub id", "adapter:PATH[@BASE]", "vllm:PATH or hub id (questions only)"]
+    questions = ("vllm:PATH or hub id (questions only)", "openai:NAME (s2eval mtbench)")
+    judged = ("baseline:NAME (s2eval mtbench)", "answers:FILE.jsonl (s2eval mtbench)")
+    return [*EMBEDDED, "PATH or hub id", "adapter:PATH[@BASE]", *questions, *judged]
 
 
 def _judges() -> list[str]:
-    return sorted(path.name for path in paths.judges().iterdir() if path.is_dir())
+    from s2eval.judge.suite import load, names
+
+    lines: list[str] = []
+    for name in names():
+        suite = load(name)
+        of = f"version {suite.version}, {suite.hash}, {len(suite.questions)} questions"
+        lines += [f"{name} ({of})", *(f"baseline:{baseline}" for baseline in suite.baselines)]
+    return lines
 
 
 def _tables() -> list[str]:

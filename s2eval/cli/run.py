@@ -38,12 +38,14 @@ def run(
     if settings.data_dir is not None:
         os.environ["S2_DATA_DIR"] = settings.data_dir
 
-    from s2eval.run import local, plan
+    from s2eval.run import judges, local, plan
 
     local.quiet_lm_eval()
     specs = parse_models(settings, config)
     units = plan.plan(settings, specs, folder)
-    chosen = plan.select(units, only or ())
+    picked = plan.select([*units, *judges.plan(settings)], only or ())
+    chosen = [part for part in picked if isinstance(part, plan.Unit)]
+    judged = [part for part in picked if isinstance(part, judges.Judged)]
     if dry_run or status:
         if dry_run:
             describe(units, [unit for unit in chosen if fresh or not unit.done], settings)
@@ -51,6 +53,10 @@ def run(
             for unit in chosen:
                 state = "done" if unit.done else "to do"
                 typer.echo(f"{state:6} {unit.name}: {unit.documents} documents, {unit.requests} requests")
+        for one, asked in judges.pending(judged, folder):
+            state = "to do" if asked.calls else "done"
+            money = f", at most {asked.usd_at_most:.2f} USD" if asked.usd_at_most else ""
+            typer.echo(f"{state:6} {one.name}: {len(one.suite.questions)} questions, {asked.calls} calls{money}")
         typer.echo(f"{sum(unit.done for unit in chosen)} of {len(chosen)} units done in {folder}")
         return
 
@@ -59,6 +65,10 @@ def run(
     options += [f"--only={pattern}" for pattern in only or ()]
     options += ["--keep-going"] if keep_going else []
     resume = shlex.join(["s2eval", "run", str(config), *options])
+
+    def tell(line: str) -> None:
+        typer.echo(line, err=True)
+
     try:
         with local.locked(folder):
             if fresh:
@@ -66,9 +76,9 @@ def run(
             # before the first unit, so that a report of a killed run tells what is missing
             write_config(settings, folder, units)
             try:
-                failures = local.evaluate(
-                    chosen, settings, keep_going=keep_going, say=lambda line: typer.echo(line, err=True)
-                )
+                failures = local.evaluate(chosen, settings, keep_going=keep_going, say=tell)
+                if judged:
+                    failures += judges.judge(judged, folder, keep_going=keep_going, say=tell)
             finally:
                 write_config(settings, folder, units)
             if failures and not any(unit.done for unit in units):  # nothing to report
@@ -156,6 +166,7 @@ def finish(folder: Path) -> Path:
     """Write `scores.csv` and `report.md` of what is done; gives the report's path."""
     from s2eval import store
     from s2eval.report import folders, render_markdown
+    from s2eval.report.radar import write_radars
 
     source = folders.read(folder)
     with store.explain_os_errors(folder):
@@ -163,4 +174,5 @@ def finish(folder: Path) -> Path:
         document = folders.document([source], published=bool(source.references))
         with store.write_atomically(folder / store.REPORT) as file:
             file.write(render_markdown(document))
+        write_radars(folder, source.rows)
     return folder / store.REPORT

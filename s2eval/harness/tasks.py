@@ -107,7 +107,7 @@ def warn_of_bos(pretrained: Any = None, add_bos_token: Any = None, tokenizer: An
     name = tokenizer or pretrained
     if add_bos_token is not None or not isinstance(name, str):
         return
-    loaded = _tokenizer(name)
+    loaded = tokenizer_of(name)
     if loaded is not None and loaded.bos_token_id is not None and loaded.bos_token_id in loaded("a").input_ids[:1]:
         log.warning(
             "%s: its tokenizer adds BOS; the leaderboard of 2023 did not. For the same tokens add "
@@ -116,7 +116,7 @@ def warn_of_bos(pretrained: Any = None, add_bos_token: Any = None, tokenizer: An
         )
 
 
-def _tokenizer(name: str) -> Any:
+def tokenizer_of(name: str) -> Any:
     """The tokenizer of that name; None where it cannot be loaded, which the model's own loading will explain."""
     from transformers import AutoTokenizer
 
@@ -187,7 +187,7 @@ def pairs(
     # the demonstration's `full` is its two other sets; S2_DATA_DIR holds a file of its own, made by s2train
     names = ("eli5", "wiki") if demo and dataset == "full" else (dataset,)
     rows = [row for name in names for row in data.load(data.PAIRS[name], "validation", _root(demo))]
-    tokenizer = _tokenizer(pretrained) if isinstance(pretrained, str) else None
+    tokenizer = tokenizer_of(pretrained) if isinstance(pretrained, str) else None
     checkpoint = peft or (pretrained if isinstance(pretrained, str) else None)
     chosen = prompts.resolve(template, checkpoint, tokenizer)
     documents = [qa.document(row, chosen) for row in qa.sample(rows, sample_size, sample_seed)]

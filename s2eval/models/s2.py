@@ -17,7 +17,7 @@ Arguments, encoding, truncation, special tokens, stop strings and results are `h
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -180,27 +180,38 @@ class S2LM(Backend):
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
         """hf's, in wide batches; sampled answers depend on the seed and the prompt alone."""
-        self.work.requests += len(requests)
-        mine, rest = self._read(requests)
-        answers: dict[int, str] = {}
-        quiet = disable_tqdm or self.rank != 0
-        with tqdm(total=len(mine), desc="Answers", unit="answer", disable=quiet) as bar:
-            for number, text in self._answer(requests, mine):
-                answers[number] = text
-                bar.update()
-        by_hf = super().generate_until([requests[number] for number in rest], disable_tqdm) if rest else []
-        answers.update(zip(rest, by_hf, strict=True))
+        answers = dict(self.stream(requests, disable_tqdm))
         return [answers[number] for number in range(len(requests))]
 
-    def _read(self, requests: list[Any]) -> tuple[dict[int, Prompt], list[int]]:
+    def stream(
+        self, requests: list[Any], disable_tqdm: bool = False, repeats: Sequence[int] | None = None
+    ) -> Iterator[tuple[int, str]]:
+        """The number and the text of each answer as it ends; see `generate_until`.
+
+        Args:
+            repeats: which repeat of its prompt each request is, on which its random numbers depend; None = counted
+                within this call.
+        """
+        self.work.requests += len(requests)
+        mine, rest = self._read(requests, repeats)
+        quiet = disable_tqdm or self.rank != 0
+        with tqdm(total=len(mine), desc="Answers", unit="answer", disable=quiet) as bar:
+            for answered in self._answer(requests, mine):
+                bar.update()
+                yield answered
+        by_hf = super().generate_until([requests[number] for number in rest], disable_tqdm) if rest else []
+        yield from zip(rest, by_hf, strict=True)
+
+    def _read(self, requests: list[Any], repeats: Sequence[int] | None) -> tuple[dict[int, Prompt], list[int]]:
         """Requests by number: what is generated here, and which go through hf's path."""
-        rules, repeats = Rules(self), Counter[str]()
+        rules, met = Rules(self), Counter[str]()
         mine: dict[int, Prompt] = {}
         rest: list[int] = []
         for number, request in enumerate(requests):
             text, settings = request.args
-            prompt = rules.read(text, settings, repeats[text]) if self._trie else ""
-            repeats[text] += 1
+            repeat = met[text] if repeats is None else repeats[number]
+            prompt = rules.read(text, settings, repeat) if self._trie else ""
+            met[text] += 1
             if isinstance(prompt, str):
                 if prompt:
                     self._tell(prompt, 1)

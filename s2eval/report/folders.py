@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,10 +11,12 @@ import yaml
 
 from s2eval import scoring, store
 from s2eval.errors import DataError
+from s2eval.judge import results
 from s2eval.leaderboard import COUNTED, POINTS, SUBJECTS
 from s2eval.models.work import remarks
 from s2eval.qa import FAMILIES as FAMILIES_OF_METRICS
 from s2eval.records import Estimate, Row
+from s2eval.report.judged import judged_tables, notes_of
 from s2eval.report.tables import FAMILIES, Document, build_tables
 
 PREFIXES = tuple(f"{family.prefix}_" for family in FAMILIES)
@@ -33,6 +35,7 @@ class Source:
         references: model → row of the published tables.
         notes: sentences on how the numbers came about.
         table_notes: table's key → sentences below it.
+        judge_notes: judge's label → sentences below its scores.
     """
 
     title: str
@@ -41,18 +44,24 @@ class Source:
     references: Mapping[str, str] = field(default_factory=dict[str, str])
     notes: tuple[str, ...] = ()
     table_notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    judge_notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 
 def read(folder: Path) -> Source:
-    """Read a run folder, a folder of plain lm-eval, or one that holds `scores.csv` only.
+    """Read a run folder, the results of a judge, a folder of plain lm-eval, or one that holds `scores.csv` only.
 
     Raises:
         DataError: there is nothing to report in it.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
+    judged = results.read(folder)
     if (folder / store.RUN).is_file():
-        return _run(folder)
+        return _run(folder, judged)
+    if judged:
+        return _judged(
+            Source(folder.name, tuple(dict.fromkeys(row.model for one in judged for row in one.rows)), ()), judged
+        )
     if units := store.find_lm_eval(folder):
         models = tuple(dict.fromkeys(unit.model for unit in units))
         return Source(folder.name, models, tuple(rows_of(units)), notes=_lm_eval_notes(units), table_notes=_mmlu(units))
@@ -76,7 +85,15 @@ def document(sources: Sequence[Source], *, published: bool, title: str | None = 
             table_notes.setdefault(key, []).extend(
                 sentence for sentence in sentences if sentence not in table_notes[key]
             )
-    tables = build_tables(rows, models, references if published else None, notes=table_notes)
+    judge_notes: dict[str, list[str]] = {}
+    for source in sources:
+        for label, sentences in source.judge_notes.items():
+            judge_notes.setdefault(label, []).extend(sentences)
+    beside = references if published else None
+    tables = [
+        *build_tables(rows, models, beside, notes=table_notes),
+        *judged_tables(rows, models, beside, notes=judge_notes),
+    ]
     notes = list(dict.fromkeys(note for source in sources for note in source.notes))
     return Document(title or ", ".join(source.title for source in sources), tables, notes)
 
@@ -158,7 +175,17 @@ def _chosen(rows: Iterable[Row], families: Sequence[str] | None) -> list[Row]:
 # --- notes -----------------------------------------------------------------------------------------------------
 
 
-def _run(folder: Path) -> Source:
+def _judged(source: Source, judged: Sequence[results.Stored]) -> Source:
+    """The source with the results of judges added."""
+    rows = [row for one in judged for row in one.rows]
+    return replace(
+        source,
+        rows=(*source.rows, *rows),
+        judge_notes=notes_of([one.facts for one in judged]),
+    )
+
+
+def _run(folder: Path, judged: Sequence[results.Stored]) -> Source:
     try:
         config = cast("dict[str, Any]", yaml.safe_load((folder / store.RUN).read_text(encoding="utf-8")))
         models = cast("list[dict[str, Any]]", config["models"])
@@ -176,10 +203,12 @@ def _run(folder: Path) -> Source:
         rows = _chosen(rows_of(units, groups, seeds), config.get("metrics"))
     elif not paths and (folder / store.SCORES).is_file():  # a run of which the numbers alone were kept
         rows = store.read_scores(folder / store.SCORES)
+    elif judged:
+        rows = []
     else:
         raise DataError(f"{folder}: the run has no finished unit yet. Resume it: s2eval run CONFIG --out {folder}")
     references = {str(model["name"]): str(model["reference"]) for model in models if model.get("reference")}
-    return Source(
+    source = Source(
         title,
         names,
         tuple(rows),
@@ -187,6 +216,7 @@ def _run(folder: Path) -> Source:
         tuple(_run_notes(config, models, units)),
         _mmlu(units) | _encoders(units),
     )
+    return _judged(source, judged)
 
 
 def _run_notes(

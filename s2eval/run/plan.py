@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from s2eval import paths, prompts, qa, store
 from s2eval.config import ModelEntry, RunConfig
@@ -21,6 +21,7 @@ from s2eval.errors import UnknownNameError, UsageError
 from s2eval.models.spec import ModelSpec, identity
 from s2eval.plugin import OURS, without_covered
 
+JUDGED = "s2_mtsbench"  # a task of plain lm-eval; in a run it is what `judges` stands for
 _FORMAT = 1  # raise when the same inputs would give another result
 
 
@@ -54,6 +55,11 @@ class Unit:
     def name(self) -> str:
         """`model/task`."""
         return f"{self.entry.name}/{self.task.task_name}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that `--only` may name it by."""
+        return (self.name, self.entry.name, self.task.task_name)
 
     @property
     def base(self) -> str:
@@ -115,7 +121,11 @@ def plan(config: RunConfig, specs: Sequence[ModelSpec], run: Path) -> list[Unit]
     Raises:
         UsageError, DataError: before anything is evaluated.
     """
-    names = expand(config.tasks)
+    names = [name for name in expand(config.tasks) if name != JUDGED]
+    if JUDGED in config.tasks and not config.judges:
+        raise UsageError(
+            f"{JUDGED}: in a run its judges are named: add `judges: [openai:gpt-4]`, or take it out of tasks"
+        )
     units: list[Unit] = []
     shared: dict[str, Any] = {}
     models = list(zip(config.models, specs, strict=True))
@@ -236,22 +246,35 @@ def _digest(rows: Sequence[Any]) -> str:
     return digest.hexdigest()[:16]
 
 
-def select(units: Sequence[Unit], patterns: Sequence[str]) -> list[Unit]:
-    """The units that `--only` names: patterns over `model/task`, `model` or `task`.
+class Named(Protocol):
+    """What `--only` may choose."""
+
+    @property
+    def name(self) -> str:
+        """Shown to the user."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that a pattern may match."""
+        ...
+
+
+Part = TypeVar("Part", bound=Named)
+
+
+def select(parts: Sequence[Part], patterns: Sequence[str]) -> list[Part]:
+    """The parts of a run that `--only` names: patterns over `model/task`, `model` or `task`.
 
     Raises:
         UsageError: a pattern that names none.
     """
     if not patterns:
-        return list(units)
-    chosen: dict[str, Unit] = {}
+        return list(parts)
+    chosen: set[str] = set()
     for pattern in patterns:
-        hits = [
-            unit
-            for unit in units
-            if any(fnmatch(name, pattern) for name in (unit.name, unit.entry.name, unit.task.task_name))
-        ]
+        hits = [part.name for part in parts if any(fnmatch(name, pattern) for name in part.names)]
         if not hits:
-            raise UsageError(f"--only {pattern}: names no unit. Units are: {', '.join(unit.name for unit in units)}")
-        chosen.update({unit.name: unit for unit in hits})
-    return [unit for unit in units if unit.name in chosen]
+            raise UsageError(f"--only {pattern}: names no unit. Units are: {', '.join(part.name for part in parts)}")
+        chosen.update(hits)
+    return [part for part in parts if part.name in chosen]

@@ -8,6 +8,18 @@
 from __future__ import annotations
 
 from s2eval.stats.bootstrap import bca_interval, bootstrap
+from s2eval.stats.clusters import Components, clustered_mean, variance_components
 from s2eval.stats.intervals import average, mean, proportion, scale, stratified_mean
 
-__all__ = ["average", "bca_interval", "bootstrap", "mean", "proportion", "scale", "stratified_mean"]
+__all__ = [
+    "Components",
+    "average",
+    "bca_interval",
+    "bootstrap",
+    "clustered_mean",
+    "mean",
+    "proportion",
+    "scale",
+    "stratified_mean",
+    "variance_components",
+]

@@ -1,0 +1,353 @@
+"""`s2eval mtbench`: answers, judgments, tables; `mtbench score` and `mtbench agreement` read what is there already."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from s2eval.errors import IncompleteError, InterruptedRunError, UsageError
+
+if TYPE_CHECKING:
+    from s2eval.judge.bench import Asker, Pretender, Result
+    from s2eval.judge.judging import Judging
+    from s2eval.judge.participants import Participant
+    from s2eval.judge.results import Stored
+    from s2eval.judge.suite import Suite
+    from s2eval.llm.ledger import Ledger, Spent
+    from s2eval.llm.prices import Prices
+
+CALLS = "calls.sqlite"
+
+
+class Mode(StrEnum):
+    """What the judge does."""
+
+    single = "single"
+    pairwise = "pairwise"
+
+
+class ParserName(StrEnum):
+    """How verdicts are read."""
+
+    strict = "strict"
+    fastchat = "fastchat"
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    md = "md"
+    json = "json"
+
+
+app = typer.Typer(
+    help="MT(S)-Bench, or MT-bench itself, with a judge.",
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def mtbench(
+    context: typer.Context,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="path or hub id, smollm2, adapter:PATH[@BASE], openai:NAME, baseline:NAME, answers:FILE"),
+    ] = None,
+    judge: Annotated[
+        str, typer.Option(help="openai:NAME, or a model of this machine such as smollm2")
+    ] = "openai:gpt-4",
+    base_url: Annotated[str | None, typer.Option(help="of openai: models and judge; default: OpenAI's")] = None,
+    judge_base_url: Annotated[str | None, typer.Option(help="of the judge, where it is another server")] = None,
+    mode: Annotated[Mode, typer.Option(help="rate each answer, or compare it with the baseline's")] = Mode.single,
+    baseline: Annotated[str | None, typer.Option(help="MODEL to compare with, in --mode pairwise")] = None,
+    template: Annotated[str | None, typer.Option(help="of models here; default: what they were trained with")] = None,
+    choices: Annotated[int, typer.Option(min=1, help="answers to each question")] = 1,
+    judge_repeats: Annotated[int, typer.Option(min=1, help="judgments of each answer")] = 1,
+    parser: Annotated[ParserName, typer.Option(help="how verdicts are read; docs/verdicts.md")] = ParserName.strict,
+    structured: Annotated[bool, typer.Option("--structured", help="ratings as JSON, by the server's schema")] = False,
+    suite: Annotated[str, typer.Option(help="question set, or a folder of the same form")] = "mtsbench",
+    questions: Annotated[Path | None, typer.Option(help="FastChat's question.jsonl")] = None,
+    judge_prompts: Annotated[Path | None, typer.Option(help="FastChat's judge_prompts.jsonl")] = None,
+    references: Annotated[Path | None, typer.Option(help="FastChat's reference_answer/*.jsonl")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="the first N questions only")] = None,
+    batch: Annotated[bool, typer.Option("--batch", help="by OpenAI's Batch API; run again to collect")] = False,
+    max_calls: Annotated[int | None, typer.Option(min=0, help="calls to APIs at most, failed ones included")] = None,
+    max_cost: Annotated[float | None, typer.Option(min=0, help="USD at most")] = None,
+    prices: Annotated[Path | None, typer.Option(help="your own price table; docs/mtbench.md")] = None,
+    in_flight: Annotated[int, typer.Option(min=1, help="calls to an API at once")] = 32,
+    requests_per_minute: Annotated[int | None, typer.Option(min=1)] = None,
+    tokens_per_minute: Annotated[int | None, typer.Option(min=1)] = None,
+    dtype: Annotated[str | None, typer.Option(help="of models here")] = None,
+    device: Annotated[str | None, typer.Option(help="of models here")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what it would take; calls nobody")] = False,
+    out: Annotated[Path, typer.Option(help="folder of results")] = Path("runs/mtsbench"),
+) -> None:
+    """Answer, judge, and print the tables; the same command goes on where it was stopped."""
+    if context.invoked_subcommand:
+        return
+    if not model:
+        raise UsageError("--model is missing: what is to be judged? See: s2eval mtbench --help")
+    if (mode is Mode.pairwise) != (baseline is not None):
+        raise UsageError("--mode pairwise and --baseline MODEL go together")
+    if structured and (mode is Mode.pairwise or parser is ParserName.fastchat):
+        raise UsageError("--structured is for ratings, and has a parser of its own: leave out --mode and --parser")
+
+    from s2eval.judge import bench
+    from s2eval.judge import suite as suites
+    from s2eval.judge.judging import Judging
+    from s2eval.judge.participants import Access, open_judge, open_model
+    from s2eval.llm import prices as tables
+    from s2eval.llm.budget import Budget
+    from s2eval.llm.ledger import Ledger
+    from s2eval.report.radar import write_radars
+
+    chosen = suites.load(suite).with_files(questions, judge_prompts, references)
+    if limit is not None:
+        chosen = replace(chosen, questions=chosen.questions[:limit])
+    price = tables.load(prices, batch=batch)
+    budget = Budget(max_calls, max_cost, price.of)
+    with bench.known(out / CALLS) if dry_run else Ledger.open(out / CALLS) as ledger:
+        remote: dict[str, Any] = {
+            "max_in_flight": in_flight,
+            "requests_per_minute": requests_per_minute,
+            "tokens_per_minute": tokens_per_minute,
+        }
+        access = Access(
+            base_url,
+            budget,
+            template,
+            {"dtype": dtype, "device": device},
+            remote,
+            ledger if batch else None,
+            lambda line: typer.echo(line, err=True),
+        )
+        how = Judging(
+            open_judge(judge, replace(access, base_url=judge_base_url or base_url, template=None)),
+            parser.value,
+            judge_repeats,
+            structured,
+        )
+        models = [open_model(text, chosen, access) for text in model]
+        against = open_model(baseline, chosen, access) if baseline else None
+        names = [one.name for one in (*models, *([against] if against else []))]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise UsageError(f"two models are called {', '.join(twice)} in folders and tables: judge them separately")
+        if dry_run:
+            forecast(chosen, models, against, how, choices, ledger, price)
+            return
+        asker = _asker(ledger, price, budget)
+        with _resumable(out):
+            results = [bench_one(chosen, one, against, how, choices, asker) for one in models]
+            stored = [_written(out, result) for result in results]
+        typer.echo(render(stored, [one.name for one in models], chosen.name))
+        for chart in write_radars(out, [row for one in stored for row in one.rows]):
+            typer.echo(f"chart: {chart}", err=True)
+        _account(ledger, budget.spent, out)
+        _tell_failures(results)
+
+
+def bench_one(
+    suite: Suite,
+    model: Participant,
+    against: Participant | None,
+    how: Judging,
+    choices: int,
+    asker: Asker | Pretender,
+) -> Result:
+    """One model, rated or compared."""
+    from s2eval.judge import bench
+
+    if against is not None:
+        return bench.compare(suite, model, against, how, asker)
+    return bench.rate(suite, model, how, choices, asker)
+
+
+def forecast(
+    suite: Suite,
+    models: Sequence[Participant],
+    against: Participant | None,
+    how: Judging,
+    choices: int,
+    ledger: Ledger,
+    prices: Prices,
+) -> None:
+    """Print what would be asked, and what it would cost; nobody is asked."""
+    from s2eval.judge.bench import ASSUMED, Pretender
+    from s2eval.llm.prices import estimate
+
+    pretender = Pretender(ledger)
+    for model in models:
+        bench_one(suite, model, against, how, choices, pretender)
+    asked = {call.key: (participant, call) for participant, call in pretender.calls}
+    who = {participant.name: participant for participant, _ in asked.values()}
+    for name, participant in who.items():
+        calls = [call for other, call in asked.values() if other.name == name]
+        one = estimate(calls, prices)
+        cost = f", {one.usd_low:.2f} to {one.usd_at_most:.2f} USD" if participant.remote and not one.unknown else ""
+        unknown = f"; no price is known for {', '.join(one.unknown)} (--prices)" if one.unknown else ""
+        typer.echo(
+            f"{participant.text}: {one.calls} calls, about {one.tokens_in:,} tokens in, at most "
+            f"{one.tokens_out_at_most:,} out{cost}{unknown}"
+        )
+    whole = estimate([call for _, call in asked.values()], prices)
+    typer.echo(
+        f"{whole.calls} calls in all, {whole.usd_low:.2f} to {whole.usd_at_most:.2f} USD at the prices of "
+        f"{prices.date}; answers that are not there yet are taken to have {ASSUMED} characters"
+    )
+
+
+def render(stored: Sequence[Stored], models: Sequence[str], name: str) -> str:
+    """The tables as Markdown."""
+    from s2eval.report import Document, render_markdown
+    from s2eval.report.judged import judged_tables, notes_of
+
+    rows = [row for one in stored for row in one.rows]
+    return render_markdown(Document(name, judged_tables(rows, models, notes=notes_of([one.facts for one in stored]))))
+
+
+def _written(out: Path, result: Result) -> Stored:
+    from s2eval.judge import results
+
+    return results.write(out, result)
+
+
+def _asker(ledger: Ledger, prices: Prices, budget: Any) -> Asker:
+    from tqdm import tqdm
+
+    from s2eval.judge.bench import Asker
+
+    bars: dict[str, tqdm[Any]] = {}
+
+    def tell(name: str, done: int, total: int, spent: Spent) -> None:
+        bar = bars.get(name)
+        if bar is None or bar.total != total or done < bar.n:
+            if bar is not None:
+                bar.close()
+            bar = bars[name] = tqdm(total=total, desc=name, unit="call", file=sys.stderr)
+        bar.update(done - bar.n)
+        if spent.usd:
+            bar.set_postfix_str(f"{spent.usd:.4f} USD", refresh=False)
+        if done == total:
+            bar.close()
+            del bars[name]
+
+    return Asker(ledger, prices, budget, tell)
+
+
+@contextmanager
+def _resumable(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise InterruptedRunError(
+            f"interrupted; what was answered is kept in {out / CALLS}. To go on: {_command()}"
+        ) from None
+
+
+def _account(ledger: Ledger, spent: Spent, out: Path) -> None:
+    """What this command spent at APIs, and what the folder's calls took in all."""
+    total = ledger.spent()
+    unknown = f", {total.unknown} replies of unknown cost" if total.unknown else ""
+    typer.echo(
+        f"{spent.calls} calls to APIs, {spent.usd:.4f} USD; all calls of {out}: {total.usd:.4f} USD{unknown}", err=True
+    )
+
+
+def _tell_failures(results: Sequence[Result]) -> None:
+    lines = [
+        f"{result.model.name}: {result.failed} of {len(result.judgments)} judgments failed: "
+        + next(one.problem for one in result.judgments if one.failed)
+        for result in results
+        if result.failed
+    ]
+    if lines:
+        raise IncompleteError("\n  ".join(["finished with failures", *lines, f"To ask again: {_command()}"]))
+
+
+def _command() -> str:
+    return shlex.join(["s2eval", *sys.argv[1:]])
+
+
+@app.command("score")
+def score(
+    judgments: Annotated[list[Path], typer.Option(help="judgment files, ours or FastChat's; repeatable")],
+    parser: Annotated[ParserName, typer.Option(help="how verdicts are read")] = ParserName.strict,
+    format: Annotated[Format, typer.Option(help="md: a table; json: an object")] = Format.md,
+    mix: Annotated[bool, typer.Option("--mix", help="let different judges share a mean, with a warning")] = False,
+) -> None:
+    """First turn, second turn and average of stored judgments, read again."""
+    from s2eval.judge.judgments import ModelSummary, TurnScore, read_single, summarize
+    from s2eval.report.render_markdown import escape
+
+    summaries = summarize([one for path in judgments for one in read_single(path)], parser.value, mix=mix)
+    if format is Format.json:
+        typer.echo(_as_json([asdict(one) for one in summaries]))
+        return
+
+    def cell(turn: TurnScore) -> str:
+        return f"{'–' if turn.value is None else f'{turn.value:.4f}'} ({turn.n_valid}/{turn.n})"
+
+    def row(one: ModelSummary) -> list[str]:
+        return [escape(one.model), *map(cell, (one.first, one.second, one.average)), escape(", ".join(one.judges))]
+
+    headers = ["model", "first turn (n_valid/n)", "second turn", "average", "judge"]
+    typer.echo(_grid([row(one) for one in summaries], headers))
+    typer.echo(f"\nRead by the parser {parser.value}: docs/verdicts.md.")
+    for one in summaries:
+        if problems := one.average.problems:
+            why = ", ".join(f"{problem} {number}" for problem, number in problems.items())
+            typer.echo(f"- {one.model}: without a rating: {why}")
+        if len(one.judges) > 1:
+            typer.echo(f"- {one.model}: a mean over the judges {', '.join(one.judges)}, which do not rate alike")
+
+
+@app.command("agreement")
+def agreement(
+    files: Annotated[list[Path], typer.Argument(help="verdicts with human or gold choices")],
+    format: Annotated[Format, typer.Option(help="md: a table; json: an object")] = Format.md,
+) -> None:
+    """Agreement of verdicts with human or gold choices."""
+    from s2eval.judge import agreement as measured
+    from s2eval.report.render_markdown import escape
+
+    found = measured.agreements([one for path in files for one in measured.read_verdicts(path)])
+    if format is Format.json:
+        typer.echo(_as_json([asdict(one) for one in found]))
+        return
+
+    def number(x: float | None) -> str:
+        return "–" if x is None else f"{x:.3f}"
+
+    rows = [
+        [
+            escape(line.judge),
+            escape(line.subset) or "all",
+            line.measure,
+            number(line.estimate.value),
+            f"[{number(line.estimate.ci_low)}, {number(line.estimate.ci_high)}]",
+            f"{line.estimate.n_valid}/{line.estimate.n}",
+        ]
+        for line in measured.table(found)
+    ]
+    typer.echo(_grid(rows, ["judge", "subset", "measure", "value", "95% interval", "n_valid/n"]))
+
+
+def _grid(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> str:
+    from tabulate import tabulate
+
+    return tabulate(rows, headers=headers, tablefmt="pipe", disable_numparse=True)
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False, default=str)

@@ -1,0 +1,123 @@
+"""`s2_mtsbench`: the first turns of MT(S)-Bench as a task of lm-eval, with the judge that the environment names.
+
+S2_JUDGE            openai:NAME, or a model of this machine; by default openai:gpt-4 where OPENAI_API_KEY is set
+S2_JUDGE_BASE_URL   of an OpenAI-compatible server; by default OpenAI's
+S2_JUDGE_MAX_CALLS, S2_JUDGE_MAX_COST    limits, the cost in USD
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import datasets
+
+from s2eval import paths, prompts, qa
+from s2eval.errors import UsageError
+from s2eval.harness import tasks
+from s2eval.harness.aggregations import Aggregation
+from s2eval.records import Estimate
+from s2eval.stats import clustered_mean
+
+log = logging.getLogger("s2eval")
+
+SUITE, SCORE = "mtsbench", "s2_judge_score"
+T = TypeVar("T")
+
+
+def questions(*, template: str | None = None, pretrained: Any = None, peft: str | None = None, **_: Any) -> Any:
+    """The sixty first turns, each with its prompt; the judge is looked for now, before anything is answered.
+
+    Args:
+        template: name of the prompt's template; by default the one that fits the model (`prompts.resolve`).
+        pretrained, peft: the model's arguments.
+    """
+    from s2eval.judge.suite import load
+
+    name = judge_name()
+    if name is None:
+        log.warning("s2_mtsbench: answers will not be judged: set S2_JUDGE, or OPENAI_API_KEY for openai:gpt-4")
+    else:
+        _open(name)
+    tokenizer = tasks.tokenizer_of(pretrained) if isinstance(pretrained, str) else None
+    chosen = prompts.resolve(template, peft or (pretrained if isinstance(pretrained, str) else None), tokenizer)
+    rows = [
+        {
+            "id": question.id,
+            "category": question.category,
+            "question": question.turns[0],
+            "prompt": chosen.render([prompts.Turn(question.turns[0])]),
+            "template": chosen.name,
+            "template_hash": chosen.hash,
+        }
+        for question in load(SUITE).questions
+    ]
+    return datasets.DatasetDict({"test": datasets.Dataset.from_list(rows)})
+
+
+def score_answer(doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
+    """Readability of one answer, and what the judge will be shown."""
+    answer = results[0].strip()
+    counts = qa.counts(answer)
+    whole = (counts.words, counts.sentences, counts.syllables)
+    return {SCORE: (doc["id"], answer), "s2_fre_corpus": whole, "s2_fkg_corpus": whole, "s2_words": counts.words}
+
+
+def judge_name() -> str | None:
+    """The judge that the environment names; None where it names none and there is no key for the default."""
+    return os.environ.get("S2_JUDGE") or ("openai:gpt-4" if os.environ.get("OPENAI_API_KEY") else None)
+
+
+def _judge(items: Sequence[tuple[Any, str]]) -> Estimate:
+    """The mean rating; without a judge, no value.
+
+    Raises:
+        S2Error: the judge cannot be asked; what it said already is kept, and the same command goes on.
+    """
+    name = judge_name()
+    if name is None:
+        return Estimate(None, None, None, None, n=len(items), n_valid=0, method="none")
+    from s2eval.judge import bench, judging
+    from s2eval.judge.answering import Answers
+    from s2eval.judge.questions import Answer
+    from s2eval.judge.suite import load
+    from s2eval.llm import prices as tables
+    from s2eval.llm.ledger import Ledger
+
+    how, budget = _open(name)
+    said = dict(items)
+    suite = load(SUITE).part(said, turns=1)
+    given = tuple(Answer(question.id, "model", 0, (said[question.id],)) for question in suite.questions)
+    with Ledger.open(paths.cache() / "judge" / "calls.sqlite") as ledger:
+        asker = bench.Asker(ledger, tables.load(), budget)
+        first = judging.judge(suite, Answers(given, {}, frozenset()), "model", 1, how, asker)
+    problems = Counter(one.problem.partition(":")[0] for one in first if one.problem)
+    if problems:
+        told = ", ".join(f"{problem} {number}" for problem, number in problems.items())
+        log.warning("s2_mtsbench: %d of %d answers have no rating: %s", sum(problems.values()), len(first), told)
+    return clustered_mean([one.rating for one in first], [one.task.question.id for one in first])
+
+
+def _open(name: str) -> Any:
+    from s2eval.judge.judging import Judging
+    from s2eval.judge.participants import Access, open_judge
+    from s2eval.llm import prices as tables
+    from s2eval.llm.budget import Budget
+
+    calls, cost = _limit("S2_JUDGE_MAX_CALLS", int), _limit("S2_JUDGE_MAX_COST", float)
+    budget = Budget(calls, cost, tables.load().of)
+    return Judging(open_judge(name, Access(os.environ.get("S2_JUDGE_BASE_URL"), budget))), budget
+
+
+def _limit(variable: str, read: Callable[[str], T]) -> T | None:
+    text = os.environ.get(variable)
+    try:
+        return read(text) if text else None
+    except ValueError:
+        raise UsageError(f"{variable}={text}: not a number") from None
+
+
+mean_rating = Aggregation("mean_rating", _judge)

@@ -1,0 +1,112 @@
+"""One run of a benchmark with a judge: asks what is not stored yet, and counts what it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from s2eval.judge import answering, judging, suspicion
+from s2eval.judge.answering import Answers
+from s2eval.judge.judging import Judging, Ruling
+from s2eval.judge.participants import Participant
+from s2eval.judge.suite import Suite
+from s2eval.llm.asking import ask
+from s2eval.llm.budget import Budget
+from s2eval.llm.calls import Call, Outcome, Reply
+from s2eval.llm.ledger import Ledger, Spent
+from s2eval.llm.prices import Prices
+
+ASSUMED = 1200  # characters of a text that is not there yet, for estimates
+
+Progress = Callable[[str, int, int, Spent], None]
+"""Is told who is asked, how many calls have ended, how many there are, and what they cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Asks for real, through the store.
+
+    Attributes:
+        budget: checked before the first call of each round.
+    """
+
+    ledger: Ledger
+    prices: Prices
+    budget: Budget | None = None
+    progress: Progress = lambda *_: None
+
+    def __call__(self, participant: Participant, calls: Sequence[Call]) -> Mapping[str, Outcome]:
+        assert participant.service is not None
+        if self.budget is not None and participant.remote:
+            self.budget.check(self.ledger.pending(calls))
+        told = lambda done, total, spent: self.progress(participant.name, done, total, spent)  # noqa: E731
+        return ask(participant.service, calls, self.ledger, cost=self.prices.cost, progress=told)
+
+
+@dataclass(slots=True)
+class Pretender:
+    """Asks nobody: what is stored is given, the rest is made up, and noted as a call that would be made.
+
+    Attributes:
+        calls: those calls, with who would be asked.
+    """
+
+    ledger: Ledger
+    calls: list[tuple[Participant, Call]] = field(default_factory=list[tuple[Participant, Call]])
+
+    def __call__(self, participant: Participant, calls: Sequence[Call]) -> Mapping[str, Outcome]:
+        known = self.ledger.outcomes(calls)
+        pending = {call.key: call for call in calls if not isinstance(known.get(call.key), Reply)}
+        self.calls += [(participant, call) for call in pending.values()]
+        return {**known, **{key: Reply((key * ASSUMED)[:ASSUMED]) for key in pending}}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One model, judged.
+
+    Attributes:
+        answers: the model's.
+        judgments: of them, in the order of the questions.
+        suspects: (question, choice) → what looks as if it were written for the judge.
+        against: the model that it was compared with; None where each answer was rated by itself.
+    """
+
+    suite: Suite
+    model: Participant
+    how: Judging
+    choices: int
+    answers: Answers
+    judgments: tuple[Ruling, ...]
+    suspects: Mapping[tuple[object, int], list[str]]
+    against: Participant | None = None
+
+    @property
+    def failed(self) -> int:
+        """Judgments that a resumed run makes: the answer or the verdict could not be had."""
+        return sum(one.failed for one in self.judgments)
+
+
+def known(path: Path) -> AbstractContextManager[Ledger]:
+    """The store at `path`, to look into; an empty one where there is none yet, which leaves nothing behind."""
+    return Ledger.open(path if path.exists() else Path(":memory:"))
+
+
+def rate(suite: Suite, model: Participant, how: Judging, choices: int, asker: answering.Ask) -> Result:
+    """Answers and ratings of one model."""
+    answers = answering.answer(suite, model, choices, asker)
+    if model.service is None:
+        choices = 1 + max(answer.choice for answer in answers.given)
+    judgments = judging.judge(suite, answers, model.name, choices, how, asker)
+    return Result(suite, model, how, choices, answers, tuple(judgments), suspicion.suspects(answers.given))
+
+
+def compare(suite: Suite, model: Participant, against: Participant, how: Judging, asker: answering.Ask) -> Result:
+    """Answers of two models, and which of each two the judge finds better, in both orders."""
+    answers = answering.answer(suite, model, 1, asker)
+    others = answering.answer(suite, against, 1, asker)
+    judgments = judging.compare(suite, answers, others, (model.name, against.name), how, asker)
+    suspects = suspicion.suspects(answers.given)
+    return Result(suite, model, how, 1, answers, tuple(judgments), suspects, against)

@@ -1,0 +1,178 @@
+"""Which judgments are to be made of some answers, and what each reads once it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from s2eval.judge.answering import Answers, Ask
+from s2eval.judge.participants import Participant
+from s2eval.judge.prompts import JudgePrompt, Turn, render_pair, render_single
+from s2eval.judge.questions import Answer, Question
+from s2eval.judge.suite import Suite
+from s2eval.judge.verdicts import Parser, choice, rating, rating_json
+from s2eval.llm.calls import Call, Failure, Message, Outcome, Reply
+
+Place = Literal["", "A", "B"]
+
+SCHEMA = (
+    '{"type":"object","properties":{"explanation":{"type":"string"},'
+    '"rating":{"type":"integer","minimum":1,"maximum":10}},"required":["explanation","rating"],'
+    '"additionalProperties":false}'
+)
+"""Of a structured rating. The explanation comes first, so that the rating follows from it."""
+
+IN_JSON = "\n\nAnswer with a JSON object: your text as `explanation`, and your number as `rating`."
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """How answers are judged.
+
+    Attributes:
+        judge: who does.
+        parser: reads the verdicts.
+        repeats: how often each answer is judged.
+        structured: ratings as JSON objects, where the server can hold a model to a schema.
+    """
+
+    judge: Participant
+    parser: Parser = "strict"
+    repeats: int = 1
+    structured: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One judgment to make.
+
+    Attributes:
+        model: whose answer.
+        choice, turn, repeat: which of the model's answers, which turn of it, and which judgment of that.
+        prompt: what the judge is given.
+        call: None where there is no answer to judge.
+        lacking: why not.
+        against: the other model, in a comparison of two; else "".
+        place: where the model's answer stands in a comparison: as A or as B.
+    """
+
+    question: Question
+    model: str
+    choice: int
+    turn: Turn
+    repeat: int
+    prompt: JudgePrompt
+    call: Call | None
+    lacking: Failure | None = None
+    against: str = ""
+    place: Place = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What came of a task.
+
+    Attributes:
+        text: the judge's; None where there is none.
+        rating: 1 to 10; None where there is none, or in a comparison.
+        points: of a comparison: 1 = the model's answer is better, 0 = the other's, ½ = a tie; else None.
+        chose: of a comparison: `A`, `B` or `tie`, as the judge said it; else "".
+        problem: why there is no verdict; "" where there is one.
+        failed: whether the call failed, so that a resumed run asks again.
+    """
+
+    task: Task
+    text: str | None
+    rating: float | None = None
+    points: float | None = None
+    chose: str = ""
+    problem: str = ""
+    failed: bool = False
+
+
+def judge(suite: Suite, answers: Answers, model: str, choices: int, how: Judging, ask: Ask) -> list[Ruling]:
+    """Rate every turn of every answer; an answer that is missing makes a judgment without verdict."""
+    return _judge(list(_ratings(suite, answers, model, choices, how)), how, ask)
+
+
+def compare(
+    suite: Suite, answers: Answers, other: Answers, names: tuple[str, str], how: Judging, ask: Ask
+) -> list[Ruling]:
+    """Compare the answers of two models, each pair in both orders; the first answer of either counts.
+
+    Args:
+        names: of the model and of the one that it is compared with.
+    """
+    return _judge(list(_pairs(suite, answers, other, names, how)), how, ask)
+
+
+def _ratings(suite: Suite, answers: Answers, model: str, choices: int, how: Judging) -> Iterator[Task]:
+    given = {(one.question_id, one.choice): one for one in answers.given}
+    for question in suite.questions:
+        for number in range(choices):
+            answer = given.get((question.id, number))
+            lacking = answers.failed.get((question.id, number))
+            for turn in _turns(question):
+                prompt = suite.prompt("single", turn, question)
+                for repeat in range(how.repeats):
+                    call = _call(suite, how, render_single(prompt, question, answer), repeat) if answer else None
+                    yield Task(question, model, number, turn, repeat, prompt, call, lacking)
+
+
+def _pairs(suite: Suite, answers: Answers, other: Answers, names: tuple[str, str], how: Judging) -> Iterator[Task]:
+    ours, theirs = _first(answers), _first(other)
+    for question in suite.questions:
+        pair = ours.get(question.id), theirs.get(question.id)
+        lacking = answers.failed.get((question.id, 0)) or other.failed.get((question.id, 0))
+        for turn in _turns(question):
+            prompt = suite.prompt("pairwise", turn, question)
+            for repeat in range(how.repeats):
+                for place in cast("tuple[Place, Place]", ("A", "B")):
+                    a, b = pair if place == "A" else pair[::-1]
+                    call = _call(suite, how, render_pair(prompt, question, a, b), repeat) if a and b else None
+                    yield Task(question, names[0], 0, turn, repeat, prompt, call, lacking, names[1], place)
+
+
+def _first(answers: Answers) -> Mapping[object, Answer]:
+    return {one.question_id: one for one in answers.given if one.choice == 0}
+
+
+def _turns(question: Question) -> tuple[Turn, ...]:
+    return (1, 2) if len(question.turns) > 1 else (1,)
+
+
+def _call(suite: Suite, how: Judging, messages: tuple[Message, ...], repeat: int) -> Call:
+    if how.structured:
+        messages = (*messages[:-1], Message("user", messages[-1].content + IN_JSON))
+    return Call(
+        service=how.judge.identity,
+        model=how.judge.model,
+        messages=messages,
+        temperature=suite.judge_temperature,
+        max_tokens=suite.judge_max_tokens,
+        seed=repeat or None,
+        stop=how.judge.stop,
+        schema=SCHEMA if how.structured else None,
+        repeat=repeat,
+    )
+
+
+def _judge(tasks: Sequence[Task], how: Judging, ask: Ask) -> list[Ruling]:
+    outcomes = ask(how.judge, [task.call for task in tasks if task.call])
+    return [_read(task, outcomes.get(task.call.key) if task.call else task.lacking, how) for task in tasks]
+
+
+def _read(task: Task, outcome: Outcome | None, how: Judging) -> Ruling:
+    if task.call is None:
+        why = f"no answer: {outcome.message}" if isinstance(outcome, Failure) else "no answer"
+        return Ruling(task, None, problem=why, failed=True)
+    if not isinstance(outcome, Reply):
+        why = f"{outcome.kind}: {outcome.message}" if outcome else "not asked"
+        return Ruling(task, None, problem=why, failed=True)
+    if task.place:
+        chosen = choice(outcome.text, how.parser)
+        points = None if chosen.value is None else 0.5 if chosen.value == "tie" else float(chosen.value == task.place)
+        return Ruling(task, outcome.text, None, points, chosen.value or "", chosen.problem or "")
+    read = rating_json(outcome.text) if how.structured else rating(outcome.text, how.parser)
+    return Ruling(task, outcome.text, read.value, problem=read.problem or "")

@@ -1,0 +1,339 @@
+"""Where a question and its answers become what a judge reads; a text arrives there as it is, whatever it contains.
+
+Templates are FastChat's (`{question}`; `{{` stands for `{`): its `judge_prompts.jsonl`, or a file a prompt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import takewhile
+from pathlib import Path
+from string import Formatter
+from typing import Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from s2eval.errors import DataError, nearest
+from s2eval.judge.questions import Answer, FileRow, Filled, Problems, Question, Text, read_rows
+from s2eval.llm.calls import Message
+
+Kind = Literal["single", "pairwise"]
+Turn = Literal[1, 2]
+Slot = tuple[Kind, Turn, bool]
+"""(kind, turn, with reference): what a prompt is for."""
+
+_NEEDED: Mapping[tuple[Kind, Turn], tuple[str, ...]] = {
+    ("single", 1): ("question", "answer"),
+    ("single", 2): ("question_1", "answer_1", "question_2", "answer_2"),
+    ("pairwise", 1): ("question", "answer_a", "answer_b"),
+    ("pairwise", 2): ("question_1", "question_2", "answer_a_1", "answer_a_2", "answer_b_1", "answer_b_2"),
+}
+_REFERENCES: Mapping[Turn, tuple[str, ...]] = {1: ("ref_answer_1",), 2: ("ref_answer_1", "ref_answer_2")}
+_OPTIONAL = ("reading_age", "expects")
+_VERDICTS: Mapping[Kind, str] = {"single": "[[rating]]", "pairwise": "[[A]]"}
+
+FASTCHAT_REFERENCE_CATEGORIES = frozenset({"math", "reasoning", "coding", "arena-hard-200"})
+"""The categories that FastChat judges with a reference (`NEED_REF_CATS` of its 0.2.36)."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgePrompt:
+    """One prompt.
+
+    Attributes:
+        name: as FastChat's file calls it, else the file's name without ending; stands in every judgment.
+        turn: the turn that is judged; 2 shows the first one too.
+        system: the system message; "" = none is sent.
+        template: the user's message, with a placeholder for each text that belongs there.
+
+    Raises:
+        DataError: a placeholder is missing, or there is one that nothing is put into.
+    """
+
+    name: str
+    kind: Kind
+    turn: Turn
+    with_reference: bool
+    system: str
+    template: str
+
+    def __post_init__(self) -> None:
+        problems = _problems(self)
+        if problems:
+            raise DataError(f"judge prompt {self.name!r}: {'; '.join(problems)}")
+
+    @property
+    def slot(self) -> Slot:
+        """What it is for."""
+        return self.kind, self.turn, self.with_reference
+
+    @property
+    def hash(self) -> str:
+        """16 hex digits over all but the name."""
+        return _digest([*self.slot, self.system, self.template])
+
+    @property
+    def placeholders(self) -> frozenset[str]:
+        """The names in braces."""
+        return frozenset(field for _, field in _parts(self.template) if field is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgePrompts:
+    """The prompts of one judge, one for each thing to be judged.
+
+    Attributes:
+        name: of the whole, for tables.
+        prompts: in any order, at most one a slot.
+        source: file or folder that they are from.
+        reference_categories: the categories of questions that are judged with a reference; None = all of them.
+    """
+
+    name: str
+    prompts: tuple[JudgePrompt, ...]
+    source: str = ""
+    reference_categories: frozenset[str] | None = None
+
+    @property
+    def hash(self) -> str:
+        """16 hex digits over the prompts' hashes and when references are used."""
+        categories = self.reference_categories
+        return _digest([sorted(prompt.hash for prompt in self.prompts), categories and sorted(categories)])
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """What can be judged with them."""
+        return frozenset(prompt.kind for prompt in self.prompts)
+
+    def get(self, kind: Kind, turn: Turn, with_reference: bool) -> JudgePrompt:
+        """The prompt of that slot.
+
+        Raises:
+            DataError: there is none.
+        """
+        for prompt in self.prompts:
+            if prompt.slot == (kind, turn, with_reference):
+                return prompt
+        raise DataError(f"{self.source or self.name}: no judge prompt for {_said((kind, turn, with_reference))}")
+
+
+class PromptSet(BaseModel):
+    """Files of the prompts of one kind; without the reference ones nothing is judged with a reference."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    first: str
+    first_reference: str | None = None
+    second: str
+    second_reference: str | None = None
+
+
+class PromptFiles(BaseModel):
+    """Files of a judge's prompts, as `judge.yaml` names them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    system: str | None = Field(None, description="system message of all prompts; by default there is none")
+    single: PromptSet
+    pairwise: PromptSet | None = None
+
+    def slots(self) -> Iterator[tuple[str, Slot]]:
+        """Each file with what its prompt is for."""
+        for kind, files in (("single", self.single), ("pairwise", self.pairwise)):
+            for turn, names in ((1, ("first", "first_reference")), (2, ("second", "second_reference"))):
+                for with_reference, name in zip((False, True), names, strict=True):
+                    file = getattr(files, name, None)
+                    if file is not None:
+                        yield file, cast("Slot", (kind, turn, with_reference))
+
+
+def read_folder(folder: Path, files: PromptFiles, name: str | None = None) -> JudgePrompts:
+    """The prompts of a folder, a file each; one line break at a file's end is not part of its text.
+
+    Args:
+        files: paths below the folder.
+        name: of the whole; by default the folder's.
+
+    Raises:
+        DataError: with all that is wrong, file by file.
+    """
+    problems = Problems(folder)
+    system = ""
+    try:
+        system = read_text(folder / files.system) if files.system else ""
+    except DataError as error:
+        problems.add(None, str(error))
+    prompts: list[JudgePrompt] = []
+    for file, slot in files.slots():
+        path = folder / file
+        try:
+            prompts.append(JudgePrompt(path.stem, *slot, system, read_text(path)))
+        except DataError as error:
+            problems.add(None, str(error) if str(path) in str(error) else f"{path}: {error}")
+    problems.tell()
+    return JudgePrompts(name or folder.name, tuple(prompts), str(folder))
+
+
+def read_text(path: Path) -> str:
+    """A file's text without the one line break at its end.
+
+    Raises:
+        DataError: it cannot be read, or there is no text in it.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8").removesuffix("\n")  # bytes: read_text() would change \r\n
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text ({error})") from error
+    if not text.strip():
+        raise DataError(f"{path}: is empty")
+    return text
+
+
+class _FastchatRow(FileRow):
+    name: Filled
+    type: Kind
+    system_prompt: Text
+    prompt_template: Filled
+    output_format: str | None = None
+
+
+def read_fastchat(path: Path) -> JudgePrompts:
+    """FastChat's `judge_prompts.jsonl`; what a prompt is for is told by its type and its placeholders.
+
+    Raises:
+        DataError: with all that is wrong, line by line; two prompts for the same are wrong too.
+    """
+    problems = Problems(path)
+    found: dict[Slot, tuple[int, JudgePrompt]] = {}
+    for line, row in read_rows(path, _FastchatRow, problems):
+        if row.output_format not in (None, _VERDICTS[row.type]):
+            expected = _VERDICTS[row.type]
+            problems.add(line, f"output_format: {row.output_format!r} is not read here; expected {expected!r}")
+        try:
+            prompt = JudgePrompt(row.name, *_recognised(row), row.system_prompt, row.prompt_template)
+        except DataError as error:
+            problems.add(line, f"prompt_template: {error}")
+            continue
+        before, other = found.setdefault(prompt.slot, (line, prompt))
+        if other is not prompt:
+            both = f"{other.name!r} (line {before}) and {prompt.name!r}"
+            problems.add(line, f"prompt_template: {both} have the placeholders of {_said(prompt.slot)}; keep one")
+    problems.tell()
+    prompts = tuple(prompt for _, prompt in found.values())
+    return JudgePrompts("fastchat", prompts, str(path), FASTCHAT_REFERENCE_CATEGORIES)
+
+
+def _recognised(row: _FastchatRow) -> Slot:
+    """What a prompt is for. One that lacks a placeholder is still known by the others, so that it can be named."""
+    try:
+        fields = {field for _, field in _parts(row.prompt_template) if field is not None}
+    except ValueError:
+        fields = set[str]()  # JudgePrompt tells what is wrong
+    turn: Turn = 2 if fields & set(_NEEDED[row.type, 2]) else 1
+    return row.type, turn, bool(fields & set(_REFERENCES[2]))
+
+
+def render_single(prompt: JudgePrompt, question: Question, answer: Answer) -> tuple[Message, ...]:
+    """What the judge of one answer reads: the system message where there is one, and the user's.
+
+    Raises:
+        DataError: the question has not what the prompt asks for (a reference, a second turn, a reading age).
+        ValueError: a pairwise prompt, or an answer to another question.
+    """
+    return _messages(prompt, "single", question, {"answer": answer})
+
+
+def render_pair(prompt: JudgePrompt, question: Question, a: Answer, b: Answer) -> tuple[Message, ...]:
+    """What the judge of two answers reads, `a` shown first; else as `render_single`."""
+    return _messages(prompt, "pairwise", question, {"answer_a": a, "answer_b": b})
+
+
+def _messages(
+    prompt: JudgePrompt, kind: Kind, question: Question, answers: Mapping[str, Answer]
+) -> tuple[Message, ...]:
+    if prompt.kind != kind:
+        raise ValueError(f"judge prompt {prompt.name!r} is {prompt.kind}, not {kind}")
+    for answer in answers.values():
+        if answer.question_id != question.id:
+            raise ValueError(f"an answer to question {answer.question_id!r} with question {question.id!r}")
+    texts = _texts(question, prompt.turn)
+    for name, answer in answers.items():
+        texts |= {name: answer.turns[0], **_numbered(name, answer.turns)}
+    lacking = sorted(prompt.placeholders - set(texts))
+    if lacking:
+        names = ", ".join(f"{{{name}}}" for name in lacking)
+        raise DataError(f"question {question.id!r} has nothing for {names} of judge prompt {prompt.name!r}")
+    # one pass over the template: what is put in is not looked at again
+    content = "".join(text if field is None else texts[field] for text, field in _parts(prompt.template))
+    system = (Message("system", prompt.system),) if prompt.system else ()
+    return (*system, Message("user", content))
+
+
+def lacks(question: Question, prompt: JudgePrompt) -> list[str]:
+    """The placeholders of the prompt, other than answers, that the question has nothing for; in alphabetical order."""
+    own = _REFERENCES[2] + _OPTIONAL
+    return sorted(prompt.placeholders & set(own) - set(_texts(question, prompt.turn)))
+
+
+def _texts(question: Question, turn: Turn) -> dict[str, str]:
+    """Placeholder → the question's text for it."""
+    texts = {"question": question.turns[0], **_numbered("question", question.turns)}
+    texts |= _numbered("ref_answer", question.reference or ())
+    if question.reading_age is not None:
+        texts["reading_age"] = str(question.reading_age)
+    if len(question.expects) >= turn:
+        texts["expects"] = question.expects[turn - 1]
+    return texts
+
+
+def _numbered(name: str, turns: Sequence[str]) -> dict[str, str]:
+    return {f"{name}_{number}": text for number, text in enumerate(turns, 1)}
+
+
+@cache
+def _parts(template: str) -> tuple[tuple[str, str | None], ...]:
+    """The template as FastChat's `str.format` sees it: literal texts (field None) and placeholders (text "").
+
+    Raises:
+        ValueError: braces that `str.format` refuses, or a placeholder with more than a name (`{answer!r}`).
+    """
+    parts: list[tuple[str, str | None]] = []
+    for text, field, form, conversion in Formatter().parse(template):
+        if form or conversion:
+            raise ValueError(f"placeholder {{{field}}} has more in its braces than a name")
+        parts.append((text, None))
+        if field is not None:
+            parts.append(("", field))
+    return tuple(parts)
+
+
+def _problems(prompt: JudgePrompt) -> list[str]:
+    try:
+        present = prompt.placeholders
+    except ValueError as error:
+        return [f"{error}; a brace that is meant as such is written twice"]
+    needed = _NEEDED[prompt.kind, prompt.turn] + (_REFERENCES[prompt.turn] if prompt.with_reference else ())
+    missing = [f"placeholder {{{name}}} is missing" for name in needed if name not in present]
+    unknown = sorted(present - {*needed, *_OPTIONAL})
+    return missing + [_unknown(name, prompt.template, [*needed, *_OPTIONAL]) for name in unknown]
+
+
+def _unknown(name: str, template: str, known: list[str]) -> str:
+    close = nearest(name, known)
+    hint = f"did you mean {{{close}}}?" if close else "known: " + ", ".join(f"{{{other}}}" for other in known)
+    before = takewhile(lambda part: part[1] != name, _parts(template))
+    line = 1 + sum(text.count("\n") for text, _ in before)
+    return f"line {line} of the template: unknown placeholder {{{name}}}; {hint}"
+
+
+def _said(slot: Slot) -> str:
+    kind, turn, with_reference = slot
+    return f"{kind}, turn {turn}, {'with' if with_reference else 'without'} a reference"
+
+
+def _digest(content: list[object]) -> str:
+    return hashlib.sha256(json.dumps(content, ensure_ascii=True).encode()).hexdigest()[:16]

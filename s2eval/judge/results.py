@@ -1,0 +1,208 @@
+"""What a benchmark with a judge leaves on disk: answers, judgments and numbers, the same however it was interrupted.
+
+OUT/<model>/mtbench/<judge>/answers.jsonl       FastChat's form, and more fields
+OUT/<model>/mtbench/<judge>/judgments.jsonl     likewise; a judgment without rating has score null, and why
+OUT/<model>/mtbench/<judge>/pairwise-<baseline>.jsonl
+OUT/<model>/mtbench/<judge>/single.json, pairwise-<baseline>.json     rows of scores.csv, and how they came about
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from s2eval import store
+from s2eval.errors import DataError
+from s2eval.judge import scores
+from s2eval.judge.bench import Result
+from s2eval.records import Estimate, Row
+
+FOLDER, ANSWERS, JUDGMENTS = "mtbench", "answers.jsonl", "judgments.jsonl"
+FLAGGED = "s2_flagged"
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The numbers of one result, as read back.
+
+    Attributes:
+        rows: of scores.csv.
+        facts: how they came about; see `facts`.
+    """
+
+    rows: tuple[Row, ...]
+    facts: Mapping[str, Any]
+
+
+def write(out: Path, result: Result, group: str | None = None, seed: int | None = None) -> Stored:
+    """Write the files of a result; each replaces an older one whole.
+
+    Raises:
+        PrerequisiteError: no space or no permission.
+    """
+    folder = out / result.model.name / FOLDER / result.how.judge.name
+    about = facts(result)
+    stored = Stored(tuple(rows(result, group or result.model.name, seed)), about)
+    judged = f"pairwise-{result.against.name}" if result.against else "single"
+    with store.explain_os_errors(folder):
+        _lines(folder / ANSWERS, _answers(result))
+        _lines(folder / (f"{judged}.jsonl" if result.against else JUDGMENTS), _judgments(result))
+        store.write_json(folder / f"{judged}.json", {"facts": about, "rows": [asdict(row) for row in stored.rows]})
+    return stored
+
+
+def read(out: Path) -> list[Stored]:
+    """The results below a folder, in the order of their names.
+
+    Raises:
+        DataError: a file that this module did not write.
+    """
+    found: list[Stored] = []
+    for path in sorted(out.glob(f"*/{FOLDER}/*/*.json")):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            found.append(Stored(tuple(Row(**row) for row in content["rows"]), content["facts"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path}: not the numbers of a judge ({error!r}). Remove it and judge again") from error
+    return found
+
+
+def facts(result: Result) -> dict[str, Any]:
+    """What determined a result, and what a reader of its numbers must know."""
+    suite, how, judgments = result.suite, result.how, result.judgments
+    prompts = {one.task.prompt.name: one.task.prompt.hash for one in judgments}
+    refused = Counter(one.problem.partition(":")[0] for one in judgments if one.problem and not one.failed)
+    found: dict[str, Any] = {
+        "format": _FORMAT,
+        "suite": {"name": suite.name, "version": suite.version, "hash": suite.hash, "questions": len(suite.questions)},
+        "model": {"name": result.model.name, "text": result.model.text, "identity": _short(result.model.identity)},
+        "template": result.model.template,
+        "choices": result.choices,
+        "judge": {"name": how.judge.name, "text": how.judge.text, "identity": _short(how.judge.identity)},
+        "label": label(result),
+        "prompts": {"name": suite.prompts.name, "hash": suite.prompts.hash, "used": prompts},
+        "parser": how.parser,
+        "structured": how.structured,
+        "temperature": suite.judge_temperature,
+        "repeats": how.repeats,
+        "n": len(judgments),
+        "n_valid": sum(not one.problem for one in judgments),
+        "failed": result.failed,
+        "refused": dict(sorted(refused.items())),
+        "flagged": dict(sorted(Counter(sign for signs in result.suspects.values() for sign in signs).items())),
+        "cut": len(result.answers.cut),
+    }
+    if result.against:
+        compared = scores.compare(judgments)
+        found["against"] = result.against.name
+        found["contests"] = {"wins": compared.wins, "ties": compared.ties, "losses": compared.losses}
+    elif parts := scores.components(judgments):
+        found["components"] = {**asdict(parts), "share": parts.share}
+    return found
+
+
+def label(result: Result) -> str:
+    """The judge as `scores.csv` has it: name, prompts and parser, which never share a table with others."""
+    how, prompts = result.how, result.suite.prompts
+    parser = f"{how.parser}-json" if how.structured else how.parser
+    return f"{how.judge.name}/{prompts.name}@{prompts.hash[:8]}/{parser}"
+
+
+def rows(result: Result, group: str, seed: int | None) -> Iterator[Row]:
+    """Every number of a result."""
+    task = f"s2_{result.suite.name}"
+    provenance = store.key_of(
+        {**facts(result), "keys": [one.task.call.key for one in result.judgments if one.task.call]}
+    )
+    judge = label(result)
+
+    def row(turn: str, category: str, metric: str, estimate: Estimate, judge: str = judge) -> Row:
+        numbers = {name: getattr(estimate, name) for name in ("value", "stderr", "ci_low", "ci_high", "n", "n_valid")}
+        return Row(
+            model=result.model.name,
+            group=group,
+            seed=seed,
+            task=task,
+            subset=category,
+            judge=judge,
+            turn=turn,
+            metric=metric,
+            provenance=provenance,
+            **numbers,
+        )
+
+    if result.against:
+        compared = scores.compare(result.judgments)
+        against = result.against.name
+        for (turn, category, metric), estimate in compared.win_rate.items():
+            yield row(turn, category, f"{metric}@{against}", estimate)
+        yield row("", "", f"s2_consistency@{against}", compared.consistency)
+        yield row("", "", f"s2_first_place@{against}", compared.first_place)
+        return
+    for (turn, category, metric), estimate in scores.scores(result.judgments).items():
+        yield row(turn, category, metric, estimate)
+    for metric, estimate in scores.readability(result.answers.given).items():
+        yield row("1", "", metric, estimate, judge="")
+    n = len(result.answers.given)
+    if n:
+        share = len(result.suspects) / n
+        yield row("", "", FLAGGED, Estimate(share, None, None, None, n, n, "none"), judge="")
+
+
+def _answers(result: Result) -> Iterator[dict[str, Any]]:
+    by_question: dict[Any, list[dict[str, Any]]] = {}
+    for answer in result.answers.given:
+        choice: dict[str, Any] = {"index": answer.choice, "turns": list(answer.turns)}
+        signs = result.suspects.get((answer.question_id, answer.choice))
+        by_question.setdefault(answer.question_id, []).append(choice | ({"flags": signs} if signs else {}))
+    for question in result.suite.questions:
+        if question.id in by_question:
+            yield {
+                "question_id": question.id,
+                "answer_id": f"{result.model.name}-{question.id}",
+                "model_id": result.model.name,
+                "category": question.category,
+                "temperature": result.suite.temperature(question),
+                "template": result.model.template,
+                "choices": by_question[question.id],
+            }
+
+
+def _judgments(result: Result) -> Iterator[dict[str, Any]]:
+    for one in result.judgments:
+        task = one.task
+        yield {
+            "question_id": task.question.id,
+            "category": task.question.category,
+            "model": task.model,
+            **({"against": task.against, "place": task.place} if task.place else {}),
+            "judge": [result.how.judge.name, task.prompt.name],
+            "user_prompt": task.call.messages[-1].content if task.call else None,
+            "judgment": one.text,
+            **({"winner": one.chose, "points": one.points} if task.place else {"score": one.rating}),
+            "turn": task.turn,
+            "choice": task.choice,
+            "repeat": task.repeat,
+            "problem": "" if one.failed else one.problem,
+            "failure": one.problem if one.failed else "",
+            "flags": result.suspects.get((task.question.id, task.choice), []),
+            "parser": result.how.parser,
+            "structured": result.how.structured,
+            "prompt_hash": task.prompt.hash,
+            "key": task.call.key if task.call else None,
+        }
+
+
+def _lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    with store.write_atomically(path) as file:
+        for record in records:
+            file.write(json.dumps(record, ensure_ascii=True, separators=(", ", ": ")) + "\n")
+
+
+def _short(identity: str) -> str:
+    return identity if len(identity) <= 120 else f"{identity[:100]}… ({len(identity)} characters)"

@@ -1,0 +1,48 @@
+"""Answers that may have been written for the judge rather than for the reader: flagged, never dropped or rescored."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+from s2eval.judge.questions import Answer
+
+SAME = 3  # questions with the very same answer, from which on it looks like a constant
+
+_SIGNS: dict[str, re.Pattern[str]] = {
+    "a verdict": re.compile(r"\[\s?\[[^\[\]\n]{1,40}\]\s?\]|\b(?:rating|verdict|score)\s*:\s*\[", re.I),
+    "a delimiter": re.compile(r"\[The (?:Start|End) of |<\|The (?:Start|End) of |\[Instruction\]", re.I),
+    "speaks to the judge": re.compile(
+        r"\b(?:ignore|forget|disregard|override)\b[^.\n]{0,40}\b(?:instructions?|prompts?|rules)\b"
+        r"|\b(?:top|highest|full|maximum|perfect|best possible) (?:marks?|score|rating)\b"
+        r"|\b(?:dear|hello|note to(?: the)?|attention,?) judge\b|\bjudge\s*:"
+        r"|\brate (?:this|my|the) (?:answer|response)\b",
+        re.I,
+    ),
+}
+
+
+def flags(text: str) -> list[str]:
+    """What looks wrong in one text: `a verdict`, `a delimiter`, `speaks to the judge`, `control characters`."""
+    found = [name for name, sign in _SIGNS.items() if sign.search(text)]
+    if any(unicodedata.category(char) in ("Cc", "Cf") and char not in "\n\r\t\u200d" for char in text):
+        found.append("control characters")
+    return found
+
+
+def suspects(answers: Sequence[Answer]) -> dict[tuple[object, int], list[str]]:
+    """(question, choice) → what looks wrong in one of its turns, of those answers where something does.
+
+    `the same as others`: its first turn says the same as that of `SAME` questions or more.
+    """
+    texts = Counter(answer.turns[0] for answer in answers if answer.choice == 0)
+    found: dict[tuple[object, int], list[str]] = {}
+    for answer in answers:
+        signs = list(dict.fromkeys(sign for turn in answer.turns for sign in flags(turn)))
+        if texts[answer.turns[0]] >= SAME:
+            signs.append("the same as others")
+        if signs:
+            found[answer.question_id, answer.choice] = signs
+    return found

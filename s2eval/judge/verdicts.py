@@ -1,0 +1,151 @@
+"""The verdict in a judge's text, or why there is none: a rating from 1 to 10, or the choice between two answers.
+
+`strict`, the default, reads a verdict only where a verdict stands (`s2eval.judge.anchors`). `fastchat` is FastChat
+0.2.36 to the letter. docs/verdicts.md shows every case where they differ. The time is linear in the text.
+
+>>> text = "The answer says [[10]] but I rate [[2]]"
+>>> rating(text).value, rating(text, "fastchat").value
+(2.0, 10.0)
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from s2eval.judge.anchors import Kind, anchored
+from s2eval.judge.phrases import CHOICE_ANNOUNCED, CHOICE_LABEL, OUT_OF_TEN, RATING_ANNOUNCED, RATING_LABEL
+
+Parser = Literal["strict", "fastchat"]
+Winner = Literal["A", "B", "tie"]
+
+LOWEST, HIGHEST = 1, 10
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """A rating, or the problem: a short text, of which the part before the colon is one of a fixed few."""
+
+    value: float | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The better of two answers, A the one shown first; or the problem, as with `Rating`."""
+
+    value: Winner | None
+    problem: str | None = None
+
+
+def rating(text: str, parser: Parser = "strict") -> Rating:
+    """The rating that a judge's text gives; never raises, whatever the text."""
+    return Rating(*anchored(text, _RATINGS)) if parser == "strict" else _fastchat_rating(text)
+
+
+def choice(text: str, parser: Parser = "strict") -> Choice:
+    """The choice that a judge's text makes; never raises, whatever the text."""
+    return Choice(*anchored(text, _CHOICES)) if parser == "strict" else _fastchat_choice(text)
+
+
+def rating_json(text: str) -> Rating:
+    """The rating of a structured reply: one JSON object with `rating`, a number from 1 to 10.
+
+    `explanation`, where there is one, must be a text; other keys are ignored, and no key may stand twice.
+    """
+    try:
+        reply = json.loads(text, object_pairs_hook=_without_repeats)
+    except KeyError:
+        return Rating(None, "contradictory: a key stands twice")
+    except (ValueError, RecursionError):  # also a number of 5,000 digits, brackets 1,000 deep
+        return Rating(None, "not JSON")
+    if not isinstance(reply, dict) or "rating" not in reply:
+        return Rating(None, "no verdict")
+    if not isinstance(reply.get("explanation", ""), str):
+        return Rating(None, "explanation is not a text")
+    value = reply["rating"]
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # NaN
+        return Rating(None, f"not a rating: {_printable(json.dumps(value))}")
+    if not LOWEST <= value <= HIGHEST:
+        return Rating(None, f"out of range: {_printable(str(value))}")
+    return Rating(float(value))
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise KeyError
+    return dict(pairs)
+
+
+def _printable(text: str) -> str:
+    """At most 20 characters, none that could do something to a terminal or a table."""
+    return "".join(sign if sign.isprintable() and sign not in "|`" else "?" for sign in text.strip()[:20])
+
+
+# --- what may stand in the brackets, for strict ---------------------------------------------------------------------
+
+_NUMBER = re.compile(
+    rf"(?:rating|score)? ?[:=]? ?([-−]?(?:0?\d|[1-9]\d{{1,14}})(?:\.\d{{0,6}})?) ?(?:{OUT_OF_TEN})?", re.I | re.A
+)
+_LETTER = re.compile(r"(?:(?:assistant|answer|response) )?([abc])|tie", re.I)
+_SAME_NUMBER = re.compile(rf"[(=]? ?(\d{{1,2}}(?:\.\d)?) ?{OUT_OF_TEN}", re.A)
+
+
+def _read_rating(content: str) -> tuple[float | None, str | None]:
+    match = _NUMBER.fullmatch(content.strip(" *_"))
+    if match is None:
+        return None, f"not a rating: {_printable(content)}"
+    value = float(match[1].replace("−", "-"))
+    return (value, None) if LOWEST <= value <= HIGHEST else (None, f"out of range: {match[1]}")
+
+
+def _read_choice(content: str) -> tuple[Winner | None, str | None]:
+    match = _LETTER.fullmatch(content.strip(" *_"))
+    if match is None:
+        return None, f"not a choice: {_printable(content)}"
+    winners: dict[str | None, Winner] = {"a": "A", "b": "B", "c": "tie", None: "tie"}
+    return winners[match[1] and match[1].lower()], None
+
+
+def _restates_rating(words: str, value: float | None) -> bool:
+    match = _SAME_NUMBER.fullmatch(words)
+    return re.fullmatch(OUT_OF_TEN, words) is not None or (match is not None and float(match[1]) == value)
+
+
+def _restates_choice(words: str, value: Winner | None) -> bool:
+    words = words.strip("(-–—:, ")
+    if value == "tie":
+        return re.fullmatch(r"(?:(?:for |it is |it's )?a )?tie", words) is not None
+    subject = rf"(?:(?:the )?(?:assistant|answer|response) )?{str(value).lower()}(?:'s (?:answer|response))?"
+    better = (
+        r"(?:is )?(?:(?:slightly|much) )?(?:the )?(?:better|best|winner)(?: one| answer| response| assistant)?|wins"
+    )
+    return re.fullmatch(rf"(?:{subject} )?(?:{better})|{subject}", words) is not None
+
+
+_RATINGS = Kind(_read_rating, RATING_LABEL, RATING_ANNOUNCED, _restates_rating)
+_CHOICES = Kind(_read_choice, CHOICE_LABEL, CHOICE_ANNOUNCED, _restates_choice)
+
+
+# --- FastChat 0.2.36, llm_judge/common.py ---------------------------------------------------------------------------
+
+# Its patterns are \[\[(\d+\.?\d*)\]\] and \[(\d+\.?\d*)\]: the same texts, but theirs take quadratic time.
+_FASTCHAT = re.compile(r"\[\[(\d++(?:\.\d*+)?)\]\]"), re.compile(r"\[(\d++(?:\.\d*+)?)\]")
+
+
+def _fastchat_rating(text: str) -> Rating:
+    match = _FASTCHAT[0].search(text) or _FASTCHAT[1].search(text)
+    if match is None:
+        return Rating(None, "no verdict")  # FastChat stores -1
+    try:
+        return Rating(float(ast.literal_eval(match[1])))
+    except (ValueError, SyntaxError, OverflowError, MemoryError):  # [[08]], or thousands of digits
+        return Rating(None, "FastChat crashes here")
+
+
+def _fastchat_choice(text: str) -> Choice:
+    winners: dict[str, Winner] = {"[[A]]": "A", "[[B]]": "B", "[[C]]": "tie"}
+    return next((Choice(winner) for mark, winner in winners.items() if mark in text), Choice(None, "no verdict"))

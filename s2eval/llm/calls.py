@@ -1,0 +1,114 @@
+"""What is asked of a language model and what comes back: the records that judge, answers and question writing share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol
+
+Role = Literal["system", "user", "assistant"]
+FailureKind = Literal["rate limit", "server", "connection", "timeout", "malformed", "refused", "empty"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a dialogue."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A question to a model with all that determines the reply.
+
+    Attributes:
+        service: who answers, with whatever tells two of them apart: `openai:gpt-4@https://api.openai.com/v1`, or
+            a local model's content hash and template hash.
+        model: the name that the server is given.
+        messages: the dialogue so far; the last message is the user's.
+        temperature: 0 = greedy.
+        max_tokens: of the reply.
+        seed: of the sampling; None = not sent.
+        stop: texts at which the reply ends.
+        schema: JSON schema of the reply, as JSON text; None = free text.
+        repeat: 0, 1, …: the same question asked again on purpose.
+    """
+
+    service: str
+    model: str
+    messages: tuple[Message, ...]
+    temperature: float
+    max_tokens: int
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    schema: str | None = None
+    repeat: int = 0
+
+    @property
+    def key(self) -> str:
+        """64 hex digits: the SHA-256 of all attributes; the primary key in the store."""
+        text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A valid reply.
+
+    Attributes:
+        text: never empty, stripped of nothing.
+        finish: why it ended, as the server says: `stop`, `length`, ….
+        tokens_in, tokens_out: as the server counts them; None where it does not.
+        model: the name that the server reports.
+        seconds: of the attempt that succeeded.
+        attempts: calls made for it, the successful one included.
+    """
+
+    text: str
+    finish: str = "stop"
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    model: str = ""
+    seconds: float = 0.0
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A call that found no valid reply, however often it was tried. It is never a score.
+
+    Attributes:
+        kind: what went wrong at the last attempt. `refused`: the server will never answer this one (bad request,
+            content filter); `malformed`: a reply that is none; `empty`: a reply without text.
+        message: for the user, without keys.
+        attempts: calls made.
+    """
+
+    kind: FailureKind
+    message: str
+    attempts: int = 1
+
+
+Outcome = Reply | Failure
+Done = Callable[[Call, Outcome], None]
+
+
+class Service(Protocol):
+    """Whoever answers calls: an OpenAI-compatible server, its Batch API, a model loaded here."""
+
+    def run(self, calls: Sequence[Call], done: Done) -> None:
+        """Ask all; `done` is called once for each as it ends, in any order, in the calling thread.
+
+        Raises:
+            ServiceError: nothing more can be asked (key refused, quota exhausted). What had ended was told to `done`.
+            BudgetError: the limit on calls or cost is reached; likewise.
+        """
+        ...
+
+
+def dialogue(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """The messages in the form of OpenAI's API."""
+    return [{"role": message.role, "content": message.content} for message in messages]

@@ -1,0 +1,230 @@
+"""What calls cost: a dated price table that the user can override, and the estimate made before anything is called."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date as Date  # noqa: N812  (`date` is the name of a field below)
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from s2eval import paths
+from s2eval.errors import ConfigError
+from s2eval.llm.calls import Call, Outcome, Reply
+
+VARIABLE = "S2EVAL_PRICES"
+_HOST = "api.openai.com"  # whose prices the shipped table has
+_SNAPSHOT = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{4})$")
+
+# Characters a token: the usual rule of thumb for English. On every fourth of the 800 judge prompts of MT-bench, with
+# SmolLM2's tokenizer of 49,152 tokens (OpenAI's are larger and need fewer), it is 4.4 in the median, 2.8 to 5.1 in nine
+# of ten, and 1.7 at least, where a prompt is full of digits.
+CHARACTERS = 4.0
+_FEW, _MANY = 5.5, 2.0  # characters and bytes a token, for the bounds of an estimate
+_MESSAGE = 8  # tokens around one message (roles, separators); OpenAI's chat format has 3 or 4, and 3 before the reply
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """USD per million tokens; `batch_discount` is the share of it that the Batch API saves, 0.5 = half."""
+
+    input: float
+    output: float
+    batch_discount: float = 0.0
+
+    def usd(self, tokens_in: float, tokens_out: float) -> float:
+        """Of that many tokens."""
+        return (tokens_in * self.input + tokens_out * self.output) / 1e6
+
+    def in_batch(self) -> Price:
+        """What the Batch API asks."""
+        left = 1 - self.batch_discount
+        return Price(self.input * left, self.output * left)
+
+
+FREE = Price(0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Prices by model.
+
+    Attributes:
+        date, source: of the shipped table, then of the user's.
+        shipped: model → price at OpenAI's own address.
+        own: model → price in the user's file; counts first, and at every address.
+        batch: whether the calls go through the Batch API.
+    """
+
+    date: str
+    source: str
+    shipped: Mapping[str, Price]
+    own: Mapping[str, Price] = field(default_factory=dict[str, Price])
+    batch: bool = False
+
+    def price(self, model: str, *, known_host: bool = True) -> Price | None:
+        """Of a model, or of the dated snapshot of one (`gpt-4o-2024-08-06` → `gpt-4o`); None = not known.
+
+        Args:
+            model: its name at the server.
+            known_host: whether the server is OpenAI's own. Of others the user's file alone knows.
+        """
+        for table in (self.own, self.shipped) if known_host else (self.own,):
+            for name in (model, _SNAPSHOT.sub("", model)):
+                if name in table:
+                    return table[name].in_batch() if self.batch else table[name]
+        return None
+
+    def of(self, call: Call) -> Price | None:
+        """Of a call: free where the model is loaded here, None where the price is not known."""
+        if not call.service.startswith("openai:"):
+            return FREE
+        return self.price(call.model, known_host=_host(call.service) == _HOST)
+
+    def cost(self, call: Call, outcome: Outcome) -> float | None:
+        """USD of a reply by the tokens that the server counted; None where price or tokens are not known."""
+        return cost(self.of(call), outcome) if isinstance(outcome, Reply) else 0.0
+
+
+def cost(price: Price | None, reply: Reply) -> float | None:
+    """USD of a reply; None where its price is not known, or the server did not count its tokens and asks for them."""
+    if price == FREE:
+        return 0.0
+    if price is None or reply.tokens_in is None or reply.tokens_out is None:
+        return None
+    return price.usd(reply.tokens_in, reply.tokens_out)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What calls will cost, before any is made.
+
+    Attributes:
+        calls: how many, each asked once.
+        tokens_in: by `CHARACTERS` a token.
+        tokens_out_at_most: if every reply is as long as it may be.
+        usd_low: few tokens in, nothing out.
+        usd_at_most: many tokens in, replies as long as they may be. Retries are not in it.
+        unknown: models without a known price; their calls are not in the sums of USD.
+    """
+
+    calls: int
+    tokens_in: int
+    tokens_out_at_most: int
+    usd_low: float
+    usd_at_most: float
+    unknown: tuple[str, ...] = ()
+
+
+def estimate(calls: Iterable[Call], prices: Prices) -> Estimate:
+    """Estimate from the length of the texts; nothing is called."""
+    n = tokens_in = tokens_out = 0
+    low = most = 0.0
+    unknown: dict[str, None] = {}
+    for call in calls:
+        n += 1
+        characters, size = _lengths(call)
+        around = _MESSAGE * len(call.messages)
+        tokens_in += round(characters / CHARACTERS) + around
+        tokens_out += call.max_tokens
+        price = prices.of(call)
+        if price is None:
+            unknown[call.model] = None
+        else:
+            low += price.usd(characters / _FEW, 0)
+            most += price.usd(size / _MANY + around, call.max_tokens)
+    return Estimate(n, tokens_in, tokens_out, low, most, tuple(unknown))
+
+
+def dearest(call: Call, price: Price) -> float:
+    """USD that one attempt costs at most: a token has at least one byte (so it is in every byte-level tokenizer)."""
+    return price.usd(_lengths(call)[1] + _MESSAGE * len(call.messages), call.max_tokens)
+
+
+def _lengths(call: Call) -> tuple[int, int]:
+    """Characters, and bytes of UTF-8, of all that is sent as text."""
+    texts = [message.content for message in call.messages] + [call.schema or ""]
+    return sum(map(len, texts)), sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+
+
+def _host(service: str) -> str | None:
+    """`openai:gpt-4@https://api.openai.com/v1` → `api.openai.com`."""
+    _, found, rest = service.partition("@http")
+    try:
+        return urlsplit(f"http{rest}").hostname if found else None
+    except ValueError:
+        return None
+
+
+# --- the files -------------------------------------------------------------------------------------------------
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_Usd = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]  # strict: YAML reads `no` as false
+_Share = Annotated[float, Field(strict=True, ge=0, le=1)]
+
+
+class _Line(_Section):
+    input: _Usd
+    output: _Usd
+    batch_discount: _Share | None = None
+
+
+class _Table(_Section):
+    date: Date
+    source: str = Field(min_length=1)
+    batch_discount: _Share = 0.0
+    models: dict[str, _Line]
+
+    def prices(self) -> dict[str, Price]:
+        return {
+            name: Price(
+                line.input,
+                line.output,
+                self.batch_discount if line.batch_discount is None else line.batch_discount,
+            )
+            for name, line in self.models.items()
+        }
+
+
+def load(own: Path | None = None, *, batch: bool = False) -> Prices:
+    """The shipped table, and before it the user's: `own`, else the file that `S2EVAL_PRICES` names.
+
+    Raises:
+        ConfigError: a file that is not there or breaks the form, with every error in it.
+    """
+    shipped = _read(paths.judges() / "prices.yaml")
+    if own is None and (named := os.environ.get(VARIABLE)):
+        own = Path(named).expanduser()
+    if own is None:
+        return Prices(shipped.date.isoformat(), shipped.source, shipped.prices(), batch=batch)
+    mine = _read(own)
+    dates = f"{shipped.date.isoformat()}; {own}: {mine.date.isoformat()}"
+    return Prices(dates, f"{shipped.source} {own}: {mine.source}", shipped.prices(), mine.prices(), batch)
+
+
+def _read(path: Path) -> _Table:
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return _Table.model_validate(content)
+    except OSError as error:
+        raise ConfigError(str(path), [error.strerror or str(error)]) from error
+    except ValidationError as error:
+        raise ConfigError(str(path), map(_problem, error.errors(include_url=False))) from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a date such as 2026-99-99
+        raise ConfigError(str(path), [f"not YAML: {' '.join(str(error).split())}"]) from error
+
+
+def _problem(item: Mapping[str, Any]) -> str:
+    where = ".".join(map(str, item["loc"])) or "the file"
+    said = {"extra_forbidden": "unknown key", "missing": "missing"}.get(item["type"], item["msg"])
+    return f"{where}: {said}"

@@ -1,0 +1,115 @@
+"""Bytes to a server and back, by the OpenAI SDK; whatever goes wrong below HTTP becomes a `Problem`.
+
+No exception of the SDK leaves this module: theirs keep the request, and with it the key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from s2eval.llm.calls import Call, Reply
+from s2eval.llm.dialect import Dialect, body
+from s2eval.llm.endpoint import Endpoint
+from s2eval.llm.responses import Problem, read
+from s2eval.llm.secrets import guard_logs, shown
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+_CONNECT = 20.0  # seconds for a connection, where the timeout is longer
+
+
+def connect(endpoint: Endpoint, timeout: float, connections: int) -> AsyncOpenAI:
+    """The SDK's client, without its retries; what it logs is without keys from now on.
+
+    Args:
+        timeout: seconds between two bytes.
+        connections: kept open at most.
+
+    Raises:
+        PrerequisiteError: no key.
+    """
+    import httpx2
+    import openai
+
+    key, headers = endpoint.credentials()
+    guard_logs()
+    return openai.AsyncOpenAI(
+        api_key=key,
+        base_url=endpoint.url,
+        default_headers=headers,
+        max_retries=0,
+        timeout=httpx2.Timeout(timeout, connect=min(timeout, _CONNECT)),
+        http_client=openai.DefaultAsyncHttpxClient(
+            follow_redirects=False,  # a POST would turn into a GET, and the key might go elsewhere
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=connections),
+        ),
+    )
+
+
+async def send(client: AsyncOpenAI, call: Call, dialect: Dialect, timeout: float) -> Reply | Problem:
+    """One request for a reply, whatever becomes of it.
+
+    Args:
+        timeout: seconds until the last byte.
+    """
+    content = json.dumps(body(call, dialect)).encode()  # ASCII: whatever is in a text, also half a character, is sent
+    started = time.monotonic()
+    came = await fetch(client, "/chat/completions", content, timeout)
+    if isinstance(came, Problem):
+        return came
+    outcome = read(call, *came)
+    return replace(outcome, seconds=time.monotonic() - started) if isinstance(outcome, Reply) else outcome
+
+
+async def fetch(
+    client: AsyncOpenAI, path: str, content: bytes | None, timeout: float
+) -> tuple[int, dict[str, str], bytes] | Problem:
+    """Status, headers by lower-case name, and body of an answer, whatever its status; `content` None = GET."""
+    import httpx2
+    import openai
+
+    try:
+        async with asyncio.timeout(timeout):
+            if content is None:
+                response = await client.get(path, cast_to=httpx2.Response)
+            else:
+                response = await client.post(path, cast_to=httpx2.Response, content=content)
+    except openai.APIStatusError as error:
+        response = error.response
+    except openai.APIConnectionError as error:
+        return _unanswered(error.__cause__, timeout)
+    except TimeoutError:
+        return _timed_out(timeout)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return response.status_code, headers, response.content
+
+
+def _unanswered(cause: BaseException | None, timeout: float) -> Problem:
+    """What went wrong below HTTP."""
+    import httpx2
+
+    reason = shown(str(cause) or type(cause).__name__)
+    if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
+        return Problem("connection", f"no connection: {reason}", "retry", reached=False)
+    if isinstance(cause, httpx2.TimeoutException):
+        return _timed_out(timeout)
+    if isinstance(cause, httpx2.DecodingError):
+        return Problem("malformed", f"a body that cannot be decompressed: {reason}", "retry")
+    return Problem("connection", f"the connection broke: {reason}", "retry")
+
+
+def _timed_out(timeout: float) -> Problem:
+    return Problem("timeout", f"no complete answer within {timeout:g} s", "retry")
+
+
+def unreachable(url: str, problem: Problem) -> str:
+    """What to tell of a server that is not there."""
+    return (
+        f"{url} cannot be reached ({problem.message}). Check the base URL, the network and that the server runs, then"
+        " run the same command again"
+    )

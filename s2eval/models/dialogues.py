@@ -1,0 +1,104 @@
+"""A model loaded here, asked as one behind an API is: calls in, replies out, in wide batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from s2eval import prompts
+from s2eval.errors import PrerequisiteError, UsageError
+from s2eval.llm.calls import Call, Done, Message, Reply
+from s2eval.models.spec import ModelSpec, identity, parse
+
+CONTEXT_SHARE = 0.75  # of the context, that an answer may take at most: the rest is for what is asked
+
+
+@dataclass(frozen=True, slots=True)
+class LocalService:
+    """Answers calls by a model on this machine (see `s2eval.llm.calls.Service`); loaded when it is first asked.
+
+    Attributes:
+        spec: the model.
+        template: how a dialogue becomes its prompt.
+        service: its name in calls: the hashes of the model and the template, so that either makes other calls.
+        options: further arguments of the backend.
+    """
+
+    spec: ModelSpec
+    template: prompts.Template
+    service: str
+    options: dict[str, Any]
+
+    def run(self, calls: Sequence[Call], done: Done) -> None:
+        """Ask all; each is told to `done` as soon as it has ended.
+
+        A prompt that does not fit into the context is cut from the left, as lm-eval does it.
+
+        Raises:
+            PrerequisiteError: the model cannot be loaded.
+            UsageError: a call that a model here cannot follow (a schema).
+        """
+        if any(call.schema for call in calls):
+            raise UsageError(f"{self.spec.text}: a model loaded here follows no JSON schema; leave --structured out")
+        if not calls:
+            return
+        from lm_eval.api.instance import Instance
+
+        from s2eval.models import loaded
+
+        lm = loaded.get(self.spec, self.options)
+        for seed in dict.fromkeys(call.seed for call in calls):  # one after the other: PyTorch has one seed
+            loaded.set_seed(seed or 0)
+            part = [call for call in calls if call.seed == seed]
+            asked = [
+                Instance("generate_until", {}, (self.prompt(call.messages), self._settings(lm, call)), number)
+                for number, call in enumerate(part)
+            ]
+            for number, text in lm.stream(asked, repeats=[call.repeat for call in part]):
+                cut = lm.cut.get(asked[number].args[0], False)
+                done(part[number], Reply(text.strip(), "length" if cut else "stop", model=self.spec.text))
+
+    def prompt(self, messages: Sequence[Message]) -> str:
+        """The dialogue in the model's template; a system message goes before the first question."""
+        preface = "".join(f"{message.content}\n\n" for message in messages if message.role == "system")
+        rest = [message for message in messages if message.role != "system"]
+        turns: list[prompts.Turn] = []
+        for number in range(0, len(rest), 2):
+            answer = rest[number + 1].content if number + 1 < len(rest) else None
+            turns.append(prompts.Turn(("" if number else preface) + rest[number].content, answer))
+        return self.template.render(turns)
+
+    def _settings(self, lm: Any, call: Call) -> dict[str, Any]:
+        sampling = (
+            {"do_sample": True, "temperature": call.temperature} if call.temperature > 0 else {"do_sample": False}
+        )
+        limit = min(call.max_tokens, int(CONTEXT_SHARE * lm.max_length))
+        return {"until": list(call.stop), "max_gen_toks": limit, **sampling}
+
+
+def open_local(text: str, template: str | None = None, **options: Any) -> LocalService:
+    """A MODEL of this machine as a service.
+
+    Args:
+        text: as users type it (`s2eval.models.parse`).
+        template: a template's name; by default what it was trained with, else the tokenizer's, else `s2`.
+        options: arguments of the backend, such as `dtype` or `device`.
+
+    Raises:
+        UsageError, PrerequisiteError: no such model or template, or it is incomplete.
+    """
+    spec = parse(text)
+    chosen = prompts.resolve(template, spec.checkpoint, _tokenizer(spec))
+    content = f"local:{identity(spec)}:{chosen.hash}"
+    arguments = {name: value for name, value in options.items() if value is not None}
+    return LocalService(spec, chosen, content + "".join(f":{k}={v}" for k, v in sorted(arguments.items())), arguments)
+
+
+def _tokenizer(spec: ModelSpec) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(spec.pretrained)
+    except (OSError, ValueError) as error:
+        raise PrerequisiteError(f"model {spec.text}: its tokenizer cannot be loaded: {error}") from error

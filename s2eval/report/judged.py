@@ -1,0 +1,277 @@
+"""Rows that a judge gave → tables: MT(S)-Bench's scores, its readability, categories, and comparisons of two models.
+
+Every judge has tables of its own: name, prompts and parser are one label, and numbers of two labels never meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from s2eval.errors import DataError
+from s2eval.models import EMBEDDED
+from s2eval.records import Row
+from s2eval.report.references import References, load_references
+from s2eval.report.tables import MISSING, Cell, Table, TableRow, mark_best
+
+SCORE, WIN_RATE, CONSISTENCY, FIRST_PLACE = "s2_judge_score", "s2_win_rate", "s2_consistency", "s2_first_place"
+TITLES = {"s2_mtsbench": "MT(S)-Bench", "s2_mtbench": "MT-bench"}
+OWN_QUESTIONS = (
+    "The published numbers are of the paper's own 60 questions, which it does not print; these are of the 60 that were "
+    "written for this project."
+)
+
+Place = tuple[str, str, str, str]
+"""(model, turn, subset, metric)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """Where a column's cells come from; `factor` turns a share into percent."""
+
+    title: str
+    metric: str
+    turn: str
+    digits: int
+    best: Literal["high", "low"] | None = None
+    published: tuple[str, str] | None = None  # table and column
+    subset: str = ""
+    factor: float = 1.0
+    counted: bool = True  # whether n_valid/n stands beside it
+
+
+_SCORES = (
+    _Column("Single turn", SCORE, "1", 2, "high", ("mtbench", "single")),
+    _Column("Multi turn", SCORE, "2", 2, "high", ("mtbench", "multi")),
+    _Column("Average", SCORE, "", 2, "high", counted=False),
+    _Column("Words", "s2_words", "1", 0, counted=False),
+    _Column("Reading ease", "s2_fre_corpus", "1", 1, counted=False),
+    _Column("Flagged, %", "s2_flagged", "", 0, counted=False, factor=100.0),
+)
+_READABILITY = (
+    _Column("FRE of 2023", "s2_fre_corpus_2023", "1", 2, "high", ("mtbench_readability", "fre")),
+    _Column("FKG of 2023", "s2_fkg_corpus_2023", "1", 1, "low", ("mtbench_readability", "fkg")),
+    _Column("FRE", "s2_fre_corpus", "1", 2, "high"),
+    _Column("FKG", "s2_fkg_corpus", "1", 1, "low"),
+    _Column("Words per answer", "s2_words", "1", 1),
+)
+
+
+def judged_tables(
+    rows: Iterable[Row],
+    model_order: Sequence[str],
+    references: Mapping[str, str] | None = None,
+    *,
+    notes: Mapping[str, Sequence[str]] | None = None,
+    book: References | None = None,
+) -> list[Table]:
+    """Every table that rows with a judge belong to, one judge after the other.
+
+    Args:
+        rows: of `scores.csv`; those without a judge are used for what stands beside the scores.
+        model_order, references, book: as of `build_tables`.
+        notes: judge's label → sentences below its tables.
+
+    Raises:
+        DataError: two rows differ for the same model, judge, turn and metric.
+    """
+    listed = list(rows)
+    labels = dict.fromkeys((row.task, row.judge) for row in listed if row.judge)
+    if references is not None:
+        book = book or load_references()
+    tables: list[Table] = []
+    for task, judge in labels:
+        index = _index(row for row in listed if row.task == task and row.judge in ("", judge))
+        models = [*dict.fromkeys([*model_order, *(row.model for row in listed)])]
+        builder = _Builder(task, judge, index, models, references or {}, book, tuple((notes or {}).get(judge, ())))
+        tables += [table for table in builder.tables() if table.rows]
+    return tables
+
+
+def notes_of(facts: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    """Judge's label → what a reader of its results must know, from their facts (`s2eval.judge.results.facts`)."""
+    found: dict[str, dict[str, None]] = {}
+    for one in facts:
+        label, model, judge = str(one["label"]), str(one["model"]["name"]), str(one["judge"]["text"])
+        notes = found.setdefault(label, {})
+        if judge in EMBEDDED:
+            notes[f"The judge is `{judge}`, not a model that can judge: its ratings show that all runs, no more."] = (
+                None
+            )
+        suite, prompts = one["suite"], one["prompts"]
+        notes[
+            f"Questions: {suite['name']} ({suite['hash']}), {suite['questions']} of them. Judge: `{judge}`, prompts "
+            f"{prompts['name']} ({prompts['hash']}), parser {one['parser']}, temperature {one['temperature']:g}."
+        ] = None
+        template = f", template {one['template']}" if one["template"] else ", template of its server"
+        if str(one["model"]["text"]).startswith(("baseline:", "answers:")):
+            template = ""
+        said = [f"{model} is `{one['model']['text']}`{template}"]
+        if refused := sum(one["refused"].values()):
+            reasons = ", ".join(f"{why} {number}" for why, number in one["refused"].items())
+            said.append(f"{refused} of {one['n']} verdicts could not be read ({reasons})")
+        if one["failed"]:
+            said.append(f"{one['failed']} of {one['n']} judgments failed and will be asked again")
+        if one["cut"]:
+            said.append(f"{one['cut']} answers ended at the limit of tokens")
+        if one["flagged"]:
+            said.append("flagged: " + ", ".join(f"{why} {number}" for why, number in one["flagged"].items()))
+        if parts := one.get("components"):
+            said.append(
+                f"variance of a rating between answers {parts['between']:.2f}, of the judge on the same answer "
+                f"{parts['within']:.2f} ({parts['items']} ratings of {parts['groups']} answers)"
+            )
+        if contests := one.get("contests"):
+            said.append(
+                f"against {one['against']}: {contests['wins']} won, {contests['ties']} ties, {contests['losses']} lost"
+            )
+        notes["; ".join(said) + "."] = None
+    return {label: tuple(notes) for label, notes in found.items()}
+
+
+def _index(rows: Iterable[Row]) -> Mapping[Place, Row]:
+    index: dict[Place, Row] = {}
+    for row in rows:
+        known = index.setdefault((row.model, row.turn, row.subset, row.metric), row)
+        if (known.value, known.judge) != (row.value, row.judge):
+            raise DataError(
+                f"model {row.model!r}, judge {row.judge!r}, metric {row.metric!r}: two different numbers, "
+                f"{known.value} ({known.provenance}) and {row.value} ({row.provenance}). Report their folders "
+                "separately, or give the models different names."
+            )
+    return index
+
+
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    """What the tables of one judge share."""
+
+    task: str
+    judge: str
+    index: Mapping[Place, Row]
+    models: Sequence[str]
+    references: Mapping[str, str]
+    book: References | None
+    notes: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        return TITLES.get(self.task, self.task.removeprefix("s2_"))
+
+    def tables(self) -> Iterable[Table]:
+        """Scores, readability, categories, comparisons."""
+        rated = [model for model in self.models if (model, "", "", SCORE) in self.index]
+        yield self._table(
+            "scores",
+            f"judged by {self.judge}",
+            _SCORES,
+            rated,
+            "Mean rating from 1 to 10; turns, choices and repeats of a question are one cluster.",
+            "Words and reading ease of the answers to the first turn stand beside it, since judges like length.",
+            "Flagged: answers that look as if they were written for the judge; they keep their score.",
+            *self.notes,
+        )
+        yield self._table(
+            "readability",
+            "readability of the answers to the first turn",
+            _READABILITY,
+            rated,
+            "All answers of a model as one text. FRE: higher reads more easily; FKG: a school grade, lower does. Of "
+            "2023: with the roundings of the textstat of then, which the paper's numbers show; without interval.",
+        )
+        categories = list(dict.fromkeys(place[2] for place in self.index if place[2] and place[3] == SCORE))
+        columns = [_Column(name, SCORE, "", 2, "high", subset=name) for name in categories]
+        yield self._table("categories", f"both turns by category, judged by {self.judge}", columns, rated)
+        yield self._comparisons()
+
+    def _table(self, name: str, about: str, columns: Sequence[_Column], models: Sequence[str], *notes: str) -> Table:
+        cells = [self._cells(column, models) for column in columns]
+        sources = [column.published[0] for column in columns if column.published and self._comparable]
+        book = self.book
+        return Table(
+            key=f"{self.task}_{name}_{self.judge}",
+            title=f"{self.title}, {about}",
+            header_names=("model",),
+            columns=tuple(column.title for column in columns),
+            rows=tuple(
+                TableRow((model,), row) for model, row in zip(models, zip(*cells, strict=True), strict=True) if columns
+            ),
+            notes=(
+                *notes,
+                *((OWN_QUESTIONS,) if sources else ()),
+                *(
+                    f"Published numbers: {one}."
+                    for table in dict.fromkeys(sources)
+                    if book
+                    for one in book.sources(table)
+                ),
+            ),
+        )
+
+    @property
+    def _comparable(self) -> bool:
+        return self.book is not None and self.task == "s2_mtsbench"
+
+    def _cells(self, column: _Column, models: Sequence[str]) -> list[Cell]:
+        cells = [_cell(self.index.get((model, column.turn, column.subset, column.metric)), column) for model in models]
+        if column.published and self._comparable:
+            texts = [self._published(model, *column.published) for model in models]
+            cells = [replace(cell, published=text) for cell, text in zip(cells, texts, strict=True)]
+        return mark_best(cells, column.best)
+
+    def _published(self, model: str, table: str, metric: str) -> str:
+        row = self.references.get(model)
+        if self.book is None or row is None:
+            return MISSING
+        return self.book.published(row, table, "", metric) or MISSING
+
+    def _comparisons(self) -> Table:
+        """One row a pair of models."""
+        pairs = [
+            (model, metric.partition("@")[2])
+            for model, turn, subset, metric in self.index
+            if metric.startswith(f"{WIN_RATE}@") and not turn and not subset
+        ]
+
+        def column(metric: str, turn: str = "") -> Callable[[str, str], _Column]:
+            return lambda _, against: _Column("", f"{metric}@{against}", turn, 1, factor=100.0)
+
+        makers = (
+            column(WIN_RATE, "1"),
+            column(WIN_RATE, "2"),
+            column(WIN_RATE),
+            column(CONSISTENCY),
+            column(FIRST_PLACE),
+        )
+        rows: list[TableRow] = []
+        for model, against in sorted(pairs, key=lambda pair: self.models.index(pair[0])):
+            cells = [self._cells(make(model, against), [model])[0] for make in makers]
+            rows.append(TableRow((model, against), tuple(cells)))
+        return Table(
+            key=f"{self.task}_comparisons_{self.judge}",
+            title=f"{self.title}, compared in pairs by {self.judge}, percent",
+            header_names=("model", "against"),
+            columns=("Win rate, turn 1", "Win rate, turn 2", "Win rate", "Orders agree", "First one chosen"),
+            rows=tuple(rows),
+            notes=(
+                "Win rate: (wins + ties/2) / n; each pair is shown in both orders, and where these disagree it is a "
+                "tie. First one chosen: of all choices for one of the two; 50 without a preference for a place.",
+                *self.notes,
+            ),
+        )
+
+
+def _cell(row: Row | None, column: _Column) -> Cell:
+    if row is None:
+        return Cell(digits=column.digits)
+    counts = Cell(digits=column.digits)
+    if column.counted:
+        counts = replace(counts, n=row.n, n_valid=row.n_valid)
+    if row.value is None:
+        return counts
+
+    def times(x: float | None) -> float | None:
+        return None if x is None else x * column.factor
+
+    return replace(counts, value=times(row.value), ci_low=times(row.ci_low), ci_high=times(row.ci_high))

@@ -1,0 +1,121 @@
+"""The judges of a run: every model of a configuration on MT(S)-Bench, after its tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from s2eval.config import JudgeEntry, ModelEntry, RunConfig
+from s2eval.errors import S2Error
+from s2eval.judge import bench, results
+from s2eval.judge.judging import Judging
+from s2eval.judge.participants import Access, Participant, open_judge, open_model
+from s2eval.judge.suite import Suite, load
+from s2eval.llm import prices as tables
+from s2eval.llm.budget import Budget
+from s2eval.llm.ledger import Ledger
+from s2eval.llm.prices import Estimate, estimate
+
+CALLS = "calls.sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One model and one judge of a run.
+
+    Attributes:
+        suite: the questions, as many as the run has.
+        budget: what may be spent on it.
+    """
+
+    entry: ModelEntry
+    judge: JudgeEntry
+    suite: Suite
+    model: Participant
+    how: Judging
+    budget: Budget
+
+    @property
+    def name(self) -> str:
+        """`model/mtbench/judge`."""
+        return f"{self.entry.name}/{results.FOLDER}/{self.how.judge.name}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that `--only` may name it by."""
+        return (self.name, self.entry.name, results.FOLDER, self.how.judge.name)
+
+
+def plan(config: RunConfig) -> list[Judged]:
+    """Every model with every judge, model by model; nothing is loaded or called.
+
+    Raises:
+        UsageError, PrerequisiteError: a judge or a model that is not there.
+    """
+    planned: list[Judged] = []
+    prices = tables.load()
+    for entry in config.models:
+        for judge in config.judges:
+            suite = load(judge.suite)
+            if limit := judge.limit or config.limit:
+                suite = replace(suite, questions=suite.questions[:limit])
+            budget = Budget(judge.max_calls, judge.max_cost, prices.of)
+            local = {"dtype": entry.dtype if entry.dtype != "auto" else None, "device": entry.device, **entry.args}
+            template = entry.template or config.template
+            model = open_model(entry.model, suite, Access(template=template, local=local))
+            how = Judging(
+                open_judge(judge.judge, Access(judge.base_url, budget)), judge.parser, judge.repeats, judge.structured
+            )
+            planned.append(Judged(entry, judge, suite, replace(model, name=entry.name), how, budget))
+    return planned
+
+
+def judge(planned: Sequence[Judged], out: Path, *, keep_going: bool, say: Callable[[str], None]) -> list[str]:
+    """Answer and judge; returns `model/mtbench/judge: why` of each that failed in whole or in part.
+
+    Raises:
+        S2Error: the first failure, unless `keep_going`; what was answered is kept.
+    """
+    failures: list[str] = []
+    prices = tables.load()
+    with Ledger.open(out / CALLS) as ledger, _released():
+        for one in planned:
+            say(f"{one.name}: {len(one.suite.questions)} questions")
+            try:
+                asker = bench.Asker(ledger, prices, one.budget)
+                result = bench.rate(one.suite, one.model, one.how, one.judge.choices, asker)
+                results.write(out, result, one.entry.group, one.entry.seed)
+            except S2Error as error:
+                if not keep_going:
+                    raise
+                failures.append(f"{one.name}: {error}")
+                continue
+            if result.failed:
+                why = next(judgment.problem for judgment in result.judgments if judgment.failed)
+                failures.append(f"{one.name}: {result.failed} of {len(result.judgments)} judgments failed: {why}")
+    return failures
+
+
+def pending(planned: Sequence[Judged], out: Path) -> list[tuple[Judged, Estimate]]:
+    """What is still to be asked for each; nobody is asked."""
+    prices = tables.load()
+    with bench.known(out / CALLS) as ledger:
+        return [(one, _estimate(one, ledger, prices)) for one in planned]
+
+
+def _estimate(one: Judged, ledger: Ledger, prices: tables.Prices) -> Estimate:
+    pretender = bench.Pretender(ledger)
+    bench.rate(one.suite, one.model, one.how, one.judge.choices, pretender)
+    return estimate((call for _, call in pretender.calls), prices)
+
+
+@contextmanager
+def _released() -> Iterator[None]:
+    try:
+        yield
+    finally:
+        from s2eval.models import loaded
+
+        loaded.release()

@@ -1,0 +1,593 @@
+"""The Batch API, against a server of our own on a real socket: nothing is submitted twice, nothing is made up."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from s2eval.errors import BudgetError, IncompleteError, PrerequisiteError, ServiceError
+from s2eval.llm.asking import ask
+from s2eval.llm.batch import BatchService
+from s2eval.llm.budget import Budget
+from s2eval.llm.calls import Call, Failure, Message, Outcome, Reply
+from s2eval.llm.ledger import Ledger
+from s2eval.llm.prices import Price
+
+CANARY = "sk-canary-0123456789"
+Fault = Callable[["Handler"], bool]  # whether it has answered
+
+
+# --- a server --------------------------------------------------------------------------------------------------
+
+
+def completion(text: str | None, **more: Any) -> dict[str, Any]:
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"} | more
+    usage = {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12}
+    return {"object": "chat.completion", "model": "judge-0613", "choices": [choice], "usage": usage}
+
+
+class Server(ThreadingHTTPServer):
+    """As much of the Batch API as there is to get wrong.
+
+    Attributes:
+        rows: what comes of a request: its row in a file of answers without the custom_id, or None for no row.
+        looks: the states that a batch goes through, one a look; it stays in the last one.
+        faults: method and path → what happens in place of an answer, one a request.
+        seen: method and path of every request, in their order.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files: dict[str, bytes] = {}
+        self.batches: dict[str, dict[str, Any]] = {}
+        self.rows: Callable[[dict[str, Any]], dict[str, Any] | None] = answered
+        self.looks = ["validating", "in_progress", "completed"]
+        self.errors: list[dict[str, Any]] = []
+        self.faults: dict[str, list[Fault]] = {}
+        self.seen: list[str] = []
+        self.extra = b""  # of the file of answers
+        self.shut = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+    def submitted(self) -> list[list[dict[str, Any]]]:
+        """The requests of each batch."""
+        files = (self.files[batch["input_file_id"]] for batch in self.batches.values())
+        return [[json.loads(line) for line in content.splitlines()] for content in files]
+
+    def asked(self) -> Counter[str]:
+        return Counter(request["custom_id"] for requests in self.submitted() for request in requests)
+
+    def make(self, content: bytes) -> str:
+        name = f"file-{len(self.files)}"
+        self.files[name] = content
+        return name
+
+    def create(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        assert wanted["endpoint"] == "/v1/chat/completions"
+        name = f"batch_{len(self.batches)}"
+        self.batches[name] = {
+            "id": name,
+            "object": "batch",
+            "status": "validating",
+            "created_at": 4e9,
+            "looks": 0,
+        } | wanted
+        return self.batches[name]
+
+    def look(self, name: str) -> dict[str, Any]:
+        batch = self.batches[name]
+        batch["status"] = self.looks[min(batch["looks"], len(self.looks) - 1)]
+        batch["looks"] += 1
+        if batch["status"] in ("completed", "expired", "cancelled") and "output_file_id" not in batch:
+            self.finish(batch)
+        if batch["status"] == "failed":
+            batch["errors"] = {"object": "list", "data": self.errors}
+        return batch
+
+    def finish(self, batch: dict[str, Any]) -> None:
+        good, bad = [], []
+        for line in reversed(self.files[batch["input_file_id"]].splitlines()):  # the order is the server's
+            request = json.loads(line)
+            row = self.rows(request["body"])
+            if row is not None:
+                fine = row.get("response") and row["response"]["status_code"] == 200
+                (good if fine else bad).append(json.dumps({"custom_id": request["custom_id"], **row}).encode() + b"\n")
+        batch["output_file_id"] = self.make(b"".join(good) + self.extra)
+        batch["error_file_id"] = self.make(b"".join(bad)) if bad else None
+        batch["request_counts"] = {"total": len(good) + len(bad), "completed": len(good), "failed": len(bad)}
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, status: int, document: Any) -> None:
+        content = document if isinstance(document, bytes) else json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def do_GET(self) -> None:
+        self.handle_one("GET")
+
+    def do_POST(self) -> None:
+        self.handle_one("POST")
+
+    def handle_one(self, method: str) -> None:
+        self.content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        path = self.path.removeprefix("/v1").partition("?")[0]
+        what = f"{method} {re.sub(r'(batch_|file-)[0-9]+', '*', path)}"
+        self.server.seen.append(what)
+        faults = self.server.faults.get(what, [])
+        if faults and faults.pop(0)(self):
+            return
+        with self.server.shut:
+            status, document = self.respond(what, path)
+        self.answer(status, document)
+
+    def respond(self, what: str, path: str) -> tuple[int, Any]:
+        name = path.split("/")[2] if path.count("/") > 1 else ""
+        if self.headers["Authorization"] != f"Bearer {CANARY}":
+            return 401, {
+                "error": {"message": f"Incorrect API key: {self.headers['Authorization']}", "code": "invalid_api_key"}
+            }
+        if what == "POST /files":
+            return 200, {"id": self.server.make(self.upload()), "object": "file"}
+        if what == "POST /batches":
+            return 200, self.server.create(json.loads(self.content))
+        if what == "GET /batches":
+            rows = list(reversed(self.server.batches.values()))  # newest first, two a page
+            after = re.search(r"after=(\w+)", self.path)
+            start = [row["id"] for row in rows].index(after[1]) + 1 if after else 0
+            return 200, {"data": rows[start : start + 2], "has_more": start + 2 < len(rows)}
+        if what == "GET /batches/*" and name in self.server.batches:
+            return 200, self.server.look(name)
+        if what == "GET /files/*/content" and name in self.server.files:
+            return 200, self.server.files[name]
+        return 404, {"error": {"message": f"no {path}"}}
+
+    def upload(self) -> bytes:
+        boundary = self.headers.get_param("boundary", header="content-type")
+        (part,) = [part for part in self.content.split(f"--{boundary}".encode()) if b'name="file"' in part]
+        return part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n")
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def answered(request: dict[str, Any]) -> dict[str, Any]:
+    return {"response": {"status_code": 200, "body": completion(f"about {request['messages'][-1]['content']}")}}
+
+
+def refused(status: int, message: str, code: str = "") -> dict[str, Any]:
+    return {"response": {"status_code": status, "body": {"error": {"message": message, "code": code}}}, "error": None}
+
+
+def says(status: int, document: Any) -> Fault:
+    def fault(handler: Handler) -> bool:
+        handler.answer(status, document)
+        return True
+
+    return fault
+
+
+def drops(handler: Handler) -> bool:
+    """The connection breaks before anything is done."""
+    handler.close_connection = True
+    handler.connection.close()
+    return True
+
+
+def does_and_drops(handler: Handler) -> bool:
+    """What is asked for is done, and the connection breaks before the answer."""
+    handler.server.create(json.loads(handler.content))
+    return drops(handler)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger.open(tmp_path / "calls.sqlite") as ledger:
+        yield ledger
+
+
+def service(server: Server, ledger: Ledger, **more: Any) -> BatchService:
+    return BatchService(server.url, CANARY, ledger, **({"interval": 0.01, "pause": 0.01, "patience": 1.0} | more))
+
+
+def asks(n: int, **more: Any) -> list[Call]:
+    base = Call("openai:judge@x", "judge", (), temperature=0.0, max_tokens=16)
+    return [replace(base, messages=(Message("user", f"question {i}"),), **more) for i in range(n)]
+
+
+def reply(number: int, **more: Any) -> Reply:
+    return Reply(f"about question {number}", "stop", 10, 2, "judge-0613", **more)
+
+
+# --- what it is for --------------------------------------------------------------------------------------------
+
+
+def test_calls_are_submitted_and_collected(server: Server, ledger: Ledger, tmp_path: Path) -> None:
+    calls = [*asks(3, seed=5), *asks(2, model="other", temperature=0.7, stop=("\n",), schema='{"type": "string"}')]
+    server.rows = lambda request: (
+        {"response": {"status_code": 200, "body": completion('"yes"')}}
+        if request["model"] == "other"
+        else answered(request)
+    )
+    told: list[str] = []
+    outcomes = ask(service(server, ledger, say=told.append), calls, ledger)
+    assert outcomes == {
+        **{call.key: reply(number) for number, call in enumerate(calls[:3])},
+        **{call.key: Reply('"yes"', "stop", 10, 2, "judge-0613") for call in calls[3:]},
+    }
+    first, second = server.submitted()  # a file has one model
+    assert first[0] == {
+        "custom_id": calls[0].key,
+        "method": "POST",
+        "url": "/v1/chat/completions",
+        "body": {
+            "model": "judge",
+            "messages": [{"role": "user", "content": "question 0"}],
+            "max_completion_tokens": 16,
+            "temperature": 0.0,
+            "seed": 5,
+        },
+    }
+    assert [request["body"]["model"] for request in second] == ["other", "other"]
+    assert "batch_0: 3 calls submitted" in told
+    assert "batch_0: completed, 3 of 3 calls ended" in told
+    for file in tmp_path.iterdir():
+        assert CANARY.encode() not in file.read_bytes()
+
+
+def test_what_is_stored_is_not_submitted(server: Server, ledger: Ledger) -> None:
+    calls = asks(3)
+    ledger.record(calls[1], Reply("from before"))
+    assert ask(service(server, ledger), calls, ledger)[calls[1].key] == Reply("from before")
+    assert server.asked() == {calls[0].key: 1, calls[2].key: 1}
+
+
+def test_a_large_batch_is_split(server: Server, ledger: Ledger) -> None:
+    calls = asks(7)
+    line = len(json.dumps({"custom_id": calls[0].key, "method": "POST", "url": "/v1/chat/completions"})) + 120
+    ask(service(server, ledger, most_calls=3), calls[:5], ledger)
+    assert [len(requests) for requests in server.submitted()] == [3, 2]
+    long = replace(calls[0], messages=(Message("user", "x" * 3 * line),))
+    outcomes = ask(service(server, ledger, most_bytes=3 * line), [*calls, long], ledger)
+    assert [len(requests) for requests in server.submitted()[2:]] == [2]  # the other five are stored
+    assert outcomes[long.key] == Failure("refused", outcomes[long.key].message)  # type: ignore[union-attr]
+    assert "larger than a batch may be" in outcomes[long.key].message  # type: ignore[union-attr]
+
+
+def test_files_hold_as_many_bytes_as_they_may(server: Server, ledger: Ledger) -> None:
+    calls = asks(9)
+    ask(service(server, ledger), calls[:1], ledger)
+    size = len(server.files["file-0"])  # of one line; all are of one length
+    ask(service(server, ledger, most_bytes=3 * size), calls[1:], ledger)
+    assert [len(requests) for requests in server.submitted()[1:]] == [3, 3, 2]
+    assert sum(server.asked().values()) == 9
+
+
+# --- answers that are none -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "said"),
+    [
+        (refused(400, "max_tokens is too large"), "refused", "max_tokens is too large"),
+        (refused(429, "slow down"), "rate limit", "slow down"),
+        (refused(500, "oh"), "server", "oh"),
+        ({"response": {"status_code": 200, "body": completion(None)}}, "empty", "without text"),
+        ({"response": {"status_code": 200, "body": {"choices": None}}}, "malformed", "`choices` is null"),
+        ({"response": {"status_code": 200, "body": "<html>"}}, "malformed", "the body is a text"),
+        ({"response": None, "error": {"code": "batch_expired", "message": "too late"}}, "timeout", "too late"),
+        ({"response": None, "error": {"code": "odd", "message": f"key {CANARY}"}}, "server", "key ***"),
+        ({"response": None, "error": None}, "server", "without answer and error"),
+        (None, "malformed", "without a row"),
+    ],
+)
+def test_a_row_without_an_answer(
+    server: Server, ledger: Ledger, row: dict[str, Any] | None, kind: str, said: str
+) -> None:
+    calls = asks(2)
+    server.rows = lambda request: row if request["messages"][0]["content"] == "question 0" else answered(request)
+    outcomes = ask(service(server, ledger), calls, ledger)
+    failure = outcomes[calls[0].key]
+    assert isinstance(failure, Failure)
+    assert (failure.kind, said in failure.message) == (kind, True)
+    assert CANARY not in failure.message
+    assert outcomes[calls[1].key] == reply(1)
+
+    server.rows = answered  # the next run asks this one again, and only this one
+    assert ask(service(server, ledger), calls, ledger) == {calls[0].key: reply(0, attempts=2), calls[1].key: reply(1)}
+    assert server.asked() == {calls[0].key: 2, calls[1].key: 1}
+
+
+def test_lines_that_are_none_or_not_ours(server: Server, ledger: Ledger) -> None:
+    calls = asks(2)
+    other = {"custom_id": "somebody's", "response": {"status_code": 200, "body": completion("no")}}
+    again = {"custom_id": calls[0].key, "response": {"status_code": 200, "body": completion("twice")}}
+    lines = ["{", "[]", "\ufffd", json.dumps(other), json.dumps(again), ""]
+    server.extra = "\n".join(lines).encode() + b"\xff\xfe\n"
+    assert ask(service(server, ledger), calls, ledger) == {call.key: reply(i) for i, call in enumerate(calls)}
+
+
+@pytest.mark.parametrize("status", ["expired", "cancelled"])
+def test_a_batch_that_ended_early(server: Server, ledger: Ledger, status: str) -> None:
+    calls = asks(3)
+    server.looks = ["in_progress", status]
+    server.rows = lambda request: answered(request) if request["messages"][0]["content"] == "question 2" else None
+    outcomes = ask(service(server, ledger), calls, ledger)
+    assert outcomes[calls[2].key] == reply(2)
+    for call in calls[:2]:
+        failure = outcomes[call.key]
+        assert isinstance(failure, Failure)
+        assert (failure.kind, f"batch_0 {'was ' * (status == 'cancelled')}{status}" in failure.message) == (
+            {"expired": "timeout", "cancelled": "server"}[status],
+            True,
+        )
+    server.looks, server.rows = ["completed"], answered
+    assert all(isinstance(one, Reply) for one in ask(service(server, ledger), calls, ledger).values())
+    assert server.asked() == {calls[0].key: 2, calls[1].key: 2, calls[2].key: 1}
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [("invalid_json_line", "refused"), ("token_limit_exceeded", "rate limit"), (None, "refused")]
+)
+def test_a_batch_that_failed(server: Server, ledger: Ledger, code: str | None, kind: str) -> None:
+    calls = asks(2)
+    server.looks = ["failed"]
+    server.errors = [{"code": code, "message": "line 1 is bad", "line": 1}] if code else []
+    outcomes = ask(service(server, ledger), calls, ledger)
+    for outcome in outcomes.values():
+        assert isinstance(outcome, Failure)
+        assert outcome.kind == kind
+        assert ("line 1 is bad" if code else "no reason told") in outcome.message
+
+
+@pytest.mark.parametrize("where", ["batch", "row"])
+def test_an_exhausted_quota_ends_the_run(server: Server, ledger: Ledger, where: str) -> None:
+    calls = asks(2)
+    if where == "batch":
+        server.looks, server.errors = ["failed"], [{"code": "insufficient_quota", "message": "You have no credit"}]
+    else:
+        server.rows = lambda _: refused(429, "You have no credit", "insufficient_quota")
+    with pytest.raises(ServiceError, match="You have no credit"):
+        ask(service(server, ledger), calls, ledger)
+    assert ledger.count() == (0, 2)  # told, and asked again by the next run
+    assert ledger.pending(calls) == calls
+
+
+# --- over several runs -----------------------------------------------------------------------------------------
+
+
+def test_without_waiting_a_later_run_collects(server: Server, ledger: Ledger) -> None:
+    calls = asks(3)
+    server.looks = ["in_progress"]
+    for _ in range(2):
+        with pytest.raises(IncompleteError, match=r"3 calls are submitted and not answered yet \(batch_0\)") as error:
+            ask(service(server, ledger, wait=False), calls, ledger)
+        assert error.value.exit_code == 3
+    server.looks = ["completed"]
+    assert ask(service(server, ledger, wait=False), calls, ledger) == {c.key: reply(i) for i, c in enumerate(calls)}
+    assert server.asked() == {call.key: 1 for call in calls}
+
+
+def test_calls_that_are_not_asked_for_now_stay_collectable(server: Server, ledger: Ledger) -> None:
+    calls = asks(3)
+    with pytest.raises(IncompleteError):
+        ask(service(server, ledger, wait=False), calls, ledger)
+    assert ask(service(server, ledger), calls[:1], ledger) == {calls[0].key: reply(0)}
+    assert ask(service(server, ledger), calls, ledger) == {call.key: reply(i) for i, call in enumerate(calls)}
+    assert server.asked() == {call.key: 1 for call in calls}
+
+
+def test_a_new_call_gets_a_batch_of_its_own(server: Server, ledger: Ledger) -> None:
+    calls = asks(4)
+    with pytest.raises(IncompleteError):
+        ask(service(server, ledger, wait=False), calls[:2], ledger)
+    assert len(ask(service(server, ledger), calls, ledger)) == 4
+    assert [len(requests) for requests in server.submitted()] == [2, 2]
+    assert server.asked() == {call.key: 1 for call in calls}
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from s2eval.llm.asking import ask
+from s2eval.llm.batch import BatchService
+from s2eval.llm.ledger import Ledger
+from s2eval.llm.calls import Call, Message
+calls = [Call("openai:judge@x", "judge", (Message("user", f"question {i}"),), 0.0, 16) for i in range(4)]
+with Ledger.open(Path(sys.argv[2])) as ledger:
+    ask(BatchService(sys.argv[1], sys.argv[3], ledger, interval=0.01, pause=0.01), calls, ledger)
+"""
+
+
+@pytest.mark.parametrize(
+    ("request_", "done"),
+    [
+        ("POST /files", False),  # nothing was done
+        ("POST /batches", False),  # uploaded
+        ("POST /batches", True),  # created, though nobody here knows
+        ("GET /batches/*", False),  # submitted
+        ("GET /files/*/content", False),  # has ended
+    ],
+)
+def test_a_kill_submits_nothing_twice(server: Server, tmp_path: Path, request_: str, done: bool) -> None:
+    reached, go = threading.Event(), threading.Event()
+
+    def hangs(handler: Handler) -> bool:
+        if done:
+            server.create(json.loads(handler.content))
+        reached.set()
+        go.wait(20)
+        return drops(handler)
+
+    server.faults[request_] = [hangs]
+    path = tmp_path / "calls.sqlite"
+    child = subprocess.Popen([sys.executable, "-c", CHILD, server.url, path, CANARY], stderr=subprocess.PIPE)
+    assert reached.wait(20), child.communicate()
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    go.set()
+    for number in range(3):  # others are in the list, too; ours is not on its first page
+        server.create(
+            {"input_file_id": server.make(b""), "endpoint": "/v1/chat/completions", "metadata": {"n": number}}
+        )
+    calls = asks(4)
+    with Ledger.open(path) as ledger:
+        assert ask(service(server, ledger), calls, ledger) == {call.key: reply(i) for i, call in enumerate(calls)}
+    assert server.asked() == {call.key: 1 for call in calls}
+
+
+def test_two_at_once_submit_once(server: Server, tmp_path: Path) -> None:
+    calls, results = asks(6), list[dict[str, Outcome]]()
+
+    def run() -> None:
+        with Ledger.open(tmp_path / "calls.sqlite") as ledger:
+            results.append(ask(service(server, ledger), calls, ledger))
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [{key: outcome.text for key, outcome in result.items()} for result in results] == 3 * [  # type: ignore[union-attr]
+        {call.key: f"about question {i}" for i, call in enumerate(calls)}
+    ]
+    assert server.asked() == {call.key: 1 for call in calls}
+
+
+# --- a server that fails ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("request_", ["POST /files", "POST /batches", "GET /batches/*", "GET /files/*/content"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        says(500, {"error": {"message": "oh"}}),
+        says(429, {"error": {"message": "slow down"}}),
+        says(503, b"<html><h1>Bad gateway</h1></html>"),
+        drops,
+    ],
+    ids=["500", "429", "html", "drop"],
+)
+def test_a_passing_fault(server: Server, ledger: Ledger, request_: str, fault: Fault) -> None:
+    server.faults[request_] = [fault, fault]
+    assert ask(service(server, ledger), asks(1), ledger) == {asks(1)[0].key: reply(0)}
+    assert list(server.asked().values()) == [1]
+
+
+@pytest.mark.parametrize("request_", ["POST /files", "POST /batches", "GET /batches/*"])
+@pytest.mark.parametrize("body", [b"{", b"<html>", b"[]", b'{"id": null}'])
+def test_an_answer_that_is_none(server: Server, ledger: Ledger, request_: str, body: bytes) -> None:
+    server.faults[request_] = [says(200, body)]
+    assert ask(service(server, ledger), asks(1), ledger) == {asks(1)[0].key: reply(0)}
+    assert list(server.asked().values()) == [1]
+
+
+def test_a_lost_answer_to_create(server: Server, ledger: Ledger) -> None:
+    server.faults["POST /batches"] = [does_and_drops]
+    calls = asks(3)
+    assert ask(service(server, ledger), calls, ledger) == {call.key: reply(i) for i, call in enumerate(calls)}
+    assert server.asked() == {call.key: 1 for call in calls}
+    assert server.seen.count("POST /batches") == 1
+
+
+def test_a_server_that_never_answers(server: Server, ledger: Ledger) -> None:
+    server.faults["GET /batches/*"] = [drops] * 100
+    with pytest.raises(ServiceError, match=r"What was submitted goes on there; the same command\s+collects it"):
+        ask(service(server, ledger, patience=0.1), asks(2), ledger)
+    server.faults.clear()
+    assert len(ask(service(server, ledger), asks(2), ledger)) == 2
+    assert set(server.asked().values()) == {1}
+
+
+def test_no_server(ledger: Ledger) -> None:
+    nowhere = BatchService("http://127.0.0.1:9/v1", CANARY, ledger, patience=0.05, pause=0.01)
+    with pytest.raises(ServiceError, match=r"http://127\.0\.0\.1:9/v1, Batch API: no answer"):
+        ask(nowhere, asks(1), ledger)
+
+
+def test_a_refused_key_is_not_shown(server: Server, ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    wrong = BatchService(server.url, "sk-canary-wrong-999999", ledger, pause=0.01)
+    with pytest.raises(ServiceError, match="401") as error:
+        ask(wrong, asks(1), ledger)
+    assert "canary" not in str(error.value)
+    assert "canary" not in caplog.text
+    assert error.value.__cause__ is None
+    assert server.batches == {}
+
+
+def test_no_key(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(PrerequisiteError, match="OPENAI_API_KEY"):
+        ask(BatchService("https://api.openai.com/v1", None, ledger), asks(1), ledger)
+
+
+def test_a_server_without_batches(server: Server, ledger: Ledger) -> None:
+    server.faults["POST /files"] = [says(404, {"detail": "Not Found"})]
+    with pytest.raises(ServiceError, match=r"has no Batch API .*without --batch"):
+        ask(service(server, ledger), asks(1), ledger)
+
+
+def test_a_batch_of_another_key(server: Server, ledger: Ledger) -> None:
+    with pytest.raises(IncompleteError):
+        ask(service(server, ledger, wait=False), asks(1), ledger)
+    server.batches.clear()
+    with pytest.raises(ServiceError, match=r"knows no batch_0\. Use the key that it was submitted with"):
+        ask(service(server, ledger), asks(1), ledger)
+    assert server.batches == {}  # not submitted again on its own
+
+
+# --- money -----------------------------------------------------------------------------------------------------
+
+
+def test_the_budget_holds_back_what_does_not_fit(server: Server, ledger: Ledger) -> None:
+    calls = asks(5)
+    purse = Budget(2, None, lambda _: Price(1.0, 1.0))
+    with pytest.raises(BudgetError, match="--max-calls 2 is reached"):
+        ask(service(server, ledger, purse=purse), calls, ledger)
+    assert [len(requests) for requests in server.submitted()] == [2]
+    assert ledger.count() == (2, 0)
+    assert purse.spent.usd == pytest.approx(2 * 12e-6)  # 10 + 2 tokens at 1 USD a million
+
+
+def test_cost_comes_back_for_more(server: Server, ledger: Ledger) -> None:
+    """A call may cost 10 + 8 + 16 = 34 millionths and costs 12, so that 75 millionths take 2, then 1, then 1."""
+    purse = Budget(None, 75e-6, lambda _: Price(1.0, 1.0))
+    with pytest.raises(BudgetError, match="--max-cost"):
+        ask(service(server, ledger, purse=purse), asks(5), ledger)
+    assert [len(requests) for requests in server.submitted()] == [2, 1, 1]  # 75 ≥ 2×34; 51 ≥ 34; 39 ≥ 34; 27 < 34
+    assert purse.spent.usd == pytest.approx(4 * 12e-6)

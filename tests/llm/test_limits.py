@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s2eval.errors import UsageError
+from s2eval.llm.limits import Gate, PerMinute, tokens
+from s2eval.llm.responses import retry_after
+from tests.llm.asked import Told, call, calls, service
+from tests.llm.faults import ok, serve
+
+
+def widths(most, events):
+    """The gate's width after each of `events`: `+` a success, `-` a refusal of a new burst."""
+    gate, seen = Gate(most), []
+    for event in events:
+        gate.grow() if event == "+" else gate.shrink(gate._halvings)
+        seen.append(gate.width)
+    return seen
+
+
+# -- the gate's width
+
+
+def test_it_starts_at_half_and_grows_by_one_to_the_maximum():
+    assert Gate(8).width == 4
+    assert widths(8, "+++++") == [5, 6, 7, 8, 8]
+
+
+def test_it_halves_and_never_goes_below_one():
+    assert widths(32, "-----+") == [8, 4, 2, 1, 1, 2]  # 16 / 2, …
+    assert Gate(1).width == 1
+
+
+def test_refusals_of_one_burst_halve_once():
+    async def burst():
+        gate = Gate(32)
+        places = [gate.place(1) for _ in range(16)]
+        tickets = [await place.__aenter__() for place in places]
+        for ticket in tickets:
+            gate.shrink(ticket)
+        after_burst = gate.width
+        for place in places:
+            await place.__aexit__(None, None, None)
+        async with gate.place(1) as ticket:
+            gate.shrink(ticket)
+        return after_burst, gate.width
+
+    assert asyncio.run(burst()) == (8, 4)
+
+
+@given(st.integers(1, 64), st.text("+-", max_size=80))
+def test_the_width_stays_between_one_and_the_maximum(most, events):
+    assert all(1 <= width <= most for width in widths(most, events))
+
+
+def test_no_more_are_in_than_the_width():
+    async def crowd():
+        gate, most = Gate(6), 0
+
+        async def one():
+            nonlocal most
+            async with gate.place(1):
+                most = max(most, gate.active)
+                await asyncio.sleep(0.001)
+
+        await asyncio.gather(*(one() for _ in range(20)))
+        return most, gate.active
+
+    assert asyncio.run(crowd()) == (3, 0)
+
+
+def test_who_is_cancelled_while_waiting_leaves_the_gate_open():
+    async def cancelled():
+        gate = Gate(1)
+
+        async def one():
+            async with gate.place(1):
+                await asyncio.sleep(0.01)
+
+        tasks = [asyncio.create_task(one()) for _ in range(4)]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        return [type(end) for end in await asyncio.gather(*tasks, return_exceptions=True)], gate.active
+
+    ends, active = asyncio.run(asyncio.wait_for(cancelled(), 5))
+    assert ends == [type(None), asyncio.CancelledError, type(None), type(None)]
+    assert active == 0
+
+
+def test_a_pause_holds_all_and_the_longer_one_counts():
+    async def paused():
+        gate = Gate(8)
+        gate.pause(0.1)
+        gate.pause(0.01)
+        started = time.monotonic()
+
+        async def one():
+            async with gate.place(1):
+                return time.monotonic() - started
+
+        return await asyncio.gather(*(one() for _ in range(4)))
+
+    assert min(asyncio.run(paused())) >= 0.1
+
+
+def test_the_next_run_goes_on_with_width_and_pause():
+    gate = Gate(8)
+    gate.grow()
+    gate.pause(0.05)
+
+    async def after():
+        following = Gate(8, before=gate)
+        started = time.monotonic()
+        async with following.place(1):
+            return following.width, time.monotonic() - started
+
+    width, waited = asyncio.run(after())
+    assert width == 5
+    assert waited > 0.03
+
+
+# -- so many a minute
+
+
+def taken(limit, amounts, minute, full=False):
+    """When each amount could be used, in seconds from the start."""
+
+    async def take():
+        limiter, times, started = PerMinute(limit, minute, full=full), [], time.monotonic()
+        for amount in amounts:
+            await limiter.acquire(amount)
+            times.append(time.monotonic() - started)
+        return times
+
+    return asyncio.run(take())
+
+
+@pytest.mark.parametrize("limit", [10, 120, 600])
+def test_no_minute_sees_more_than_the_limit(limit):
+    minute = 0.2
+    times = taken(limit, [1] * int(1.5 * limit), minute)
+    assert max(sum(start <= time < start + minute for time in times) for start in times) <= limit
+    assert times[-1] > 0.4 * minute  # the second half had to wait
+    assert times[-1] < 10 * minute  # and was not held up for ever
+
+
+def test_what_is_larger_than_a_second_of_the_limit_waits_its_share():
+    times = taken(600, [300, 300], 0.2)  # 10 at once, then 591 in 0.2 s: 290 need 0.098 s, 590 need 0.2 s
+    assert times[0] >= 0.097
+    assert times[1] >= 0.199
+
+
+def test_a_bucket_that_starts_full_waits_for_the_first_unit():
+    assert taken(10, [1], 2.0, full=True)[0] >= 0.199  # 10 in 2 s
+    assert taken(10, [1], 2.0)[0] < 0.199
+
+
+def test_requests_a_minute_hold_for_a_run_and_the_one_after_it():
+    with serve(ok()) as server:
+        client = service(server.url, requests_per_minute=20, minute=0.4)
+        client.run(calls(5), Told())
+        client.run(calls(5), Told())
+    gaps = [after.at - before.at for before, after in zip(server.requests, server.requests[1:], strict=False)]
+    assert len(gaps) == 9
+    assert sum(gaps) >= 9 * 0.02 - 0.01  # one each 0.4 / 20 s; the last may arrive faster than the first
+
+
+def test_tokens_a_minute_hold():
+    with serve(ok()) as server:  # each call: 84 + 16 = 100 tokens
+        service(server.url, tokens_per_minute=1000, minute=1.0).run(
+            [call("x" * 333 + str(n)) for n in range(6)], Told()
+        )
+    assert server.requests[-1].at - server.requests[0].at >= 0.49  # 500 tokens at 985 a second
+
+
+def test_a_call_larger_than_a_minute_is_an_error_before_anything_is_asked():
+    told = Told()
+    with serve(ok()) as server, pytest.raises(UsageError, match=r"about 1116 tokens \(16 of them for the reply\)"):
+        service(server.url, tokens_per_minute=1000).run([call("small"), call("x" * 4400)], told)
+    assert not told
+    assert not server.requests
+
+
+def test_tokens_are_estimated_from_bytes():
+    assert tokens(call("a" * 400, max_tokens=50)) == 150  # 400 / 4 + 50
+    assert tokens(call("汉" * 400, max_tokens=50)) == 350  # 1200 / 4 + 50
+    assert tokens(call("\ud800", max_tokens=50)) == 51
+
+
+# -- Retry-After
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "2"}, 2.0),
+        ({"retry-after": " 1.5 "}, 1.5),
+        ({"retry-after": "0"}, 0.0),
+        ({"retry-after": "3600"}, 3600.0),
+        ({"retry-after": "2", "retry-after-ms": "250"}, 0.25),
+        ({"retry-after": "2", "retry-after-ms": "soon"}, 2.0),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:30 GMT", "date": "Wed, 21 Oct 2015 07:28:00 GMT"}, 30.0),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),  # long ago
+        *(({"retry-after": text}, None) for text in ("", "-1", "nan", "inf", "1e5", "soon", "9" * 400, "1;2", "٣")),
+    ],
+)
+def test_retry_after(headers, seconds):
+    assert retry_after(headers) == seconds
+
+
+def test_retry_after_as_a_date_counts_from_now_where_the_server_says_no_date():
+    until = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    assert 88 < retry_after({"retry-after": until}) <= 90
+
+
+@given(st.text(), st.text())
+def test_retry_after_never_raises_and_is_never_negative(text, date):
+    seconds = retry_after({"retry-after": text, "date": date})
+    assert seconds is None or seconds >= 0

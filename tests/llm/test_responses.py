@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s2eval.llm import secrets
+from s2eval.llm.calls import Reply
+from s2eval.llm.responses import Problem, read, read_document, refusal
+from s2eval.llm.secrets import redact, register, shown
+from tests.llm.asked import call
+from tests.llm.faults import completion
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+names = st.sampled_from(
+    ["id", "choices", "error", "message", "content", "finish_reason", "refusal", "usage", "code", "type"]
+)
+documents = st.recursive(
+    values, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names, inner, max_size=4), max_leaves=12
+)
+
+
+@given(st.integers(200, 599), documents)
+def test_any_document_is_a_reply_or_a_problem(status, document):
+    body = json.dumps(document).encode()
+    outcome = read(call(schema="{}"), status, {}, body)
+    if isinstance(outcome, Reply):
+        assert status < 300
+        assert outcome.text
+        assert json.loads(outcome.text) is not NotImplemented  # it is JSON, as was asked
+    else:
+        assert outcome.message
+        assert outcome.then in ("retry", "give up", "end")
+
+
+@given(st.integers(200, 599), st.binary())
+def test_any_bytes_are_no_reply(status, body):
+    assert isinstance(read(call(), status, {}, body), Problem)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_the_text_comes_through_as_it_is(text):
+    assert read_document(call(), completion(text)).text == text
+
+
+@pytest.mark.parametrize("cut", range(1, 40))
+def test_a_body_that_is_cut_anywhere_is_no_reply(cut):
+    body = json.dumps(completion("[[10]]")).encode()
+    outcome = read(call(), 200, {}, body[: -cut * 5])
+    assert (outcome.kind, outcome.then) == ("malformed", "retry")
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"error": {"message": "one"}}, "HTTP 418: one"),
+        ({"error": "two"}, "HTTP 418: two"),
+        ({"message": "three"}, "HTTP 418: three"),
+        ({"detail": [{"msg": "four"}]}, 'HTTP 418: [{"msg": "four"}]'),
+        ([{"error": {"message": "five"}}], "HTTP 418: five"),
+        ("<p>six</p>", "HTTP 418: six"),
+        ("", "HTTP 418"),
+        (None, "HTTP 418"),
+        ({"error": {}}, 'HTTP 418: {"error": {}}'),
+    ],
+)
+def test_the_words_of_a_refusal_in_any_form(document, message):
+    assert refusal(418, document).message == message
+
+
+@pytest.fixture
+def nothing_known(monkeypatch):
+    monkeypatch.setattr(secrets, "_known", set())
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("key sk-abc123def456 refused", "key *** refused"),
+        ("sk-proj-abc_DEF-123, sk-****wxyz.", "***, ***"),
+        ("Authorization: Bearer abc.def-123", "Authorization: Bearer ***"),
+        ("{'authorization': 'bearer abc'}", "{'authorization': 'bearer ***'}"),
+        ("(b'authorization', b'Basic YTpi')", "(b'authorization', b'Basic ***')"),
+        ('"api-key": "0123"', '"api-key": "***"'),
+        ("https://me:secret@example.org/v1", "https://***@example.org/v1"),
+        ("a risk-averse desk-bound task-force", "a risk-averse desk-bound task-force"),
+        ("authorization failed, api-key missing", "authorization failed, api-key missing"),
+        ("mail me@example.org; a: b", "mail me@example.org; a: b"),
+    ],
+)
+def test_what_looks_like_a_key_is_taken_out(nothing_known, text, clean):
+    assert redact(text) == clean
+
+
+@given(st.text(min_size=4).filter(lambda key: key.casefold() != "none"), st.text(), st.text())
+def test_a_registered_key_is_in_no_text(key, before, after):
+    known = secrets._known.copy()
+    try:
+        register(key)
+        if "*" not in key:  # the mask's own
+            assert key not in redact(before + key + after)
+    finally:
+        secrets._known = known
+
+
+def test_a_placeholder_is_no_secret(nothing_known):
+    register("none")
+    register("abc")
+    assert redact("none of abc") == "none of abc"
+
+
+def test_a_key_is_taken_out_before_a_message_is_cut(nothing_known):
+    register("canary-key-0123")
+    assert "canary" not in shown("x" * (secrets.SHOWN - 8) + "canary-key-0123")
