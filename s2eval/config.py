@@ -112,7 +112,11 @@ class JudgeEntry(_Section):
     judge: str = Field(min_length=1, description="openai:NAME, or a model of this machine")
     base_url: str | None = Field(None, description="of an OpenAI-compatible server; by default OpenAI's")
     suite: str = Field("mtsbench", description="question set, or a folder of the same form")
-    limit: int | None = Field(None, ge=1, description="the first questions only; by default the run's limit")
+    limit: int | None = Field(
+        None, ge=1, description="that many questions, taken in turn from each category; by default the run's limit"
+    )
+    max_tokens: int | None = Field(None, ge=1, description="of an answer; by default the question set's")
+    judge_max_tokens: int | None = Field(None, ge=1, description="of a judgment; likewise")
     choices: int = Field(1, ge=1, description="answers to each question")
     repeats: int = Field(1, ge=1, description="judgments of each answer")
     parser: Literal["strict", "fastchat"] = "strict"

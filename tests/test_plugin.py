@@ -228,7 +228,7 @@ def manager() -> Any:
 
 
 def test_the_pattern_covers_all_names_through_as_few_as_possible(manager: Any) -> None:
-    assert manager.match_tasks(["s2_*"]) == ["s2_eli5", "s2_full", "s2_leaderboard", "s2_wiki"]
+    assert manager.match_tasks(["s2_*"]) == ["s2_eli5", "s2_full", "s2_leaderboard", "s2_mtsbench", "s2_wiki"]
     assert manager.match_tasks(["s2demo_*"]) == ["s2demo_eli5", "s2demo_full", "s2demo_leaderboard", "s2demo_wiki"]
     assert len(manager.match_tasks(["s2_mmlu_*"])) == len(SUBJECTS)  # without s2_mmlu, each by itself
     assert manager.match_tasks(["s2_mmlu*"]) == ["s2_mmlu"]

@@ -80,7 +80,9 @@ def mtbench(
     questions: Annotated[Path | None, typer.Option(help="FastChat's question.jsonl")] = None,
     judge_prompts: Annotated[Path | None, typer.Option(help="FastChat's judge_prompts.jsonl")] = None,
     references: Annotated[Path | None, typer.Option(help="FastChat's reference_answer/*.jsonl")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="the first N questions only")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="N questions, taken in turn from each category")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="of an answer; default: the question set's")] = None,
+    judge_max_tokens: Annotated[int | None, typer.Option(min=1, help="of a judgment; likewise")] = None,
     batch: Annotated[bool, typer.Option("--batch", help="by OpenAI's Batch API; run again to collect")] = False,
     max_calls: Annotated[int | None, typer.Option(min=0, help="calls to APIs at most, failed ones included")] = None,
     max_cost: Annotated[float | None, typer.Option(min=0, help="USD at most")] = None,
@@ -113,8 +115,7 @@ def mtbench(
     from s2eval.report.radar import write_radars
 
     chosen = suites.load(suite).with_files(questions, judge_prompts, references)
-    if limit is not None:
-        chosen = replace(chosen, questions=chosen.questions[:limit])
+    chosen = chosen.limited(limit, max_tokens, judge_max_tokens)
     price = tables.load(prices, batch=batch)
     budget = Budget(max_calls, max_cost, price.of)
     with bench.known(out / CALLS) if dry_run else Ledger.open(out / CALLS) as ledger:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -107,6 +108,26 @@ class Suite:
         """
         kept = (question for question in self.questions if ids is None or question.id in ids)
         return replace(self, questions=tuple(question.opening(turns) if turns else question for question in kept))
+
+    def limited(
+        self, questions: int | None = None, max_tokens: int | None = None, judge_max_tokens: int | None = None
+    ) -> Suite:
+        """The same with the first questions only, evenly over the categories, or with shorter texts; None = as it is.
+
+        Questions are taken in turn from each category, so that few of them are of many kinds.
+        """
+        chosen = self.questions
+        if questions is not None:
+            rank = {question.id: number for number, question in enumerate(self.questions)}
+            by_category = {name: [one for one in chosen if one.category == name] for name in self.temperatures}
+            turns = [one for row in zip_longest(*by_category.values()) for one in row if one is not None]
+            chosen = tuple(sorted(turns[:questions], key=lambda one: rank[one.id]))
+        return replace(
+            self,
+            questions=chosen,
+            max_tokens=max_tokens or self.max_tokens,
+            judge_max_tokens=judge_max_tokens or self.judge_max_tokens,
+        )
 
     def with_files(
         self, questions: Path | None = None, prompts: Path | None = None, references: Path | None = None

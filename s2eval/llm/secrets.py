@@ -37,8 +37,8 @@ def register(secret: str) -> None:
     The placeholder `none` and texts of fewer than four characters are not taken for secrets.
     """
     if len(secret) >= _SHORTEST and secret.casefold() != "none":
-        encoded = base64.b64encode(secret.encode()).decode()
-        _known.update({secret, quote(secret, safe=""), encoded, json.dumps(secret)[1:-1]})
+        raw = secret.encode(errors="surrogatepass")
+        _known.update({secret, quote(raw, safe=""), base64.b64encode(raw).decode(), json.dumps(secret)[1:-1]})
 
 
 def redact(text: str) -> str:

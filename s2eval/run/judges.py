@@ -58,9 +58,7 @@ def plan(config: RunConfig) -> list[Judged]:
     prices = tables.load()
     for entry in config.models:
         for judge in config.judges:
-            suite = load(judge.suite)
-            if limit := judge.limit or config.limit:
-                suite = replace(suite, questions=suite.questions[:limit])
+            suite = load(judge.suite).limited(judge.limit or config.limit, judge.max_tokens, judge.judge_max_tokens)
             budget = Budget(judge.max_calls, judge.max_cost, prices.of)
             local = {"dtype": entry.dtype if entry.dtype != "auto" else None, "device": entry.device, **entry.args}
             template = entry.template or config.template

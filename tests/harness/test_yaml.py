@@ -25,9 +25,11 @@ FILES = {path.stem: path for path in sorted(paths.tasks().rglob("*.yaml"))}
 FOUR = ("arc_challenge", "hellaswag", "mmlu", "truthfulqa_mc2")
 QA = ("eli5", "wiki", "full")
 # INTERFACES: what users type
-TASKS = {f"{prefix}_{name}" for prefix in ("s2", "s2demo") for name in (*FOUR, *QA)} | {
-    f"s2_mmlu_{subject}" for subject in SUBJECTS
-}
+TASKS = (
+    {f"{prefix}_{name}" for prefix in ("s2", "s2demo") for name in (*FOUR, *QA)}
+    | {f"s2_mmlu_{subject}" for subject in SUBJECTS}
+    | {"s2_mtsbench"}
+)
 GROUPS, TAGS = {"s2_leaderboard", "s2demo_leaderboard"}, {"s2_qa", "s2demo_qa"}
 GOLDEN_SUBJECTS = (  # those of which ../shared/data has the rows
     "abstract_algebra",

@@ -422,6 +422,7 @@ def test_key_and_url_come_from_the_environment(bare):
         ({"base_url": "http://host/v1?key=1"}, "leave out"),
         ({"api_key": "sk-canary 123"}, "a space, a line break"),
         ({"api_key": "sk-canary-ü"}, "a space, a line break"),
+        ({"api_key": "sk-canary-\udc80"}, "a space, a line break"),
         ({"max_in_flight": 0}, "max_in_flight must be above 0, not 0"),
         ({"attempts": -1}, "attempts must be above 0"),
         ({"timeout": float("nan")}, "timeout must be above 0"),

@@ -1,0 +1,60 @@
+"""`judges:` of a run: every model judged after its tasks, resumed, chosen by `--only`, and in the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.run.runs import Command, rows, write
+
+
+@pytest.fixture
+def judged(tiny_model: Path, tmp_path: Path) -> Path:
+    """A model that judges itself, with six questions."""
+    return write(
+        tmp_path / "judged.yaml",
+        models=[{"model": str(tiny_model), "name": "tiny", "template": "s2"}],
+        tasks=["s2demo_eli5"],
+        metrics=["readability"],
+        limit=2,
+        judges=[{"judge": str(tiny_model), "limit": 6, "max_tokens": 8, "judge_max_tokens": 8}],
+    )
+
+
+def test_a_run_with_a_judge(s2eval: Command, judged: Path, tiny_model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    code, said, _ = s2eval("run", judged, "--out", out, "--status")
+    assert code == 0
+    assert f"to do  tiny/mtbench/{tiny_model.name}: 6 questions, 24 calls" in said  # 12 answers, 12 judgments
+    assert s2eval("run", judged, "--out", out)[0] == 0
+    report = (out / "report.md").read_text(encoding="utf-8")
+    assert "MT(S)-Bench, judged by" in report
+    assert "12 of 12 verdicts could not be read (no verdict 12)" in report  # it stammers
+    row = rows(out)["s2_mtsbench", "", "s2_judge_score"]
+    assert (row.value, row.n_valid) == (None, 0)
+    code, said, _ = s2eval("run", judged, "--out", out, "--status")
+    assert f"done   tiny/mtbench/{tiny_model.name}: 6 questions, 0 calls" in said
+    assert "Table 4" in report
+
+
+def test_only_the_judge(s2eval: Command, judged: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert s2eval("run", judged, "--out", out, "--only", "mtbench")[0] == 0
+    assert not (out / "tiny" / "s2demo_eli5").exists()
+    assert "MT(S)-Bench, judged by" in (out / "report.md").read_text(encoding="utf-8")
+
+
+def test_the_task_needs_a_judge(s2eval: Command, tiny_model: Path, tmp_path: Path) -> None:
+    config = write(tmp_path / "run.yaml", models=[str(tiny_model)], tasks=["s2_mtsbench"])
+    code, _, said = s2eval("run", config, "--out", tmp_path / "out")
+    assert code == 2
+    assert "judges:" in said
+
+
+def test_a_wrong_judge_is_told(s2eval: Command, tiny_model: Path, tmp_path: Path) -> None:
+    judges = [{"judge": "openai:gpt-4", "repeat": 2}]
+    config = write(tmp_path / "run.yaml", models=[str(tiny_model)], tasks=["s2demo_eli5"], judges=judges)
+    code, _, said = s2eval("run", config, "--out", tmp_path / "out")
+    assert code == 2
+    assert "judges.0.repeat: unknown key; did you mean 'repeats'?" in said
