@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from s2eval.cli import judgments
+from s2eval.cli.judgments import ParserName
 from s2eval.errors import IncompleteError, InterruptedRunError, UsageError
 
 if TYPE_CHECKING:
@@ -33,20 +34,6 @@ class Mode(StrEnum):
 
     single = "single"
     pairwise = "pairwise"
-
-
-class ParserName(StrEnum):
-    """How verdicts are read."""
-
-    strict = "strict"
-    fastchat = "fastchat"
-
-
-class Format(StrEnum):
-    """How to print."""
-
-    md = "md"
-    json = "json"
 
 
 app = typer.Typer(
@@ -280,75 +267,5 @@ def _command() -> str:
     return shlex.join(["s2eval", *sys.argv[1:]])
 
 
-@app.command("score")
-def score(
-    judgments: Annotated[list[Path], typer.Option(help="judgment files, ours or FastChat's; repeatable")],
-    parser: Annotated[ParserName, typer.Option(help="how verdicts are read")] = ParserName.strict,
-    format: Annotated[Format, typer.Option(help="md: a table; json: an object")] = Format.md,
-    mix: Annotated[bool, typer.Option("--mix", help="let different judges share a mean, with a warning")] = False,
-) -> None:
-    """First turn, second turn and average of stored judgments, read again."""
-    from s2eval.judge.judgments import ModelSummary, TurnScore, read_single, summarize
-    from s2eval.report.render_markdown import escape
-
-    summaries = summarize([one for path in judgments for one in read_single(path)], parser.value, mix=mix)
-    if format is Format.json:
-        typer.echo(_as_json([asdict(one) for one in summaries]))
-        return
-
-    def cell(turn: TurnScore) -> str:
-        return f"{'–' if turn.value is None else f'{turn.value:.4f}'} ({turn.n_valid}/{turn.n})"
-
-    def row(one: ModelSummary) -> list[str]:
-        return [escape(one.model), *map(cell, (one.first, one.second, one.average)), escape(", ".join(one.judges))]
-
-    headers = ["model", "first turn (n_valid/n)", "second turn", "average", "judge"]
-    typer.echo(_grid([row(one) for one in summaries], headers))
-    typer.echo(f"\nRead by the parser {parser.value}: docs/verdicts.md.")
-    for one in summaries:
-        if problems := one.average.problems:
-            why = ", ".join(f"{problem} {number}" for problem, number in problems.items())
-            typer.echo(f"- {one.model}: without a rating: {why}")
-        if len(one.judges) > 1:
-            typer.echo(f"- {one.model}: a mean over the judges {', '.join(one.judges)}, which do not rate alike")
-
-
-@app.command("agreement")
-def agreement(
-    files: Annotated[list[Path], typer.Argument(help="verdicts with human or gold choices")],
-    format: Annotated[Format, typer.Option(help="md: a table; json: an object")] = Format.md,
-) -> None:
-    """Agreement of verdicts with human or gold choices."""
-    from s2eval.judge import agreement as measured
-    from s2eval.report.render_markdown import escape
-
-    found = measured.agreements([one for path in files for one in measured.read_verdicts(path)])
-    if format is Format.json:
-        typer.echo(_as_json([asdict(one) for one in found]))
-        return
-
-    def number(x: float | None) -> str:
-        return "–" if x is None else f"{x:.3f}"
-
-    rows = [
-        [
-            escape(line.judge),
-            escape(line.subset) or "all",
-            line.measure,
-            number(line.estimate.value),
-            f"[{number(line.estimate.ci_low)}, {number(line.estimate.ci_high)}]",
-            f"{line.estimate.n_valid}/{line.estimate.n}",
-        ]
-        for line in measured.table(found)
-    ]
-    typer.echo(_grid(rows, ["judge", "subset", "measure", "value", "95% interval", "n_valid/n"]))
-
-
-def _grid(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> str:
-    from tabulate import tabulate
-
-    return tabulate(rows, headers=headers, tablefmt="pipe", disable_numparse=True)
-
-
-def _as_json(value: Any) -> str:
-    return json.dumps(value, indent=1, ensure_ascii=False, default=str)
+app.command("score")(judgments.score)
+app.command("agreement")(judgments.agreement)

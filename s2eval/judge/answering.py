@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from s2eval.judge.participants import Participant
-from s2eval.judge.questions import Answer, Question, QuestionId
+from s2eval.judge.questions import Answer, Question
+from s2eval.judge.rows import QuestionId
 from s2eval.judge.suite import Suite
 from s2eval.llm.calls import Call, Failure, Message, Outcome, Reply
 

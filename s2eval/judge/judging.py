@@ -8,8 +8,9 @@ from typing import Literal, cast
 
 from s2eval.judge.answering import Answers, Ask
 from s2eval.judge.participants import Participant
-from s2eval.judge.prompts import JudgePrompt, Turn, render_pair, render_single
+from s2eval.judge.prompts import JudgePrompt, Turn
 from s2eval.judge.questions import Answer, Question
+from s2eval.judge.render import render_pair, render_single
 from s2eval.judge.suite import Suite
 from s2eval.judge.verdicts import Parser, choice, rating, rating_json
 from s2eval.llm.calls import Call, Failure, Message, Outcome, Reply

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from s2eval.errors import DataError, UsageError
-from s2eval.judge.questions import FileRow, Filled, Id, Problems, QuestionId, read_rows
+from s2eval.judge.rows import FileRow, Filled, Id, Problems, QuestionId, read_rows
 from s2eval.judge.verdicts import Parser, Rating, rating, rating_json
 
 Turn = Literal[1, 2]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
@@ -18,8 +18,7 @@ from typing import Literal, cast
 from pydantic import BaseModel, ConfigDict, Field
 
 from s2eval.errors import DataError, nearest
-from s2eval.judge.questions import Answer, FileRow, Filled, Problems, Question, Text, read_rows
-from s2eval.llm.calls import Message
+from s2eval.judge.rows import FileRow, Filled, Problems, Text, read_rows
 
 Kind = Literal["single", "pairwise"]
 Turn = Literal[1, 2]
@@ -32,8 +31,8 @@ _NEEDED: Mapping[tuple[Kind, Turn], tuple[str, ...]] = {
     ("pairwise", 1): ("question", "answer_a", "answer_b"),
     ("pairwise", 2): ("question_1", "question_2", "answer_a_1", "answer_a_2", "answer_b_1", "answer_b_2"),
 }
-_REFERENCES: Mapping[Turn, tuple[str, ...]] = {1: ("ref_answer_1",), 2: ("ref_answer_1", "ref_answer_2")}
-_OPTIONAL = ("reading_age", "expects")
+REFERENCES: Mapping[Turn, tuple[str, ...]] = {1: ("ref_answer_1",), 2: ("ref_answer_1", "ref_answer_2")}
+OPTIONAL = ("reading_age", "expects")
 _VERDICTS: Mapping[Kind, str] = {"single": "[[rating]]", "pairwise": "[[A]]"}
 
 FASTCHAT_REFERENCE_CATEGORIES = frozenset({"math", "reasoning", "coding", "arena-hard-200"})
@@ -79,7 +78,7 @@ class JudgePrompt:
     @property
     def placeholders(self) -> frozenset[str]:
         """The names in braces."""
-        return frozenset(field for _, field in _parts(self.template) if field is not None)
+        return frozenset(field for _, field in parts_of(self.template) if field is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,72 +229,15 @@ def read_fastchat(path: Path) -> JudgePrompts:
 def _recognised(row: _FastchatRow) -> Slot:
     """What a prompt is for. One that lacks a placeholder is still known by the others, so that it can be named."""
     try:
-        fields = {field for _, field in _parts(row.prompt_template) if field is not None}
+        fields = {field for _, field in parts_of(row.prompt_template) if field is not None}
     except ValueError:
         fields = set[str]()  # JudgePrompt tells what is wrong
     turn: Turn = 2 if fields & set(_NEEDED[row.type, 2]) else 1
-    return row.type, turn, bool(fields & set(_REFERENCES[2]))
-
-
-def render_single(prompt: JudgePrompt, question: Question, answer: Answer) -> tuple[Message, ...]:
-    """What the judge of one answer reads: the system message where there is one, and the user's.
-
-    Raises:
-        DataError: the question has not what the prompt asks for (a reference, a second turn, a reading age).
-        ValueError: a pairwise prompt, or an answer to another question.
-    """
-    return _messages(prompt, "single", question, {"answer": answer})
-
-
-def render_pair(prompt: JudgePrompt, question: Question, a: Answer, b: Answer) -> tuple[Message, ...]:
-    """What the judge of two answers reads, `a` shown first; else as `render_single`."""
-    return _messages(prompt, "pairwise", question, {"answer_a": a, "answer_b": b})
-
-
-def _messages(
-    prompt: JudgePrompt, kind: Kind, question: Question, answers: Mapping[str, Answer]
-) -> tuple[Message, ...]:
-    if prompt.kind != kind:
-        raise ValueError(f"judge prompt {prompt.name!r} is {prompt.kind}, not {kind}")
-    for answer in answers.values():
-        if answer.question_id != question.id:
-            raise ValueError(f"an answer to question {answer.question_id!r} with question {question.id!r}")
-    texts = _texts(question, prompt.turn)
-    for name, answer in answers.items():
-        texts |= {name: answer.turns[0], **_numbered(name, answer.turns)}
-    lacking = sorted(prompt.placeholders - set(texts))
-    if lacking:
-        names = ", ".join(f"{{{name}}}" for name in lacking)
-        raise DataError(f"question {question.id!r} has nothing for {names} of judge prompt {prompt.name!r}")
-    # one pass over the template: what is put in is not looked at again
-    content = "".join(text if field is None else texts[field] for text, field in _parts(prompt.template))
-    system = (Message("system", prompt.system),) if prompt.system else ()
-    return (*system, Message("user", content))
-
-
-def lacks(question: Question, prompt: JudgePrompt) -> list[str]:
-    """The placeholders of the prompt, other than answers, that the question has nothing for; in alphabetical order."""
-    own = _REFERENCES[2] + _OPTIONAL
-    return sorted(prompt.placeholders & set(own) - set(_texts(question, prompt.turn)))
-
-
-def _texts(question: Question, turn: Turn) -> dict[str, str]:
-    """Placeholder → the question's text for it."""
-    texts = {"question": question.turns[0], **_numbered("question", question.turns)}
-    texts |= _numbered("ref_answer", question.reference or ())
-    if question.reading_age is not None:
-        texts["reading_age"] = str(question.reading_age)
-    if len(question.expects) >= turn:
-        texts["expects"] = question.expects[turn - 1]
-    return texts
-
-
-def _numbered(name: str, turns: Sequence[str]) -> dict[str, str]:
-    return {f"{name}_{number}": text for number, text in enumerate(turns, 1)}
+    return row.type, turn, bool(fields & set(REFERENCES[2]))
 
 
 @cache
-def _parts(template: str) -> tuple[tuple[str, str | None], ...]:
+def parts_of(template: str) -> tuple[tuple[str, str | None], ...]:
     """The template as FastChat's `str.format` sees it: literal texts (field None) and placeholders (text "").
 
     Raises:
@@ -316,16 +258,16 @@ def _problems(prompt: JudgePrompt) -> list[str]:
         present = prompt.placeholders
     except ValueError as error:
         return [f"{error}; a brace that is meant as such is written twice"]
-    needed = _NEEDED[prompt.kind, prompt.turn] + (_REFERENCES[prompt.turn] if prompt.with_reference else ())
+    needed = _NEEDED[prompt.kind, prompt.turn] + (REFERENCES[prompt.turn] if prompt.with_reference else ())
     missing = [f"placeholder {{{name}}} is missing" for name in needed if name not in present]
-    unknown = sorted(present - {*needed, *_OPTIONAL})
-    return missing + [_unknown(name, prompt.template, [*needed, *_OPTIONAL]) for name in unknown]
+    unknown = sorted(present - {*needed, *OPTIONAL})
+    return missing + [_unknown(name, prompt.template, [*needed, *OPTIONAL]) for name in unknown]
 
 
 def _unknown(name: str, template: str, known: list[str]) -> str:
     close = nearest(name, known)
     hint = f"did you mean {{{close}}}?" if close else "known: " + ", ".join(f"{{{other}}}" for other in known)
-    before = takewhile(lambda part: part[1] != name, _parts(template))
+    before = takewhile(lambda part: part[1] != name, parts_of(template))
     line = 1 + sum(text.count("\n") for text, _ in before)
     return f"line {line} of the template: unknown placeholder {{{name}}}; {hint}"
 

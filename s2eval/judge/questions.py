@@ -6,19 +6,15 @@ FastChat's files carry many.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from s2eval.data import describe
-from s2eval.errors import DataError, nearest
-
-QuestionId = int | str
-_SHOWN = 10  # problems of a file, and ids in one of them
+from s2eval.errors import nearest
+from s2eval.judge.rows import FileRow, Filled, Id, Problems, QuestionId, Text, listed, read_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,63 +58,6 @@ class Answer:
     turns: tuple[str, ...]
 
 
-class Problems:
-    """What is wrong with a file, collected to be told together."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._found: list[tuple[float, str]] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._found)
-
-    def add(self, line: int | None, problem: str) -> None:
-        """`line` counts from 1; None stands for the file as a whole."""
-        self._found.append((line or float("inf"), f"line {line}: {problem}" if line else problem))
-
-    def tell(self) -> None:
-        """Raise a DataError with the first ten, in the order of the lines; do nothing where there is none."""
-        if not self._found:
-            return
-        ordered = [text for _, text in sorted(self._found, key=lambda found: found[0])]
-        shown, hidden = ordered[:_SHOWN], len(ordered) - _SHOWN
-        if hidden > 0:
-            shown.append(f"and {hidden} more")
-        noun = "error" if len(ordered) == 1 else "errors"
-        raise DataError(f"{self.path}: {len(ordered)} {noun}" + "".join(f"\n  {text}" for text in shown))
-
-
-class FileRow(BaseModel):
-    """A line of a file: types as JSON has them (`"7"` is no number), other fields are ignored."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
-
-
-def _a_question_id(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
-        raise ValueError("must be a number or a text")
-    return _whole(value) if isinstance(value, str) else value
-
-
-def _whole(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:  # JSON's "\ud83d" alone: nothing could be sent or stored
-        raise ValueError(f"half a character at {error.start}") from error
-    return text
-
-
-def _filled(text: str) -> str:
-    if not text.strip():
-        raise ValueError("is empty")
-    return text
-
-
-Id = Annotated[int | str, BeforeValidator(_a_question_id)]
-Text = Annotated[str, AfterValidator(_whole)]
-Filled = Annotated[Text, AfterValidator(_filled)]
-
-
 class _QuestionRow(FileRow):
     question_id: Id
     category: Filled
@@ -138,36 +77,6 @@ class _AnswerRow(FileRow):
     question_id: Id
     model_id: Filled
     choices: list[_Choice] = Field(min_length=1)
-
-
-R = TypeVar("R", bound=FileRow)
-
-
-def read_rows(path: Path, row: type[R], problems: Problems) -> list[tuple[int, R]]:
-    """The right lines of a JSON Lines file with their numbers, from 1; what is wrong with the others joins `problems`.
-
-    Raises:
-        DataError: the file cannot be read, or has no lines.
-    """
-    try:
-        lines = path.read_bytes().split(b"\n")  # of bytes: to str, U+2028 inside of a text ends a line
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    rows: list[tuple[int, R]] = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            rows.append((number, row.model_validate(json.loads(line.decode("utf-8")))))
-        except ValidationError as error:
-            problems.add(number, describe(error))
-        except json.JSONDecodeError as error:
-            problems.add(number, f"not JSON ({error.msg}, column {error.colno})")
-        except (ValueError, RecursionError) as error:  # no UTF-8, a number of 5,000 digits, brackets 1,000 deep
-            problems.add(number, f"not JSON ({error})")
-    if not rows and not problems:
-        raise DataError(f"{path}: no lines")
-    return rows
 
 
 def read_questions(path: Path, categories: Collection[str] | None = None) -> list[Question]:
@@ -284,12 +193,3 @@ def _tell_uneven(line: int, row: _AnswerRow, first: tuple[int, _AnswerRow], to: 
     for number, choice in enumerate(row.choices):
         if choice.index not in (None, number):
             to.add(line, f"choices.{number}.index: {choice.index}, expected {number}")
-
-
-def listed(ids: Sequence[QuestionId]) -> str:
-    """The first ten ids, and dots where there are more.
-
-    >>> listed(range(81, 161))
-    '81, 82, 83, 84, 85, 86, 87, 88, 89, 90, …'
-    """
-    return ", ".join([*map(str, ids[:_SHOWN]), *(["…"] if len(ids) > _SHOWN else [])])

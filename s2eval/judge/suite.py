@@ -23,12 +23,13 @@ from s2eval.judge.prompts import (
     PromptFiles,
     PromptSet,
     Turn,
-    lacks,
     read_fastchat,
     read_folder,
     read_text,
 )
-from s2eval.judge.questions import Problems, Question, QuestionId, listed, read_questions, read_references
+from s2eval.judge.questions import Question, read_questions, read_references
+from s2eval.judge.render import lacks
+from s2eval.judge.rows import Problems, QuestionId, listed
 
 FILE = "judge.yaml"
 

@@ -13,8 +13,8 @@ import yaml
 
 from s2eval.errors import ConfigError, DataError, UnknownNameError
 from s2eval.judge import suite as suites
-from s2eval.judge.prompts import render_single
 from s2eval.judge.questions import read_answers
+from s2eval.judge.render import render_single
 from s2eval.judge.suite import FASTCHAT_TEMPERATURES, Suite
 
 SINGLE, SINGLE_2 = "{question}|{answer}", "{question_1}|{answer_1}|{question_2}|{answer_2}"
