@@ -191,7 +191,7 @@ class _JudgeFile(_Section):
     references: str | None = None
     categories: dict[str, Temperature] = Field(min_length=1)
     max_tokens: int = Field(1024, ge=1)
-    judge: _Judging = _Judging()
+    judge: _Judging = Field(default_factory=lambda: _Judging.model_validate({}))
     prompts: PromptFiles
     baselines: dict[str, str] = Field(default_factory=dict)
 

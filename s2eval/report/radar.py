@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from s2eval.records import Row
 from s2eval.report.judged import SCORE
@@ -28,12 +30,13 @@ def radar(rows: Sequence[Row], judge: str) -> str | None:
 
 
 def _draw(found: Mapping[str, Mapping[str, float]], categories: Sequence[str], judge: str) -> str:
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
+    # matplotlib's types are in part unknown, and of polar axes not there at all
+    mpl: Any = import_module("matplotlib")
+    svg: Any = import_module("matplotlib.backends.backend_svg")
+    figures: Any = import_module("matplotlib.figure")
 
     angles = [2 * math.pi * number / len(categories) for number in range(len(categories))]
-    figure = Figure(figsize=(7, 6))
+    figure = figures.Figure(figsize=(7, 6))
     axes = figure.add_subplot(polar=True)
     axes.set_theta_offset(math.pi / 2)
     axes.set_theta_direction(-1)
@@ -47,7 +50,7 @@ def _draw(found: Mapping[str, Mapping[str, float]], categories: Sequence[str], j
     axes.legend(loc="upper left", bbox_to_anchor=(1.05, 1.05), fontsize=8)
     text = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": "s2eval", "svg.fonttype": "none"}):  # the same file whenever it is drawn
-        FigureCanvasSVG(figure).print_figure(text, format="svg", bbox_inches="tight", metadata={"Date": None})
+        svg.FigureCanvasSVG(figure).print_figure(text, format="svg", bbox_inches="tight", metadata={"Date": None})
     return text.getvalue()
 
 

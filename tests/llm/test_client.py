@@ -271,13 +271,15 @@ def reasoning(request, n):
     return ok()
 
 
-@pytest.mark.parametrize(("name", "value"), [("temperature", 0.0), ("seed", 7)])
-def test_a_parameter_that_determines_the_verdict_is_never_left_out(name, value):
+@pytest.mark.parametrize(
+    ("name", "value", "requests"), [("temperature", 0.0, 1), ("seed", 7, 2)]
+)  # 2: the default 1 goes
+def test_a_parameter_that_determines_the_verdict_is_never_left_out(name, value, requests):
     with serve(reasoning) as server:
         outcome = ask(server, call("q", **{"temperature": 1.0, name: value}))
     assert outcome.kind == "refused"
     assert f"judge does not take {name} {value}, which determines the reply" in outcome.message
-    assert all(name in request.body for request in server.requests)
+    assert [name in request.body for request in server.requests] == [True] * requests
 
 
 def test_the_temperature_is_left_out_where_it_is_the_default():
@@ -325,6 +327,13 @@ def test_a_passing_500_does_not_change_the_form():
         service(server.url, max_in_flight=1).run(calls(2, schema=SCHEMA), told)
     assert [told[q].attempts for q in "01"] == [3, 1]  # 500, the other form, again
     assert server.requests[-1].body["response_format"]["type"] == "json_schema"
+
+
+def test_a_form_that_was_taken_is_not_given_up_for_a_500():
+    told = Told()
+    with serve(in_turn(ok('{"rating": 8}'), error(500, "oops"), ok('{"rating": 8}'))) as server:
+        service(server.url, max_in_flight=1).run(calls(2, schema=SCHEMA), told)
+    assert [request.body["response_format"]["type"] for request in server.requests] == ["json_schema"] * 3
 
 
 def test_where_a_schema_is_asked_for_a_reply_without_json_is_none():

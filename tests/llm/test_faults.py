@@ -7,6 +7,7 @@ import gzip
 import json
 import logging
 import socket
+import time
 import traceback
 from urllib.parse import quote
 
@@ -106,6 +107,15 @@ def test_a_server_that_trickles_is_a_stall():
     assert told["q"] == Failure("timeout", "no complete answer within 0.2 s", 2)
 
 
+def test_each_wait_is_twice_the_one_before():
+    with serve(error(500, "oops")) as server:
+        service(server.url, attempts=4, backoff=0.05).run([call("q")], Told())
+    times = [request.at for request in server.requests]
+    assert len(times) == 4
+    for wait, before, after in zip((0.05, 0.1, 0.2), times, times[1:], strict=False):
+        assert after - before >= wait  # and up to 0.05 s more by chance
+
+
 def test_a_wrong_content_type_does_not_matter_where_the_body_is_right():
     told = Told()
     with serve(http(200, completion("[[3]]"), "text/html; charset=latin-1")) as server:
@@ -202,6 +212,17 @@ def test_when_the_run_ends_calls_in_flight_are_told_and_none_starts():
     assert len(server.requests) == 4
 
 
+def test_when_the_run_ends_a_call_in_flight_that_might_have_been_tried_again_is_not_told():
+    def script(request, n):
+        return error(401, "no").late(0.1) if request.question == "0" else error(500, "oops").late(0.3)
+
+    told = Told()
+    with serve(script) as server, pytest.raises(ServiceError, match="401"):
+        service(server.url, max_in_flight=4, attempts=1).run(calls(2), told)
+    assert len(server.requests) == 2
+    assert not told
+
+
 def test_when_the_run_ends_calls_that_wait_are_not_told():
     def script(request, n):
         return {"0": error(401, "no").late(0.2), "1": error(500, "oops"), "2": RATE}.get(request.question, ok())
@@ -232,9 +253,10 @@ def nobody():
 
 
 def test_nobody_there_ends_the_run(nobody):
-    told = Told()
+    told, started = Told(), time.monotonic()
     with pytest.raises(ServiceError, match="cannot be reached") as caught:
-        service(f"http://{nobody}", attempts=8, backoff=0.05).run(calls(480), told)  # 3 attempts: 0.05 + 0.1 s and more
+        service(f"http://{nobody}", attempts=8, backoff=0.05).run(calls(480), told)
+    assert time.monotonic() - started < 4  # 3 attempts, after 0.05 and 0.1 s; 8 would take 6.35 s
     assert f"http://{nobody}" in str(caught.value)
     assert "Check the base URL" in str(caught.value)
     assert not told
