@@ -198,10 +198,11 @@ def forecast(
 def render(stored: Sequence[Stored], models: Sequence[str], name: str) -> str:
     """The tables as Markdown."""
     from s2eval.report import Document, render_markdown
-    from s2eval.report.judged import judged_tables, notes_of
+    from s2eval.report.judged import TITLES, judged_tables, notes_of
 
     rows = [row for one in stored for row in one.rows]
-    return render_markdown(Document(name, judged_tables(rows, models, notes=notes_of([one.facts for one in stored]))))
+    tables = judged_tables(rows, models, notes=notes_of([one.facts for one in stored]))
+    return render_markdown(Document(TITLES.get(f"s2_{name}", name), tables))
 
 
 def _written(out: Path, result: Result) -> Stored:

@@ -27,6 +27,9 @@ def report(
     folders: Annotated[list[Path], typer.Argument(help="run folders, or folders of lm_eval --output_path")],
     format: Annotated[Format, typer.Option(help="md: the tables; csv: one row a number")] = Format.md,
     reference: Annotated[Reference | None, typer.Option(help="print the published number beside each of ours")] = None,
+    mix_judges: Annotated[
+        bool, typer.Option("--mix-judges", help="one table for several judges, with a warning")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="file to write; by default standard output")] = None,
 ) -> None:
     """Print the paper's tables from what lies in one or more folders."""
@@ -43,7 +46,7 @@ def report(
         with store.explain_os_errors(out):
             store.write_scores(out, rows)
         return
-    text = render_markdown(sources.document(read, published=reference is not None))
+    text = render_markdown(sources.document(read, published=reference is not None, mix_judges=mix_judges))
     if out is None:
         typer.echo(text, nl=False)
         return

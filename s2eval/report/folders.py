@@ -16,7 +16,7 @@ from s2eval.leaderboard import COUNTED, POINTS, SUBJECTS
 from s2eval.models.work import remarks
 from s2eval.qa import FAMILIES as FAMILIES_OF_METRICS
 from s2eval.records import Estimate, Row
-from s2eval.report.judged import judged_tables, notes_of
+from s2eval.report.judged import SEVERAL, judged_tables, mixed, notes_of
 from s2eval.report.tables import FAMILIES, Document, build_tables
 
 PREFIXES = tuple(f"{family.prefix}_" for family in FAMILIES)
@@ -74,9 +74,18 @@ def read(folder: Path) -> Source:
     )
 
 
-def document(sources: Sequence[Source], *, published: bool, title: str | None = None) -> Document:
-    """One document over several folders; models in the order in which they are met."""
+def document(
+    sources: Sequence[Source], *, published: bool, title: str | None = None, mix_judges: bool = False
+) -> Document:
+    """One document over several folders; models in the order in which they are met.
+
+    Args:
+        published: set the paper's numbers beside ours.
+        mix_judges: let the scores of different judges share tables, with a warning in them.
+    """
     rows = [row for source in sources for row in source.rows]
+    if mix_judges:
+        rows = mixed(rows)
     models = list(dict.fromkeys(model for source in sources for model in source.models))
     references = {model: row for source in sources for model, row in source.references.items()}
     table_notes: dict[str, list[str]] = {}
@@ -88,7 +97,7 @@ def document(sources: Sequence[Source], *, published: bool, title: str | None = 
     judge_notes: dict[str, list[str]] = {}
     for source in sources:
         for label, sentences in source.judge_notes.items():
-            judge_notes.setdefault(label, []).extend(sentences)
+            judge_notes.setdefault(SEVERAL if mix_judges else label, []).extend(sentences)
     beside = references if published else None
     tables = [
         *build_tables(rows, models, beside, notes=table_notes),

@@ -22,6 +22,11 @@ OWN_QUESTIONS = (
     "written for this project."
 )
 
+SEVERAL = "several judges"
+WARNING = (
+    "Several judges share this table, which was asked for: they do not rate alike, and rows of two compare nothing."
+)
+
 Place = tuple[str, str, str, str]
 """(model, turn, subset, metric)."""
 
@@ -130,6 +135,11 @@ def notes_of(facts: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
     return {label: tuple(notes) for label, notes in found.items()}
 
 
+def mixed(rows: Iterable[Row]) -> list[Row]:
+    """The rows with the judge in the model's name, so that several judges share their tables, which say so."""
+    return [replace(row, model=f"{row.model}, by {row.judge}", judge=SEVERAL) if row.judge else row for row in rows]
+
+
 def _index(rows: Iterable[Row]) -> Mapping[Place, Row]:
     index: dict[Place, Row] = {}
     for row in rows:
@@ -159,6 +169,10 @@ class _Builder:
     def title(self) -> str:
         return TITLES.get(self.task, self.task.removeprefix("s2_"))
 
+    @property
+    def _below(self) -> tuple[str, ...]:
+        return (*((WARNING,) if self.judge == SEVERAL else ()), *self.notes)
+
     def tables(self) -> Iterable[Table]:
         """Scores, readability, categories, comparisons."""
         rated = [model for model in self.models if (model, "", "", SCORE) in self.index]
@@ -170,7 +184,7 @@ class _Builder:
             "Mean rating from 1 to 10; turns, choices and repeats of a question are one cluster.",
             "Words and reading ease of the answers to the first turn stand beside it, since judges like length.",
             "Flagged: answers that look as if they were written for the judge; they keep their score.",
-            *self.notes,
+            *self._below,
         )
         yield self._table(
             "readability",
@@ -257,7 +271,7 @@ class _Builder:
             notes=(
                 "Win rate: (wins + ties/2) / n; each pair is shown in both orders, and where these disagree it is a "
                 "tie. First one chosen: of all choices for one of the two; 50 without a preference for a place.",
-                *self.notes,
+                *self._below,
             ),
         )
 

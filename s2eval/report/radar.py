@@ -46,6 +46,7 @@ def _draw(found: Mapping[str, Mapping[str, float]], categories: Sequence[str], j
     for model, scores in found.items():
         values = [scores.get(category, math.nan) for category in categories]
         axes.plot([*angles, angles[0]], [*values, values[0]], label=model, linewidth=1.5)
+    axes.tick_params(axis="x", pad=14)
     axes.set_title(f"Mean rating by category, both turns\n{judge}", fontsize=10, pad=18)
     axes.legend(loc="upper left", bbox_to_anchor=(1.05, 1.05), fontsize=8)
     text = io.StringIO()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from s2eval.cli import main
+from tests.llm import batches
 from tests.llm.faults import Answer, Faults, Request, error, ok, serve
 
 Outcome = tuple[int, str, str]
@@ -254,3 +255,23 @@ def test_wrong_usage(s2eval: Callable[..., Outcome], tmp_path: Path, arguments: 
     code, _, said = s2eval("mtbench", *arguments, "--out", tmp_path)
     assert code == 2
     assert message in said
+
+
+def test_the_batch_api(s2eval: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each command submits what can be asked by then, or collects it: first turns, second turns, judgments."""
+    monkeypatch.setenv("OPENAI_API_KEY", batches.CANARY)
+    with batches.running() as server:
+        server.rows = lambda request: {"response": {"status_code": 200, "body": batches.completion("Rating: [[7]]")}}
+        server.looks = ["completed"]
+        command = ["mtbench", "--model", "openai:student", "--judge", "openai:gpt-4", "--base-url", server.url]
+        codes = []
+        for _ in range(8):
+            code, out, said = s2eval(*command, "--batch", "--limit", 6, "--out", tmp_path)
+            codes.append(code)
+            if code != 3:
+                break
+            assert "The same command" in said
+        assert codes[-1] == 0, said
+        assert "6/6" in out
+        assert [len(requests) for requests in server.submitted()] == [6, 6, 12]
+        assert max(server.asked().values()) == 1  # nothing twice

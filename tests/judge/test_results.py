@@ -17,7 +17,7 @@ from s2eval.judge.questions import read_answers
 from s2eval.judge.suite import Suite, load
 from s2eval.llm.calls import Call
 from s2eval.llm.ledger import Ledger
-from s2eval.report.judged import judged_tables, notes_of
+from s2eval.report.judged import WARNING, judged_tables, mixed, notes_of
 from tests.judge.judges import asker, memory, participant
 
 
@@ -106,6 +106,14 @@ def test_tables_of_two_judges_are_apart(tmp_path: Path, suite: Suite, ledger: Le
     assert all([row.header for row in table.rows] == [("ours",), ("theirs",)] for table in scores)
     prompts = {table.key.rpartition("/")[2] for table in scores}
     assert prompts == {"strict"}
+
+
+def test_judges_share_a_table_when_asked_with_a_warning(tmp_path: Path, suite: Suite, ledger: Ledger) -> None:
+    stored = [results.write(tmp_path, rated(suite, ledger, "ours", judge)) for judge in ("a", "b")]
+    tables = judged_tables(mixed(row for one in stored for row in one.rows), ["ours"])
+    (scores,) = [table for table in tables if "_scores_" in table.key]
+    assert [row.header[0].partition("/")[0] for row in scores.rows] == ["ours, by a", "ours, by b"]
+    assert WARNING in scores.notes
 
 
 def test_the_tables_hold_the_numbers(tmp_path: Path, suite: Suite, ledger: Ledger) -> None:

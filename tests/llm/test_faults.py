@@ -50,7 +50,7 @@ PASSING = {  # fault → (what the server sends, kind of the failure that it is 
     "no UTF-8": (http(200, GOOD.replace(b"[[8]]", b"\xff\xfe\xfa")), "malformed"),
     "half a character": (http(200, GOOD.replace(b"[[8]]", b"\\ud83d")), "malformed"),
     "empty body": (http(200), "malformed"),
-    "status 204": (raw("HTTP/1.1 204 No Content\r\n\r\n"), "malformed"),
+    "status 204": (raw("HTTP/1.1 204 No Content\r\n\r\n", close=False), "malformed"),
     "a list": (http(200, [1]), "malformed"),
     "100,000 brackets": (http(200, b"[" * 100_000), "malformed"),
     "choices: null": (http(200, completion() | {"choices": None}), "malformed"),
