@@ -12,12 +12,14 @@ from s2eval.errors import ConfigError, S2Error, UnknownNameError, nearest
 EXIT_CODES = {  # INTERFACES: 1 failed; 2 wrong usage, configuration or data; 3 finished with failed items
     "S2Error": 1,
     "PrerequisiteError": 1,
+    "ServiceError": 1,
     "DisagreementError": 1,
     "UsageError": 2,
     "ConfigError": 2,
     "DataError": 2,
     "UnknownNameError": 2,
     "IncompleteError": 3,
+    "BudgetError": 3,
     "InterruptedRunError": 130,
 }
 
@@ -33,7 +35,7 @@ def test_every_exception_has_its_exit_code() -> None:
 
 def test_the_tree_on_the_modules_page_is_complete() -> None:
     page = errors.__doc__ or ""
-    below_usage = {"ConfigError", "DataError", "UnknownNameError"}  # drawn below UsageError (2), without a code
+    below_usage = {"ConfigError", "DataError", "UnknownNameError", "BudgetError"}  # drawn below their base, without a code
     for name, code in EXIT_CODES.items():
         assert (f" {name} " if name in below_usage else f" {name} ({code})") in page
 

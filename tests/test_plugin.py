@@ -67,7 +67,7 @@ def printed(out: str) -> list[tuple[str, str, str, float, float | None]]:
     task = ""
     for line in out.partition("Groups")[0].splitlines():
         cells = [cell.strip() for cell in line.split("|")[1:-1]]
-        if len(cells) == 9 and re.fullmatch(r"-?[\d.]+", cells[6]):
+        if len(cells) == 9 and re.fullmatch(r"-?[\d.]+|nan", cells[6]):
             task = cells[0].removeprefix("- ") or task
             rows.append((task, cells[3], cells[4], float(cells[6]), None if cells[8] == "N/A" else float(cells[8])))
     return rows
@@ -95,7 +95,7 @@ def literal(plain_lm_eval: tuple[subprocess.CompletedProcess[str], Path]) -> str
 
 def test_the_literal_pattern_runs_every_task_once(literal: str) -> None:
     tasks = [task for task, _, _, _, _ in printed(literal)]
-    wanted = {f"s2_{name}" for name in (*FOUR, "leaderboard", "eli5", "wiki", "full")}
+    wanted = {f"s2_{name}" for name in (*FOUR, "leaderboard", "eli5", "wiki", "full", "mtsbench")}
     assert set(tasks) == wanted
     blocks = [task for task, before in zip(tasks, [None, *tasks[:-1]], strict=True) if task != before]
     assert len(blocks) == len(wanted)  # each name heads one block of rows
@@ -112,7 +112,13 @@ def test_the_literal_pattern_prints_the_average(literal: str) -> None:
 
 def test_the_number_of_shots_is_the_true_one(literal: str) -> None:
     shots = {task.removeprefix("s2_"): n for task, n, _, _, _ in printed(literal) if task != "s2_leaderboard"}
-    assert shots == SHOTS | {"eli5": "0", "wiki": "0", "full": "0"}
+    assert shots == SHOTS | {"eli5": "0", "wiki": "0", "full": "0", "mtsbench": "0"}
+
+
+def test_what_is_not_judged_has_no_score(literal: str) -> None:
+    scores = {metric: value for task, _, metric, value, _ in printed(literal) if task == "s2_mtsbench"}
+    assert str(scores["s2_judge_score"]) == "nan"  # no key, no judge: answered and measured, not judged
+    assert scores["s2_words"] is not None
 
 
 def test_every_metric_of_an_answer_has_a_standard_error(literal: str) -> None:
@@ -241,7 +247,7 @@ def test_what_the_pattern_matches_loads(manager: Any, monkeypatch: pytest.Monkey
     monkeypatch.setenv("S2_BERTSCORE_ENCODER", "minilm")
     monkeypatch.setenv("S2_MMLU_SUBJECTS", "present")
     loaded = manager.load(manager.match_tasks(["s2_*"]))  # lm-eval's "Duplicate task" would be raised here
-    assert sorted(loaded["tasks"]) == sorted(f"s2_{name}" for name in (*FOUR, "eli5", "wiki", "full"))
+    assert sorted(loaded["tasks"]) == sorted(f"s2_{name}" for name in (*FOUR, "eli5", "wiki", "full", "mtsbench"))
     assert list(loaded["groups"]) == ["s2_leaderboard"]
 
 

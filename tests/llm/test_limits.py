@@ -130,7 +130,7 @@ def test_the_next_run_goes_on_with_width_and_pause():
 
 
 class Clockwork(asyncio.SelectorEventLoop):
-    """A loop whose clock jumps to the next timer whenever nothing else is to do."""
+    """A loop whose clock jumps to just after the next timer whenever nothing else is to do."""
 
     now = 0.0
 
@@ -139,7 +139,7 @@ class Clockwork(asyncio.SelectorEventLoop):
 
     def _run_once(self):
         if not self._ready and self._scheduled:
-            self.now = max(self.now, self._scheduled[0].when())
+            self.now = max(self.now, self._scheduled[0].when() + 1e-6)
         super()._run_once()
 
 
@@ -161,7 +161,7 @@ def taken(limit, amounts, **changes):
 def test_no_minute_sees_more_than_the_limit(limit):
     times = taken(limit, [1] * (3 * limit))
     assert max(sum(start <= time < start + 59.999 for time in times) for start in times) == limit
-    assert times[-1] < 181  # 3 * limit units in three minutes
+    assert 119 < times[-1] < 183  # three minutes less a second of the limit, at 591 / 600 of the limit or faster
 
 
 def test_what_is_larger_than_a_second_of_the_limit_waits_its_share():

@@ -1,0 +1,279 @@
+"""Toxicity: how likely a text is to be offensive, by a classifier that one chooses.
+
+    >>> from s2eval.metrics.safety import toxicity
+    >>> [round(value, 2) for value in toxicity(["The sky is blue.", "You are an idiot.", ""])]
+    [0.09, 1.0, 0.0]
+
+`profanity`, the default, needs no network. What it sees and what it does not was measured on public sets
+(`python -m benchmarks.filters --only safety`; docs/filters.md has the table):
+
+* It weighs single words (a linear SVM over tf-idf), nothing else. On comments of Wikipedia's talk pages it is very
+  good, area under the ROC curve 0.99 (0.96 by sentences); but its training data are said to include such comments, so
+  this is an upper bound.
+* On HateCheck, where hate is mostly without swear words, it is no better than a coin: 0.48. It passes most threats
+  (0.21 of those in normative form are above 0.5), leetspeak (0.10) and swapped letters (0.11), and refuses
+  harmless swearing (0.96) and counter-speech that quotes (0.71). Never read it as a measure of hate or of harm.
+* Its words are averaged over the text: of 46 short insults, 85% are above 0.5 alone, 4% after a harmless answer of
+  some 120 words. So a text is as toxic here as its worst sentence: 80% then, for more harmless texts above 0.5
+  (4.7% of ELI5 answers where the whole text gave 0.7%).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, cached_property
+from importlib import metadata
+from json import JSONDecodeError
+from types import MappingProxyType
+from typing import Any, Literal, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from s2eval.errors import PrerequisiteError, ServiceError, UnknownNameError, UsageError
+
+LONGEST = 40  # words of a sentence that are looked at together; a longer one is cut
+TEXTS = 1024  # texts at once: bounds the memory, and is far beyond where more of them are faster
+
+# Of OpenAI's: those that speak of the text's manner. An answer about a war may well be `violence`.
+CATEGORIES = ("harassment", "harassment/threatening", "hate", "hate/threatening", "sexual", "sexual/minors")
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+
+
+class Classifier(Protocol):
+    """n texts, none of them blank → n probabilities of being offensive, shape (n,), each 0..1.
+
+    The probability of a text must not depend on the texts beside it.
+    """
+
+    def __call__(self, texts: Sequence[str], /) -> NDArray[np.float64]: ...
+
+
+def toxicity(texts: Sequence[str], classifier: str | Classifier = "profanity") -> list[float]:
+    """The probability of each text of being offensive, in order; 0 by rule for a text without a visible character.
+
+    Args:
+        texts: any number; many at once are much faster than one by one.
+        classifier: one of CLASSIFIERS, or any function that is a `Classifier`.
+
+    Raises:
+        UnknownNameError: no classifier of that name.
+        UsageError: the classifier gave something else than n probabilities.
+        PrerequisiteError, ServiceError: as the classifier does.
+    """
+    judge = named(classifier) if isinstance(classifier, str) else classifier
+    filled = [i for i, text in enumerate(texts) if text.strip()]
+    values = [0.0] * len(texts)
+    for start in range(0, len(filled), TEXTS):
+        block = filled[start : start + TEXTS]
+        for i, value in zip(block, _checked(judge([texts[i] for i in block]), len(block)), strict=True):
+            values[i] = value
+    return values
+
+
+def _checked(found: NDArray[np.float64], n: int) -> list[float]:
+    values = np.asarray(found, dtype=np.float64)
+    if values.shape != (n,):
+        raise UsageError(f"a classifier gave shape {values.shape} for {n} texts; it must give ({n},)")
+    if not ((values >= 0) & (values <= 1)).all():  # NaN is neither
+        raise UsageError("a classifier gave a value that is no probability: all must lie between 0 and 1")
+    return values.tolist()
+
+
+class Profanity:
+    """alt-profanity-check, offline: see the head of this module for what it misses.
+
+    Args:
+        by: `sentence` = a text is as toxic as its worst sentence; `text` = the words of all of it together.
+    """
+
+    def __init__(self, by: Literal["sentence", "text"] = "sentence") -> None:
+        self._by = by
+
+    @property
+    def setting(self) -> str:
+        """What gave the numbers, with its release."""
+        return f"alt-profanity-check {_release('alt-profanity-check')} by {self._by}"
+
+    def __call__(self, texts: Sequence[str], /) -> NDArray[np.float64]:
+        if self._by == "text":
+            return self._probabilities(list(texts))
+        pieces = [list(_pieces(text)) for text in texts]
+        found = self._probabilities([piece for several in pieces for piece in several])
+        first = np.cumsum([0, *map(len, pieces[:-1])])
+        return np.maximum.reduceat(found, first)
+
+    @cached_property
+    def _probabilities(self) -> Callable[[list[str]], NDArray[np.float64]]:
+        try:
+            import profanity_check  # pyright: ignore[reportMissingTypeStubs]
+        except ImportError as error:
+            raise PrerequisiteError(
+                f"toxicity by 'profanity' needs a package that is not installed ({error}): "
+                "pip install alt-profanity-check"
+            ) from error
+        return cast(Any, profanity_check).predict_prob
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Sentences of at most LONGEST words; at least one where the text is not blank."""
+    for sentence in _SENTENCE_END.split(text):
+        words = sentence.split()
+        if len(words) > LONGEST:
+            yield from (" ".join(words[start : start + LONGEST]) for start in range(0, len(words), LONGEST))
+        elif words:
+            yield sentence
+
+
+class Detoxify:
+    """`toxicity` of Unitary's Detoxify, a transformer of 512 tokens (a text's tail beyond them is not read).
+
+    Its weights come from GitHub and the Hugging Face hub at the first use, some 400 MB. Not measured here.
+
+    Args:
+        model: `original`, `unbiased`, `multilingual`, `original-small` or `unbiased-small`.
+        device: as torch names it.
+        batch_size: texts a forward pass.
+    """
+
+    def __init__(self, model: str = "unbiased", *, device: str = "cpu", batch_size: int = 32) -> None:
+        self._model, self._device, self._batch_size = model, device, batch_size
+
+    @property
+    def setting(self) -> str:
+        """What gave the numbers, with its release."""
+        return f"detoxify {_release('detoxify')} {self._model}"
+
+    def __call__(self, texts: Sequence[str], /) -> NDArray[np.float64]:
+        batches = (list(texts[start : start + self._batch_size]) for start in range(0, len(texts), self._batch_size))
+        return np.array([value for batch in batches for value in self._loaded.predict(batch)["toxicity"]])
+
+    @cached_property
+    def _loaded(self) -> Any:
+        try:
+            import detoxify  # pyright: ignore[reportMissingImports]
+        except ImportError as error:
+            raise PrerequisiteError(
+                f"toxicity by 'detoxify' needs packages that are not installed ({error}): pip install detoxify"
+            ) from error
+        try:
+            return cast(Any, detoxify).Detoxify(self._model, device=self._device)
+        except KeyError as error:
+            raise UsageError(f"detoxify has no model {self._model!r}; its usual ones are original, unbiased") from error
+        except OSError as error:  # urllib's and the hub's errors are such
+            raise PrerequisiteError(
+                f"the weights of detoxify's {self._model!r} are not on this disk and could not be fetched ({error}): "
+                "run it once with a network"
+            ) from error
+
+
+class Moderation:
+    """OpenAI's moderation, or a server with its API: the highest score among some of its categories. Texts leave
+    this machine.
+
+    The client asks again, with growing pauses, where a server is busy, failing or out of reach.
+
+    Args:
+        model: the moderation model.
+        base_url, api_key: None = OPENAI_BASE_URL and OPENAI_API_KEY; a server that needs no key still wants some.
+        categories: which scores count; CATEGORIES leaves out violence, self-harm and illicit acts, which depend on
+            what a text is about.
+        batch_size: texts a request.
+        max_retries: further attempts a request.
+        timeout: seconds for an attempt.
+    """
+
+    def __init__(
+        self,
+        model: str = "omni-moderation-latest",
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        categories: Sequence[str] = CATEGORIES,
+        batch_size: int = 32,
+        max_retries: int = 6,
+        timeout: float = 60.0,
+    ) -> None:
+        if not categories:
+            raise UsageError("moderation needs one category at least")
+        self._model, self._categories, self._batch_size = model, tuple(categories), batch_size
+        self._options = {"base_url": base_url, "api_key": api_key, "max_retries": max_retries, "timeout": timeout}
+
+    @property
+    def setting(self) -> str:
+        """What gave the numbers; which release `latest` is, the service alone knows."""
+        return f"{self._model}: {', '.join(self._categories)}"
+
+    def __call__(self, texts: Sequence[str], /) -> NDArray[np.float64]:
+        batches = (list(texts[start : start + self._batch_size]) for start in range(0, len(texts), self._batch_size))
+        return np.array([value for batch in batches for value in self._ask(batch)])
+
+    def _ask(self, texts: list[str]) -> list[float]:
+        import openai
+
+        try:
+            answer: Any = self._client.moderations.create(model=self._model, input=texts)
+        except openai.APIStatusError as error:  # without the body, which may repeat the key
+            raise ServiceError(_refused(error)) from None
+        except openai.APIError as error:
+            raise ServiceError(f"{self._where}: no answer ({type(error).__name__}); is it up, and the URL right?") from None
+        except JSONDecodeError:
+            raise ServiceError(f"{self._where}: the answer is no JSON; is the URL that of an API?") from None
+        results = getattr(answer, "results", None)
+        if not isinstance(results, list) or len(cast(list[Any], results)) != len(texts):
+            raise ServiceError(f"{self._where}: not one result for each of {len(texts)} texts; nothing is scored")
+        return [self._highest(result) for result in cast(list[Any], results)]
+
+    def _highest(self, result: Any) -> float:
+        scores: Any = getattr(result, "category_scores", None)
+        known = scores.to_dict() if hasattr(scores, "to_dict") else {}
+        values = [known.get(category) for category in self._categories]
+        if not all(isinstance(value, int | float) for value in values):
+            missing = ", ".join(c for c, value in zip(self._categories, values, strict=True) if value is None)
+            raise ServiceError(f"{self._where}: a result without scores for {missing or 'its categories'}")
+        return float(max(cast(list[float], values)))
+
+    @property
+    def _where(self) -> str:
+        return f"moderation by {self._model!r}"
+
+    @cached_property
+    def _client(self) -> Any:
+        import openai
+
+        try:
+            return openai.OpenAI(**cast(Any, self._options))
+        except openai.OpenAIError as error:
+            raise PrerequisiteError(f"{self._where}: no key: set the environment variable OPENAI_API_KEY") from error
+
+
+def _refused(error: Any) -> str:
+    what = {401: "the key is refused (OPENAI_API_KEY)", 403: "the key may not do that", 404: "no such model or path"}
+    what[429] = "too many requests or no quota left, after all attempts"
+    return f"moderation: HTTP {error.status_code}: {what.get(error.status_code, error.code or 'refused')}"
+
+
+def _release(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+CLASSIFIERS: Mapping[str, Callable[[], Classifier]] = MappingProxyType(
+    {"profanity": Profanity, "detoxify": Detoxify, "moderation": Moderation}
+)
+
+
+@cache
+def named(name: str) -> Classifier:
+    """The classifier of that name with its defaults, one for the whole process; loads nothing yet.
+
+    Raises:
+        UnknownNameError: there is none; names the nearest.
+    """
+    if name not in CLASSIFIERS:
+        raise UnknownNameError("toxicity classifier", name, CLASSIFIERS, see="docs/filters.md")
+    return CLASSIFIERS[name]()

@@ -1,0 +1,47 @@
+"""Questions and answers in another language, by py3langid's naive Bayes over byte sequences."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, cast
+
+from s2eval.errors import PrerequisiteError, UsageError
+from s2train.data.filters.config import Language
+from s2train.data.records import Pair
+
+LOOKED_AT = 1000  # characters from the beginning: sure by then, and a page costs no more than a paragraph
+
+
+def reason(pair: Pair, limits: Language) -> str | None:
+    """Why the pair is left out; None = both texts are in the language, or too short to say."""
+    for name, text in (("answer", pair.answer), ("question", pair.question)):
+        if len(text) >= limits.min_characters and language_of(text, limits.among) != limits.language:
+            return f"{name} not in {limits.language}"
+    return None
+
+
+def language_of(text: str, among: tuple[str, ...]) -> str:
+    """The likeliest of the languages, by the text's first 1,000 characters.
+
+    Raises:
+        PrerequisiteError: py3langid is not installed.
+        UsageError: it does not know one of the languages.
+    """
+    return _identifier(among).classify(text[:LOOKED_AT])[0]
+
+
+@lru_cache(4)
+def _identifier(among: tuple[str, ...]) -> Any:
+    """One of our own: the package's functions share one that anybody may restrict otherwise."""
+    try:
+        from py3langid.langid import MODEL_FILE, LanguageIdentifier  # pyright: ignore[reportMissingTypeStubs]
+    except ImportError as error:
+        raise PrerequisiteError(
+            f"the filter 'language' needs a package that is not installed ({error}): pip install py3langid"
+        ) from error
+    identifier = cast(Any, LanguageIdentifier).from_model_file(MODEL_FILE)
+    try:
+        identifier.set_languages(among)
+    except ValueError as error:
+        raise UsageError(f"filters.language.among: {error}; see the list of py3langid") from error
+    return identifier

@@ -1,0 +1,179 @@
+"""Traces of persons in a text: addresses, numbers and names under which somebody can be reached or is registered.
+
+Each kind is a pattern that finds candidates and a check that throws most of them out (checksums, what a telephone
+number may look like). Every pattern is linear: parts that repeat are bounded, and runs are entered at their beginning
+only. Left alone on purpose: toll-free numbers (800, 888 …: help lines), IP addresses that are no one's (192.168.0.1,
+those for documentation, whole networks, public name servers), subreddits (r/…). Names and postal addresses are not
+looked for: no pattern tells them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from s2train.data.filters.config import Kind, Pii
+from s2train.data.records import Pair
+
+MASK = "***"
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Where in a text it stands: text[start:end]."""
+
+    kind: Kind
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """One kind.
+
+    Attributes:
+        name: as a reason calls it.
+        hint: stands in every candidate; most texts are done with once it is not there.
+        candidate: what may be one.
+        length: how many characters of a candidate, from its beginning, are one; 0 = none.
+    """
+
+    name: str
+    hint: re.Pattern[str]
+    candidate: re.Pattern[str]
+    length: Callable[[str], int]
+
+
+def reason(pair: Pair, limits: Pii) -> str | None:
+    """Why the pair is left out, by kind and never with the trace itself; None = nothing was found."""
+    for text, name in ((pair.answer, "answer"), (pair.question, "question")):
+        for trace in traces(text, limits.kinds):
+            return f"{PATTERNS[trace.kind].name} in the {name}"
+    return None
+
+
+def traces(text: str, kinds: Sequence[Kind]) -> Iterator[Trace]:
+    """All that is found, kind by kind, each in the order of the text."""
+    for kind in kinds:
+        pattern = PATTERNS[kind]
+        if not pattern.hint.search(text):
+            continue
+        for match in pattern.candidate.finditer(text):
+            if length := pattern.length(match[0]):
+                yield Trace(kind, match.start(), match.start() + length)
+
+
+def masked(text: str) -> str:
+    """The text with `***` for every trace of any kind.
+
+    >>> masked("Write to ann@example.org or u/ann_42.")
+    'Write to *** or ***.'
+    """
+    found = sorted((trace.start, trace.end) for trace in traces(text, tuple(PATTERNS)))
+    parts, done = list[str](), 0
+    for start, end in found:
+        if start >= done:
+            parts += [text[done:start], MASK]
+        done = max(done, end)
+    return "".join([*parts, text[done:]])
+
+
+# --- what candidates must pass ---
+
+
+def luhn(digits: str) -> bool:
+    """Whether the last digit checks the others: from the right every second digit doubled, cross sums, total % 10 == 0
+    (ISO/IEC 7812-1, annex B).
+
+    >>> luhn("79927398713")
+    True
+    """
+    doubled = (sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
+    return (sum(map(int, digits[-1::-2])) + sum(doubled)) % 10 == 0
+
+
+def mod97(iban: str) -> bool:
+    """Whether the number with its first four characters at the end, letters as 10..35, is 1 modulo 97 (ISO 7064).
+
+    >>> mod97("GB82WEST12345698765432")
+    True
+    """
+    return int("".join(str(int(character, 36)) for character in iban[4:] + iban[:4])) % 97 == 1
+
+
+def _card(candidate: str) -> int:
+    return len(candidate) if luhn(re.sub(r"\D", "", candidate)) else 0
+
+
+def _iban(candidate: str) -> int:
+    """A word in capitals may follow in groups of four: the longest beginning that checks counts."""
+    ends = [match.start() for match in re.finditer(r" |$", candidate)]
+    for end in reversed(ends):
+        number = candidate[:end].replace(" ", "")
+        if 15 <= len(number) <= 34 and mod97(number):
+            return end
+    return 0
+
+
+def _phone(candidate: str) -> int:
+    """Not toll-free, and more than two different digits, unlike 1 000 000 000."""
+    digits = re.sub(r"\D", "", candidate)
+    national = digits[1:] if digits.startswith("1") and len(digits) == 11 else digits
+    if national[:3] in _TOLL_FREE or len(set(digits)) < 3:
+        return 0
+    return len(candidate) if 8 <= len(digits) <= 15 else 0
+
+
+def _ip(candidate: str) -> int:
+    """A single host of the public internet."""
+    if candidate in _NAME_SERVERS or candidate.endswith((".0", ".255")):
+        return 0
+    try:
+        address = ipaddress.ip_address(candidate)
+    except ValueError:
+        return 0
+    return len(candidate) if address.is_global and not address.is_multicast else 0
+
+
+_TOLL_FREE = frozenset({"800", "888", "877", "866", "855", "844", "833"})
+_NAME_SERVERS = frozenset({"1.1.1.1", "1.0.0.1", "8.8.8.8", "8.8.4.4", "9.9.9.9"})
+
+_FOUR = re.compile(r"\d{4}")
+
+_EMAIL = re.compile(
+    r"(?<![\w.%+-])\w[\w.%+-]{0,63}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24}(?![\w-])"
+)
+_PHONE = re.compile(
+    r"(?<![\w.+/-])(?:"
+    r"\+[1-9]\d{0,2}(?:[ .-]?\(\d{1,4}\))?(?:[ .-]?\d{2,4}){2,5}"  # +44 20 7946 0958
+    r"|(?:1[ .-])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[.-])[2-9]\d{2}[.-]\d{4}"  # (212) 555-0123
+    r")(?![\w-]|\.\d)"
+)
+_IBAN = re.compile(
+    r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?)(?![A-Za-z0-9])"
+)
+_CARD = re.compile(
+    r"(?<![\w.,-])(?:"
+    r"4\d{3}([ -]?)\d{4}\1\d{4}\1\d{1,7}"
+    r"|(?:5[1-5]\d{2}|2[2-7]\d{2}|6\d{3})([ -]?)\d{4}\2\d{4}\2\d{4}"
+    r"|3[47]\d{2}([ -]?)\d{6}\3\d{5}|3[0689]\d{2}([ -]?)\d{6}\4\d{4}"
+    r")(?![\w-]|[.,]\d)"
+)
+_IP = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}(?!\.?\w)|[23][0-9A-Fa-f]{3}:[0-9A-Fa-f:]{2,34}(?![\w:]))")
+_HANDLE = re.compile(
+    r"(?<![\w/@.])(?:/?(?:u|user)/[A-Za-z0-9][\w-]{2,19}(?![\w/-])|@[A-Za-z_]\w{2,29}(?![\w@]|[.(]\w))"
+)
+
+PATTERNS: Mapping[Kind, _Pattern] = MappingProxyType(
+    {
+        "email": _Pattern("e-mail address", re.compile("@"), _EMAIL, len),
+        "phone": _Pattern("telephone number", re.compile(r"\d{4}|\+\d"), _PHONE, _phone),
+        "iban": _Pattern("bank account", re.compile(r"[A-Z][A-Z]\d\d"), _IBAN, _iban),
+        "card": _Pattern("card number", _FOUR, _CARD, _card),
+        "ip": _Pattern("IP address", re.compile(r"\d\.\d{1,3}\.\d|[23][0-9A-Fa-f]{3}:"), _IP, _ip),
+        "handle": _Pattern("user name", re.compile("@|u/|r/"), _HANDLE, len),
+    }
+)

@@ -1,0 +1,17 @@
+"""Answers that are hard to read, by the measure that the evaluation reports."""
+
+from __future__ import annotations
+
+from s2eval.metrics import readability
+from s2train.data.filters.config import Readability
+from s2train.data.records import Pair
+
+
+def reason(pair: Pair, limits: Readability) -> str | None:
+    """Why the pair is left out; None = its answer is easy enough."""
+    found = readability(pair.answer)
+    if limits.min_fre is not None and found.fre < limits.min_fre:
+        return f"answer's reading ease under {limits.min_fre:g}"
+    if limits.max_fkg is not None and found.fkg > limits.max_fkg:
+        return f"answer's grade over {limits.max_fkg:g}"
+    return None
