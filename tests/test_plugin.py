@@ -67,7 +67,7 @@ def printed(out: str) -> list[tuple[str, str, str, float, float | None]]:
     task = ""
     for line in out.partition("Groups")[0].splitlines():
         cells = [cell.strip() for cell in line.split("|")[1:-1]]
-        if len(cells) == 9 and re.fullmatch(r"-?[\d.]+|nan", cells[6]):
+        if len(cells) == 9 and re.fullmatch(r"-?[\d.]+|nan", cells[6], re.I):
             task = cells[0].removeprefix("- ") or task
             rows.append((task, cells[3], cells[4], float(cells[6]), None if cells[8] == "N/A" else float(cells[8])))
     return rows
