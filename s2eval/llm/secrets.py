@@ -19,7 +19,7 @@ _SHORTEST = 4  # a shorter "key" is a placeholder; taking it out would mangle or
 _LOGGERS = ("openai", "httpx2", "httpcore2", "httpx", "httpcore")
 _NESTED = ("httpcore2.connection", "httpcore2.http11", "httpcore2.http2", "httpcore2.proxy", "httpcore2.socks")
 
-_KEY = re.compile(r"(?<![A-Za-z0-9])(?:sk|pk|rk|gsk|hf|xai)[-_][\w*.-]{6,}")
+_KEY = re.compile(r"(?<![A-Za-z0-9])(?:sk|pk|rk|gsk|hf|xai)[-_][\w*.-]{5,}[\w*]")
 _BEARER = re.compile(r"\b(Bearer\s+)[^\s'\",;)}\]]+", re.IGNORECASE)
 _HEADER = re.compile(
     r"\b(authorization|x-api-key|api-key)(\W{0,3}[:=,]\W{0,4}(?:b['\"])?(?:Basic\s+)?)[^\s'\",;)}\]]+", re.IGNORECASE

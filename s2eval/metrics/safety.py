@@ -218,7 +218,8 @@ class Moderation:
         except openai.APIStatusError as error:  # without the body, which may repeat the key
             raise ServiceError(_refused(error)) from None
         except openai.APIError as error:
-            raise ServiceError(f"{self._where}: no answer ({type(error).__name__}); is it up, and the URL right?") from None
+            why = type(error).__name__
+            raise ServiceError(f"{self._where}: no answer ({why}); is it up, and the URL right?") from None
         except JSONDecodeError:
             raise ServiceError(f"{self._where}: the answer is no JSON; is the URL that of an API?") from None
         results = getattr(answer, "results", None)

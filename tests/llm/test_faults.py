@@ -95,7 +95,7 @@ def test_what_does_not_pass_is_a_failure_and_no_reply(fault):
 def test_a_stall_ends_with_the_timeout_and_is_tried_again():
     told = Told()
     with serve(in_turn(ok().late(30), ok())) as server:
-        service(server.url, timeout=0.1).run([call("q")], told)
+        service(server.url, timeout=0.3).run([call("q")], told)
     assert told["q"].attempts == 2
 
 

@@ -83,7 +83,7 @@ def nothing_known(monkeypatch):
     ("text", "clean"),
     [
         ("key sk-abc123def456 refused", "key *** refused"),
-        ("sk-proj-abc_DEF-123, sk-****wxyz.", "***, ***"),
+        ("sk-proj-abc_DEF-123, sk-****wxyz.", "***, ***."),
         ("Authorization: Bearer abc.def-123", "Authorization: Bearer ***"),
         ("{'authorization': 'bearer abc'}", "{'authorization': 'bearer ***'}"),
         ("(b'authorization', b'Basic YTpi')", "(b'authorization', b'Basic ***')"),
