@@ -1,4 +1,4 @@
-"""What a text is worth: three families of pure functions from texts to frozen records.
+"""What a text is worth: four families of pure functions from texts to frozen records.
 
     >>> from s2eval.metrics import readability
     >>> round(readability("Cool dogs wear da sunglasses.").fre, 2)
@@ -24,6 +24,7 @@ from s2eval.metrics.readability import (
     total,
 )
 from s2eval.metrics.rouge import Rouge, rouge, rouge_all
+from s2eval.metrics.safety import toxicity
 
 __all__ = [
     "BertScore",
@@ -44,4 +45,5 @@ __all__ = [
     "rouge_all",
     "rounded",
     "total",
+    "toxicity",
 ]

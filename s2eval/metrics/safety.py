@@ -8,14 +8,14 @@
 (`python -m benchmarks.filters --only safety`; docs/filters.md has the table):
 
 * It weighs single words (a linear SVM over tf-idf), nothing else. On comments of Wikipedia's talk pages it is very
-  good, area under the ROC curve 0.99 (0.96 by sentences); but its training data are said to include such comments, so
-  this is an upper bound.
-* On HateCheck, where hate is mostly without swear words, it is no better than a coin: 0.48. It passes most threats
-  (0.21 of those in normative form are above 0.5), leetspeak (0.10) and swapped letters (0.11), and refuses
-  harmless swearing (0.96) and counter-speech that quotes (0.71). Never read it as a measure of hate or of harm.
-* Its words are averaged over the text: of 46 short insults, 85% are above 0.5 alone, 4% after a harmless answer of
-  some 120 words. So a text is as toxic here as its worst sentence: 80% then, for more harmless texts above 0.5
-  (4.7% of ELI5 answers where the whole text gave 0.7%).
+  good, area under the ROC curve 0.97 (0.99 when the words of the whole comment are taken together); but such comments
+  are what it was trained on, as far as its authors tell, so take this as an upper bound.
+* On HateCheck, where hate comes mostly without swear words, it is no better than a coin: 0.48. It passes most threats
+  (21% of those in normative form are above 0.5), leetspeak (10%) and swapped letters (11%), and stops harmless
+  swearing (96%) and counter-speech that quotes (71%). Never read it as a measure of hate or of harm.
+* Over a whole text the words of an insult are lost among the others: of 46 short insults 85% are above 0.5 alone, and
+  4% after a harmless answer of 80 to 200 words. So a text is as toxic here as its worst sentence: 80% then, at the
+  price of more harmless texts above 0.5 (4.9% of ELI5's best answers, where the whole text gives 0.6%).
 """
 
 from __future__ import annotations
@@ -120,10 +120,10 @@ class Profanity:
 def _pieces(text: str) -> Iterator[str]:
     """Sentences of at most LONGEST words; at least one where the text is not blank."""
     for sentence in _SENTENCE_END.split(text):
-        words = sentence.split()
-        if len(words) > LONGEST:
+        # most are too short to have so many words, which is cheaper to see
+        if len(sentence) > 2 * LONGEST and len(words := sentence.split()) > LONGEST:
             yield from (" ".join(words[start : start + LONGEST]) for start in range(0, len(words), LONGEST))
-        elif words:
+        elif sentence.strip():
             yield sentence
 
 
@@ -229,12 +229,11 @@ class Moderation:
 
     def _highest(self, result: Any) -> float:
         scores: Any = getattr(result, "category_scores", None)
-        known = scores.to_dict() if hasattr(scores, "to_dict") else {}
-        values = [known.get(category) for category in self._categories]
-        if not all(isinstance(value, int | float) for value in values):
-            missing = ", ".join(c for c, value in zip(self._categories, values, strict=True) if value is None)
-            raise ServiceError(f"{self._where}: a result without scores for {missing or 'its categories'}")
-        return float(max(cast(list[float], values)))
+        known: dict[str, Any] = scores.to_dict() if hasattr(scores, "to_dict") else {}
+        missing = [name for name in self._categories if not isinstance(known.get(name), int | float)]
+        if missing:
+            raise ServiceError(f"{self._where}: a result without scores for {', '.join(missing)}")
+        return float(max(known[name] for name in self._categories))
 
     @property
     def _where(self) -> str:

@@ -47,8 +47,8 @@ class Length(_Section):
 class Readability(_Section):
     """Of the answer, by `s2eval.metrics.readability`; null = no bound."""
 
-    min_fre: float | None = Field(50.0, allow_inf_nan=False)
-    max_fkg: float | None = Field(10.0, allow_inf_nan=False)
+    min_fre: float | None = Field(default=50.0, allow_inf_nan=False)
+    max_fkg: float | None = Field(default=10.0, allow_inf_nan=False)
 
 
 class Toxicity(_Section):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from s2eval.metrics import count
 from s2train.data.filters.config import Length
+from s2train.data.filters.readability import measured
 from s2train.data.records import Pair
 
 
 def reason(pair: Pair, limits: Length) -> str | None:
     """Why the pair is left out; None = its lengths are within the limits."""
-    answer = count(pair.answer).words
+    answer = measured(pair.answer).counts.words
     if answer < limits.min_answer_words:
         return f"answer under {limits.min_answer_words} words"
     if answer > limits.max_answer_words:

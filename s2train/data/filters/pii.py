@@ -141,14 +141,12 @@ def _ip(candidate: str) -> int:
 _TOLL_FREE = frozenset({"800", "888", "877", "866", "855", "844", "833"})
 _NAME_SERVERS = frozenset({"1.1.1.1", "1.0.0.1", "8.8.8.8", "8.8.4.4", "9.9.9.9"})
 
-_FOUR = re.compile(r"\d{4}")
-
 _EMAIL = re.compile(
     r"(?<![\w.%+-])\w[\w.%+-]{0,63}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24}(?![\w-])"
 )
 _PHONE = re.compile(
     r"(?<![\w.+/-])(?:"
-    r"\+[1-9]\d{0,2}(?:[ .-]?\(\d{1,4}\))?(?:[ .-]?\d{2,4}){2,5}"  # +44 20 7946 0958
+    r"\+[1-9]\d{0,2}(?: ?\(\d{1,4}\))?(?:[ .-]?\d){4,14}"  # +44 20 7946 0958
     r"|(?:1[ .-])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[.-])[2-9]\d{2}[.-]\d{4}"  # (212) 555-0123
     r")(?![\w-]|\.\d)"
 )
@@ -170,10 +168,10 @@ _HANDLE = re.compile(
 PATTERNS: Mapping[Kind, _Pattern] = MappingProxyType(
     {
         "email": _Pattern("e-mail address", re.compile("@"), _EMAIL, len),
-        "phone": _Pattern("telephone number", re.compile(r"\d{4}|\+\d"), _PHONE, _phone),
+        "phone": _Pattern("telephone number", re.compile(r"\d[\d .()-]{6}"), _PHONE, _phone),
         "iban": _Pattern("bank account", re.compile(r"[A-Z][A-Z]\d\d"), _IBAN, _iban),
-        "card": _Pattern("card number", _FOUR, _CARD, _card),
-        "ip": _Pattern("IP address", re.compile(r"\d\.\d{1,3}\.\d|[23][0-9A-Fa-f]{3}:"), _IP, _ip),
-        "handle": _Pattern("user name", re.compile("@|u/|r/"), _HANDLE, len),
+        "card": _Pattern("card number", re.compile(r"\d[\d -]{12}"), _CARD, _card),
+        "ip": _Pattern("IP address", re.compile(r"\d[0-9A-Fa-f.:]{6}"), _IP, _ip),
+        "handle": _Pattern("user name", re.compile("[@/]"), _HANDLE, len),
     }
 )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from s2eval.metrics import readability
 from s2train.data.filters.config import Readability
 from s2train.data.records import Pair
 
+# Of a text that two filters ask about in one batch, measured once.
+measured = lru_cache(1024)(readability)
+
 
 def reason(pair: Pair, limits: Readability) -> str | None:
     """Why the pair is left out; None = its answer is easy enough."""
-    found = readability(pair.answer)
+    found = measured(pair.answer)
     if limits.min_fre is not None and found.fre < limits.min_fre:
         return f"answer's reading ease under {limits.min_fre:g}"
     if limits.max_fkg is not None and found.fkg > limits.max_fkg:
