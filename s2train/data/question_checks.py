@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from s2eval.errors import PrerequisiteError
 from s2eval.metrics import readability
 from s2train.data.split import normalised
 
@@ -28,7 +29,7 @@ _COMMON = """
 _SHARED = "a are as at can do for has he her him i in is me my no not on or so to was we"
 _FUNCTION_WORDS = frozenset(_COMMON.split())
 _IN_OTHER_LANGUAGES = frozenset(_SHARED.split())
-_ENGLISH_ENOUGH = 0.5  # a probability at which no words are looked at
+_ENGLISH_ENOUGH = 0.2  # a probability at which no words are looked at
 
 _ASKS = r"(?:what|which|who|whom|whose|where|when|why|how)"
 _SECOND_QUESTION = re.compile(
@@ -163,6 +164,12 @@ def _points_at_a_person(draft: Draft) -> bool:
     return found is not None and _FUNCTION_WORDS.issuperset(_words(draft.parts[0][: found.start()]))
 
 
+def _about_the_text(draft: Draft, _: Thresholds) -> bool:
+    """A small model may ask what the prompt's example asks."""
+    known = draft.title_words.union(_words(draft.answer))
+    return not known.isdisjoint(set(_words(draft.question)) - _FUNCTION_WORDS) or len(draft.parts) > 1
+
+
 def _one_question(draft: Draft, _: Thresholds) -> bool:
     rest = " ".join(draft.parts)  # a title may have a question mark
     marks = len(re.findall(r"\?+", rest)) if "?" in rest else 1
@@ -185,8 +192,12 @@ def english_probability(text: str) -> float:
 
 @cache
 def _identifier() -> Any:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
+    try:
+        from py3langid.langid import MODEL_FILE, LanguageIdentifier
+    except ImportError as error:
+        raise PrerequisiteError(
+            f"the checks of questions need a package that is not installed ({error}): pip install py3langid"
+        ) from error
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
@@ -216,6 +227,7 @@ CHECKS: tuple[Check, ...] = (
         lambda draft, t: leaked_share(draft) <= t.max_leaked_share and copied_words(draft) <= t.max_copied_words,
     ),
     Check("hard to read", lambda draft, t: grade(draft) <= t.max_grade),
+    Check("asks about something else", _about_the_text),
 )
 REASONS = (*(check.reason for check in CHECKS), DUPLICATE)
 
