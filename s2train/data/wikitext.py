@@ -9,16 +9,15 @@ time of the lead. Rendering follows the English-language wikis (`File:`, `Catego
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from s2train.data.rules import characters, entities, spacing
-from s2train.data.wikitemplates import is_rendered, name_of, rendered
 
 MAX_LEAD = 50_000  # characters of markup, infoboxes and other templates taken off
-MAX_UNCLOSED = 30  # the parser's time grows with the square of what is opened and never closed
+MAX_TANGLES = 40  # brackets and tags in one another, crossed or never closed: each costs the parser another pass
 MAX_DEPTH = 40  # of templates in templates
 
 REDIRECT = "redirect"
@@ -69,21 +68,23 @@ class LeftOut:
     reason: str
 
 
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split(", "))
+
+
 # --- the whole page: linear scans ---
 
 _COMMENT = re.compile(r"(?P<literal><nowiki>.*?(?:</nowiki>|\Z))|<!--.*?(?:-->|\Z)", re.DOTALL | re.IGNORECASE)
-_HEADING = re.compile(r"^=[^\n]*[^\n=\s][^\n]*=[ \t]*$", re.MULTILINE)
+_HEADING = re.compile(r"^=(?=[^\n]*?[^\n=\s])[^\n]*=[ \t]*$", re.MULTILINE)
 _REDIRECT = re.compile(r"\s*+#\s*+redirect\b", re.IGNORECASE)
 _TEMPLATE_NAME = re.compile(r"\{\{\s*+([^{}|<\n]+)")
 _LIST_TITLE = re.compile(r"(?:Lists?|Index|Outline|Timeline|Glossary) of |.*\((?:lists?)\)$", re.IGNORECASE)
 _DISAMBIGUATION_TITLE = re.compile(r".*\(disambiguation\)$", re.IGNORECASE)
-_DISAMBIGUATIONS = frozenset(
-    (
-        "disambig, disambiguation, disamb, disambiguation page, dab, disambig-cleanup, disambiguation cleanup, geodis, "
-        "geodab, hndis, hndab, human name disambiguation, numberdis, schooldis, school disambiguation, place name "
-        "disambiguation, letter disambiguation, letter-number combination disambiguation, set index article, "
-        "set index, sia, shipindex, mountainindex, roadindex"
-    ).split(", ")
+_DISAMBIGUATIONS = _names(
+    "disambig, disambiguation, disamb, disambiguation page, dab, disambig-cleanup, disambiguation cleanup, "
+    "geodis, geodab, hndis, hndab, human name disambiguation, numberdis, schooldis, school disambiguation, "
+    "place name disambiguation, letter disambiguation, letter-number combination disambiguation, "
+    "set index article, set index, sia, shipindex, mountainindex, roadindex"
 )
 
 
@@ -155,9 +156,7 @@ def _is_rendered(markup: str, start: int) -> bool:
 
 def article(page: Outline, limits: Limits) -> Article | LeftOut:
     """Parse a lead and render its text."""
-    if _unclosed(page.markup) > MAX_UNCLOSED:
-        return LeftOut(page.title, BROKEN)
-    text = lead(page.title, page.markup)
+    text = None if is_tangled(page.markup) else lead(page.title, page.markup)
     if text is None:
         return LeftOut(page.title, BROKEN)
     if not text:
@@ -165,34 +164,42 @@ def article(page: Outline, limits: Limits) -> Article | LeftOut:
     return LeftOut(page.title, SHORT_LEAD) if len(text.split()) < limits.min_words else Article(page.title, text)
 
 
-_OPENED = re.compile(
-    r"(?P<open>\[\[|\{\{|\{\||\[(?=\w+:|//))|(?P<close>\]\]?|\}\}|\|\}(?!\}))|(?P<end></)?"
-    r"<?(?<=[</])(?!(?:br|hr|li|wbr)\b)[a-z][^<>]*+(?P<whole>>?)",
+_BRACKET = re.compile(
+    r"(?P<open>\[\[|\{\{|\{\||\[(?=\w+:|//)|<!--)|(?P<close>\]\]|\]|\}\}|\|\}(?!\})|-->)"
+    r"|<(?P<end>/?)(?P<tag>[a-z]\w*)(?=(?P<rest>[^<>]*+>?))",
     re.IGNORECASE,
 )
+_OPENING = {"]]": "[[", "}}": "{{", "|}": "{|", "]": "[", "-->": "<!--"}
+_SINGLE = frozenset(("br", "hr", "li", "wbr"))  # tags that need no end
 
 
-def _unclosed(markup: str) -> int:
-    """How many brackets and tags are opened and not closed after, kinds taken together: a bound, not a parser."""
-    brackets = tags = unended = 0
-    for match in _OPENED.finditer(markup):
-        if match["open"]:
-            brackets += 1
-        elif match["close"]:
-            brackets = max(brackets - 1, 0)
-        elif not match["whole"]:
-            unended += 1
-        elif match["end"]:
-            tags = max(tags - 1, 0)
-        elif not match[0].endswith("/>"):
-            tags += 1
-    return brackets + tags + unended
+def is_tangled(markup: str) -> bool:
+    """Whether more than MAX_TANGLES brackets and tags lie in one another, cross or are not closed.
+
+    A bound on the parser's time, which grows with their number times the lead's length; not a parser.
+    """
+    opened: list[str] = []
+    crossed = 0
+    for match in _BRACKET.finditer(markup):
+        kind = (match["open"] or _OPENING.get(match["close"]) or match["tag"]).lower()
+        if match["tag"] and not match["rest"].endswith(">"):
+            crossed += 1
+        elif match["close"] or match["end"]:
+            while kind in opened and opened.pop() != kind:
+                crossed += 1
+        elif kind not in _SINGLE and not (match["tag"] and match["rest"].endswith("/>")):
+            opened.append(kind)
+        if len(opened) + crossed > MAX_TANGLES:
+            return True
+    return False
 
 
 _LIST_ITEM = "\ue000"  # marks a list item's beginning; taken out of the source first
 _MARKERS = re.compile(r"^([*#:;])[*#:; ]+", re.MULTILINE)
 _SWITCHES = re.compile(r"__[A-Z]+__")
-_STRAY_TAG = re.compile(r"</?(?:div|span|small|big|center|font|p|b|i|u|br|noinclude|onlyinclude)\b[^<>]*>", re.IGNORECASE)
+_STRAY_TAG = re.compile(
+    r"</?(?:div|span|small|big|center|font|p|b|i|u|br|noinclude|onlyinclude)\b[^<>]*>", re.IGNORECASE
+)
 _ONLY_MARKS = re.compile(r"[\W_]*")
 _RESIDUE = re.compile(r"\{\{|\}\}|\[\[|\]\]|\{\||\|\}|</?[a-z]+[^<>]*>|</?ref\b", re.IGNORECASE)
 _ANNOUNCEMENT = re.compile(r"(?:(?<=[.!?])|^)[^.!?]*:$")
@@ -207,7 +214,10 @@ def lead(title: str, markup: str) -> str | None:
     import mwparserfromhell
 
     source = _MARKERS.sub(r"\1 ", characters(markup).replace(_LIST_ITEM, ""))
-    code = mwparserfromhell.parse(source, skip_style_tags=True)
+    try:
+        code = mwparserfromhell.parse(source, skip_style_tags=True)
+    except mwparserfromhell.parser.ParserError:  # a bug of its own, as it says then
+        return None
     text = _STRAY_TAG.sub("", _SWITCHES.sub("", _text(code, title)))
     kept: list[str] = []
     for paragraph in _paragraphs(text):
@@ -215,7 +225,7 @@ def lead(title: str, markup: str) -> str | None:
             continue
         if _RESIDUE.search(paragraph):
             return None
-        if clean := spacing(without_holes(entities(paragraph))).replace("\n", " "):
+        if clean := spacing(without_holes(spacing(entities(paragraph)))).replace("\n", " "):
             kept.append(clean)
     return "\n\n".join(kept)
 
@@ -285,11 +295,10 @@ def without_holes(text: str) -> str:
 
 # --- nodes ---
 
-_NOT_TEXT = frozenset(
-    (
-        "ref references gallery score timeline imagemap table graph mapframe maplink templatestyles hiero ul ol dl li "
-        "dt dd s del strike includeonly categorytree inputbox chart syntaxhighlight source audio video style"
-    ).split()
+_NOT_TEXT = _names(
+    "ref, references, gallery, score, timeline, imagemap, table, graph, mapframe, maplink, templatestyles, "
+    "hiero, ul, ol, dl, li, dt, dd, s, del, strike, includeonly, categorytree, inputbox, chart, "
+    "syntaxhighlight, source, audio, video, style"
 )
 _FORMULAS = frozenset(("math", "chem", "ce"))
 _LITERAL = str.maketrans({mark: f"&#{ord(mark)};" for mark in "[]{}|'<>&"})
@@ -352,3 +361,126 @@ def _tag(node: Any, title: str) -> str:
         script = content.translate(_RAISED if name == "sup" else _LOWERED)
         return content if any(mark.isascii() for mark in script) else script
     return f"\n\n{content}\n\n" if name in ("p", "blockquote", "poem") else content
+
+
+# --- templates that stand for text ---
+
+_PLACES: Mapping[str, int] = {  # which positional argument is the text; -1: the last
+    **dict.fromkeys(("lang", "langx", "color", "fgcolor"), 2),
+    **dict.fromkeys(("transl", "transliteration"), -1),
+    **dict.fromkeys(
+        _names(
+            "nihongo, nihongo2, nowrap, nobr, nobold, noitalic, small, smaller, big, larger, resize, abbr, tooltip, "
+            "center, em, strong, var, code, mono, kbd, samp, sub, sup, flag, flagu, flagcountry, ill, ill-wd, "
+            "interlanguage link, sic, script, smallcaps, unicode, mvar, keypress"
+        ),
+        1,
+    ),
+}
+_CONSTANTS: Mapping[str, str] = {
+    "!": "|", "=": "=", "'": "'", "nbsp": " ", "space": " ", "spaces": " ", "mdash": "—", "ndash": "–", "snd": " – ",
+    "spnd": " – ", "spaced ndash": " – ", "emdash": "—", "endash": "–", "·": " · ", "dot": " · ", "ca.": "c.",
+}  # fmt: skip
+_PREFIXES: Mapping[str, str] = {
+    "us$": "US$", "usd": "US$", "a$": "A$", "aud": "A$", "c$": "C$", "cad": "C$", "£": "£", "gbp": "£", "€": "€",
+    "euro": "€", "eur": "€", "¥": "¥", "jpy": "¥", "inr": "₹", "circa": "c. ", "c.": "c. ", "floruit": "fl. ",
+}  # fmt: skip
+_PAGE_NAMES = frozenset(("pagename", "fullpagename", "basepagename", "subpagename", "articlepagename"))
+_DATES = _names(
+    "birth date, birth date and age, birth-date, birth-date and age, bda, dob, birth year and age, "
+    "death date, death date and age, death-date, death-date and age, dda, death year and age, start date, "
+    "start date and age, end date"
+)
+_UNITS = {
+    "km2": "km²", "m2": "m²", "cm2": "cm²", "ft2": "sq ft", "sqft": "sq ft", "sqmi": "sq mi", "mi2": "sq mi",
+    "sqkm": "km²", "m3": "m³", "km3": "km³", "cm3": "cm³", "c": "°C", "f": "°F", "kph": "km/h", "acre": "acres",
+}  # fmt: skip
+_BETWEEN = {"to": " to ", "and": " and ", "or": " or ", "-": "–", "–": "–", "to(-)": " to ", "x": " × ", "by": " by "}
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+
+
+def name_of(name: str) -> str:
+    """A template's name in one form: lower case, single blanks, no `Template:` before it."""
+    return " ".join(name.replace("_", " ").split()).lower().removeprefix("template:").lstrip()
+
+
+def is_rendered(name: str) -> bool:
+    """Whether a template of that name (`name_of`) stands for text that `rendered` gives."""
+    head, colon, _ = name.partition(":")
+    return name in _RENDERED or name.startswith("lang-") or bool(colon and head == "formatnum")
+
+
+def rendered(node: Any, title: str, text: Callable[[Any], str]) -> str:
+    """Give the text that a template stands for; of all others, "".
+
+    `{{lang|fr|mot}}` gives `mot` (no language's name), `{{convert|5|km|mi}}` the value as it was written (`5 km`),
+    dates no age, `{{PAGENAME}}` the title.
+    """
+    name = name_of(str(node.name))
+    if not is_rendered(name):
+        return ""
+    named = {str(param.name).strip(): text(param.value).strip() for param in node.params}
+    places = [named[str(number)] for number in range(1, len(named) + 1) if str(number) in named]
+    if name.startswith("formatnum:"):
+        return _grouped(name.partition(":")[2].strip())
+    if name in _PAGE_NAMES:
+        return title
+    if name in _CONSTANTS:
+        return _CONSTANTS[name]
+    if name in _PREFIXES:
+        return _PREFIXES[name] + places[0] if places else ""
+    if name in _DATES:
+        return _date(places, day_first=named.get("df", "").lower() in ("y", "yes", "true"))
+    if name in ("convert", "cvt"):
+        return _quantity(places)
+    if name == "as of":
+        return named.get("alt") or f"{'as' if 'lc' in named else 'As'} of {_date(places, day_first=True)}"
+    if name in ("frac", "fraction", "sfrac"):
+        return (f"{places[0]} " if len(places) > 2 else "") + "/".join(places[-2:])
+    place = 1 if name.startswith("lang-") else _PLACES[name]
+    return "" if len(places) < place or not places else places[place - 1 if place > 0 else -1]
+
+
+_RENDERED = (
+    frozenset(("convert", "cvt", "as of", "frac", "fraction", "sfrac"))
+    | _PLACES.keys() | _CONSTANTS.keys() | _PREFIXES.keys() | _PAGE_NAMES | _DATES
+)  # fmt: skip
+
+
+def _date(places: list[str], *, day_first: bool) -> str:
+    """`2001, 2, 3` → `February 3, 2001`; the year alone, or anything but numbers, as it stands."""
+    if not places:
+        return ""
+    numbers = [int(place) for place in places[:3] if place.isascii() and place.isdigit()]
+    if len(numbers) < 2 or not 1 <= numbers[1] <= 12:
+        return places[0]
+    month = _MONTHS[numbers[1] - 1]
+    if len(numbers) == 2:
+        return f"{month} {numbers[0]}"
+    return f"{numbers[2]} {month} {numbers[0]}" if day_first else f"{month} {numbers[2]}, {numbers[0]}"
+
+
+def _quantity(places: list[str]) -> str:
+    """`5, km, mi` → `5 km`; `5, to, 10, km` → `5 to 10 km`; `5, ft, 6, in, m` → `5 ft 6 in`."""
+    said, at = "", 0
+    while at + 1 < len(places) and _is_number(places[at]):
+        said += _grouped(places[at])
+        if places[at + 1] in _BETWEEN:
+            said += _BETWEEN[places[at + 1]]
+        else:
+            unit = places[at + 1]
+            said += f" {_UNITS.get(unit.lower(), unit)} "
+        at += 2
+    return said.strip() or " ".join(places[:2])
+
+
+def _is_number(text: str) -> bool:
+    return bool(re.fullmatch(r"[+−-]?[\d.,/]+", text))
+
+
+def _grouped(number: str) -> str:
+    """A whole number of four digits or more with commas; others as they are."""
+    return f"{int(number):,}" if re.fullmatch(r"[0-9]{4,15}", number) else number

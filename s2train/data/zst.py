@@ -1,0 +1,162 @@
+"""A file of lines, plain or zstd, as blocks of whole lines: a cut or foreign file is an error that says where."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from s2eval.errors import DataError, PrerequisiteError
+
+MAX_WINDOW = 2**31  # what Reddit's dumps ask for; zstd's own limit on 64 bits
+MAX_LINE = 2**26  # bytes; the longest lines of Reddit's dumps have some hundred thousand
+
+_COMPRESSED = 2**14  # bytes of zstd at a time: at its best ratio, 1 : 32,768, they become 512 MiB
+_PLAIN = 2**18
+
+_BOM = b"\xef\xbb\xbf"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_FOREIGN = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"PK\x03\x04": "zip",
+    b"7z\xbc\xaf": "7-Zip",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+
+
+@dataclass(slots=True)
+class Lines:
+    """The lines of a file, to be read once, in order; zstd is known by its first bytes, whatever the file's name.
+
+    It may be a pipe. `sha256` is final when the iteration has ended.
+
+    Attributes:
+        path: the file.
+        read: bytes read of the file.
+        size: bytes of lines.
+        lines: lines before the block that the iteration has given last; when it has ended, all.
+    """
+
+    path: Path
+    read: int = 0
+    size: int = 0
+    lines: int = 0
+    _hash: Any = field(default_factory=hashlib.sha256)
+
+    @property
+    def sha256(self) -> str:
+        """Of the file's bytes as they were read, in hex."""
+        return self._hash.hexdigest()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Blocks of whole lines, each line with its `\\n`; of a UTF-8 file without the byte order mark.
+
+        Raises:
+            DataError: the file cannot be read, is empty, neither plain UTF-8 nor zstd, damaged, or cut off (the
+                zstd data end within a frame, or the last line has no end and is no whole object), or a line has
+                more than `MAX_LINE` bytes.
+            PrerequisiteError: there is not enough memory for the window.
+        """
+        try:
+            with self.path.open("rb") as file:
+                yield from self._blocks(file)
+        except OSError as error:
+            raise DataError(f"cannot read {self.path}: {error.strerror or error}") from error
+
+    def _blocks(self, file: BinaryIO) -> Iterator[bytes]:
+        rest: list[bytes] = []  # of the line that has not ended yet
+        for data in self._contents(file):
+            end = data.rfind(b"\n") + 1
+            if end:
+                block = b"".join((*rest, data[:end]))
+                rest = [data[end:]]
+                yield block
+                self.lines += block.count(b"\n")
+            else:
+                rest.append(data)
+                if sum(map(len, rest)) > MAX_LINE:
+                    raise DataError(f"{self.path}:{self.lines + 1}: a line of more than {MAX_LINE:,} bytes")
+        last = b"".join(rest)
+        if last.strip():
+            if not last.rstrip().endswith(b"}"):
+                raise DataError(
+                    f"{self.path}:{self.lines + 1}: cut off: the file ends within this line, at byte {self.size:,}; "
+                    "fetch it again"
+                )
+            yield last + b"\n"
+            self.lines += 1
+
+    def _contents(self, file: BinaryIO) -> Iterator[bytes]:
+        """The file's text in pieces as they come, checked at its beginning."""
+        first = self._chunk(file, _COMPRESSED)
+        if not first:
+            raise DataError(f"{self.path}: the file is empty; fetch it again")
+        zstd = first.startswith(_ZSTD) or (first[1:4] == b"\x2a\x4d\x18" and first[0] >> 4 == 5)  # or skippable
+        if not zstd and self.path.suffix == ".zst":
+            raise DataError(f"{self.path}: not zstd, whatever its name says: it begins with {first[:8]!r}")
+        for data in self._decompressed(first, file) if zstd else self._plain(first, file):
+            if not self.size:
+                _refuse_foreign(self.path, data)
+            yield data if self.size else data.removeprefix(_BOM)
+            self.size += len(data)
+
+    def _plain(self, first: bytes, file: BinaryIO) -> Iterator[bytes]:
+        yield first
+        while data := self._chunk(file, _PLAIN):
+            yield data
+
+    def _decompressed(self, first: bytes, file: BinaryIO) -> Iterator[bytes]:
+        """All frames, one after the other; zstandard's own stream reader takes a cut file for a whole one."""
+        from zstandard import ZstdDecompressor, ZstdError
+
+        decompressor = ZstdDecompressor(max_window_size=MAX_WINDOW)
+        frame = decompressor.decompressobj()
+        chunk, read = first, 0
+        while chunk:
+            while chunk:
+                if frame.eof:
+                    frame = decompressor.decompressobj()
+                try:
+                    data = frame.decompress(chunk)
+                except (ZstdError, MemoryError) as error:
+                    raise self._damaged(str(error), read) from error
+                chunk = frame.unused_data if frame.eof else b""
+                if data:
+                    yield data
+            read = self.read
+            chunk = self._chunk(file, _COMPRESSED)
+        if not frame.eof:
+            raise DataError(
+                f"{self.path}: cut off: the zstd data end within a frame, at byte {self.read:,} of the file, "
+                f"after line {self.lines:,}; fetch it again"
+            )
+
+    def _chunk(self, file: BinaryIO, size: int) -> bytes:
+        data = file.read(size)
+        self._hash.update(data)
+        self.read += len(data)
+        return data
+
+    def _damaged(self, message: str, start: int) -> DataError | PrerequisiteError:
+        message = message.removeprefix("zstd decompress error: ")
+        if "not enough memory" in message or not message:  # a MemoryError has no message
+            return PrerequisiteError(
+                f"{self.path}: not enough memory to decompress: its frames may ask for a window of up to 2 GiB"
+            )
+        if "too much memory" in message:
+            return DataError(f"{self.path}: asks for a window of more than 2 GiB, zstd's limit")
+        return DataError(
+            f"{self.path}: damaged: {message}, between bytes {start:,} and {self.read:,} of the file, "
+            f"after line {self.lines:,}; fetch it again"
+        )
+
+
+def _refuse_foreign(path: Path, data: bytes) -> None:
+    for magic, name in _FOREIGN.items():
+        if data.startswith(magic):
+            raise DataError(f"{path}: {name}, where UTF-8 or zstd is expected; convert it first")
