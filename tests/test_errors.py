@@ -35,7 +35,12 @@ def test_every_exception_has_its_exit_code() -> None:
 
 def test_the_tree_on_the_modules_page_is_complete() -> None:
     page = errors.__doc__ or ""
-    below_usage = {"ConfigError", "DataError", "UnknownNameError", "BudgetError"}  # drawn below their base, without a code
+    below_usage = {
+        "ConfigError",
+        "DataError",
+        "UnknownNameError",
+        "BudgetError",
+    }  # drawn below their base, without a code
     for name, code in EXIT_CODES.items():
         assert (f" {name} " if name in below_usage else f" {name} ({code})") in page
 

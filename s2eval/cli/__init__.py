@@ -33,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     debug = "--debug" in arguments or bool(os.environ.get("S2EVAL_DEBUG"))
     if "--debug" in arguments:
         arguments.remove("--debug")
-    # A thread that waits for the others spins by default: beside any other busy process that takes several times as long
-    # (docs/LOG.md). It must be said before torch is loaded.
+    # A thread that waits for the others spins by default: beside any other busy process that takes several times as
+    # long (docs/LOG.md). It must be said before torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         code = app(args=arguments, prog_name="s2eval", standalone_mode=False)
