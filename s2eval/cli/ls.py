@@ -75,9 +75,10 @@ def _tables() -> list[str]:
 
 def _metrics() -> list[str]:
     from s2eval import leaderboard, qa
+    from s2eval.report.judged import METRICS
 
     names = [*qa.NAMEABLE, *(name for family in qa.FAMILIES.values() for name in family), *qa.SIZE, qa.CUT]
-    return list(dict.fromkeys([*names, *leaderboard.COUNTED.values(), leaderboard.POINTS]))
+    return list(dict.fromkeys([*names, *leaderboard.COUNTED.values(), leaderboard.POINTS, *METRICS]))
 
 
 _LISTS = {What.tasks: _tasks, What.models: _models, What.judges: _judges, What.tables: _tables, What.metrics: _metrics}

@@ -48,14 +48,14 @@ class LocalService:
         from s2eval.models import loaded
 
         lm = loaded.get(self.spec, self.options)
-        for seed in dict.fromkeys(call.seed for call in calls):  # one after the other: PyTorch has one seed
-            loaded.set_seed(seed or 0)
-            part = [call for call in calls if call.seed == seed]
+        for seed in dict.fromkeys(call.seed or 0 for call in calls):  # one after the other: PyTorch has one seed
+            loaded.set_seed(seed)
+            part = [call for call in calls if (call.seed or 0) == seed]
             asked = [
                 Instance("generate_until", {}, (self.prompt(call.messages), self._settings(lm, call)), number)
                 for number, call in enumerate(part)
             ]
-            for number, text in lm.stream(asked, repeats=[call.repeat for call in part]):
+            for number, text in lm.stream(asked, disable_tqdm=True, repeats=[call.repeat for call in part]):
                 cut = lm.cut.get(asked[number].args[0], False)
                 done(part[number], Reply(text.strip(), "length" if cut else "stop", model=self.spec.text))
 

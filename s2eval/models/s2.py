@@ -202,7 +202,7 @@ class S2LM(Backend):
         by_hf = super().generate_until([requests[number] for number in rest], disable_tqdm) if rest else []
         yield from zip(rest, by_hf, strict=True)
 
-    def _read(self, requests: list[Any], repeats: Sequence[int] | None) -> tuple[dict[int, Prompt], list[int]]:
+    def _read(self, requests: list[Any], repeats: Sequence[int] | None = None) -> tuple[dict[int, Prompt], list[int]]:
         """Requests by number: what is generated here, and which go through hf's path."""
         rules, met = Rules(self), Counter[str]()
         mine: dict[int, Prompt] = {}

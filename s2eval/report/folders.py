@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -166,7 +167,9 @@ def estimates_of(unit: store.Unit) -> dict[scoring.Key, Estimate]:
     """From the samples; metrics that only the aggregate has (or no samples at all) from what lm-eval printed."""
     estimates = scoring.score_samples(unit.samples) if unit.samples else {}
     for metric, (value, stderr) in unit.aggregates.items():
-        if ("", metric) not in estimates:
+        if ("", metric) not in estimates and math.isnan(value):  # s2_mtsbench without a judge
+            estimates["", metric] = Estimate(None, None, None, None, unit.n, 0, "none")
+        elif ("", metric) not in estimates:
             half = None if stderr is None else _NORMAL_95 * stderr
             low, high = (None, None) if half is None else (value - half, value + half)
             estimates["", metric] = Estimate(value, stderr, low, high, unit.n, unit.n, "normal")
