@@ -181,18 +181,30 @@ def load(path: Path, checks: Checks | None = None) -> RunConfig:
         ConfigError: with every error of the file, each on a line, unknown keys with the nearest right one.
     """
     try:
+        content = {"name": default_name(path.stem), **read_yaml(path, "models: and tasks:")}
+        return RunConfig.model_validate(content, context=checks)
+    except ValidationError as error:
+        raise ConfigError(str(path), problems(error)) from error
+
+
+def read_yaml(path: Path, keys: str) -> dict[str, Any]:
+    """The mapping that a YAML file holds, unchecked.
+
+    Args:
+        keys: some that are expected, for the message where it holds none.
+
+    Raises:
+        ConfigError: it cannot be read, is no YAML, or no mapping.
+    """
+    try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(str(path), [error.strerror or str(error)]) from error
     except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a date such as 2024-99-99
         raise ConfigError(str(path), [f"not YAML: {' '.join(str(error).split())}"]) from error
     if not isinstance(raw, dict):
-        raise ConfigError(str(path), ["expected keys such as models: and tasks:"])
-    try:
-        content = {"name": default_name(path.stem), **cast("dict[str, Any]", raw)}
-        return RunConfig.model_validate(content, context=checks)
-    except ValidationError as error:
-        raise ConfigError(str(path), problems(error)) from error
+        raise ConfigError(str(path), [f"expected keys such as {keys}"])
+    return cast("dict[str, Any]", raw)
 
 
 def problems(error: ValidationError) -> list[str]:

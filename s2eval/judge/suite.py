@@ -10,11 +10,10 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from s2eval import paths
-from s2eval.config import Name, problems
+from s2eval.config import Name, problems, read_yaml
 from s2eval.errors import ConfigError, UnknownNameError, nearest
 from s2eval.judge.prompts import (
     JudgePrompt,
@@ -244,15 +243,7 @@ def load(name_or_folder: str | Path) -> Suite:
 
 def _read(path: Path) -> _JudgeFile:
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(str(path), [error.strerror or str(error)]) from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a date such as 2024-99-99
-        raise ConfigError(str(path), [f"not YAML: {' '.join(str(error).split())}"]) from error
-    if not isinstance(raw, dict):
-        raise ConfigError(str(path), ["expected keys such as questions: and prompts:"])
-    try:
-        return _JudgeFile.model_validate(raw)
+        return _JudgeFile.model_validate(read_yaml(path, "questions: and prompts:"))
     except ValidationError as error:
         items = error.errors(include_url=False)
         raise ConfigError(
