@@ -93,6 +93,7 @@ def mtbench(
         raise UsageError("--structured is for ratings, and has a parser of its own: leave out --mode and --parser")
 
     from s2eval.judge import bench
+    from s2eval.judge import results as written
     from s2eval.judge import suite as suites
     from s2eval.judge.judging import Judging
     from s2eval.judge.participants import Access, open_judge, open_model
@@ -134,10 +135,15 @@ def mtbench(
         if dry_run:
             forecast(chosen, models, against, how, choices, ledger, price)
             return
+        for one in models:
+            written.refuse_another(out, chosen, how, one)
         asker = _asker(ledger, price, budget)
+        results: list[Result] = []
+        stored: list[Stored] = []
         with _resumable(out):
-            results = [bench_one(chosen, one, against, how, choices, asker) for one in models]
-            stored = [_written(out, result) for result in results]
+            for one in models:  # each is written when it is whole
+                results.append(bench_one(chosen, one, against, how, choices, asker))
+                stored.append(written.write(out, results[-1]))
         typer.echo(render(stored, [one.name for one in models], chosen.name))
         for chart in write_radars(out, [row for one in stored for row in one.rows]):
             typer.echo(f"chart: {chart}", err=True)
@@ -205,12 +211,6 @@ def render(stored: Sequence[Stored], models: Sequence[str], name: str) -> str:
     return render_markdown(Document(TITLES.get(f"s2_{name}", name), tables))
 
 
-def _written(out: Path, result: Result) -> Stored:
-    from s2eval.judge import results
-
-    return results.write(out, result)
-
-
 def _asker(ledger: Ledger, prices: Prices, budget: Any) -> Asker:
     from tqdm import tqdm
 
@@ -265,7 +265,9 @@ def _tell_failures(results: Sequence[Result]) -> None:
 
 
 def _command() -> str:
-    return shlex.join(["s2eval", *sys.argv[1:]])
+    from s2eval.llm.secrets import redact
+
+    return redact(shlex.join(["s2eval", *sys.argv[1:]]))  # a URL may hold a password
 
 
 app.command("score")(judgments.score)

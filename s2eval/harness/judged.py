@@ -11,20 +11,21 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import datasets
 
 from s2eval import paths, prompts, qa
-from s2eval.errors import UsageError
+from s2eval.errors import S2Error, UsageError
 from s2eval.harness import tasks
 from s2eval.harness.aggregations import Aggregation
 from s2eval.records import Estimate
-from s2eval.stats import clustered_mean
+from s2eval.stats import clustered_mean, proportion
 
 log = logging.getLogger("s2eval")
 
-SUITE, SCORE = "mtsbench", "s2_judge_score"
+SUITE, SCORE, RATED = "mtsbench", "s2_judge_score", "s2_judge_rated"
 T = TypeVar("T")
 
 
@@ -42,6 +43,7 @@ def questions(*, template: str | None = None, pretrained: Any = None, peft: str 
         log.warning("s2_mtsbench: answers will not be judged: set S2_JUDGE, or OPENAI_API_KEY for openai:gpt-4")
     else:
         _open(name)
+        log.warning("s2_mtsbench: answers will be judged by %s", name)
     tokenizer = tasks.tokenizer_of(pretrained) if isinstance(pretrained, str) else None
     chosen = prompts.resolve(template, peft or (pretrained if isinstance(pretrained, str) else None), tokenizer)
     rows = [
@@ -63,7 +65,8 @@ def score_answer(doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
     answer = results[0].strip()
     counts = qa.counts(answer)
     whole = (counts.words, counts.sentences, counts.syllables)
-    return {SCORE: (doc["id"], answer), "s2_fre_corpus": whole, "s2_fkg_corpus": whole, "s2_words": counts.words}
+    asked = (doc["id"], answer)
+    return {SCORE: asked, RATED: asked, "s2_fre_corpus": whole, "s2_fkg_corpus": whole, "s2_words": counts.words}
 
 
 def judge_name() -> str | None:
@@ -71,15 +74,32 @@ def judge_name() -> str | None:
     return os.environ.get("S2_JUDGE") or ("openai:gpt-4" if os.environ.get("OPENAI_API_KEY") else None)
 
 
-def _judge(items: Sequence[tuple[Any, str]]) -> Estimate:
-    """The mean rating; without a judge, no value.
+def _mean(items: Sequence[tuple[Any, str]]) -> Estimate:
+    """The mean rating; no value without a judge, or where it could not be asked."""
+    ratings = _ratings(judge_name(), tuple((number, answer) for number, answer in items))
+    return clustered_mean(ratings, range(len(ratings)))
 
-    Raises:
-        S2Error: the judge cannot be asked; what it said already is kept, and the same command goes on.
-    """
-    name = judge_name()
+
+def _share(items: Sequence[tuple[Any, str]]) -> Estimate:
+    """The share of the answers that have a rating: what the mean is over."""
+    ratings = _ratings(judge_name(), tuple((number, answer) for number, answer in items))
+    return proportion(sum(rating is not None for rating in ratings), len(ratings))
+
+
+@lru_cache(maxsize=4)
+def _ratings(name: str | None, items: tuple[tuple[Any, str], ...]) -> list[float | None]:
+    """One an answer. lm-eval asks when all its tasks are evaluated and not yet written: an error would lose them, so it
+    is told, and there are no ratings."""
     if name is None:
-        return Estimate(None, None, None, None, n=len(items), n_valid=0, method="none")
+        return [None] * len(items)
+    try:
+        return _judge(name, items)
+    except S2Error as error:
+        log.error("s2_mtsbench: not judged: %s. What the judge said is kept; the score is nan, not a number", error)
+        return [None] * len(items)
+
+
+def _judge(name: str, items: Sequence[tuple[Any, str]]) -> list[float | None]:
     from s2eval.judge import bench, judging
     from s2eval.judge.answering import Answers
     from s2eval.judge.questions import Answer
@@ -98,7 +118,8 @@ def _judge(items: Sequence[tuple[Any, str]]) -> Estimate:
     if problems:
         told = ", ".join(f"{problem} {number}" for problem, number in problems.items())
         log.warning("s2_mtsbench: %d of %d answers have no rating: %s", sum(problems.values()), len(first), told)
-    return clustered_mean([one.rating for one in first], [one.task.question.id for one in first])
+    by_question = {one.task.question.id: one.rating for one in first}
+    return [by_question[number] for number, _ in items]
 
 
 def _open(name: str) -> Any:
@@ -120,4 +141,5 @@ def _limit(variable: str, read: Callable[[str], T]) -> T | None:
         raise UsageError(f"{variable}={text}: not a number") from None
 
 
-mean_rating = Aggregation("mean_rating", _judge)
+mean_rating = Aggregation("mean_rating", _mean)
+share_rated = Aggregation("share_rated", _share)

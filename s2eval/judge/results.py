@@ -16,13 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from s2eval import store
-from s2eval.errors import DataError
+from s2eval.errors import DataError, UsageError
 from s2eval.judge import scores
 from s2eval.judge.bench import Result
+from s2eval.judge.judging import Judging
+from s2eval.judge.participants import Participant
+from s2eval.judge.suite import Suite
 from s2eval.records import Estimate, Row
 
 FOLDER, ANSWERS, JUDGMENTS = "mtbench", "answers.jsonl", "judgments.jsonl"
 FLAGGED = "s2_flagged"
+DEFAULT_SUITE = "mtsbench"
 _FORMAT = 1
 
 
@@ -45,7 +49,7 @@ def write(out: Path, result: Result, group: str | None = None, seed: int | None 
     Raises:
         PrerequisiteError: no space or no permission.
     """
-    folder = out / result.model.name / FOLDER / result.how.judge.name
+    folder = out / result.model.name / FOLDER / folder_name(result.suite, result.how)
     about = facts(result)
     stored = Stored(tuple(rows(result, group or result.model.name, seed)), about)
     judged = f"pairwise-{result.against.name}" if result.against else "single"
@@ -56,6 +60,33 @@ def write(out: Path, result: Result, group: str | None = None, seed: int | None 
     return stored
 
 
+def folder_name(suite: Suite, how: Judging) -> str:
+    """Of the judge: its name, and what is not the default, so that other verdicts never replace these."""
+    marks = (
+        suite.name if suite.name != DEFAULT_SUITE else "",
+        how.parser if how.parser != "strict" else "",
+        "json" if how.structured else "",
+    )
+    return "-".join([how.judge.name, *filter(None, marks)])
+
+
+def refuse_another(out: Path, suite: Suite, how: Judging, model: Participant) -> None:
+    """Raise a UsageError if the folder holds results of another model or judge that has the same name there.
+
+    To be asked before anything is: results replace older ones of the same model only.
+    """
+    folder = out / model.name / FOLDER / folder_name(suite, how)
+    for path in sorted(folder.glob("*.json")):
+        found = _content(path)["facts"]
+        for kind, one in (("model", model), ("judge", how.judge)):
+            text = str(found[kind]["text"])
+            if text != one.text:
+                raise UsageError(
+                    f"{path}: holds results of the {kind} {text}, and {one.text} has the same name there. Choose "
+                    "another folder with --out, or give the models of a run a `name:`"
+                )
+
+
 def read(out: Path) -> list[Stored]:
     """The results below a folder, in the order of their names.
 
@@ -64,12 +95,22 @@ def read(out: Path) -> list[Stored]:
     """
     found: list[Stored] = []
     for path in sorted(out.glob(f"*/{FOLDER}/*/*.json")):
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            found.append(Stored(tuple(Row(**row) for row in content["rows"]), content["facts"]))
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{path}: not the numbers of a judge ({error!r}). Remove it and judge again") from error
+        content = _content(path)
+        found.append(Stored(tuple(Row(**row) for row in content["rows"]), content["facts"]))
     return found
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """A file of numbers, of the form that `write` gives it."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        for row in content["rows"]:
+            Row(**row)
+        for who in ("model", "judge"):
+            str(content["facts"][who]["text"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: not the numbers of a judge ({error!r}). Remove it and judge again") from error
+    return content
 
 
 def facts(result: Result) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,9 +90,19 @@ def open_local(text: str, template: str | None = None, **options: Any) -> LocalS
     """
     spec = parse(text)
     chosen = prompts.resolve(template, spec.checkpoint, _tokenizer(spec))
-    content = f"local:{identity(spec)}:{chosen.hash}"
+    # on a GPU `auto` is the checkpoint's own type, and the same type computes other digits
+    place = "" if _device(options).startswith("cpu") else ":accelerator"
+    content = f"local:{identity(spec)}:{chosen.hash}{place}"
     arguments = {name: value for name, value in options.items() if value is not None}
     return LocalService(spec, chosen, content + "".join(f":{k}={v}" for k, v in sorted(arguments.items())), arguments)
+
+
+def _device(options: Mapping[str, Any]) -> str:
+    if options.get("device"):
+        return str(options["device"])
+    from s2eval.models.backend import best_device
+
+    return best_device()
 
 
 def _tokenizer(spec: ModelSpec) -> Any:

@@ -213,10 +213,10 @@ def _run(folder: Path, judged: Sequence[results.Stored]) -> Source:
         groups = {str(model["name"]): str(model["group"]) for model in models if model.get("group")}
         seeds = {str(model["name"]): cast("int | None", model.get("seed")) for model in models}
         rows = _chosen(rows_of(units, groups, seeds), config.get("metrics"))
+    elif judged:  # before `scores.csv`, which holds their numbers as they were when it was written
+        rows = []
     elif not paths and (folder / store.SCORES).is_file():  # a run of which the numbers alone were kept
         rows = store.read_scores(folder / store.SCORES)
-    elif judged:
-        rows = []
     else:
         raise DataError(f"{folder}: the run has no finished unit yet. Resume it: s2eval run CONFIG --out {folder}")
     references = {str(model["name"]): str(model["reference"]) for model in models if model.get("reference")}

@@ -16,7 +16,16 @@ from s2eval.report.references import References, load_references
 from s2eval.report.tables import MISSING, Cell, Table, TableRow, mark_best
 
 SCORE, WIN_RATE, CONSISTENCY, FIRST_PLACE = "s2_judge_score", "s2_win_rate", "s2_consistency", "s2_first_place"
-METRICS = (SCORE, WIN_RATE, CONSISTENCY, FIRST_PLACE, "s2_flagged", "s2_fre_corpus_2023", "s2_fkg_corpus_2023")
+METRICS = (
+    SCORE,
+    WIN_RATE,
+    CONSISTENCY,
+    FIRST_PLACE,
+    "s2_judge_rated",
+    "s2_flagged",
+    "s2_fre_corpus_2023",
+    "s2_fkg_corpus_2023",
+)
 TITLES = {"s2_mtsbench": "MT(S)-Bench", "s2_mtbench": "MT-bench"}
 OWN_QUESTIONS = (
     "The published numbers are of the paper's own 60 questions, which it does not print; these are of the 60 that were "

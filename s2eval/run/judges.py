@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from s2eval.config import JudgeEntry, ModelEntry, RunConfig
-from s2eval.errors import S2Error
+from s2eval.errors import S2Error, UsageError
 from s2eval.judge import bench, results
 from s2eval.judge.judging import Judging
 from s2eval.judge.participants import Access, Participant, open_judge, open_model
@@ -40,7 +40,7 @@ class Judged:
     @property
     def name(self) -> str:
         """`model/mtbench/judge`."""
-        return f"{self.entry.name}/{results.FOLDER}/{self.how.judge.name}"
+        return f"{self.entry.name}/{results.FOLDER}/{results.folder_name(self.suite, self.how)}"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,6 +67,9 @@ def plan(config: RunConfig) -> list[Judged]:
                 open_judge(judge.judge, Access(judge.base_url, budget)), judge.parser, judge.repeats, judge.structured
             )
             planned.append(Judged(entry, judge, suite, replace(model, name=entry.name), how, budget))
+    names = [one.name for one in planned]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UsageError(f"two judges would write into {', '.join(twice)}: keep one, or give each a run of its own")
     return planned
 
 
@@ -82,6 +85,7 @@ def judge(planned: Sequence[Judged], out: Path, *, keep_going: bool, say: Callab
         for one in planned:
             say(f"{one.name}: {len(one.suite.questions)} questions")
             try:
+                results.refuse_another(out, one.suite, one.how, one.model)
                 asker = bench.Asker(ledger, prices, one.budget)
                 result = bench.rate(one.suite, one.model, one.how, one.judge.choices, asker)
                 results.write(out, result, one.entry.group, one.entry.seed)

@@ -9,8 +9,8 @@ import pytest
 
 from s2eval.errors import UsageError
 from s2eval.harness import judged
-from s2eval.harness.judged import mean_rating, score_answer
-from tests.llm.faults import Request, ok, serve
+from s2eval.harness.judged import mean_rating, score_answer, share_rated
+from tests.llm.faults import Request, error, ok, serve
 
 
 @pytest.fixture(autouse=True)
@@ -49,9 +49,24 @@ def test_the_judge_of_the_environment(monkeypatch: pytest.MonkeyPatch, caplog: p
         # two values: s/√n = 3.5355/1.4142
         assert mean_rating.stderr(asked) == pytest.approx(2.5)
         assert "1 of 3 answers have no rating: no verdict 1" in caplog.text
+        assert share_rated(asked) == pytest.approx(2 / 3)
         assert len(server.requests) == 3
+        judged._ratings.cache_clear()  # as in another process
         assert mean_rating(items({1: "GOOD", 2: "BAD", 51: "NOTHING"})) == 6.5
         assert len(server.requests) == 3  # kept in the cache
+
+
+def test_a_judge_that_cannot_be_asked_loses_no_results(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serve(error(401, "Incorrect API key")) as server:
+        monkeypatch.setenv("S2_JUDGE", "openai:judge")
+        monkeypatch.setenv("S2_JUDGE_BASE_URL", server.url)
+        asked = items({1: "A", 2: "B"})
+        assert math.isnan(mean_rating(asked))  # lm-eval would lose every task's results over an exception
+        assert share_rated(asked) == 0.0
+        assert "s2_mtsbench: not judged:" in caplog.text
+        assert "key" in caplog.text
 
 
 def test_a_wrong_limit_is_told_before_anything_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,6 +159,42 @@ def test_what_cannot_be_mended_by_asking_again_ends_the_run(
         assert path.is_dir() or KEY.encode() not in path.read_bytes(), path
 
 
+def test_a_model_that_is_whole_is_written_before_the_next_one(s2eval: Callable[..., Outcome], tmp_path: Path) -> None:
+    gone = error(404, "no such model", code="model_not_found")
+    with serve(
+        lambda request, n: judged(request, n) if request.body and request.body["model"] != "gone" else gone
+    ) as server:
+        models = ["--model", "openai:student", "--model", "openai:gone"]
+        assert s2eval(*command(server, tmp_path, *models))[0] == 1
+    assert (tmp_path / "student" / "mtbench" / "gpt-4" / "single.json").is_file()
+    assert "MT(S)-Bench, judged by gpt-4" in s2eval("report", tmp_path)[1]
+
+
+def test_another_model_of_the_same_name_replaces_nothing(s2eval: Callable[..., Outcome], tmp_path: Path) -> None:
+    with serve(judged) as server:
+        assert s2eval(*command(server, tmp_path))[0] == 0
+        before = len(server.requests)
+        code, _, said = s2eval(*command(server, tmp_path, "--model", "openai:other/student"))
+        assert (code, len(server.requests)) == (2, before)
+        assert "holds results of the model openai:student, and openai:other/student has the same name" in said
+        # other verdicts on the same answers lie beside them
+        assert s2eval(*command(server, tmp_path, "--parser", "fastchat"))[0] == 0
+    assert sorted(path.name for path in (tmp_path / "student" / "mtbench").iterdir()) == ["gpt-4", "gpt-4-fastchat"]
+
+
+def test_a_password_in_the_url_is_not_told(
+    s2eval: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve(error(400, "filter", code="content_filter")) as server:
+        arguments = command(server, tmp_path)
+        arguments[arguments.index(server.url)] = server.url.replace("://", "://user:canary-password@")
+        monkeypatch.setattr("sys.argv", ["s2eval", *map(str, arguments)])
+        code, out, said = s2eval(*arguments)
+    assert code == 3
+    assert "To ask again: s2eval mtbench" in said
+    assert "canary-password" not in out + said
+
+
 def test_a_comparison(s2eval: Callable[..., Outcome], tmp_path: Path) -> None:
     with serve(judged) as server:
         code, out, said = s2eval(*command(server, tmp_path, "--mode", "pairwise", "--baseline", "baseline:constant"))

@@ -43,6 +43,18 @@ def test_only_the_judge(s2eval: Command, judged: Path, tmp_path: Path) -> None:
     assert s2eval("run", judged, "--out", out, "--only", "mtbench")[0] == 0
     assert not (out / "tiny" / "s2demo_eli5").exists()
     assert "MT(S)-Bench, judged by" in (out / "report.md").read_text(encoding="utf-8")
+    lines = (out / "scores.csv").read_text(encoding="utf-8").splitlines()
+    assert s2eval("run", judged, "--out", out, "--only", "mtbench")[0] == 0  # what `scores.csv` held is not added again
+    assert (out / "scores.csv").read_text(encoding="utf-8").splitlines() == lines
+    assert len(lines) == len(set(lines))
+
+
+def test_two_judges_of_one_name_are_refused(s2eval: Command, tiny_model: Path, tmp_path: Path) -> None:
+    judges = [{"judge": str(tiny_model)}, {"judge": str(tiny_model), "repeats": 2}]
+    config = write(tmp_path / "run.yaml", models=[str(tiny_model)], tasks=["s2demo_eli5"], judges=judges)
+    code, _, said = s2eval("run", config, "--out", tmp_path / "out", "--status")
+    assert code == 2
+    assert "two judges would write into" in said
 
 
 def test_the_task_needs_a_judge(s2eval: Command, tiny_model: Path, tmp_path: Path) -> None:
