@@ -24,6 +24,7 @@ import numpy as np
 from benchmarks import record
 from benchmarks.record import ROOT, Row
 from s2train.data.duplicates import THRESHOLD, chance, near_duplicates, near_pairs
+from s2train.data.engine import Local
 from s2train.data.split import normalised
 
 OPENINGS = ("Why do", "What is the", "How does a", "ELI5: why is", "Can someone explain", "What happens when", "")
@@ -74,7 +75,7 @@ def cluster(count: int, processes: int) -> None:
     texts = list(questions(count))
     before = _peak(0)
     started = time.perf_counter()
-    labels = near_duplicates(texts, processes=processes)
+    labels = near_duplicates(texts, engine=Local(processes))
     seconds = time.perf_counter() - started
     unlike = len(np.unique(labels))
     found = {

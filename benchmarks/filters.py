@@ -19,8 +19,9 @@ from typing import Any
 from benchmarks.answers import DEMO, SHARED
 from benchmarks.record import Row, arguments, write
 from s2eval.metrics.safety import Profanity, toxicity
+from s2train.data.engine import AHEAD, Local
 from s2train.data.filters import Filters, Verdict, chosen, judged, verdicts
-from s2train.data.filters.chain import AHEAD, BATCH
+from s2train.data.filters.chain import BATCH
 from s2train.data.records import Pair
 
 ANSWERS, WARM_UP = 40_000, 0.25  # pairs, and the share of them before the clock starts
@@ -59,7 +60,7 @@ def speed(given: Sequence[Pair], warm: int, processes: int) -> tuple[float, floa
     """
     found: list[Verdict | None] = []
     started = began = time.perf_counter()
-    for _, verdict in judged(given, chosen(Filters()), processes=processes):
+    for _, verdict in judged(given, chosen(Filters()), Local(processes)):
         found.append(verdict)
         if len(found) == warm:
             began = time.perf_counter()

@@ -29,6 +29,7 @@ from xml.etree import ElementTree
 
 from benchmarks import record
 from benchmarks.record import ROOT, Row
+from s2train.data.engine import Local
 from s2train.data.wikidump import Dump
 from s2train.data.wikitext import Limits
 
@@ -74,7 +75,7 @@ def read_naively(path: Path) -> Reading:
 
 def read(path: Path, processes: int, stubs: bool) -> Reading:
     """Time `Dump`."""
-    dump = Dump(path, Limits(stubs=stubs), processes=processes)
+    dump = Dump(path, Limits(stubs=stubs), engine=Local(processes))
     return _timed(lambda: (article.text for article in dump), dump.dropped)
 
 

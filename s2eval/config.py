@@ -12,20 +12,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
-from s2eval.errors import ConfigError, UsageError, nearest
+from s2eval import yamlfile
+from s2eval.errors import UsageError
 
 _NAME_LENGTH = 100
 # A folder's name: not "..", and not hidden.
@@ -180,57 +179,5 @@ def load(path: Path, checks: Checks | None = None) -> RunConfig:
     Raises:
         ConfigError: with every error of the file, each on a line, unknown keys with the nearest right one.
     """
-    try:
-        content = {"name": default_name(path.stem), **read_yaml(path, "models: and tasks:")}
-        return RunConfig.model_validate(content, context=checks)
-    except ValidationError as error:
-        raise ConfigError(str(path), problems(error)) from error
-
-
-def read_yaml(path: Path, keys: str) -> dict[str, Any]:
-    """The mapping that a YAML file holds, unchecked.
-
-    Args:
-        keys: some that are expected, for the message where it holds none.
-
-    Raises:
-        ConfigError: it cannot be read, is no YAML, or no mapping.
-    """
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(str(path), [error.strerror or str(error)]) from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a date such as 2024-99-99
-        raise ConfigError(str(path), [f"not YAML: {' '.join(str(error).split())}"]) from error
-    if not isinstance(raw, dict):
-        raise ConfigError(str(path), [f"expected keys such as {keys}"])
-    return cast("dict[str, Any]", raw)
-
-
-def problems(error: ValidationError) -> list[str]:
-    """Each error of pydantic's as `key.path: what is wrong`, with the nearest key or value where one is close."""
-    lines: list[str] = []
-    for item in error.errors(include_url=False):
-        where = ".".join(str(step) for step in item["loc"])
-        kind = item["type"]
-        if kind == "extra_forbidden":
-            lines.append(f"{where}: unknown key{_nearest(str(item['loc'][-1]), _keys(item['loc']))}")
-        elif kind == "literal_error":
-            expected = str(item.get("ctx", {}).get("expected", "")).replace("'", "").replace(" or ", ", ").split(", ")
-            lines.append(f"{where}: unknown name {item['input']!r}{_nearest(str(item['input']), expected)}")
-        elif kind == "missing":
-            lines.append(f"{where}: missing")
-        else:
-            lines.append((f"{where}: " if where else "") + item["msg"].removeprefix("Value error, "))
-    return lines
-
-
-def _keys(location: tuple[int | str, ...]) -> list[str]:
-    sections = {"models": ModelEntry, "judges": JudgeEntry, "bertscore": BertscoreOptions}
-    section = sections.get(str(location[0])) if len(location) > 1 else None
-    return list((section or RunConfig).model_fields)
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    close = nearest(name, known)
-    return f"; did you mean {close!r}?" if close else f"; known: {', '.join(known)}"
+    defaults = {"name": default_name(path.stem)}
+    return yamlfile.load(path, RunConfig, "models: and tasks:", defaults=defaults, context=checks)

@@ -10,17 +10,16 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from s2eval import paths
-from s2eval.config import Name, problems, read_yaml
-from s2eval.errors import ConfigError, UnknownNameError, nearest
+from s2eval import paths, yamlfile
+from s2eval.config import Name
+from s2eval.errors import UnknownNameError
 from s2eval.judge.prompts import (
     JudgePrompt,
     JudgePrompts,
     Kind,
     PromptFiles,
-    PromptSet,
     Turn,
     read_fastchat,
     read_folder,
@@ -195,15 +194,6 @@ class _JudgeFile(_Section):
     baselines: dict[str, str] = Field(default_factory=dict)
 
 
-_SECTIONS: Mapping[tuple[int | str, ...], type[BaseModel]] = {
-    (): _JudgeFile,
-    ("judge",): _Judging,
-    ("prompts",): PromptFiles,
-    ("prompts", "single"): PromptSet,
-    ("prompts", "pairwise"): PromptSet,
-}
-
-
 def names() -> list[str]:
     """The suites that ship with the package, in alphabetical order."""
     return sorted(path.parent.name for path in paths.judges().glob(f"*/{FILE}"))
@@ -221,7 +211,7 @@ def load(name_or_folder: str | Path) -> Suite:
     folder = paths.judges() / name_or_folder if name_or_folder in known else Path(name_or_folder)
     if not folder.is_dir():
         raise UnknownNameError("judge", str(name_or_folder), known, see="s2eval ls judges")
-    file = _read(folder / FILE)
+    file = yamlfile.load(folder / FILE, _JudgeFile, "questions: and prompts:")
     questions = read_questions(folder / file.questions, file.categories)
     if file.references is not None:
         found = read_references(folder / file.references, questions)
@@ -239,27 +229,6 @@ def load(name_or_folder: str | Path) -> Suite:
     )
     _check(suite, str(folder))
     return suite
-
-
-def _read(path: Path) -> _JudgeFile:
-    try:
-        return _JudgeFile.model_validate(read_yaml(path, "questions: and prompts:"))
-    except ValidationError as error:
-        items = error.errors(include_url=False)
-        raise ConfigError(
-            str(path),
-            [
-                _unknown(item["loc"]) if item["type"] == "extra_forbidden" else line
-                for item, line in zip(items, problems(error), strict=True)
-            ],
-        ) from error
-
-
-def _unknown(location: tuple[int | str, ...]) -> str:
-    keys = list(_SECTIONS[location[:-1]].model_fields)
-    close = nearest(str(location[-1]), keys)
-    hint = f"did you mean {close!r}?" if close else f"known: {', '.join(keys)}"
-    return f"{'.'.join(map(str, location))}: unknown key; {hint}"
 
 
 def _check(suite: Suite, source: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from s2train.data import split
 from s2train.data.duplicates import Forest, near_duplicates
+from s2train.data.engine import HERE, Engine
 from s2train.data.split import DEFAULT_SEED, DEFAULT_SHARE, Side, normalised
 
 
@@ -38,7 +39,7 @@ class QuestionClusters:
         return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
 
 
-def cluster_questions(questions: Iterable[str], *, processes: int = 1) -> QuestionClusters:
+def cluster_questions(questions: Iterable[str], *, engine: Engine = HERE) -> QuestionClusters:
     """Cluster the questions of all sets at once (a set alone does not know the others' near-duplicates).
 
     Two questions are joined where they, or their titles, are near-duplicates (`duplicates.near_duplicates`), and so
@@ -50,7 +51,7 @@ def cluster_questions(questions: Iterable[str], *, processes: int = 1) -> Questi
     asked = sorted(set(questions))
     own = {question: at for at, question in enumerate(dict.fromkeys(map(normalised, asked)))}
     titles = [(own[normalised(question)], title) for question in asked if (title := _title(question))]
-    labels = near_duplicates([*own, *(title for _, title in titles)], processes=processes)
+    labels = near_duplicates([*own, *(title for _, title in titles)], engine=engine)
     forest = Forest(len(labels))
     for at in np.flatnonzero(labels != np.arange(len(labels))).tolist():
         forest.join(at, int(labels[at]))

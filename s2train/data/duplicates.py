@@ -11,18 +11,15 @@ characters 49%. Runs of three characters propose nearly three times as many pair
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
 from functools import lru_cache
 from itertools import chain
-from multiprocessing import get_context
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from s2eval.errors import S2Error
+from s2train.data.engine import HERE, Engine
 from s2train.data.split import normalised
 
 Indices: TypeAlias = NDArray[np.int64]
@@ -52,32 +49,31 @@ def jaccard(one: str, other: str) -> float:
     return _similarity(normalised(one), normalised(other))
 
 
-def near_duplicates(texts: Sequence[str], *, threshold: float = THRESHOLD, processes: int = 1) -> Indices:
+def near_duplicates(texts: Sequence[str], *, threshold: float = THRESHOLD, engine: Engine = HERE) -> Indices:
     """Cluster texts: two are in one if a chain of pairs with at least that similarity leads from one to the other.
 
     A pair is found with probability `chance(similarity)` or more; none below the threshold is ever joined. Which
-    texts share a cluster depends neither on their order nor on `processes`. Texts without a word count as the same.
+    texts share a cluster depends neither on their order nor on `engine`. Texts without a word count as the same.
 
     Args:
         texts: held in memory, and once more, normalised, with about 350 bytes for each distinct one.
-        processes: that compute signatures; 1 starts none.
+        engine: computes signatures.
 
     Returns:
         For each text the position of the first text of its cluster: a text at its own position is the one to keep.
 
     Raises:
         ValueError: a threshold under 0.8, for which the bands are too narrow, or over 1.
-        S2Error: a process ended before its work.
     """
     _refuse(threshold)
     distinct, place = _distinct(texts)
     forest = Forest(len(distinct))
-    for one, other in _near(distinct, threshold, processes, forest):
+    for one, other in _near(distinct, threshold, engine, forest):
         forest.join(one, other)
     return _firsts(place)[forest.roots(place)]  # the root of a cluster is the distinct text that appears first
 
 
-def near_pairs(texts: Sequence[str], *, threshold: float = THRESHOLD, processes: int = 1) -> list[tuple[int, int]]:
+def near_pairs(texts: Sequence[str], *, threshold: float = THRESHOLD, engine: Engine = HERE) -> list[tuple[int, int]]:
     """Every pair of positions (the smaller first, sorted) that is found, to look at and to measure.
 
     Of texts with the same words the first alone is paired. Where whole clusters are large this is quadratic; only
@@ -86,7 +82,7 @@ def near_pairs(texts: Sequence[str], *, threshold: float = THRESHOLD, processes:
     _refuse(threshold)
     distinct, place = _distinct(texts)
     firsts = _firsts(place)
-    found = set(_near(distinct, threshold, processes, None))
+    found = set(_near(distinct, threshold, engine, None))
     return sorted((int(firsts[one]), int(firsts[other])) for one, other in found)
 
 
@@ -169,29 +165,15 @@ def _table(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]
     return keys, minima.astype(np.uint8)  # the low byte; the high ones of a minimum say little
 
 
-def _tables(texts: Sequence[str], processes: int) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+def _tables(texts: Sequence[str], engine: Engine) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
     keys = np.empty((BANDS, len(texts)), np.uint64)
     sketch = np.empty((len(texts), PERMUTATIONS), np.uint8)
-    chunks = [texts[at : at + _TEXTS_A_CHUNK] for at in range(0, len(texts), _TEXTS_A_CHUNK)]
-
-    def fill(computed: Iterator[tuple[NDArray[np.uint64], NDArray[np.uint8]]]) -> None:
-        for number, (some_keys, some_sketch) in enumerate(computed):
-            at = slice(number * _TEXTS_A_CHUNK, number * _TEXTS_A_CHUNK + len(some_keys))
-            keys[:, at], sketch[at] = some_keys.T, some_sketch
-
-    if processes > 1 and len(chunks) > 1:
-        # spawned: a forked process may hang on a lock that some thread of this one held; Ctrl-C is for this one alone
-        context, ignoring = get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)
-        try:
-            with ProcessPoolExecutor(min(processes, len(chunks)), context, signal.signal, ignoring) as pool:
-                fill(pool.map(_table, chunks))
-        except BrokenProcessPool as error:
-            raise S2Error(
-                "near-duplicates: a process of their own ended before its work (out of memory?). A script needs "
-                '`if __name__ == "__main__":` around what it does; with processes=1 none is started'
-            ) from error
-    else:
-        fill(map(_table, chunks))
+    chunks = (texts[at : at + _TEXTS_A_CHUNK] for at in range(0, len(texts), _TEXTS_A_CHUNK))
+    if len(texts) <= _TEXTS_A_CHUNK:
+        engine = HERE  # sooner done than sent
+    for number, (some_keys, some_sketch) in enumerate(engine.map(_table, chunks)):
+        at = slice(number * _TEXTS_A_CHUNK, number * _TEXTS_A_CHUNK + len(some_keys))
+        keys[:, at], sketch[at] = some_keys.T, some_sketch
     return keys, sketch
 
 
@@ -228,7 +210,7 @@ class Forest:
         return number
 
 
-def _near(texts: list[str], threshold: float, processes: int, forest: Forest | None) -> Iterator[tuple[int, int]]:
+def _near(texts: list[str], threshold: float, engine: Engine, forest: Forest | None) -> Iterator[tuple[int, int]]:
     """Pairs of different normalised texts with that similarity, the smaller position first.
 
     With a forest, into which the caller joins each pair, those whose texts are joined already are passed over;
@@ -236,7 +218,7 @@ def _near(texts: list[str], threshold: float, processes: int, forest: Forest | N
     """
     if not texts:
         return
-    keys, sketch = _tables(texts, processes)
+    keys, sketch = _tables(texts, engine)
     for band in keys:
         for left, right in _proposed(band, forest):
             for at in range(0, len(left), _PAIRS_A_BLOCK):

@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import bz2
 import hashlib
-import signal
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, BinaryIO
 from xml.parsers import expat
 
-from s2eval.errors import DataError, PrerequisiteError
+from s2eval.errors import DataError
 from s2train.data import wikitext
+from s2train.data.engine import HERE, Engine
 from s2train.data.wikitext import Article, LeftOut, Limits, Outline
 
 MAX_PAGE = 4 * 2**20  # characters of one text; MediaWiki's own limit is 2 MiB ($wgMaxArticleSize)
@@ -32,7 +29,6 @@ MAX_TOKEN = 2**20  # bytes of a tag, comment or attribute: expat holds them whol
 MAX_ELEMENTS = 32  # elements in elements
 CHUNK = 2**18  # bytes given to the decompressor and to expat at a time
 BATCH = 2**18  # characters of markup given to a worker at a time
-BATCHES = 4  # that may wait for each worker
 EXAMPLES = 10  # titles kept for each reason
 
 NAMESPACE = "not an article (other namespace)"
@@ -45,7 +41,7 @@ REASONS = (NAMESPACE, wikitext.REDIRECT, NOT_WIKITEXT, NO_TITLE, LARGE, NO_TEXT,
 
 @dataclass(slots=True)
 class Dump:
-    """A dump to be read, once, an article at a time, in the dump's order; the same for any number of processes.
+    """A dump to be read, once, an article at a time, in the dump's order; the same on every engine.
 
     It may be a pipe. The counts are taken along the way and final when the iteration has ended:
     `rows == sum(dropped.values()) + articles given`.
@@ -53,8 +49,7 @@ class Dump:
     Attributes:
         path: `.xml.bz2` or `.xml`; told by its first bytes, not by its name.
         limits: what counts as an article.
-        processes: workers that render leads; 1 = in this process. Workers are spawned: a script that asks for them
-            needs the usual `if __name__ == "__main__"`.
+        engine: renders leads.
         rows: pages read.
         dropped: pages left out, by reason (`REASONS`).
         examples: the first titles left out, by reason.
@@ -62,7 +57,7 @@ class Dump:
 
     path: Path
     limits: Limits = field(default_factory=Limits)
-    processes: int = 1
+    engine: Engine = HERE
     rows: int = 0
     dropped: Counter[str] = field(default_factory=Counter[str])
     examples: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
@@ -73,7 +68,7 @@ class Dump:
         try:
             with self.path.open("rb") as file:
                 batches = _batches(partial(wikitext_of, limits=self.limits), pages(file, str(self.path), self._hash))
-                for outcome in chain.from_iterable(in_order(partial(_lead, self.limits), batches, self.processes)):
+                for outcome in chain.from_iterable(self.engine.map(partial(_lead, self.limits), batches)):
                     self.rows += 1
                     if isinstance(outcome, Article):
                         yield outcome
@@ -151,38 +146,6 @@ def _batches(outline: Callable[[Page], Outline | LeftOut], found: Iterable[Page]
 
 def _lead(limits: Limits, batch: Batch) -> list[Article | LeftOut]:
     return [wikitext.article(page, limits) if isinstance(page, Outline) else page for page in batch]
-
-
-def in_order(
-    function: Callable[[Batch], list[Article | LeftOut]], batches: Iterable[Batch], processes: int
-) -> Generator[list[Article | LeftOut], None, None]:
-    """Map batches over processes; results come in the order of the batches, of which few wait at any time.
-
-    Raises:
-        PrerequisiteError: a worker was killed.
-    """
-    if processes <= 1:
-        yield from map(function, batches)
-        return
-    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_leave_interrupts)
-    waiting: deque[Future[list[Article | LeftOut]]] = deque()
-    try:
-        for batch in batches:
-            waiting.append(pool.submit(function, batch))
-            if len(waiting) > BATCHES * processes:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    except BrokenProcessPool:
-        raise PrerequisiteError(
-            "a worker process was killed (out of memory?); the same command with fewer processes needs less"
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _leave_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to tell
 
 
 # --- bytes to pages ---

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from s2train.data import duplicates
 from s2train.data.duplicates import Forest, chance, jaccard, near_duplicates, near_pairs, signatures
+from s2train.data.engine import Local
 from s2train.data.split import normalised
 
 WORDS = [
@@ -191,7 +192,7 @@ def test_a_label_is_the_position_of_the_clusters_first_text(items: list[str]) ->
 def test_processes_change_nothing(titles: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duplicates, "_TEXTS_A_CHUNK", 700)  # three chunks
     alone = near_duplicates(titles)
-    assert np.array_equal(near_duplicates(titles, processes=2), alone)
+    assert np.array_equal(near_duplicates(titles, engine=Local(2)), alone)
     monkeypatch.setattr(duplicates, "_TEXTS_A_CHUNK", 5000)
     assert np.array_equal(near_duplicates(titles), alone)
 

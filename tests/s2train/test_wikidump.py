@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2eval.errors import DataError, PrerequisiteError
+from s2eval.errors import DataError
 from s2train.data import wikidump, wikitext
+from s2train.data.engine import Local
 from s2train.data.wikidump import Dump
 from s2train.data.wikitext import Article
 from tests.s2train.wikipages import HEAD, TAIL, MadeUp, dump, generated, write, xml
@@ -120,7 +121,7 @@ def test_any_number_of_processes_gives_the_same(
 ) -> None:
     monkeypatch.setattr(wikidump, "BATCH", 2000)  # many batches
     path = write(tmp_path / "d.bz2", generated(400), per_stream=7)
-    alone, together = Dump(path), Dump(path, processes=processes)
+    alone, together = Dump(path), Dump(path, engine=Local(processes))
     assert list(alone) == list(together)
     assert (alone.rows, alone.dropped, alone.examples, alone.sha256) == (
         400,
@@ -288,15 +289,6 @@ def test_a_tag_or_comment_of_100_megabytes_is_refused_in_little_memory(
     told: list[str] = []
     assert peak(lambda: told.append(refusal(path))) < 30
     assert told[0].startswith("a tag or comment of more than 1,048,576 bytes at byte ")
-
-
-def _die(batch: wikidump.Batch) -> list[Article]:
-    os._exit(1)
-
-
-def test_a_killed_worker_is_told() -> None:
-    with pytest.raises(PrerequisiteError, match="a worker process was killed"):
-        list(wikidump.in_order(_die, [[]] * 20, 2))
 
 
 def test_a_bomb_of_bz2_is_unpacked_in_little_memory(put: Callable[[bytes], Path]) -> None:

@@ -1,10 +1,11 @@
 """Which pairs are simple, safe and well-formed enough to learn from: named filters with thresholds.
 
+    from s2train.data.engine import Local
     from s2train.data.filters import Filters, Tally, chosen, judged
 
     filters = chosen(Filters())  # or Filters.model_validate(a configuration's `filters:`)
     tally = Tally([one.name for one in filters])
-    for pair, verdict in judged(pairs, filters, processes=2):
+    for pair, verdict in judged(pairs, filters, Local(2)):
         tally.add(pair, verdict)
         if verdict is None:
             ...  # kept

@@ -1,26 +1,20 @@
-"""Filters one after the other: over one batch, and over any number of pairs in several processes."""
+"""Filters one after the other: over one batch, and over any number of pairs on an engine."""
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from s2eval.errors import S2Error, UsageError
+from s2train.data.engine import HERE, Engine
 from s2train.data.records import Pair
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
 
 Limits = TypeVar("Limits")
 
-BATCH = 512  # pairs at once, whatever the number of processes
-AHEAD = 2  # batches that wait for each process, so that none is idle
+BATCH = 512  # pairs at once, on whatever engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,47 +63,21 @@ def verdicts(pairs: Sequence[Pair], filters: Sequence[Filter]) -> list[Verdict |
 
 
 def judged(
-    pairs: Iterable[Pair], filters: Sequence[Filter], *, processes: int = 1
-) -> Generator[tuple[Pair, Verdict | None], None, None]:
-    """Every pair with its verdict, in the order of the pairs, and the same whatever the number of processes.
+    pairs: Iterable[Pair], filters: Sequence[Filter], engine: Engine = HERE
+) -> Iterator[tuple[Pair, Verdict | None]]:
+    """Every pair with its verdict, in the order of the pairs, and the same on every engine.
 
-    A few batches are in memory at a time; `pairs` is read as they are worked off. A script that asks for several
-    processes needs Python's `if __name__ == "__main__":`, for each process imports it.
-
-    Raises:
-        UsageError: fewer than one process.
-        S2Error: a process ended before its work; and whatever a filter raises.
+    A few batches are in memory at a time; `pairs` is read as they are worked off. Raises what a filter raises.
     """
-    if processes < 1:
-        raise UsageError(f"filters need one process at least, not {processes}")
-    batches = _batches(pairs)
-    if processes == 1:
-        for batch in batches:
-            yield from zip(batch, verdicts(batch, filters), strict=True)
-        return
-    from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
+    waiting: deque[list[Pair]] = deque()
 
-    # spawn, not fork: this process may have threads (torch, tokenizers), which a fork does not survive.
-    # Ctrl-C reaches every process of the terminal; only this one answers it.
-    pool = ProcessPoolExecutor(
-        processes, multiprocessing.get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
-    )
-    waiting: deque[tuple[list[Pair], Future[list[Verdict | None]]]] = deque()
-    try:
-        for batch in batches:
-            waiting.append((batch, pool.submit(verdicts, batch, filters)))
-            if len(waiting) > AHEAD * processes:
-                first, future = waiting.popleft()
-                yield from zip(first, future.result(), strict=True)
-        for first, future in waiting:
-            yield from zip(first, future.result(), strict=True)
-    except BrokenProcessPool as error:
-        raise S2Error(
-            "filters: a process of their own ended before its work (out of memory?). A script needs "
-            '`if __name__ == "__main__":` around what it does; with processes=1 none is started'
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
+    def batches() -> Iterator[list[Pair]]:
+        for batch in _batches(pairs):
+            waiting.append(batch)
+            yield batch
+
+    for found in engine.map(partial(verdicts, filters=filters), batches()):
+        yield from zip(waiting.popleft(), found, strict=True)
 
 
 def _batches(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:

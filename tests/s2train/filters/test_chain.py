@@ -15,10 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2eval.errors import PrerequisiteError, S2Error, UsageError
+from s2eval.errors import PrerequisiteError
 from s2train.data import eli5
+from s2train.data.engine import AHEAD, Local
 from s2train.data.filters import Filter, Filters, Tally, Verdict, chosen, judged, verdicts
-from s2train.data.filters.chain import AHEAD, BATCH
+from s2train.data.filters.chain import BATCH
 from s2train.data.records import Kept, Pair
 
 # What other processes run must be importable there, which a test's own functions are not.
@@ -100,7 +101,7 @@ def test_pairs_are_read_as_they_are_worked_off(importable: Any) -> None:
     assert [(one.id, verdict) for one, verdict in found] == [("p0", None), ("p1", None), ("p2", None)]
     assert read == BATCH
     read = 0
-    stream = judged(endless(), [Filter("no a", partial(importable.containing, "a"))], processes=2)
+    stream = judged(endless(), [Filter("no a", partial(importable.containing, "a"))], Local(2))
     assert [one.id for one, _ in islice(stream, 2 * BATCH)] == [f"p{n}" for n in range(2 * BATCH)]
     assert read == (2 + 2 * AHEAD) * BATCH  # two given out, and what waits for two processes
     stream.close()  # ends the processes
@@ -114,7 +115,7 @@ def test_processes_change_nothing(shared_data: Path) -> None:
     entries = set[str]()
     for processes in (1, 2):
         tally = Tally([one.name for one in filters])
-        for one, verdict in judged(pairs, filters, processes=processes):
+        for one, verdict in judged(pairs, filters, Local(processes)):
             tally.add(one, verdict)
         entries.add(json.dumps(tally.funnel().entry()))
     assert len(entries) == 1
@@ -128,14 +129,9 @@ def test_an_error_of_a_filter_comes_through(importable: Any) -> None:
     for processes in (1, 2):
         filters = [Filter("fails", importable.failing)]
         with pytest.raises(PrerequisiteError, match="pip install it"):
-            list(judged([pair("a")], filters, processes=processes))
+            list(judged([pair("a")], filters, Local(processes)))
 
 
 def test_a_process_that_dies_is_told(importable: Any) -> None:
-    with pytest.raises(S2Error, match="ended before its work"):
-        list(judged([pair("a")] * (3 * BATCH), [Filter("dies", importable.dying)], processes=2))
-
-
-def test_no_process_is_none() -> None:
-    with pytest.raises(UsageError, match="one process at least, not 0"):
-        list(judged([], [], processes=0))
+    with pytest.raises(PrerequisiteError, match="was killed"):
+        list(judged([pair("a")] * (3 * BATCH), [Filter("dies", importable.dying)], Local(2)))

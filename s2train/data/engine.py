@@ -1,0 +1,156 @@
+"""Where the pure steps run: in this process, in several, or on Ray. What comes out is the same, in the same order."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from s2eval.errors import PrerequisiteError, S2Error, UsageError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+NAMES = ("local", "ray")
+
+AHEAD = 3  # items that wait for each process, so that none is idle
+_WINDOW = 256  # items that a Ray data set holds: they are in the object store at once
+
+
+class Engine(Protocol):
+    """Maps a pure function over items of which few are in memory at a time.
+
+    The function is one of a module, or a `partial` of one; it, the items and the results can be pickled.
+    """
+
+    @property
+    def processes(self) -> int:
+        """That may work on this machine, for steps that start their own."""
+        ...
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """The results in the order of the items.
+
+        Raises:
+            PrerequisiteError: a process was killed; and whatever `function` or `items` raises.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """This machine; one process = this one, and none is started.
+
+    Processes are spawned, as this one may have threads that a fork does not survive: a script that asks for several
+    needs the usual `if __name__ == "__main__"`.
+    """
+
+    processes: int = 1
+
+    def __post_init__(self) -> None:
+        if self.processes < 1:
+            raise UsageError(f"at least one process is needed, not {self.processes}")
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        if self.processes == 1:
+            yield from map(function, items)
+            return
+        pool = ProcessPoolExecutor(self.processes, get_context("spawn"), _leave_interrupts)
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > AHEAD * self.processes:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BrokenProcessPool:
+            raise PrerequisiteError(
+                "a worker process was killed (out of memory?); the same command with fewer --processes needs less. "
+                'A script needs `if __name__ == "__main__":` around what it does'
+            ) from None
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _leave_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to tell
+
+
+HERE = Local()
+
+
+@dataclass(frozen=True, slots=True)
+class Ray:
+    """A Ray cluster, through Ray Data: the one that `address` or RAY_ADDRESS names, else one on this machine.
+
+    Items and results travel pickled, so that they come out as they went in. `processes` are those of the steps that
+    stay on this machine.
+    """
+
+    processes: int = 1
+    address: str | None = None
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        data = self._connected()
+        run = _Pickled(function)
+        source = iter(items)
+        while window := [{"item": pickle.dumps(item)} for item in islice(source, _WINDOW)]:
+            # A block an item: a block's rows would wait for one another.
+            results = data.from_items(window, override_num_blocks=len(window)).map(run)
+            for row in results.iter_rows():
+                result = pickle.loads(row["result"])
+                if isinstance(result, S2Error):
+                    raise result
+                yield result
+
+    def _connected(self) -> Any:
+        try:
+            import ray
+            import ray.data
+        except ImportError as error:
+            raise PrerequisiteError(
+                f"--engine ray needs a package that is not installed ({error}): pip install 's2eval[ray]'"
+            ) from error
+        if not ray.is_initialized():
+            try:
+                ray.init(self.address, log_to_driver=False, logging_level="ERROR", include_dashboard=False)
+            except (ConnectionError, ValueError, RuntimeError) as error:
+                raise PrerequisiteError(f"--engine ray: no cluster: {' '.join(str(error).split())}") from error
+        context = ray.data.DataContext.get_current()
+        context.execution_options.preserve_order = True
+        context.enable_progress_bars = False
+        return ray.data
+
+
+@dataclass(frozen=True, slots=True)
+class _Pickled:
+    function: Callable[[Any], Any]
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return {"result": pickle.dumps(self.function(pickle.loads(row["item"])))}
+        except S2Error as error:  # Ray would wrap it in its own
+            return {"result": pickle.dumps(error)}
+
+
+def open_engine(name: str, processes: int | None = None) -> Engine:
+    """The engine of that name; without a number of processes as many as this process may use CPUs.
+
+    Raises:
+        UsageError: no such engine.
+    """
+    number = processes or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else processes or 1
+    if name not in NAMES:
+        raise UsageError(f"unknown engine {name!r}; there are {' and '.join(NAMES)}")
+    return Local(number) if name == "local" else Ray(number)
