@@ -1,117 +1,257 @@
-"""Build one set: read, make pairs, split, write whole, with a `build.json` that says out of what.
+"""Builds every set of a folder out of its candidates, at once: only so do near-duplicates stay on one side.
 
-One pass, one record in memory at a time (and the ids seen).
+    candidates → drafts (questions, filters, near-duplicates) → clusters of all questions → sides
+    → training pairs that evaluation sets contain → {eli5,wiki,full,preferences}/…, dataset_card.md, manifest.json
+
+Nothing changes on the disk before everything is written; then all files are put in place, the manifest last.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import platform
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import s2train
 from s2eval.errors import DataError
-from s2train.data.jsonl import Sink, Source, replacing
-from s2train.data.records import Dropped, Funnel, Kept, Recipe, Record
-from s2train.data.split import side
+from s2train.data import layout, written
+from s2train.data.card import card
+from s2train.data.clusters import QuestionClusters, cluster_questions
+from s2train.data.config import DataConfig
+from s2train.data.contamination import Contamination, Index, contamination
+from s2train.data.drafts import Draft, draft
+from s2train.data.engine import Engine
+from s2train.data.evaluations import Evaluations, pair_set
+from s2train.data.filters import Tally, Verdict
+from s2train.data.jsonl import Sink, replacing
+from s2train.data.layout import CARD, FULL, MANIFEST, SETS, SIDES
+from s2train.data.manifest import Drop, FileMade, Manifest, PreferencesMade, SetMade
+from s2train.data.parquet import write_parquet
+from s2train.data.preferences import Shelf, shelves
+from s2train.data.records import Pair
+from s2train.data.split import Side
 
-FILES = ("train.jsonl", "validation.jsonl", "build.json")  # put in place in this order: build.json seals a set
-
-DUPLICATE = "id seen before"
+CONTAMINATION = "contamination"
 
 
-def build(recipe: Recipe[Record], inputs: Sequence[Path], out: Path, *, share: float, seed: int) -> Funnel:
-    """Write `out/<recipe.name>/{train,validation}.jsonl` and `build.json`, rows in the order of the inputs.
+def build(out: Path, config: DataConfig, engine: Engine, evaluations: Evaluations) -> Manifest:
+    """Write all sets of `out` whose candidates are there.
 
     Args:
-        inputs: JSONL files of the recipe's records; of two records with one id the first counts.
-        share, seed: as `split.side` takes them.
+        evaluations: what training pairs are looked up in, beside the validation sides built here.
 
     Raises:
-        DataError: an input is missing or broken, no pair is left, or `out` cannot be written. Nothing has
-            changed on the disk then.
+        DataError: there are no candidates, a file of theirs is broken, no pair of a set is left, or `out` cannot be
+            written. Nothing has changed then.
+        PrerequisiteError: the disk is full, a worker was killed, or a package that a filter needs is missing.
     """
-    sources = [Source(path, recipe.record) for path in inputs]
-    with replacing(out / recipe.name, FILES) as (train, validation, provenance):
-        dropped = Counter[str]()
-        question_changes, answer_changes = Counter[str](), Counter[str]()
-        for outcome in _outcomes(recipe, sources):
-            if isinstance(outcome, Dropped):
-                dropped[outcome.reason] += 1
-                continue
-            question_changes.update(outcome.question_rules)
-            answer_changes.update(outcome.answer_rules)
-            sides = {"train": train, "validation": validation}
-            sides[side(outcome.pair.question, share=share, seed=seed)].write(outcome.pair.row())
-        steps = (*(rule.name for rule in recipe.rules), *recipe.steps)
-        funnel = Funnel(
-            recipe.name,
-            read=sum(source.rows for source in sources),
-            dropped={reason: dropped[reason] for reason in (*recipe.drops, DUPLICATE)},
-            changed={step: (question_changes[step], answer_changes[step]) for step in steps},
-            train=train.rows,
-            validation=validation.rows,
+    questions = written.read(out)
+    drafts = [
+        draft(name, out, config, engine, questions if name == "wiki" else None)
+        for name in SETS
+        if layout.candidates(out, name).is_file()
+    ]
+    preferences = shelves(out)
+    if not drafts and not preferences:
+        raise DataError(f"{out}: nothing to build from; name what to read with --input FILE")
+    for one in drafts:
+        if not one.questions:
+            raise DataError(_nothing_left(one))
+    plan = _plan(drafts, preferences, config, engine)
+    with replacing(out, _names(drafts, preferences)) as sinks:
+        files = _Files(dict(zip(_names(drafts, preferences), sinks, strict=True)))
+        for one in drafts:  # first, for the index needs all of them
+            files.write(f"{one.name}/validation", plan.pairs_on(one, "validation"))
+        index = Index([*evaluations.sets, *plan.held_out(drafts)])
+        made = {one.name: _train(one, plan, index, config, files) for one in drafts}
+        if len(drafts) == len(SETS):
+            files.mix(FULL, list(made))
+            made[FULL] = _full(made, files)
+        kept = {one.aspect: _prefer(one, plan, index, config, files) for one in preferences}
+        manifest = Manifest(
+            configuration=config,
+            sets=made,
+            preferences=kept,
+            evaluations_missing=dict(evaluations.missing),
+            versions=_versions(),
         )
-        if not funnel.kept:
-            raise DataError(_nothing_left(funnel, inputs))
-        record = {
-            "set": recipe.name,
-            "inputs": [source_entry(source.path.name, source) for source in sources],
-            "split": {"validation_share": share, "seed": seed, "by": "SHA-256 of the normalised question"},
-            **outcome_entries(funnel, train, validation),
-        }
-        provenance.write(record, indent=2)
-    return funnel
+        files.sinks[CARD].append(card(manifest).encode())
+        files.sinks[MANIFEST].write(manifest.model_dump(), indent=2)
+    return manifest
 
 
-def _outcomes(recipe: Recipe[Record], sources: Sequence[Source[Record]]) -> Iterator[Kept | Dropped]:
-    seen: set[str] = set()
-    for record in chain.from_iterable(sources):
-        outcome = recipe.pair(record)
-        if isinstance(outcome, Kept):
-            if outcome.pair.id in seen:
-                outcome = Dropped(DUPLICATE)
-            else:
-                seen.add(outcome.pair.id)
-        yield outcome
+def _nothing_left(one: Draft) -> str:
+    reasons = ", ".join(f"{step.dropped} {step.name}" for step in one.steps if step.dropped)
+    return f"{one.name}: none of {one.reading.rows} pairs is left (dropped: {reasons}); docs/filters.md, --config"
 
 
-def _nothing_left(funnel: Funnel, inputs: Sequence[Path]) -> str:
-    reasons = ", ".join(f"{count} {reason}" for reason, count in funnel.dropped.items() if count)
-    where = ", ".join(str(path) for path in inputs)
-    return f"{where}: no {funnel.name} pair in {funnel.read} records" + (f" (dropped: {reasons})" if reasons else "")
-
-
-def source_entry(name: str, source: Source[Any]) -> Mapping[str, Any]:
-    """An input as `build.json` tells it; `name` without the folders of this machine."""
-    return {"file": name, "sha256": source.sha256, "records": source.rows}
-
-
-def outcome_entries(funnel: Funnel, train: Sink, validation: Sink) -> Mapping[str, Any]:
-    """What every `build.json` ends with: counts, rules, the files made, and by which versions."""
+def _versions() -> dict[str, str]:
+    packages = ("pydantic", "pyarrow")
     return {
-        "counts": {
-            "read": funnel.read,
-            "dropped": dict(funnel.dropped),
-            "kept": funnel.kept,
-            "train": funnel.train,
-            "validation": funnel.validation,
-        },
-        "rules": [
-            {"rule": name, "questions_changed": questions, "answers_changed": answers}
-            for name, (questions, answers) in funnel.changed.items()
-        ],
-        "outputs": {
-            name: {"sha256": sink.sha256, "rows": sink.rows}
-            for name, sink in zip(FILES[:2], (train, validation), strict=True)
-        },
-        "versions": {
-            "s2train": s2train.__version__,
-            "python": platform.python_version(),
-            "pydantic": version("pydantic"),
-        },
+        "s2train": s2train.__version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
     }
+
+
+# --- sides ---
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Which side each question and each prompt goes to.
+
+    A prompt that no set knows goes where its own cluster goes; clusters are of all questions and prompts together.
+    """
+
+    clusters: QuestionClusters
+    share: float
+    seed: int
+
+    def side(self, question: str) -> Side:
+        return self.clusters.side(question, share=self.share, seed=self.seed)
+
+    def pairs_on(self, one: Draft, side: Side) -> Iterator[Pair]:
+        return (pair for pair in one.pairs() if self.side(pair.question) == side)
+
+    def held_out(self, drafts: Sequence[Draft]) -> Iterator[Any]:
+        for one in drafts:
+            if any(self.side(question) == "validation" for question in one.questions):
+                yield pair_set(one.name, self.pairs_on(one, "validation"))
+
+
+def _plan(drafts: Sequence[Draft], preferences: Sequence[Shelf], config: DataConfig, engine: Engine) -> _Plan:
+    asked = {question for one in drafts for question in one.questions}
+    asked.update(line.prompt for one in preferences for line in one.lines())
+    return _Plan(cluster_questions(asked, engine=engine), config.split.validation_share, config.split.seed)
+
+
+# --- sets ---
+
+
+def _names(drafts: Sequence[Draft], preferences: Sequence[Shelf]) -> list[str]:
+    """The files to be made, in the order in which they are put in place."""
+    sets = [one.name for one in drafts] + ([FULL] if len(drafts) == len(SETS) else [])
+    made = [f"{name}/{side}.{form}" for name in sets for side in SIDES for form in ("jsonl", "parquet")]
+    made += [path for one in preferences for path in one.files]
+    return [*made, CARD, MANIFEST]
+
+
+@dataclass(slots=True)
+class _Files:
+    """The files that are being written, by name."""
+
+    sinks: Mapping[str, Sink]
+
+    def write(self, stem: str, pairs: Iterable[Pair]) -> None:
+        """A side of a set as JSON lines and as parquet."""
+        for pair in pairs:
+            self.sinks[f"{stem}.jsonl"].write(pair.row())
+        self.sinks[f"{stem}.jsonl"].file.flush()
+        write_parquet(self._path(stem), self.sinks[f"{stem}.parquet"])
+
+    def mix(self, name: str, parts: Sequence[str]) -> None:
+        """The union of sets, in the order of a hash of the id: where each line lies is in memory, not the line."""
+        for side in SIDES:
+            target = self.sinks[f"{name}/{side}.jsonl"]
+            paths = [self._path(f"{part}/{side}") for part in parts]
+            with ExitStack() as stack:
+                files = [stack.enter_context(path.open("rb")) for path in paths]
+                for _, number, start in sorted(_places(paths)):
+                    files[number].seek(start)
+                    target.write_line(files[number].readline())
+            target.file.flush()
+            write_parquet(self._path(f"{name}/{side}"), self.sinks[f"{name}/{side}.parquet"])
+
+    def _path(self, stem: str) -> Path:
+        return Path(self.sinks[f"{stem}.jsonl"].file.name)
+
+    def made(self, names: Iterable[str]) -> dict[str, FileMade]:
+        """What was written, by the name in its folder."""
+        return {Path(name).name: FileMade(sha256=self.sinks[name].sha256, rows=self.sinks[name].rows) for name in names}
+
+    def of(self, name: str) -> dict[str, FileMade]:
+        """What was written of a set."""
+        return self.made(path for path in self.sinks if path.startswith(f"{name}/"))
+
+
+def _places(paths: Sequence[Path]) -> Iterator[tuple[bytes, int, int]]:
+    """Of each line a hash of its id, the number of its file, and where it begins."""
+    for number, path in enumerate(paths):
+        start = 0
+        with path.open("rb") as file:
+            for line in file:
+                yield hashlib.sha256(json.loads(line)["id"].encode()).digest(), number, start
+                start += len(line)
+
+
+def _train(one: Draft, plan: _Plan, index: Index, config: DataConfig, files: _Files) -> SetMade:
+    """Write the training side of a set, without what evaluation sets contain."""
+    report = contamination(plan.pairs_on(one, "train"), index)
+    tally = Tally([CONTAMINATION])
+
+    def clean() -> Iterator[Pair]:
+        for pair in plan.pairs_on(one, "train"):
+            verdict = _verdict(pair.id, report, config)
+            tally.add(pair, verdict)
+            if verdict is None:
+                yield pair
+
+    files.write(f"{one.name}/train", clean())
+    reading = one.reading
+    steps = [*one.steps, *tally.funnel().steps]
+    return SetMade(
+        name=one.name,
+        inputs=reading.inputs,
+        read=reading.read,
+        funnel=[Drop.of_reading(reading), *map(Drop.of, steps)],
+        changed=reading.changed,
+        contamination=report.entry(),
+        files=files.of(one.name),
+    )
+
+
+def _verdict(identity: str, report: Contamination, config: DataConfig) -> Verdict | None:
+    name = report.found.get(identity) if config.contamination.drop else None
+    return None if name is None else Verdict(CONTAMINATION, f"words of {name}")
+
+
+def _full(made: Mapping[str, SetMade], files: _Files) -> SetMade:
+    parts = [
+        {"name": f"{name}/{file}", "sha256": one.sha256, "records": one.rows}
+        for name, part in made.items()
+        for file, one in part.files.items()
+        if file.endswith(".jsonl")
+    ]
+    read = sum(part.train + part.validation for part in made.values())
+    return SetMade(name=FULL, inputs=parts, read=read, funnel=[], changed={}, contamination=None, files=files.of(FULL))
+
+
+# --- preferences ---
+
+
+def _prefer(one: Shelf, plan: _Plan, index: Index, config: DataConfig, files: _Files) -> PreferencesMade:
+    """Write the preferences of one aspect: the training side without what evaluation sets contain."""
+    train, validation = (files.sinks[name] for name in one.files)
+    report = contamination((pair for pair in one.pairs() if plan.side(pair.question) == "train"), index)
+    dropped = 0
+    for line, pair in zip(one.lines(), one.pairs(), strict=True):
+        if plan.side(line.prompt) == "validation":
+            validation.write(line.model_dump())
+        elif _verdict(pair.id, report, config):
+            dropped += 1
+        else:
+            train.write(line.model_dump())
+    return PreferencesMade(
+        aspect=one.aspect,
+        reading=one.reading,
+        contaminated=dropped,
+        contamination=report.entry(),
+        files=files.made(one.files),
+    )

@@ -8,7 +8,7 @@ a shorter text must occur whole. Two things differ, and are said at `_SHORTEST` 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from itertools import islice
@@ -196,16 +196,27 @@ class SetOverlap:
 
 @dataclass(frozen=True, slots=True)
 class Contamination:
-    """The report: pairs read, each set, and the ids of the pairs to leave out, in their order."""
+    """The report.
+
+    Attributes:
+        read: pairs.
+        sets: what they share with each.
+        found: id of a pair to leave out → the set of the first run of words found, in the order of the pairs.
+    """
 
     read: int
     sets: tuple[SetOverlap, ...]
-    drop: tuple[str, ...]
+    found: Mapping[str, str]
+
+    @property
+    def drop(self) -> tuple[str, ...]:
+        """The ids of the pairs to leave out, in their order."""
+        return tuple(self.found)
 
     def entry(self) -> dict[str, Any]:
         """As JSON values, for a manifest."""
         sets = [asdict(one) | {"share": one.share} for one in self.sets]
-        return {"read": self.read, "dropped": len(self.drop), "sets": sets}
+        return {"read": self.read, "hit": len(self.found), "sets": sets}
 
     def lines(self) -> list[str]:
         """As lines of text to print, without the examples."""
@@ -214,7 +225,7 @@ class Contamination:
             f"  {one.name:<20}{one.words:>6}{one.items:>9,}{one.items_hit:>9,}{one.share:>9.2%}{one.pairs_hit:>9,}"
             for one in self.sets
         ]
-        return [head, *rows, f"  {len(self.drop):,} of {self.read:,} pairs to leave out"]
+        return [head, *rows, f"  {len(self.found):,} of {self.read:,} pairs to leave out"]
 
 
 def contamination(pairs: Iterable[Pair], index: Index) -> Contamination:
@@ -228,8 +239,11 @@ def contamination(pairs: Iterable[Pair], index: Index) -> Contamination:
     by_set: dict[str, list[Hit]] = {one.name: [] for one in index.sets}
     for hit in found:
         by_set[hit.set].append(hit)
+    first: dict[str, str] = {}
+    for hit in found:
+        first.setdefault(hit.pair, hit.set)
     overlaps = tuple(_overlap(one, index.run_lengths[one.name], by_set[one.name]) for one in index.sets)
-    return Contamination(read, overlaps, tuple(dict.fromkeys(hit.pair for hit in found)))
+    return Contamination(read, overlaps, first)
 
 
 def _overlap(one: EvaluationSet, words: int, hits: Sequence[Hit]) -> SetOverlap:

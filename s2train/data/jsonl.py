@@ -16,15 +16,14 @@ from typing import Any, BinaryIO, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from s2eval.errors import DataError, PrerequisiteError
+from s2train.data.lines import Lines
 
 Model = TypeVar("Model", bound=BaseModel)
-
-_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(slots=True)
 class Source(Generic[Model]):
-    """A JSONL file to be read (UTF-8, one object a line, empty lines ignored), once, a record at a time.
+    """A JSONL file (UTF-8, plain, gzip or zstd; one object a line, empty lines ignored), read once, by records.
 
     It may be a pipe: `rows` and `sha256` are taken along the way and final when the iteration has ended.
     """
@@ -32,45 +31,51 @@ class Source(Generic[Model]):
     path: Path
     model: type[Model]
     rows: int = 0
-    _hash: Any = field(default_factory=hashlib.sha256)
+    _lines: Lines | None = None
 
     def __iter__(self) -> Iterator[Model]:
         """Raise DataError if the file cannot be read, and at the first line that is not what `model` asks for."""
-        try:
-            with self.path.open("rb") as file:
-                for number, line in enumerate(file, start=1):
-                    self._hash.update(line)
-                    text = line.removeprefix(_BOM) if number == 1 else line
-                    if text.strip():
-                        self.rows += 1
-                        yield _record(text, self.model, f"{self.path}:{number}")
-        except OSError as error:
-            raise DataError(f"cannot read {self.path}: {error.strerror or error}") from error
+        self._lines = lines = Lines(self.path, may_be_empty=True)
+        for block in lines:
+            for number, line in enumerate(block.split(b"\n"), start=lines.lines + 1):
+                if line.strip():
+                    self.rows += 1
+                    yield _record(line, self.model, f"{self.path}:{number}")
+
+    @property
+    def name(self) -> str:
+        """Of the file, without the folders of this machine."""
+        return self.path.name
 
     @property
     def sha256(self) -> str:
-        """Of the bytes read, in hex."""
-        return self._hash.hexdigest()
+        """Of the file's bytes as read, in hex."""
+        return self._lines.sha256 if self._lines else ""
 
 
 def _record(line: bytes, model: type[Model], where: str) -> Model:
     try:
         return model.model_validate_json(line.rstrip())
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        message = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "json_invalid":
-            message = re.sub(r"at line \d+ (column \d+)", r"at \1", message.removeprefix("Invalid JSON: "))
-            raise DataError(f"{where}: broken JSON: {message}") from None
-        if not first["loc"]:
-            raise DataError(f"{where}: {message}") from None
-        name = ".".join(str(part) for part in first["loc"])
-        raise DataError(f"{where}: field {name!r}: {message}") from None
+        raise broken(error, where) from None
+
+
+def broken(error: ValidationError, where: str) -> DataError:
+    """The first thing that is wrong with a record, by its field."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "json_invalid":
+        message = re.sub(r"at line \d+ (column \d+)", r"at \1", message.removeprefix("Invalid JSON: "))
+        return DataError(f"{where}: broken JSON: {message}")
+    if not first["loc"]:
+        return DataError(f"{where}: {message}")
+    name = ".".join(str(part) for part in first["loc"])
+    return DataError(f"{where}: field {name!r}: {message}")
 
 
 @dataclass(slots=True)
 class Sink:
-    """A file being written; counts its JSON values and hashes its bytes."""
+    """A file being written; counts what is a line of it and hashes its bytes."""
 
     file: BinaryIO
     rows: int = 0
@@ -78,10 +83,17 @@ class Sink:
 
     def write(self, value: object, *, indent: int | None = None) -> None:
         """Append a JSON value and a line end; the same value always gives the same bytes."""
-        data = (json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent) + "\n").encode()
+        self.write_line((json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent) + "\n").encode())
+
+    def write_line(self, line: bytes) -> None:
+        """Append a line that is JSON already, with its end."""
+        self.append(line)
+        self.rows += 1
+
+    def append(self, data: bytes) -> None:
+        """Append bytes that are no line."""
         self.file.write(data)
         self._hash.update(data)
-        self.rows += 1
 
     @property
     def sha256(self) -> str:
@@ -91,7 +103,7 @@ class Sink:
 
 @contextmanager
 def replacing(folder: Path, names: Sequence[str]) -> Generator[tuple[Sink, ...], None, None]:
-    """Write files of `folder`, made if need be, that appear only when the block ends without an exception.
+    """Write files of `folder` and of folders in it, made if need be, that appear when the block ends well.
 
     Each is written to a hidden temporary file beside it and flushed to the disk; then all are put in place, in
     the order of `names`. After an exception the folder is as it was, or absent as it was; a killed process
@@ -101,24 +113,28 @@ def replacing(folder: Path, names: Sequence[str]) -> Generator[tuple[Sink, ...],
         DataError: the folder cannot be made or written.
         PrerequisiteError: the disk is full.
     """
-    temporary = [folder / f".{name}.{os.getpid()}.tmp" for name in names]
+    targets = [folder / name for name in names]
+    temporary = [path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in targets]
     new_folders: list[Path] = []
     try:
-        new_folders = [path for path in (folder, *folder.parents) if not path.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
+        for parent in dict.fromkeys(path.parent for path in targets):
+            new_folders += [path for path in (parent, *parent.parents) if not path.exists()]
+            parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             sinks = tuple(Sink(stack.enter_context(path.open("wb"))) for path in temporary)
             yield sinks
             for sink in sinks:
                 sink.file.flush()
                 os.fsync(sink.file.fileno())
-        for path, name in zip(temporary, names, strict=True):
-            path.replace(folder / name)
+        for path, target in zip(temporary, targets, strict=True):
+            path.replace(target)
     except BaseException as error:
         for path in temporary:
             with suppress(OSError):
                 path.unlink()
-        for path in new_folders:  # innermost first; fails, as it should, where something lies inside
+        for path in sorted(
+            new_folders, reverse=True
+        ):  # innermost first; fails, as it should, where something lies inside
             with suppress(OSError):
                 path.rmdir()
         if isinstance(error, OSError):

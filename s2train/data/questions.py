@@ -1,6 +1,6 @@
 """Questions written by a language model, each to be answered by a text that is there already (a Wikipedia lead).
 
-    passages(records) → calls(…) → ask (s2eval.llm: stored, resumed, limited) → question_checks → once more → pairs
+    passages_of(pairs) → calls(…) → ask (s2eval.llm: stored, resumed, limited) → question_checks → once more → pairs
 
 Only the question is generated. What comes out depends on the passages and the replies, never on the replies' order.
 """
@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -20,15 +20,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from s2eval.errors import DataError, UsageError
 from s2eval.llm import Budget, Call, Failure, Ledger, Message, Outcome, Service, Spent, ask
-from s2train.data import wiki
 from s2train.data.question_checks import DUPLICATE, REASONS, Draft, Thresholds, question_in, refusal
-from s2train.data.records import Kept, Pair
+from s2train.data.records import Pair
 from s2train.data.rules import CHARACTERS, ENTITIES, SPACING, clean
 from s2train.data.split import normalised
 
 REMOTE = "openai:"
 DEFAULT_MODEL = "openai:gpt-3.5-turbo"
-SAME_TITLE = "title seen before"
 EXAMPLES = 10  # refused questions that the funnel shows for each reason
 
 Role = Literal["system", "user", "assistant"]
@@ -120,20 +118,9 @@ def load_prompt(path: Path | None = None) -> Prompt:
         raise DataError(f"cannot read the prompt {path}: {error}") from error
 
 
-def passages(records: Iterable[wiki.WikiRecord]) -> tuple[list[Passage], dict[str, int]]:
-    """The leads of articles, cleaned as `wiki` cleans them, and how many records were left out for which reason."""
-    found: dict[str, Passage] = {}
-    dropped = Counter[str]()
-    for record in records:
-        outcome = wiki.pair(record)
-        if not isinstance(outcome, Kept):
-            dropped[outcome.reason] += 1
-        elif outcome.pair.id in found:
-            dropped[SAME_TITLE] += 1
-        else:
-            pair = outcome.pair
-            found[pair.id] = Passage(pair.id, pair.extra["title"], pair.answer, pair.source)
-    return list(found.values()), {reason: dropped[reason] for reason in (*wiki.RECIPE.drops, SAME_TITLE)}
+def passages_of(pairs: Iterable[Pair]) -> list[Passage]:
+    """The answers of the set `wiki` as what questions are to be written about."""
+    return [Passage(pair.id, pair.extra["title"], pair.answer, pair.source) for pair in pairs]
 
 
 # --- the model ---
@@ -291,6 +278,10 @@ class QuestionFunnel:
     unanswered: Mapping[str, int]
     written: int
     examples: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict[str, Any])
+
+    def entry(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
 
     def lines(self) -> list[str]:
         """The funnel as lines of text to print."""

@@ -13,15 +13,15 @@ from pydantic import AliasChoices, BaseModel, Field
 
 from s2train.data.records import Dropped, Kept, Pair, Recipe
 from s2train.data.rules import CHARACTERS, ENTITIES, SPACING, Rule, clean
+from s2train.data.wikitext import DISAMBIGUATION, LIST, NO_LEAD, Article, is_disambiguation, is_list
 
 NO_TITLE = "no title"
-DISAMBIGUATION = "disambiguation page"
-NO_LEAD = "lead empty after cleaning"
 MAX_LEAD_WORDS = 1000  # what is longer is no lead but a page without paragraphs, or vandalism
 LONG_LEAD = f"lead of more than {MAX_LEAD_WORDS:,} words"
 
 _SCRIPT_ERROR = re.compile(r"^[^\S\n]*(?:Lua|Script) error:? [^\n]*$", re.MULTILINE)
-_DISAMBIGUATION = re.compile(r"\(disambiguation\)$", re.IGNORECASE)
+# `Mercury may refer to:`, the lead of a disambiguation page where no template tells.
+_REFERS = re.compile(r"\b(?:refers?|stands?|means?|be)\b[^.\n]{0,80}:$", re.MULTILINE)
 
 
 class WikiRecord(BaseModel):
@@ -53,17 +53,21 @@ def question_of(title: str) -> str:
     return f"What is {title}?"
 
 
-def pair(record: WikiRecord) -> Kept | Dropped:
+def pair(record: WikiRecord | Article) -> Kept | Dropped:
     """The question about the title with the lead as answer, or why the record was left out.
 
     The title makes the id, so that an article that comes in two files, or in two schemas, is seen to be one.
     """
-    title, text = clean(record.title, CLEANING), clean(record.text, CLEANING)
+    # An article of a dump is rendered already: what looks like an entity there is meant to.
+    rules = CLEANING[1:] if isinstance(record, Article) else CLEANING
+    title, text = clean(record.title, rules), clean(record.text, rules)
     if not title.text:
         return Dropped(NO_TITLE)
-    if _DISAMBIGUATION.search(title.text):
-        return Dropped(DISAMBIGUATION)
+    if is_list(title.text):
+        return Dropped(LIST)
     answer = lead_of(text.text)
+    if is_disambiguation(title.text) or _REFERS.search(answer):
+        return Dropped(DISAMBIGUATION)
     if not answer:
         return Dropped(NO_LEAD)
     if len(answer.split()) > MAX_LEAD_WORDS:
@@ -81,4 +85,4 @@ def pair(record: WikiRecord) -> Kept | Dropped:
     )
 
 
-RECIPE = Recipe("wiki", WikiRecord, pair, CLEANING, drops=(NO_TITLE, DISAMBIGUATION, NO_LEAD, LONG_LEAD))
+RECIPE = Recipe("wiki", WikiRecord, pair, CLEANING, drops=(NO_TITLE, LIST, DISAMBIGUATION, NO_LEAD, LONG_LEAD))

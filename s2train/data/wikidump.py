@@ -83,6 +83,11 @@ class Dump:
             titles.append(page.title)
 
     @property
+    def name(self) -> str:
+        """Of the file, without the folders of this machine."""
+        return self.path.name
+
+    @property
     def sha256(self) -> str:
         """Of the file's bytes as read, in hex."""
         return self._hash.hexdigest()

@@ -92,11 +92,11 @@ def outline(title: str, text: str, limits: Limits) -> Outline | LeftOut:
     """Cut the lead's markup out of a page; time linear in its length."""
     if _REDIRECT.match(text):
         return LeftOut(title, REDIRECT)
-    if _LIST_TITLE.match(title):
+    if is_list(title):
         return LeftOut(title, LIST)
     text = without_comments(text)
     names = {name_of(name) for name in _TEMPLATE_NAME.findall(text)}
-    if _DISAMBIGUATION_TITLE.match(title) or not names.isdisjoint(_DISAMBIGUATIONS) or "__DISAMBIG__" in text:
+    if is_disambiguation(title) or not names.isdisjoint(_DISAMBIGUATIONS) or "__DISAMBIG__" in text:
         return LeftOut(title, DISAMBIGUATION)
     if not limits.stubs and any(name.endswith("stub") for name in names):
         return LeftOut(title, STUB)
@@ -104,6 +104,16 @@ def outline(title: str, text: str, limits: Limits) -> Outline | LeftOut:
     if markup is None:
         return LeftOut(title, BROKEN)
     return LeftOut(title, LONG_MARKUP) if len(markup) > MAX_LEAD else Outline(title, markup)
+
+
+def is_list(title: str) -> bool:
+    """Whether a title is that of a list: `List of …`, `Timeline of …`, `… (list)`."""
+    return bool(_LIST_TITLE.match(title))
+
+
+def is_disambiguation(title: str) -> bool:
+    """Whether a title says so: `… (disambiguation)`."""
+    return bool(_DISAMBIGUATION_TITLE.match(title))
 
 
 def without_comments(text: str) -> str:

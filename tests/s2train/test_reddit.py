@@ -18,8 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from s2eval.errors import DataError, PrerequisiteError, UsageError
-from s2train.data import eli5, reddit, zst
+from s2train.data import eli5, reddit
+from s2train.data.lines import Lines
 from s2train.data.records import Kept
+from s2train.data.reddit import joining
 from tests.s2train import dumps
 from tests.s2train.dumps import START, MadeUp, comment, line, submission
 
@@ -125,8 +127,8 @@ def made_up(seed: int, posts: int = 120, share: float = 0.7) -> list[dict[str, A
 def test_like_the_obvious_join_whatever_the_files_and_their_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reddit, "PART", 2000)  # so that parts are spread again, and many sorted files merged
-    monkeypatch.setattr(reddit, "FAN_IN", 3)
+    monkeypatch.setattr(joining, "PART", 2000)  # so that parts are spread again, and many sorted files merged
+    monkeypatch.setattr(joining, "FAN_IN", 3)
     things = made_up(1)
     ours = [one for one in things if one["subreddit"] != "aww"]
     assert 30 < len(ours) < len(things)
@@ -146,7 +148,7 @@ def test_like_the_obvious_join_whatever_the_files_and_their_order(
 
 
 def test_what_is_joined_at_a_time_is_small_or_one_post(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reddit, "PART", 2000)
+    monkeypatch.setattr(joining, "PART", 2000)
     pieces: list[list[bytes]] = []
     join = reddit.join
 
@@ -154,7 +156,7 @@ def test_what_is_joined_at_a_time_is_small_or_one_post(tmp_path: Path, monkeypat
         pieces.append(list(rows))
         return join(pieces[-1], *counts)
 
-    monkeypatch.setattr(reddit, "join", seen)
+    monkeypatch.setattr(joining, "join", seen)
     read(tmp_path, *made_up(1, posts=400))
     links = [{row.partition(b"\t")[0] for row in rows} for rows in pieces]
     assert all(sum(map(len, rows)) <= 2000 or len(of) == 1 for rows, of in zip(pieces, links, strict=True))
@@ -482,7 +484,7 @@ def test_damaged_zstd_is_an_error_with_its_place(tmp_path: Path) -> None:
     [
         ("a.zst", b"", "the file is empty; fetch it again"),
         ("a.zst", b"<html>", r"not zstd, whatever its name says: it begins with b'<html>'"),
-        ("a.json", b"\x1f\x8b\x08\x00", "gzip, where UTF-8 or zstd is expected; convert it first"),
+        ("a.json", b"BZh91AY", "bzip2, where UTF-8, gzip or zstd is expected; convert it first"),
         ("a.json", '{"a":1}\n'.encode("utf-16"), "UTF-16, where UTF-8"),
     ],
 )
@@ -504,7 +506,7 @@ def test_several_frames_skippable_frames_and_a_byte_order_mark(tmp_path: Path) -
 def test_a_line_without_end_is_refused_before_it_fills_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(zst, "MAX_LINE", 10**6)
+    monkeypatch.setattr("s2train.data.lines.MAX_LINE", 10**6)
     bomb = dumps.write(tmp_path / "bomb.zst", [b" " * 10**8])
     assert bomb.stat().st_size < 20_000
     with pytest.raises(DataError, match=r"bomb.zst:1: a line of more than 1,000,000 bytes"):
@@ -517,7 +519,7 @@ def test_lines_in_are_lines_out(tmp_path: Path, rows: list[bytes], plain: bool) 
     rows = [b"{", *rows]
     path = tmp_path / ("a.json" if plain else "a.zst")
     dumps.write(path, [row + b"\n" for row in rows])
-    lines = zst.Lines(path)
+    lines = Lines(path)
     assert b"".join(lines) == b"".join(row + b"\n" for row in rows)
     assert lines.lines == len(rows)
     assert lines.size == sum(len(row) + 1 for row in rows)

@@ -1,8 +1,9 @@
-"""A file of lines, plain or zstd, as blocks of whole lines: a cut or foreign file is an error that says where."""
+"""A file of lines, plain, gzip or zstd, as blocks of whole lines: a cut or foreign file is an error that says where."""
 
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +16,12 @@ MAX_LINE = 2**26  # bytes; the longest lines of Reddit's dumps have some hundred
 
 _COMPRESSED = 2**14  # bytes of zstd at a time: at its best ratio, 1 : 32,768, they become 512 MiB
 _PLAIN = 2**18
+_GZIP_ONLY = 16 + zlib.MAX_WBITS
 
 _BOM = b"\xef\xbb\xbf"
 _ZSTD = b"\x28\xb5\x2f\xfd"
+_GZIP = b"\x1f\x8b"
 _FOREIGN = {
-    b"\x1f\x8b": "gzip",
     b"BZh": "bzip2",
     b"\xfd7zXZ": "xz",
     b"PK\x03\x04": "zip",
@@ -31,18 +33,20 @@ _FOREIGN = {
 
 @dataclass(slots=True)
 class Lines:
-    """The lines of a file, to be read once, in order; zstd is known by its first bytes, whatever the file's name.
+    """The lines of a file, to be read once, in order; gzip and zstd are known by their first bytes, not by a name.
 
     It may be a pipe. `sha256` is final when the iteration has ended.
 
     Attributes:
         path: the file.
+        may_be_empty: a file without a byte has no lines; otherwise it is an error.
         read: bytes read of the file.
         size: bytes of lines.
         lines: lines before the block that the iteration has given last; when it has ended, all.
     """
 
     path: Path
+    may_be_empty: bool = False
     read: int = 0
     size: int = 0
     lines: int = 0
@@ -57,9 +61,9 @@ class Lines:
         """Blocks of whole lines, each line with its `\\n`; of a UTF-8 file without the byte order mark.
 
         Raises:
-            DataError: the file cannot be read, is empty, neither plain UTF-8 nor zstd, damaged, or cut off (the
-                zstd data end within a frame, or the last line has no end and is no whole object), or a line has
-                more than `MAX_LINE` bytes.
+            DataError: the file cannot be read, is empty, neither plain UTF-8 nor gzip nor zstd, damaged, or cut off
+                (the compressed data end in their middle, or the last line has no end and is no whole object), or a
+                line has more than `MAX_LINE` bytes.
             PrerequisiteError: there is not enough memory for the window.
         """
         try:
@@ -95,11 +99,14 @@ class Lines:
         """The file's text in pieces as they come, checked at its beginning."""
         first = self._chunk(file, _COMPRESSED)
         if not first:
+            if self.may_be_empty:
+                return
             raise DataError(f"{self.path}: the file is empty; fetch it again")
         zstd = first.startswith(_ZSTD) or (first[1:4] == b"\x2a\x4d\x18" and first[0] >> 4 == 5)  # or skippable
         if not zstd and self.path.suffix == ".zst":
             raise DataError(f"{self.path}: not zstd, whatever its name says: it begins with {first[:8]!r}")
-        for data in self._decompressed(first, file) if zstd else self._plain(first, file):
+        read = self._zstd if zstd else self._gzip if first.startswith(_GZIP) else self._plain
+        for data in read(first, file):
             if not self.size:
                 _refuse_foreign(self.path, data)
             yield data if self.size else data.removeprefix(_BOM)
@@ -110,7 +117,27 @@ class Lines:
         while data := self._chunk(file, _PLAIN):
             yield data
 
-    def _decompressed(self, first: bytes, file: BinaryIO) -> Iterator[bytes]:
+    def _gzip(self, first: bytes, file: BinaryIO) -> Iterator[bytes]:
+        """All members, one after the other."""
+        member, chunk = zlib.decompressobj(_GZIP_ONLY), first
+        while chunk:
+            while chunk:
+                if member.eof:
+                    member = zlib.decompressobj(_GZIP_ONLY)
+                try:
+                    data = member.decompress(chunk)
+                except zlib.error as error:
+                    raise self._damaged(str(error), max(0, self.read - _COMPRESSED)) from error
+                chunk = member.unused_data.lstrip(b"\0") if member.eof else b""  # padding of tapes
+                if data:
+                    yield data
+            chunk = self._chunk(file, _COMPRESSED)
+            if member.eof:
+                chunk = chunk.lstrip(b"\0")
+        if not member.eof:
+            raise self._cut_off("gzip data end within a member")
+
+    def _zstd(self, first: bytes, file: BinaryIO) -> Iterator[bytes]:
         """All frames, one after the other; zstandard's own stream reader takes a cut file for a whole one."""
         from zstandard import ZstdDecompressor, ZstdError
 
@@ -131,16 +158,19 @@ class Lines:
             read = self.read
             chunk = self._chunk(file, _COMPRESSED)
         if not frame.eof:
-            raise DataError(
-                f"{self.path}: cut off: the zstd data end within a frame, at byte {self.read:,} of the file, "
-                f"after line {self.lines:,}; fetch it again"
-            )
+            raise self._cut_off("zstd data end within a frame")
 
     def _chunk(self, file: BinaryIO, size: int) -> bytes:
         data = file.read(size)
         self._hash.update(data)
         self.read += len(data)
         return data
+
+    def _cut_off(self, where: str) -> DataError:
+        return DataError(
+            f"{self.path}: cut off: the {where}, at byte {self.read:,} of the file, after line {self.lines:,}; "
+            "fetch it again"
+        )
 
     def _damaged(self, message: str, start: int) -> DataError | PrerequisiteError:
         message = message.removeprefix("zstd decompress error: ")
@@ -159,4 +189,4 @@ class Lines:
 def _refuse_foreign(path: Path, data: bytes) -> None:
     for magic, name in _FOREIGN.items():
         if data.startswith(magic):
-            raise DataError(f"{path}: {name}, where UTF-8 or zstd is expected; convert it first")
+            raise DataError(f"{path}: {name}, where UTF-8, gzip or zstd is expected; convert it first")

@@ -1,0 +1,336 @@
+"""`s2train data`: reads sources, has questions written, builds the sets of a folder, and shows what is in them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from s2eval.errors import IncompleteError, InterruptedRunError, UsageError
+from s2train.data import layout
+
+if TYPE_CHECKING:
+    from s2train.data.config import DataConfig
+    from s2train.data.engine import Engine
+    from s2train.data.questions import QuestionFunnel
+
+EVALUATED = 100  # pairs that s2_eli5, s2_wiki and s2_full sample from the validation side
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class EngineName(StrEnum):
+    """Where the work is done."""
+
+    local = "local"
+    ray = "ray"
+
+
+app = typer.Typer(
+    help="Build training and evaluation sets in the layout of S2_DATA_DIR.",
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+
+First = Annotated[
+    list[str] | None,
+    typer.Option("--input", metavar="FILE...", help="what to read; without it the set is built again from what was"),
+]
+More = Annotated[list[str] | None, typer.Argument(metavar="FILE", hidden=True)]  # lets `--input *.jsonl` work
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="folder of the sets; usable as S2_DATA_DIR")]
+Config = Annotated[
+    Path | None, typer.Option("--config", help="YAML; docs/data.md. Default: what the folder was built with last")
+]
+Share = Annotated[float | None, typer.Option(min=0, max=1, help="of the questions that go to validation")]
+Seed = Annotated[int | None, typer.Option(help="another seed draws another split")]
+Evaluations = Annotated[
+    Path | None,
+    typer.Option(
+        "--evaluations", metavar="DIR", help="evaluation sets to keep out of training; default: S2_DATA_DIR, or --out"
+    ),
+]
+EngineOption = Annotated[EngineName, typer.Option("--engine", help="this machine, or a Ray cluster (RAY_ADDRESS)")]
+Processes = Annotated[int | None, typer.Option(min=1, help="on this machine; default: one a CPU")]
+
+
+@app.command("eli5")
+def data_eli5(
+    out: Out,
+    first: First = None,
+    more: More = None,
+    config: Config = None,
+    validation_share: Share = None,
+    seed: Seed = None,
+    evaluations: Evaluations = None,
+    engine: EngineOption = EngineName.local,
+    processes: Processes = None,
+) -> None:
+    """ELI5: questions with their best-voted answers, from records of the ELI5 schema or Reddit's dumps."""
+    from s2train.data.candidates import read_eli5
+
+    settings, runner = _config(out, config, validation_share, seed), _engine(engine, processes)
+    with _resumable():
+        if inputs := _inputs("eli5", out, first, more):
+            read_eli5(inputs, out, settings, runner)
+        _build(out, settings, runner, evaluations)
+
+
+@app.command("wiki")
+def data_wiki(
+    out: Out,
+    first: First = None,
+    more: More = None,
+    config: Config = None,
+    validation_share: Share = None,
+    seed: Seed = None,
+    evaluations: Evaluations = None,
+    engine: EngineOption = EngineName.local,
+    processes: Processes = None,
+) -> None:
+    """Simple Wikipedia: leads, from MediaWiki's XML dump, parquet of the hub, or {title, text} records."""
+    from s2train.data.candidates import read_wiki
+
+    settings, runner = _config(out, config, validation_share, seed), _engine(engine, processes)
+    with _resumable():
+        if inputs := _inputs("wiki", out, first, more):
+            read_wiki(inputs, out, settings, runner)
+        _build(out, settings, runner, evaluations)
+
+
+@app.command("preferences")
+def data_preferences(
+    out: Out,
+    first: First = None,
+    more: More = None,
+    config: Config = None,
+    validation_share: Share = None,
+    seed: Seed = None,
+    evaluations: Evaluations = None,
+    engine: EngineOption = EngineName.local,
+    processes: Processes = None,
+) -> None:
+    """Preferences, one file an aspect: helpfulness and simplicity from ELI5's votes (by default of the dumps that
+    `s2train data eli5` has read), simplicity from Simple and regular leads, harmlessness from hh-rlhf's files."""
+    from s2train.data import written
+    from s2train.data.candidates import pairs_of
+    from s2train.data.preferences import read_preferences
+
+    settings, runner = _config(out, config, validation_share, seed), _engine(engine, processes)
+    inputs = [*(first or []), *(more or [])]
+    joined = layout.candidates(out, layout.REDDIT)
+    if not inputs and joined.is_file():
+        inputs = [str(joined)]
+    if not inputs and not list((out / layout.PREFERENCES).glob("*.jsonl")):
+        raise UsageError("no input; name it with --input FILE. See: s2train data preferences --help")
+    with _resumable():
+        if inputs:
+            asked = written.read(out) or {}
+            titles = pairs_of(out, "wiki") if asked else ()
+            questions = {pair.extra["title"]: asked[pair.id].question for pair in titles if pair.id in asked}
+            read_preferences(inputs, out, settings.preferences, runner, questions)
+        _build(out, settings, runner, evaluations)
+
+
+@app.command("questions")
+def data_questions(
+    out: Out,
+    first: First = None,
+    more: More = None,
+    model: Annotated[
+        str, typer.Option(help="openai:NAME at any compatible server, or a model of this machine such as smollm2")
+    ] = "openai:gpt-3.5-turbo",
+    base_url: Annotated[str | None, typer.Option(help="of the server; default: OPENAI_BASE_URL, else OpenAI's")] = None,
+    prompt: Annotated[Path | None, typer.Option(help="your own; {title} and {text} are replaced")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="passages, the first N; the others get no question")] = None,
+    batch: Annotated[bool, typer.Option("--batch", help="by OpenAI's Batch API; run again to collect")] = False,
+    max_calls: Annotated[int | None, typer.Option(min=0, help="calls to APIs at most, failed ones included")] = None,
+    max_cost: Annotated[float | None, typer.Option(min=0, help="USD at most")] = None,
+    prices: Annotated[Path | None, typer.Option(help="your own price table; docs/mtbench.md")] = None,
+    in_flight: Annotated[int, typer.Option(min=1, help="calls to an API at once")] = 32,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what it would take; calls nobody")] = False,
+    config: Config = None,
+    validation_share: Share = None,
+    seed: Seed = None,
+    evaluations: Evaluations = None,
+    engine: EngineOption = EngineName.local,
+    processes: Processes = None,
+) -> None:
+    """Have a language model write the questions of `wiki`: for what the filters leave, each to be answered by the
+    text. With --input the articles are read first, as `wiki` does. Replies are kept: the same command goes on."""
+    from s2eval.llm import prices as tables
+    from s2eval.llm.budget import Budget
+    from s2eval.llm.ledger import Ledger
+    from s2train.data import questions as asking
+    from s2train.data import written
+    from s2train.data.candidates import read_wiki
+    from s2train.data.drafts import draft
+
+    settings, runner = _config(out, config, validation_share, seed), _engine(engine, processes)
+    with _resumable():
+        if inputs := _inputs("wiki", out, first, more):
+            read_wiki(inputs, out, settings, runner)
+        wanted = asking.passages_of(draft("wiki", out, settings, runner).pairs())[:limit]
+        price = tables.load(prices, batch=batch)
+        budget = Budget(max_calls, max_cost, price.of)
+        told = asking.load_prompt(prompt)
+        with Ledger.open(out / layout.CANDIDATES / layout.CALLS) as ledger:
+            remote: dict[str, Any] = {"max_in_flight": in_flight} if model.startswith(asking.REMOTE) else {}
+            writer = asking.open_writer(
+                model, base_url, budget=budget, batches=ledger if batch else None, say=_say, remote=remote
+            )
+            if dry_run:
+                _forecast(asking.calls(wanted, writer, told, settings.questions).values(), ledger, price)
+                return
+            made = asking.write_questions(
+                wanted, writer, ledger, settings.questions, prompt=told, cost=price.cost, progress=_progress()
+            )
+        if made.pairs:
+            written.write(out, made.pairs, made.funnel.entry() | {"model": writer.name, "prompt_hash": told.hash})
+        _show_questions(made.funnel)
+        _build(out, settings, runner, evaluations)
+    if made.funnel.unanswered:
+        failed = sum(made.funnel.unanswered.values())
+        raise IncompleteError(f"{failed} of {len(wanted)} passages got no reply. To ask again: {_command()}")
+
+
+@app.command("eda")
+def data_eda(
+    out: Out,
+    processes: Processes = None,
+) -> None:
+    """Show what the sets of a folder hold: distributions before and after the filters, train against validation."""
+    from s2train.data.eda import explore
+
+    with _resumable():
+        for path in explore(out, _engine(EngineName.local, processes)):
+            typer.echo(f"written: {path}")
+
+
+# --- shared ---
+
+
+def _inputs(name: str, out: Path, first: list[str] | None, more: list[str] | None) -> list[str]:
+    inputs = [*(first or []), *(more or [])]
+    if not inputs and not layout.candidates(out, name).is_file():
+        raise UsageError(f"no input; name it with --input FILE. See: s2train data {name} --help")
+    return inputs
+
+
+def _config(out: Path, path: Path | None, share: float | None, seed: int | None) -> DataConfig:
+    """The configuration of the file, else of the folder, else the default; with the options of the command."""
+    from s2train.data import config, manifest
+
+    if path is not None:
+        chosen = config.load(path)
+    else:
+        made = manifest.read(out)
+        chosen = made.configuration if made else config.DataConfig()
+    split = {name: value for name, value in (("validation_share", share), ("seed", seed)) if value is not None}
+    return chosen.model_copy(update={"split": chosen.split.model_copy(update=split)})
+
+
+def _engine(name: EngineName, processes: int | None) -> Engine:
+    from s2train.data.engine import open_engine
+
+    engine = open_engine(name.value, processes)
+    return _Watched(engine) if sys.stderr.isatty() else engine
+
+
+class _Watched:
+    """An engine whose progress is shown."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.processes = engine.processes
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        from tqdm import tqdm
+
+        name = getattr(getattr(function, "func", function), "__name__", "work").strip("_")
+        yield from tqdm(self._engine.map(function, items), desc=name, unit=" batches", leave=False, file=sys.stderr)
+
+
+def _build(out: Path, config: DataConfig, engine: Engine, evaluations: Path | None) -> None:
+    from s2train.data import evaluations as sets
+    from s2train.data.build import build
+
+    folder = evaluations or Path(os.environ.get("S2_DATA_DIR") or out)
+    if not folder.is_dir() and evaluations is not None:
+        raise UsageError(f"--evaluations {evaluations}: no such folder")
+    found = sets.evaluations(folder if folder.is_dir() else None, without=(*layout.SETS, layout.FULL))
+    manifest = build(out, config, engine, found)
+    for line in manifest.lines():
+        typer.echo(line)
+    for one in manifest.sets.values():
+        if one.validation < EVALUATED:
+            typer.echo(
+                f"note: s2_{one.name} samples {EVALUATED} validation pairs, here are {one.validation}; "
+                "a larger --validation-share gives more"
+            )
+    if manifest.evaluations_missing:
+        missing = ", ".join(manifest.evaluations_missing)
+        typer.echo(f"note: training pairs were not looked up in {missing}: not in {folder}; see --evaluations")
+    made = ", ".join([*manifest.sets, *([layout.PREFERENCES] if manifest.preferences else [])])
+    typer.echo(f"written: {made} in {out}; {layout.CARD} and {layout.MANIFEST} tell the rest")
+
+
+def _show_questions(funnel: QuestionFunnel) -> None:
+    for line in funnel.lines():
+        typer.echo(line)
+    for reason, examples in funnel.examples.items():
+        for _, question in examples[:2]:
+            typer.echo(f"    {reason}: {question[:120]!r}")
+    typer.echo("")
+
+
+def _forecast(calls: Iterable[Any], ledger: Any, prices: Any) -> None:
+    from s2eval.llm.prices import estimate
+
+    one = estimate(ledger.pending(calls), prices)
+    unknown = f"; no price is known for {', '.join(one.unknown)} (--prices)" if one.unknown else ""
+    typer.echo(
+        f"{one.calls} calls, about {one.tokens_in:,} tokens in, at most {one.tokens_out_at_most:,} out, "
+        f"{one.usd_low:.2f} to {one.usd_at_most:.2f} USD{unknown}; questions that are refused are asked for once more"
+    )
+
+
+def _progress() -> Callable[[int, int, Any], None]:
+    from tqdm import tqdm
+
+    bars: list[tqdm[Any]] = []
+
+    def tell(done: int, total: int, _: Any) -> None:
+        if not bars or bars[-1].n >= bars[-1].total:
+            bars.append(tqdm(total=total, desc="questions", unit="call", file=sys.stderr))
+        bars[-1].update(done - bars[-1].n)
+        if done == total:
+            bars[-1].close()
+
+    return tell
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+@contextmanager
+def _resumable() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:  # typer would end the command in silence
+        raise InterruptedRunError(f"interrupted; no file is half-written. To go on: {_command()}") from None
+
+
+def _command() -> str:
+    from s2eval.llm.secrets import redact
+
+    return redact(shlex.join(["s2train", *sys.argv[1:]]))  # a URL may hold a password

@@ -1,0 +1,77 @@
+"""What a data configuration may say: `s2train data … --config FILE.yaml`; every key has a default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from s2eval import yamlfile
+from s2train.data import reddit
+from s2train.data.duplicates import THRESHOLD
+from s2train.data.filters.config import Filters
+from s2train.data.preferences import PreferenceSettings
+from s2train.data.questions import QuestionSettings
+from s2train.data.split import DEFAULT_SEED, DEFAULT_SHARE
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Split(_Section):
+    """Which questions are held out; see `split.side`."""
+
+    validation_share: float = Field(default=DEFAULT_SHARE, ge=0, le=1)
+    seed: int = DEFAULT_SEED
+
+
+class NearDuplicates(_Section):
+    """Pairs of one set that say what an earlier pair says.
+
+    Attributes:
+        of: what is compared; `pair` = question and answer as one text, `none` = nothing is dropped.
+        threshold: Jaccard similarity of the texts' shingles from which two are the same.
+    """
+
+    of: Literal["answer", "question", "pair", "none"] = "answer"
+    threshold: float = Field(default=THRESHOLD, ge=THRESHOLD, le=1)
+
+
+class Contamination(_Section):
+    """Training pairs that share words in a row with an evaluation set; `drop` false = they are only reported."""
+
+    drop: bool = True
+
+
+class Reddit(_Section):
+    """How Reddit's dumps are read; see `reddit.joined`."""
+
+    subreddits: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")], ...] = Field(reddit.SUBREDDITS, min_length=1)
+    broken_share: float = Field(default=reddit.BROKEN_SHARE, ge=0, le=1)
+
+
+class Wiki(_Section):
+    """How MediaWiki's XML dump is read; see `wikitext.Limits`."""
+
+    min_words: int = Field(default=20, ge=0)
+    stubs: bool = False
+
+
+class DataConfig(_Section):
+    """All that decides, with the inputs, what a folder of sets holds."""
+
+    split: Split = Split()
+    filters: Filters = Filters()
+    near_duplicates: NearDuplicates = NearDuplicates()
+    contamination: Contamination = Contamination()
+    reddit: Reddit = Reddit()
+    wiki: Wiki = Wiki()
+    questions: QuestionSettings = QuestionSettings()
+    preferences: PreferenceSettings = PreferenceSettings()
+
+
+def load(path: Path) -> DataConfig:
+    """Read and check a file; raise ConfigError with all that is wrong in it."""
+    return yamlfile.load(path, DataConfig, "filters: and split:")

@@ -1,0 +1,78 @@
+"""A set's JSON lines as parquet, for `datasets` and its viewer: the same rows in the same order."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from s2eval.errors import DataError
+from s2train.data.jsonl import Sink
+
+_ROWS = 5000  # a row group, and what is in memory
+
+
+def write_parquet(lines: Path, sink: Sink) -> None:
+    """Write the rows of a JSONL file; each field has the one type that its values have, and null where it is missing.
+
+    The same lines give the same bytes, with one version of pyarrow.
+
+    Raises:
+        DataError: a field has values of two types.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types: dict[str, set[type]] = {}
+    for row in _rows(lines):
+        for name, value in row.items():
+            types.setdefault(name, set()).add(type(value))
+    schema = pa.schema([(name, _arrow(name, found, pa)) for name, found in types.items()])
+    with pq.ParquetWriter(pa.PythonFile(_Bytes(sink), mode="w"), schema) as writer:
+        rows = _rows(lines)
+        while group := list(islice(rows, _ROWS)):
+            writer.write_table(pa.Table.from_pylist(group, schema))
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open("rb") as file:
+        yield from map(json.loads, file)
+
+
+def _arrow(name: str, found: set[type], pa: Any) -> Any:
+    kinds = found - {type(None)}
+    if kinds == {int, float}:
+        kinds = {float}
+    known = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+    if not kinds:
+        return pa.string()
+    if len(kinds) > 1 or not kinds <= known.keys():
+        raise DataError(f"field {name!r} has values of {_named(sorted(kind.__name__ for kind in kinds))}")
+    return known[kinds.pop()]
+
+
+def _named(names: Sequence[str]) -> str:
+    return " and ".join(names)
+
+
+class _Bytes(io.RawIOBase):
+    """What pyarrow writes to."""
+
+    def __init__(self, sink: Sink) -> None:
+        super().__init__()
+        self._sink = sink
+        self._at = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        self._sink.append(bytes(data))
+        self._at += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._at

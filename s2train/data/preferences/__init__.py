@@ -1,0 +1,42 @@
+"""Preference sets, one aspect a file: which of two answers is more helpful, simpler, or does less harm.
+
+Every source has a pure function from one record to its pairs, `votes`, `equal_votes`, `leads` and `dialogues`; each
+candidate becomes a pair or is counted under a named reason. `read_preferences` streams inputs through them.
+"""
+
+from s2train.data.preferences.dialogues import DialogueRecord, dialogue, dialogues, prompt_of, turns_of
+from s2train.data.preferences.leads import LeadRecord, leads, sentences
+from s2train.data.preferences.reading import KINDS, PreferenceReading, Shelf, kind_of, read_preferences, shelves
+from s2train.data.preferences.records import ASPECTS, Aspect, Outcome, Preference, PreferenceLine
+from s2train.data.preferences.settings import EqualVoteSettings, LeadSettings, PreferenceSettings, VoteSettings
+from s2train.data.preferences.votes import VotedAnswers, VotedRecord, equal_votes, votes
+
+__all__ = [
+    "ASPECTS",
+    "KINDS",
+    "Aspect",
+    "DialogueRecord",
+    "EqualVoteSettings",
+    "LeadRecord",
+    "LeadSettings",
+    "Outcome",
+    "Preference",
+    "PreferenceLine",
+    "PreferenceReading",
+    "PreferenceSettings",
+    "Shelf",
+    "VoteSettings",
+    "VotedAnswers",
+    "VotedRecord",
+    "dialogue",
+    "dialogues",
+    "equal_votes",
+    "kind_of",
+    "leads",
+    "prompt_of",
+    "read_preferences",
+    "sentences",
+    "shelves",
+    "turns_of",
+    "votes",
+]
