@@ -191,13 +191,16 @@ def _files(name: str) -> tuple[str, str]:
 
 
 def _is_reddit(text: str) -> bool:
-    return not text.startswith(HUB) and not is_parquet(Path(text)) and reddit.is_dump(Path(text))
+    return _can_be_looked_into(text) and reddit.is_dump(Path(text))
 
 
 def _is_mediawiki(text: str) -> bool:
-    if text.startswith(HUB) or is_parquet(Path(text)):
-        return False
-    return wikidump.is_dump(Path(text))
+    return _can_be_looked_into(text) and wikidump.is_dump(Path(text))
+
+
+def _can_be_looked_into(text: str) -> bool:
+    """Not a pipe, which would be read; nor what another reader says more of."""
+    return not text.startswith(HUB) and Path(text).is_file() and not is_parquet(Path(text))
 
 
 def _read(recipe: Recipe[Any], sources: Sequence[_Source], candidates: Sink, engine: Engine) -> Reading:
