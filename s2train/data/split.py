@@ -1,7 +1,7 @@
 """Which side a question falls on: decided by a hash of the question alone.
 
 So no question changes sides when data are added, and all copies of a question, in whichever set and however it is
-spaced or capitalised, stay on one side. (Near-duplicates are not seen yet.)
+spaced or capitalised, stay on one side. `clusters` gives near-duplicates one question to be hashed by.
 """
 
 from __future__ import annotations
