@@ -9,7 +9,8 @@ WORKERS ?= 2
 # What `make bench` measures, one after the other; `make bench-arc` measures one, with options if need be:
 # make bench-arc BENCH="--documents 2 --pairs 1 --tune 1 --alone 1 --out FILE" (python -m benchmarks.likelihood --help).
 LIKELIHOODS := arc hellaswag mmlu truthfulqa
-BENCHMARKS := startup metrics calls $(LIKELIHOODS) growth generation
+DATA := reddit wiki filters duplicates
+BENCHMARKS := startup metrics calls $(LIKELIHOODS) growth generation $(DATA)
 BENCH ?=
 
 export HF_HUB_OFFLINE ?= 1
@@ -60,9 +61,9 @@ docs: $(VENV)/.ready
 bench: $(VENV)/.ready
 	@for area in $(BENCHMARKS); do $(MAKE) --no-print-directory bench-$$area || exit; done
 
-bench-metrics: export OMP_NUM_THREADS = 1
+bench-metrics $(DATA:%=bench-%): export OMP_NUM_THREADS = 1
 
-bench-startup bench-metrics bench-calls bench-growth bench-generation: bench-%: $(VENV)/.ready
+bench-startup bench-metrics bench-calls bench-growth bench-generation $(DATA:%=bench-%): bench-%: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.$* $(BENCH)
 
 $(LIKELIHOODS:%=bench-%): bench-%: $(VENV)/.ready
