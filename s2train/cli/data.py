@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -81,7 +81,7 @@ def data_eli5(
     with _resumable():
         if inputs := _inputs("eli5", out, first, more):
             read_eli5(inputs, out, settings, runner)
-        _build(out, settings, runner, evaluations)
+        _build(out, settings, runner, evaluations, ["eli5"])
 
 
 @app.command("wiki")
@@ -103,7 +103,7 @@ def data_wiki(
     with _resumable():
         if inputs := _inputs("wiki", out, first, more):
             read_wiki(inputs, out, settings, runner)
-        _build(out, settings, runner, evaluations)
+        _build(out, settings, runner, evaluations, ["wiki"])
 
 
 @app.command("preferences")
@@ -122,7 +122,7 @@ def data_preferences(
     `s2train data eli5` has read), simplicity from Simple and regular leads, harmlessness from hh-rlhf's files."""
     from s2train.data import written
     from s2train.data.candidates import pairs_of
-    from s2train.data.preferences import read_preferences
+    from s2train.data.preferences import ASPECTS, read_preferences
 
     settings, runner = _config(out, config, validation_share, seed), _engine(engine, processes)
     inputs = [*(first or []), *(more or [])]
@@ -137,7 +137,7 @@ def data_preferences(
             titles = pairs_of(out, "wiki") if asked else ()
             questions = {pair.extra["title"]: asked[pair.id].question for pair in titles if pair.id in asked}
             read_preferences(inputs, out, settings.preferences, runner, questions)
-        _build(out, settings, runner, evaluations)
+        _build(out, settings, runner, evaluations, ASPECTS)
 
 
 @app.command("questions")
@@ -176,7 +176,7 @@ def data_questions(
 
     settings, runner = _config(out, config, validation_share, seed), _engine(engine, processes)
     with _resumable():
-        if inputs := _inputs("wiki", out, first, more):
+        if inputs := _inputs("wiki", out, first, more, "questions"):
             read_wiki(inputs, out, settings, runner)
         wanted = asking.passages_of(draft("wiki", out, settings, runner).pairs())[:limit]
         price = tables.load(prices, batch=batch)
@@ -196,7 +196,7 @@ def data_questions(
         if made.pairs:
             written.write(out, made.pairs, made.funnel.entry() | {"model": writer.name, "prompt_hash": told.hash})
         _show_questions(made.funnel)
-        _build(out, settings, runner, evaluations)
+        _build(out, settings, runner, evaluations, ["wiki"])
     if made.funnel.unanswered:
         failed = sum(made.funnel.unanswered.values())
         raise IncompleteError(f"{failed} of {len(wanted)} passages got no reply. To ask again: {_command()}")
@@ -218,10 +218,12 @@ def data_eda(
 # --- shared ---
 
 
-def _inputs(name: str, out: Path, first: list[str] | None, more: list[str] | None) -> list[str]:
+def _inputs(
+    name: str, out: Path, first: list[str] | None, more: list[str] | None, command: str | None = None
+) -> list[str]:
     inputs = [*(first or []), *(more or [])]
     if not inputs and not layout.candidates(out, name).is_file():
-        raise UsageError(f"no input; name it with --input FILE. See: s2train data {name} --help")
+        raise UsageError(f"no input; name it with --input FILE. See: s2train data {command or name} --help")
     return inputs
 
 
@@ -259,7 +261,8 @@ class _Watched:
         yield from tqdm(self._engine.map(function, items), desc=name, unit=" batches", leave=False, file=sys.stderr)
 
 
-def _build(out: Path, config: DataConfig, engine: Engine, evaluations: Path | None) -> None:
+def _build(out: Path, config: DataConfig, engine: Engine, evaluations: Path | None, shown: Sequence[str]) -> None:
+    """Build the folder, and tell what became of it: of `shown` everything, of the others a line."""
     from s2train.data import evaluations as sets
     from s2train.data.build import build
 
@@ -268,7 +271,7 @@ def _build(out: Path, config: DataConfig, engine: Engine, evaluations: Path | No
         raise UsageError(f"--evaluations {evaluations}: no such folder")
     found = sets.evaluations(folder if folder.is_dir() else None, without=(*layout.SETS, layout.FULL))
     manifest = build(out, config, engine, found)
-    for line in manifest.lines():
+    for line in manifest.lines(shown):
         typer.echo(line)
     for one in manifest.sets.values():
         if one.validation < EVALUATED:

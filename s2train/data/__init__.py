@@ -1,6 +1,7 @@
-"""From raw records to `S2_DATA_DIR`: `{eli5,wiki,full}/{train,validation}.jsonl`.
+"""From raw records to `S2_DATA_DIR`: `{eli5,wiki,full}/{train,validation}.jsonl`, and preferences (`layout`).
 
-    read (jsonl) → one record, one pair (eli5, wiki; rules) → side (split) → write whole (jsonl, build)
+    inputs → one record, one pair (eli5, wiki; rules) → candidates → filters, near-duplicates, questions (drafts)
+    → sides (clusters, split) → contamination → written whole (build), with a manifest and a card
 
-Everything between reading and writing is a pure function of one record, so that other engines can map it.
+Every step before the sides is a pure function of one record or pair, which an `engine` maps.
 """

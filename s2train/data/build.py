@@ -138,9 +138,13 @@ def _plan(drafts: Sequence[Draft], preferences: Sequence[Shelf], config: DataCon
 def _names(drafts: Sequence[Draft], preferences: Sequence[Shelf]) -> list[str]:
     """The files to be made, in the order in which they are put in place."""
     sets = [one.name for one in drafts] + ([FULL] if len(drafts) == len(SETS) else [])
-    made = [f"{name}/{side}.{form}" for name in sets for side in SIDES for form in ("jsonl", "parquet")]
-    made += [path for one in preferences for path in one.files]
-    return [*made, CARD, MANIFEST]
+    stems = [stem for name in sets for stem in _stems(name)]
+    stems += [stem for one in preferences for stem in one.stems]
+    return [*(f"{stem}.{form}" for stem in stems for form in ("jsonl", "parquet")), CARD, MANIFEST]
+
+
+def _stems(name: str) -> list[str]:
+    return [f"{name}/{side}" for side in SIDES]
 
 
 @dataclass(slots=True)
@@ -150,11 +154,18 @@ class _Files:
     sinks: Mapping[str, Sink]
 
     def write(self, stem: str, pairs: Iterable[Pair]) -> None:
-        """A side of a set as JSON lines and as parquet."""
+        """A side of a set as JSON lines."""
         for pair in pairs:
             self.sinks[f"{stem}.jsonl"].write(pair.row())
         self.sinks[f"{stem}.jsonl"].file.flush()
-        write_parquet(self._path(stem), self.sinks[f"{stem}.parquet"])
+
+    def copy(self, stems: Sequence[str]) -> dict[str, FileMade]:
+        """Both sides of a set as parquet too, of their JSON lines; all that was written, by the name in its folder."""
+        for stem in stems:
+            self.sinks[f"{stem}.jsonl"].file.flush()
+        write_parquet([(self._path(stem), self.sinks[f"{stem}.parquet"]) for stem in stems])
+        made = {name: sink for name, sink in self.sinks.items() if name.rpartition(".")[0] in stems}
+        return {Path(name).name: FileMade(sha256=sink.sha256, rows=sink.rows) for name, sink in made.items()}
 
     def mix(self, name: str, parts: Sequence[str]) -> None:
         """The union of sets, in the order of a hash of the id: where each line lies is in memory, not the line."""
@@ -166,19 +177,9 @@ class _Files:
                 for _, number, start in sorted(_places(paths)):
                     files[number].seek(start)
                     target.write_line(files[number].readline())
-            target.file.flush()
-            write_parquet(self._path(f"{name}/{side}"), self.sinks[f"{name}/{side}.parquet"])
 
     def _path(self, stem: str) -> Path:
         return Path(self.sinks[f"{stem}.jsonl"].file.name)
-
-    def made(self, names: Iterable[str]) -> dict[str, FileMade]:
-        """What was written, by the name in its folder."""
-        return {Path(name).name: FileMade(sha256=self.sinks[name].sha256, rows=self.sinks[name].rows) for name in names}
-
-    def of(self, name: str) -> dict[str, FileMade]:
-        """What was written of a set."""
-        return self.made(path for path in self.sinks if path.startswith(f"{name}/"))
 
 
 def _places(paths: Sequence[Path]) -> Iterator[tuple[bytes, int, int]]:
@@ -213,7 +214,7 @@ def _train(one: Draft, plan: _Plan, index: Index, config: DataConfig, files: _Fi
         funnel=[Drop.of_reading(reading), *map(Drop.of, steps)],
         changed=reading.changed,
         contamination=report.entry(),
-        files=files.of(one.name),
+        files=files.copy(_stems(one.name)),
     )
 
 
@@ -230,7 +231,9 @@ def _full(made: Mapping[str, SetMade], files: _Files) -> SetMade:
         if file.endswith(".jsonl")
     ]
     read = sum(part.train + part.validation for part in made.values())
-    return SetMade(name=FULL, inputs=parts, read=read, funnel=[], changed={}, contamination=None, files=files.of(FULL))
+    return SetMade(
+        name=FULL, inputs=parts, read=read, funnel=[], changed={}, contamination=None, files=files.copy(_stems(FULL))
+    )
 
 
 # --- preferences ---
@@ -238,7 +241,7 @@ def _full(made: Mapping[str, SetMade], files: _Files) -> SetMade:
 
 def _prefer(one: Shelf, plan: _Plan, index: Index, config: DataConfig, files: _Files) -> PreferencesMade:
     """Write the preferences of one aspect: the training side without what evaluation sets contain."""
-    train, validation = (files.sinks[name] for name in one.files)
+    train, validation = (files.sinks[f"{stem}.jsonl"] for stem in one.stems)
     report = contamination((pair for pair in one.pairs() if plan.side(pair.question) == "train"), index)
     dropped = 0
     for line, pair in zip(one.lines(), one.pairs(), strict=True):
@@ -253,5 +256,5 @@ def _prefer(one: Shelf, plan: _Plan, index: Index, config: DataConfig, files: _F
         reading=one.reading,
         contaminated=dropped,
         contamination=report.entry(),
-        files=files.made(one.files),
+        files=files.copy(one.stems),
     )

@@ -24,7 +24,7 @@ from s2train.data import eli5, layout, reddit, wiki, wikidump
 from s2train.data.config import DataConfig
 from s2train.data.engine import Engine
 from s2train.data.inputs import HUB, Input, entry, is_parquet, open_input
-from s2train.data.jsonl import Sink, Source, replacing
+from s2train.data.jsonl import Sink, read_again, replacing
 from s2train.data.layout import CANDIDATES, REDDIT
 from s2train.data.records import Dropped, Kept, Pair, PairLine, Recipe
 from s2train.data.wikitext import Limits
@@ -70,8 +70,12 @@ def read_back(out: Path, name: str) -> Reading:
 
 
 def pairs_of(out: Path, name: str) -> Iterator[Pair]:
-    """The candidates, in the order in which they were read."""
-    for line in Source(layout.candidates(out, name), PairLine):
+    """The candidates, in the order in which they were read.
+
+    Raises:
+        DataError: a line is broken; or, when all are given, the file is not the one that was told of.
+    """
+    for line in read_again(layout.candidates(out, name), PairLine, read_back(out, name).sha256):
         yield line.pair()
 
 
@@ -125,7 +129,8 @@ class _Joined:
 
     def entries(self) -> list[dict[str, Any]]:
         summary = asdict(self.joined.summary)
-        return [*summary.pop("files"), {"name": f"{REDDIT}.jsonl", "sha256": self.copy.sha256, **summary}]
+        files = [{"name": file.pop("file"), **file} for file in summary.pop("files")]
+        return [*files, {"name": f"{REDDIT}.jsonl", "sha256": self.copy.sha256, **summary}]
 
 
 def read_eli5(inputs: Sequence[str], out: Path, config: DataConfig, engine: Engine) -> Reading:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from tabulate import tabulate
 
+from s2train.data.layout import PREFERENCES, SIDES
+
 if TYPE_CHECKING:
-    from s2train.data.manifest import Manifest, PreferencesMade, SetMade
+    from s2train.data.manifest import Manifest, SetMade
 
 TITLES = {
     "eli5": "questions and best-voted answers of Reddit",
@@ -22,7 +24,7 @@ TITLES = {
 
 
 def card(manifest: Manifest) -> str:
-    """The card as Markdown, with the front matter of the Hugging Face hub."""
+    """The card as Markdown, with the front matter of the Hugging Face hub, which leaves out sides without a row."""
     sections = [
         _front_matter(manifest),
         "# Simple and safe answers",
@@ -34,7 +36,7 @@ def card(manifest: Manifest) -> str:
             ["set", "", "train", "validation"],
             [
                 *((one.name, TITLES[one.name], one.train, one.validation) for one in manifest.sets.values()),
-                *((one.aspect, TITLES[one.aspect], *_sides(one)) for one in manifest.preferences.values()),
+                *((one.aspect, TITLES[one.aspect], one.train, one.validation) for one in manifest.preferences.values()),
             ],
         ),
         "Each line of a set has `id, question, answer, source` and what its source adds; each line of a preference "
@@ -61,30 +63,21 @@ def card(manifest: Manifest) -> str:
 
 
 def _front_matter(manifest: Manifest) -> str:
-    sets = [
+    paths = {name: {side: f"{name}/{side}.parquet" for side in SIDES} for name in manifest.sets}
+    paths |= {
+        name: {"train": f"{PREFERENCES}/{name}.parquet", "validation": f"{PREFERENCES}/{name}.validation.parquet"}
+        for name in manifest.preferences
+    }
+    made = {**manifest.sets, **manifest.preferences}
+    configs = [
         {
             "config_name": name,
-            "data_files": [{"split": side, "path": f"{name}/{side}.parquet"} for side in ("train", "validation")],
+            "data_files": [{"split": side, "path": path} for side, path in sides.items() if getattr(made[name], side)],
         }
-        for name in manifest.sets
-    ]
-    preferences = [
-        {
-            "config_name": one.aspect,
-            "data_files": [
-                {"split": side, "path": f"preferences/{file}"}
-                for side, file in zip(("train", "validation"), one.files, strict=True)
-            ],
-        }
-        for one in manifest.preferences.values()
+        for name, sides in paths.items()
     ]
     facts = {"language": ["en"], "license": "other", "task_categories": ["question-answering", "text-generation"]}
-    return f"---\n{yaml.safe_dump({**facts, 'configs': sets + preferences}, sort_keys=False)}---"
-
-
-def _sides(one: PreferencesMade) -> tuple[int, int]:
-    train, validation = (file.rows for file in one.files.values())
-    return train, validation
+    return f"---\n{yaml.safe_dump({**facts, 'configs': configs}, sort_keys=False)}---"
 
 
 def _funnels(manifest: Manifest) -> Iterable[str]:
@@ -116,7 +109,7 @@ def _preferences(manifest: Manifest) -> Iterable[str]:
                 one.reading.candidates,
                 sum(one.reading.refused.values()),
                 one.contaminated,
-                sum(_sides(one)),
+                one.train + one.validation,
                 ", ".join(f"{source} {count:,}" for source, count in one.reading.pairs.items()),
             )
             for one in manifest.preferences.values()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from s2eval import yamlfile
 from s2train.data import reddit
@@ -48,8 +48,15 @@ class Contamination(_Section):
 class Reddit(_Section):
     """How Reddit's dumps are read; see `reddit.joined`."""
 
-    subreddits: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")], ...] = Field(reddit.SUBREDDITS, min_length=1)
+    subreddits: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")], ...] = reddit.SUBREDDITS
     broken_share: float = Field(default=reddit.BROKEN_SHARE, ge=0, le=1)
+
+    @field_validator("subreddits")
+    @classmethod
+    def _some(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names:
+            raise ValueError("no subreddit is named")
+        return names
 
 
 class Wiki(_Section):

@@ -74,39 +74,57 @@ def draft(
     """Filter the candidates of one set.
 
     Args:
-        written: id → question, in place of the candidate's; candidates without one are left out. None = every
-            candidate's own.
+        written: id → question, in place of the candidate's own; of what the filters leave, pairs without one are left
+            out, and the others filtered again. None = every candidate's own.
     """
-    source = _Source(out, name, written)
+    one = _filtered(_Source(out, name, None), config, engine)
+    return one if written is None else _asked(one, written, config, engine)
+
+
+def _filtered(source: _Source, config: DataConfig, engine: Engine) -> Draft:
+    reading = candidates.read_back(source.out, source.name)
     filters = chosen(config.filters)
-    tally = Tally([*([QUESTIONS] if written is not None else []), *(one.name for one in filters)])
+    tally = Tally([one.name for one in filters])
     kept, questions, compared = bytearray(), list[str](), list[str]()
-
-    def to_judge() -> Iterator[Pair]:
-        for pair in source.pairs():
-            has_question = written is None or pair.id in written
-            kept.append(has_question)
-            if has_question:
-                yield pair
-            else:
-                tally.add(pair, Verdict(QUESTIONS, NOT_WRITTEN))
-
-    verdicts = bytearray()
-    for pair, verdict in judged(to_judge(), filters, engine):
+    for pair, verdict in judged(source.pairs(), filters, engine):
         tally.add(pair, verdict)
-        verdicts.append(verdict is None)
+        kept.append(verdict is None)
         if verdict is None:
             questions.append(pair.question)
             compared.append(_compared(pair, config.near_duplicates))
-    _narrow(kept, verdicts)
     steps = tally.funnel().steps
     if config.near_duplicates.of != "none":
         firsts = _firsts(compared, config.near_duplicates, engine)
         steps = (*steps, _near(compress(source.pairs(), kept), firsts, config.near_duplicates))
         questions = list(compress(questions, firsts))
         _narrow(kept, firsts)
-    reading = candidates.read_back(out, name)
-    return Draft(name, reading, steps, tuple(questions), source, bytes(kept))
+    return Draft(source.name, reading, steps, tuple(questions), source, bytes(kept))
+
+
+def _asked(one: Draft, written: Mapping[str, Written], config: DataConfig, engine: Engine) -> Draft:
+    """The draft with written questions: one step more, whose reasons name the filter that refused a question."""
+    source = replace(one._source, written=written)
+    tally = Tally([QUESTIONS])
+    still, verdicts, questions = bytearray(), bytearray(), list[str]()
+
+    def asked() -> Iterator[Pair]:
+        for pair in compress(source.pairs(), one._kept):
+            still.append(pair.id in written)
+            if pair.id in written:
+                yield pair
+            else:
+                tally.add(pair, Verdict(QUESTIONS, NOT_WRITTEN))
+
+    for pair, verdict in judged(asked(), chosen(config.filters), engine):
+        tally.add(pair, verdict and Verdict(QUESTIONS, f"{verdict.filter}: {verdict.reason}"))
+        verdicts.append(verdict is None)
+        if verdict is None:
+            questions.append(pair.question)
+    _narrow(still, verdicts)
+    kept = bytearray(one._kept)
+    _narrow(kept, still)
+    steps = (*one.steps, *tally.funnel().steps)
+    return replace(one, steps=steps, questions=tuple(questions), _source=source, _kept=bytes(kept))
 
 
 def _narrow(kept: bytearray, still: Iterable[int]) -> None:

@@ -42,6 +42,7 @@ class Eli5Record(BaseModel):
     selftext: str = ""
     subreddit: str = "explainlikeimfive"
     category: str | None = None
+    created_utc: float | None = Field(default=None, allow_inf_nan=False)
     answers: Answers
 
 
@@ -149,6 +150,11 @@ def best_answer(answers: Answers) -> tuple[int, Cleaned, bool] | None:
     return None
 
 
+def _posted(record: Eli5Record) -> dict[str, int]:
+    """When, in seconds since 1970, where that is known."""
+    return {} if record.created_utc is None else {"created_utc": int(record.created_utc)}
+
+
 def pair(record: Eli5Record) -> Kept | Dropped:
     """The question (title and body) with its best-voted answer, or why the record was left out."""
     if not record.answers.text:
@@ -167,7 +173,7 @@ def pair(record: Eli5Record) -> Kept | Dropped:
             question=question,
             answer=answer.text,
             source=f"reddit/{record.subreddit}",
-            extra={"score": score, "category": record.category},
+            extra={"score": score, "category": record.category} | _posted(record),
         ),
         question_rules=tuple(dict.fromkeys(title.changed + body.changed)),
         answer_rules=answer.changed + ((NEXT_BEST,) if passed_over else ()),

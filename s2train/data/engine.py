@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from s2eval.errors import PrerequisiteError, S2Error, UsageError
@@ -65,7 +67,7 @@ class Local:
         if self.processes == 1:
             yield from map(function, items)
             return
-        pool = ProcessPoolExecutor(self.processes, get_context("spawn"), _leave_interrupts)
+        pool = ProcessPoolExecutor(self.processes, get_context("spawn"), _begin_worker)
         waiting: deque[Future[Result]] = deque()
         try:
             for item in items:
@@ -83,8 +85,16 @@ class Local:
             pool.shutdown(cancel_futures=True)
 
 
-def _leave_interrupts() -> None:
+def _begin_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to tell
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for ever."""
+    if parent := parent_process():
+        parent.join()
+        os._exit(1)
 
 
 HERE = Local()
@@ -92,7 +102,7 @@ HERE = Local()
 
 @dataclass(frozen=True, slots=True)
 class Ray:
-    """A Ray cluster, through Ray Data: the one that `address` or RAY_ADDRESS names, else one on this machine.
+    """A Ray cluster, through Ray Data: the one that `address` or RAY_ADDRESS names, else a new one on this machine.
 
     Items and results travel pickled, so that they come out as they went in. `processes` are those of the steps that
     stay on this machine.
@@ -123,10 +133,15 @@ class Ray:
                 f"--engine ray needs a package that is not installed ({error}): pip install 's2eval[ray]'"
             ) from error
         if not ray.is_initialized():
+            # Without an address Ray would look for a cluster that may have ended, and wait for it for minutes.
+            address = self.address or os.environ.get("RAY_ADDRESS") or "local"
             try:
-                ray.init(self.address, log_to_driver=False, logging_level="ERROR", include_dashboard=False)
+                ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
             except (ConnectionError, ValueError, RuntimeError) as error:
                 raise PrerequisiteError(f"--engine ray: no cluster: {' '.join(str(error).split())}") from error
+        for handler in logging.getLogger("ray.data").handlers:
+            if isinstance(handler, logging.StreamHandler):  # else three lines a map; its file has them
+                handler.setLevel(logging.ERROR)
         context = ray.data.DataContext.get_current()
         context.execution_options.preserve_order = True
         context.enable_progress_bars = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -23,8 +23,8 @@ _PARQUET = b"PAR1"
 _ROWS = 1000  # of parquet at a time
 
 
-class Input(Protocol[Model]):
-    """Records to be read once; `rows` and `sha256` are final when the iteration has ended."""
+class Told(Protocol):
+    """What a manifest tells of an input; `rows` and `sha256` are final when it has been read."""
 
     @property
     def name(self) -> str:
@@ -39,10 +39,14 @@ class Input(Protocol[Model]):
         """Of the file's bytes; of the rows as JSON where there is no file."""
         ...
 
+
+class Input(Told, Protocol[Model]):
+    """Records to be read once."""
+
     def __iter__(self) -> Iterator[Model]: ...
 
 
-def entry(one: Input[Any]) -> dict[str, Any]:
+def entry(one: Told) -> dict[str, Any]:
     """An input that was read, as a manifest tells it."""
     return {"name": one.name, "sha256": one.sha256, "records": one.rows}
 
@@ -63,8 +67,12 @@ def first_row(text: str) -> dict[str, Any]:
     """The fields of an input's first record.
 
     Raises:
-        DataError: there is none, or it is no object.
+        DataError: there is none, it is no object, or the input is a pipe, which would not give it again.
     """
+    if not text.startswith(HUB) and Path(text).is_fifo():
+        raise DataError(
+            f"{text}: a pipe is read only once, and its first record tells what it holds; write it to a file"
+        )
     try:
         return next(iter(open_input(text, _Any))).model_extra or {}
     except StopIteration:
@@ -121,7 +129,7 @@ class Parquet(Generic[Checked]):
                         for row in batch.to_pylist():
                             self.rows += 1
                             yield _record(row, self.model, f"{self.path}: row {self.rows}")
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
             raise DataError(f"cannot read {self.path}: {' '.join(str(error).split())}") from error
 
 
@@ -136,14 +144,15 @@ class Hub(Generic[Checked]):
 
     @property
     def name(self) -> str:
-        return f"{HUB}{self.text}"
+        name, colon, configuration = self.text.partition(":")
+        return f"{HUB}{Path(name).name if Path(name).is_dir() else name}{colon}{configuration}"
 
     @property
     def sha256(self) -> str:
         return self._hash.hexdigest()
 
     def __iter__(self) -> Iterator[Checked]:
-        """Raise DataError where there is no such data set, and at the first row that is not what `model` asks for."""
+        """Raise DataError where the data set cannot be read, and at the first row that is not what `model` asks for."""
         try:
             from datasets import load_dataset  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
         except ImportError as error:
@@ -156,10 +165,16 @@ class Hub(Generic[Checked]):
         except Exception as error:  # the library's, pyarrow's, the network's
             raise DataError(f"{self.name}: cannot be loaded: {' '.join(str(error).split())}") from error
         for split, rows in splits.items():
-            for number, row in enumerate(rows, start=1):
+            for number, row in enumerate(self._read(split, rows), start=1):
                 self._hash.update(json.dumps(row, sort_keys=True, default=str).encode())
                 self.rows += 1
                 yield _record(row, self.model, f"{self.name}: {split}, row {number}")
+
+    def _read(self, split: str, rows: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
+        try:
+            yield from rows
+        except Exception as error:  # as above; files are opened only now
+            raise DataError(f"{self.name}: {split} cannot be read: {' '.join(str(error).split())}") from error
 
 
 def _record(row: Mapping[str, Any], model: type[Checked], where: str) -> Checked:

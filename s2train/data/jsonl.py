@@ -7,9 +7,12 @@ import hashlib
 import json
 import os
 import re
+import signal
+import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, TypeVar
 
@@ -51,6 +54,20 @@ class Source(Generic[Model]):
     def sha256(self) -> str:
         """Of the file's bytes as read, in hex."""
         return self._lines.sha256 if self._lines else ""
+
+
+def read_again(path: Path, model: type[Model], sha256: str) -> Iterator[Model]:
+    """The records of a file of candidates, of which another file tells the hash.
+
+    Raises:
+        DataError: a line is broken; or, when all are given, the hash is another: a run was killed while it put the
+            two files in place, or somebody has changed one.
+    """
+    source = Source(path, model)
+    yield from source
+    if source.sha256 != sha256:
+        told = path.with_suffix(".json").name
+        raise DataError(f"{path}: not the file that {told} tells of; read it again, with --input")
 
 
 def _record(line: bytes, model: type[Model], where: str) -> Model:
@@ -106,8 +123,9 @@ def replacing(folder: Path, names: Sequence[str]) -> Generator[tuple[Sink, ...],
     """Write files of `folder` and of folders in it, made if need be, that appear when the block ends well.
 
     Each is written to a hidden temporary file beside it and flushed to the disk; then all are put in place, in
-    the order of `names`. After an exception the folder is as it was, or absent as it was; a killed process
-    leaves at worst hidden temporary files.
+    the order of `names`. After an exception, Ctrl-C too, the folder is as it was, or absent as it was. A killed
+    process leaves at worst hidden temporary files, which the next one removes; killed while it puts the files in
+    place, some old beside some new.
 
     Raises:
         DataError: the folder cannot be made or written.
@@ -120,26 +138,61 @@ def replacing(folder: Path, names: Sequence[str]) -> Generator[tuple[Sink, ...],
         for parent in dict.fromkeys(path.parent for path in targets):
             new_folders += [path for path in (parent, *parent.parents) if not path.exists()]
             parent.mkdir(parents=True, exist_ok=True)
+        _clear(targets)
         with ExitStack() as stack:
             sinks = tuple(Sink(stack.enter_context(path.open("wb"))) for path in temporary)
             yield sinks
             for sink in sinks:
                 sink.file.flush()
                 os.fsync(sink.file.fileno())
-        for path, target in zip(temporary, targets, strict=True):
-            path.replace(target)
+        with _uninterrupted():
+            for path, target in zip(temporary, targets, strict=True):
+                path.replace(target)
     except BaseException as error:
         for path in temporary:
             with suppress(OSError):
                 path.unlink()
-        for path in sorted(
-            new_folders, reverse=True
-        ):  # innermost first; fails, as it should, where something lies inside
-            with suppress(OSError):
+        for path in sorted(new_folders, reverse=True):  # innermost first
+            with suppress(OSError):  # where something lies inside
                 path.rmdir()
         if isinstance(error, OSError):
             raise _cannot_write(folder, error) from error
         raise
+
+
+def _clear(targets: Sequence[Path]) -> None:
+    """Remove what processes that live no more have left of the targets."""
+    for target in targets:
+        for left in target.parent.glob(f".{escape(target.name)}.*.tmp"):
+            if not _lives(left.name.split(".")[-2]):
+                left.unlink(missing_ok=True)
+
+
+def _lives(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, ValueError, OverflowError):  # somebody else's, or no number of a process
+        return True
+    return True
+
+
+@contextmanager
+def _uninterrupted() -> Generator[None, None, None]:
+    """A Ctrl-C is heard when the block has ended."""
+    heard: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    if before is None or threading.current_thread() is not threading.main_thread():
+        yield  # no other thread is interrupted
+        return
+    signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if heard:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _cannot_write(folder: Path, error: OSError) -> DataError | PrerequisiteError:

@@ -118,22 +118,20 @@ class Lines:
             yield data
 
     def _gzip(self, first: bytes, file: BinaryIO) -> Iterator[bytes]:
-        """All members, one after the other."""
+        """All members, one after the other; zeros between and behind them are the padding of tapes."""
         member, chunk = zlib.decompressobj(_GZIP_ONLY), first
         while chunk:
-            while chunk:
-                if member.eof:
-                    member = zlib.decompressobj(_GZIP_ONLY)
+            if member.eof and (chunk := chunk.lstrip(b"\0")):
+                member = zlib.decompressobj(_GZIP_ONLY)
+            if chunk:
                 try:
                     data = member.decompress(chunk)
                 except zlib.error as error:
                     raise self._damaged(str(error), max(0, self.read - _COMPRESSED)) from error
-                chunk = member.unused_data.lstrip(b"\0") if member.eof else b""  # padding of tapes
+                chunk = member.unused_data
                 if data:
                     yield data
-            chunk = self._chunk(file, _COMPRESSED)
-            if member.eof:
-                chunk = chunk.lstrip(b"\0")
+            chunk = chunk or self._chunk(file, _COMPRESSED)
         if not member.eof:
             raise self._cut_off("gzip data end within a member")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,14 +108,21 @@ class PreferencesMade(_Record):
     contamination: dict[str, Any]
     files: dict[str, FileMade]
 
+    @property
+    def train(self) -> int:
+        return self.files[f"{self.aspect}.jsonl"].rows
+
+    @property
+    def validation(self) -> int:
+        return self.files[f"{self.aspect}.validation.jsonl"].rows
+
     def lines(self) -> list[str]:
         """The funnel as lines of text to print."""
-        train, validation = (one.rows for one in self.files.values())
         return [
             *self.reading.lines(),
             *([_line("- contamination", self.contaminated)] if self.contaminated else []),
-            _line("    train", train),
-            _line("    validation", validation),
+            _line("    train", self.train),
+            _line("    validation", self.validation),
         ]
 
 
@@ -134,9 +141,18 @@ class Manifest(_Record):
     evaluations_missing: dict[str, str]
     versions: Mapping[str, str]
 
-    def lines(self) -> list[str]:
-        """Every funnel as lines of text to print."""
-        return [line for one in (*self.sets.values(), *self.preferences.values()) for line in (*one.lines(), "")]
+    def lines(self, shown: Sequence[str]) -> list[str]:
+        """Lines of text to print: the funnels of `shown`, and a line for each other set and aspect."""
+        lines: list[str] = []
+        for name, one in {**self.sets, **self.preferences}.items():
+            train, validation = one.train, one.validation
+            if name in shown:
+                lines += [*one.lines(), ""]
+            else:
+                lines.append(
+                    _line(f"{name}: {train:,} train, {validation:,} validation, in all", train + validation)[2:]
+                )
+        return lines
 
 
 def _line(label: str, count: int) -> str:
@@ -152,7 +168,7 @@ def read(out: Path) -> Manifest | None:
     path = out / MANIFEST
     try:
         return Manifest.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValidationError) as error:
         raise DataError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +15,30 @@ from s2train.data.jsonl import Sink
 _ROWS = 5000  # a row group, and what is in memory
 
 
-def write_parquet(lines: Path, sink: Sink) -> None:
-    """Write the rows of a JSONL file; each field has the one type that its values have, and null where it is missing.
+def write_parquet(files: Sequence[tuple[Path, Sink]]) -> None:
+    """Write the rows of JSONL files, each to its sink: all with the fields of any of them, null where one is missing.
 
-    The same lines give the same bytes, with one version of pyarrow.
+    Each field has the one type that its values have. The same lines give the same bytes, with one version of pyarrow.
 
     Raises:
-        DataError: a field has values of two types.
+        DataError: a field has values of two types, or a whole number has more than 64 bits.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     types: dict[str, set[type]] = {}
-    for row in _rows(lines):
+    for row in chain.from_iterable(_rows(lines) for lines, _ in files):
         for name, value in row.items():
             types.setdefault(name, set()).add(type(value))
     schema = pa.schema([(name, _arrow(name, found, pa)) for name, found in types.items()])
-    with pq.ParquetWriter(pa.PythonFile(_Bytes(sink), mode="w"), schema) as writer:
-        rows = _rows(lines)
-        while group := list(islice(rows, _ROWS)):
-            writer.write_table(pa.Table.from_pylist(group, schema))
+    for lines, sink in files:
+        with pq.ParquetWriter(pa.PythonFile(_Bytes(sink), mode="w"), schema) as writer:
+            rows = _rows(lines)
+            while group := list(islice(rows, _ROWS)):
+                try:
+                    writer.write_table(pa.Table.from_pylist(group, schema))
+                except OverflowError as error:
+                    raise DataError("a whole number of more than 64 bits, of which parquet makes no column") from error
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -50,12 +54,9 @@ def _arrow(name: str, found: set[type], pa: Any) -> Any:
     if not kinds:
         return pa.string()
     if len(kinds) > 1 or not kinds <= known.keys():
-        raise DataError(f"field {name!r} has values of {_named(sorted(kind.__name__ for kind in kinds))}")
+        named = " and ".join(sorted(kind.__name__ for kind in kinds))
+        raise DataError(f"field {name!r} has values of {named}, of which parquet makes no column")
     return known[kinds.pop()]
-
-
-def _named(names: Sequence[str]) -> str:
-    return " and ".join(names)
 
 
 class _Bytes(io.RawIOBase):

@@ -1,4 +1,4 @@
-"""What passes through the builder: a recipe turns records into pairs, a funnel tells what became of them."""
+"""What passes through the builder: a recipe turns records into pairs."""
 
 from __future__ import annotations
 
@@ -90,43 +90,3 @@ class Recipe(Generic[Record]):
     rules: tuple[Rule, ...]
     drops: tuple[str, ...]
     steps: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Funnel:
-    """What became of the records of one set; `read == sum(dropped.values()) + train + validation`.
-
-    Attributes:
-        name: the set.
-        read: records read.
-        dropped: records left out, by reason.
-        changed: pairs changed, by rule: (questions, answers). Dropped records do not count here.
-        train, validation: pairs written to either side.
-    """
-
-    name: str
-    read: int
-    dropped: Mapping[str, int]
-    changed: Mapping[str, tuple[int, int]]
-    train: int
-    validation: int
-
-    @property
-    def kept(self) -> int:
-        return self.train + self.validation
-
-    def lines(self) -> list[str]:
-        """The funnel as lines of text to print."""
-        rows = [
-            ("read", self.read),
-            *((f"- {reason}", count) for reason, count in self.dropped.items()),
-            ("= kept", self.kept),
-            ("    train", self.train),
-            ("    validation", self.validation),
-        ]
-        lines = [self.name, *(f"  {label:<34}{count:>9,}" for label, count in rows)]
-        if self.changed:
-            lines.append(f"  {'changed by rule':<25}{'questions':>9}{'answers':>9}")
-            for rule, (questions, answers) in self.changed.items():
-                lines.append(f"  {rule:<25}{questions:>9,}{answers:>9,}")
-        return lines

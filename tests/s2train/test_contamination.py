@@ -127,6 +127,7 @@ def test_the_report() -> None:
     report = contamination(iter(pairs), index)
     assert report.read == 602
     assert report.drop == tuple(one.id for one in pairs if one.id != "clean")
+    assert report.found["000"] == report.found["sea"] == "made"  # the set of the first words
     first, second = report.sets
     assert (first.items, first.items_hit, first.share, first.pairs_hit) == (4, 2, 0.5, 601)
     assert (second.items, second.items_hit, second.share, second.pairs_hit) == (1, 1, 1.0, 600)
@@ -134,13 +135,13 @@ def test_the_report() -> None:
     backwards = contamination(reversed(pairs), index)
     assert backwards.sets == report.sets  # examples too
     entry = json.loads(json.dumps(report.entry()))
-    assert (entry["read"], entry["dropped"], entry["sets"][0]["share"]) == (602, 601, 0.5)
+    assert (entry["read"], entry["hit"], entry["sets"][0]["share"]) == (602, 601, 0.5)
     assert report.lines()[1].split() == ["made", "8", "4", "2", "50.00%", "601"]
     assert report.lines()[-1].strip() == "601 of 602 pairs to leave out"
 
 
 def test_nothing_to_read_and_nothing_to_hold_it_against() -> None:
-    assert contamination([], Index([])) == Contamination(0, (), ())
+    assert contamination([], Index([])) == Contamination(0, (), {})
     assert Index([]).hits([pair("Why?")]) == []
     assert Index([made(["Why?"])]).hits([]) == []
     with pytest.raises(ValueError, match="'validation' has no items"):

@@ -177,7 +177,7 @@ def test_any_text_passes_or_is_refused_by_a_named_reason(question: str, answer: 
 
 
 def test_questions_about_real_leads(shared_data: Path) -> None:
-    """Of 694 real subjects the plain question passes; the lead's first sentence, asked back, hardly ever does."""
+    """Of 692 real subjects the plain question passes; the lead's first sentence, asked back, hardly ever does."""
     found = Counter[str | None]()
     copied = Counter[str | None]()
     for line in (shared_data / "simplewiki" / "swipe_pairs.jsonl").open(encoding="utf-8"):
@@ -189,5 +189,5 @@ def test_questions_about_real_leads(shared_data: Path) -> None:
             sentence = answer.split(". ")[0].rstrip(".")
             if len(sentence.split()) > 12:
                 copied[refused(f"Is it true that {sentence}?", answer, title)] += 1
-    assert found == {None: 694}
+    assert found == {None: 692}
     assert copied[None] <= 0.05 * copied.total(), copied

@@ -57,7 +57,7 @@ class FilterFunnel:
 
     @property
     def dropped(self) -> Mapping[str, int]:
-        """By filter, in their order: as `records.Funnel` takes it."""
+        """By filter, in their order."""
         return {step.name: step.dropped for step in self.steps}
 
     def entry(self) -> dict[str, Any]:

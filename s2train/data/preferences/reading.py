@@ -17,7 +17,7 @@ from s2eval.errors import DataError
 from s2train.data import layout
 from s2train.data.engine import Engine
 from s2train.data.inputs import Input, entry, first_row, open_input
-from s2train.data.jsonl import Sink, Source, replacing
+from s2train.data.jsonl import Sink, read_again, replacing
 from s2train.data.preferences.dialogues import DialogueRecord, dialogues
 from s2train.data.preferences.leads import LeadRecord, leads
 from s2train.data.preferences.records import ASPECTS, Aspect, Outcome, PreferenceLine
@@ -210,12 +210,13 @@ class Shelf:
     reading: PreferenceReading
 
     @property
-    def files(self) -> tuple[str, str]:
-        """Of the training and of the validation side, as `build` makes them."""
-        return f"{layout.PREFERENCES}/{self.aspect}.jsonl", f"{layout.PREFERENCES}/{self.aspect}.validation.jsonl"
+    def stems(self) -> tuple[str, str]:
+        """Of the files that `build` makes of the training and of the validation side."""
+        return f"{layout.PREFERENCES}/{self.aspect}", f"{layout.PREFERENCES}/{self.aspect}.validation"
 
     def lines(self) -> Iterator[PreferenceLine]:
-        return iter(Source(layout.candidates(self.out, self.aspect), PreferenceLine))
+        """Raise DataError, at the end, if the file is not the one that was told of."""
+        return read_again(layout.candidates(self.out, self.aspect), PreferenceLine, self.reading.sha256)
 
     def pairs(self) -> Iterator[Pair]:
         """Each with both answers as one, to look for what they share with evaluation sets."""

@@ -55,7 +55,9 @@ def deleted(thing: Mapping[str, Any]) -> bool:
     meta = thing.get("_meta")
     if thing.get("removed_by_category") or thing.get("banned_by") or (meta and meta.get("was_deleted_later")):
         return True
-    return _gone(thing.get("body")) or _gone(thing.get("title")) or _gone(thing.get("selftext"))
+    if "body" in thing:
+        return _gone(thing["body"])
+    return _gone(thing.get("title")) or _gone(thing.get("selftext"))
 
 
 def _gone(text: str | None) -> bool:

@@ -182,3 +182,10 @@ def test_no_rule_hangs_on_a_long_run(part: str) -> None:
 def test_lists_of_unequal_length_are_refused() -> None:
     with pytest.raises(ValidationError, match="2 texts, but 1 scores"):
         record(answers={"text": ["a", "b"], "score": [1]})
+
+
+def test_the_time_of_a_post_is_kept_where_it_is_known() -> None:
+    known = {"q_id": "a", "title": "Why?", "created_utc": 1577836800.0, "answers": {"text": ["So."], "score": [2]}}
+    outcomes = [eli5.pair(eli5.Eli5Record.model_validate(one)) for one in (known, {**known, "created_utc": None})]
+    extras = [outcome.pair.extra for outcome in outcomes if isinstance(outcome, Kept)]
+    assert extras == [{"score": 2, "category": None, "created_utc": 1577836800}, {"score": 2, "category": None}]

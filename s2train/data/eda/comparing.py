@@ -1,0 +1,81 @@
+"""Whether two groups of numbers are alike: how far apart they are, and how far a random split would put them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+from s2train.data.eda.tallies import Histogram
+
+NEGLIGIBLE = 0.1  # of d: Austin, Statistics in Medicine 28 (2009) 3083-3107
+CHANCE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two groups' distance in two measures, each with what a random split of them exceeds in 5% of cases.
+
+    Attributes:
+        d: standardised difference of the means; None where neither group varies, and the means differ.
+        gap: Kolmogorov and Smirnov's D, 0 to 1.
+    """
+
+    d: float | None
+    d_by_chance: float
+    gap: float
+    gap_by_chance: float
+
+    @property
+    def apart(self) -> bool:
+        """Whether chance does not explain it."""
+        return self.d is None or abs(self.d) > self.d_by_chance or self.gap > self.gap_by_chance
+
+
+def compare(one: Histogram, other: Histogram, n_one: int, n_other: int, tests: int) -> Comparison:
+    """Compare two groups that have a number at least.
+
+    Args:
+        n_one, n_other: how many of each count as drawn by themselves; less than there are numbers where several come
+            of one question.
+        tests: how many measures are looked at together; the 5% are for all of them and for d and D (Bonferroni).
+    """
+    share = CHANCE / (2 * tests)
+    spread = math.sqrt((one.deviation**2 + other.deviation**2) / 2)
+    by_split = math.sqrt(_variance_of_both(one, other) * (1 / n_one + 1 / n_other))
+    return Comparison(
+        d=standardised_difference(one, other),
+        d_by_chance=NormalDist().inv_cdf(1 - share / 2) * by_split / spread if spread else 0.0,
+        gap=largest_gap(one, other),
+        gap_by_chance=gap_by_chance(n_one, n_other, share),
+    )
+
+
+def standardised_difference(one: Histogram, other: Histogram) -> float | None:
+    """(mean - mean) / √((variance + variance) / 2), Austin 2009; None where neither varies and the means differ."""
+    difference = one.mean - other.mean
+    spread = math.sqrt((one.deviation**2 + other.deviation**2) / 2)
+    return difference / spread if spread else None if difference else 0.0
+
+
+def _variance_of_both(one: Histogram, other: Histogram) -> float:
+    n = one.n + other.n
+    return max(0.0, (one.squares + other.squares) / n - ((one.total + other.total) / n) ** 2)
+
+
+def largest_gap(one: Histogram, other: Histogram) -> float:
+    """The largest difference of the groups' shares up to a number, over the bins."""
+    most, share_one, share_other, n_one, n_other = 0.0, 0, 0, one.n, other.n
+    for key in sorted(one.bins.keys() | other.bins.keys()):
+        share_one += one.bins[key]
+        share_other += other.bins[key]
+        most = max(most, abs(share_one / n_one - share_other / n_other))
+    return most
+
+
+def gap_by_chance(n_one: int, n_other: int, share: float = CHANCE) -> float:
+    """D that a random split exceeds in that share of cases: √(-ln(share / 2) / 2) · √((n1 + n2) / (n1 n2)).
+
+    The limit for large groups; where numbers repeat, it is exceeded still more seldom.
+    """
+    return math.sqrt(-math.log(share / 2) / 2) * math.sqrt((n_one + n_other) / (n_one * n_other))

@@ -1,0 +1,123 @@
+"""The report of a folder: at a glance, set by set, aspect by aspect, and how it was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import s2train
+from s2eval.metrics.safety import named
+from s2train.data.eda import measures as m
+from s2train.data.eda.document import Block, Document, Look, Picture, Pictures, Prose, Section, Table
+from s2train.data.eda.folder import Explored, Measured
+from s2train.data.eda.numbers import NOTHING, shown
+from s2train.data.eda.pictures import Group, cumulative
+from s2train.data.eda.preference_sections import preference_section
+from s2train.data.eda.set_sections import set_section
+from s2train.data.eda.tallies import Tally
+from s2train.data.layout import SETS
+
+TITLE = "What the sets hold"
+
+
+def contents(explored: Explored) -> Document:
+    """The report, before it has a format."""
+    made = explored.manifest
+    filters = made.configuration.filters if made else None
+    sections = [Section("At a glance", list(_glance(explored)))]
+    for name, one in explored.sets.items():
+        sections.append(set_section(one, made.sets.get(name) if made else None, filters))
+    for name, one in explored.preferences.items():
+        section = preference_section(one, made.preferences.get(name) if made else None)
+        sections.append(Section(f"Preferences: {section.title}", section.blocks, section.parts))
+    sections.append(Section("How it was measured", list(_method(filters.toxicity.classifier if filters else None))))
+    intro = (
+        f"Distributions in the training sets of this folder, made by s2train data eda {s2train.__version__}: before "
+        "and after the filters, train against validation, and the preferences. The same folder gives the same bytes."
+    )
+    return Document(TITLE, [Prose(intro), *map(Prose, explored.notes)], sections)
+
+
+def _glance(explored: Explored) -> Iterator[Block]:
+    columns = (
+        ("question, median words", m.QUESTION_WORDS, True),
+        ("answer, median words", m.ANSWER_WORDS, True),
+        ("mean reading ease", m.EASE, False),
+        ("mean grade", m.GRADE, False),
+        ("mean toxicity", m.ANSWER_TOXICITY, False),
+    )
+    rows = [
+        [name, part, f"{tally.pairs:,}", *(_typical(tally, measure, median) for _, measure, median in columns)]
+        for name, one in explored.sets.items()
+        for part, tally in _parts(one)
+    ]
+    if rows:
+        yield Table(["set", "part", "pairs", *(head for head, _, _ in columns)], rows, words=(0, 1))
+    if explored.preferences:
+        sides = [(name, one.train.pairs, one.validation.pairs) for name, one in explored.preferences.items()]
+        yield Table(
+            ["preferences", "train", "validation"],
+            [[name, f"{train:,}", f"{validation:,}"] for name, train, validation in sides],
+        )
+    both = [explored.sets[name] for name in SETS if name in explored.sets]
+    if len(both) == len(SETS):
+        yield Pictures(list(_side_by_side(both)))
+
+
+def _parts(one: Measured) -> list[tuple[str, Tally]]:
+    left_out = [] if one.left_out is None else [("left out", one.left_out)]
+    return [*left_out, ("train", one.train), ("validation", one.validation)]
+
+
+def _typical(tally: Tally, measure: m.Measure, median: bool) -> str:
+    numbers = tally.number(measure.name)
+    if numbers is None:
+        return NOTHING
+    return shown(numbers.percentile(0.5), measure.places) if median else shown(numbers.mean, max(1, measure.places))
+
+
+def _side_by_side(sets: list[Measured]) -> Iterator[Picture]:
+    looks: tuple[Look, Look] = ("one", "other")
+    for measure in (m.ANSWER_WORDS, m.EASE, m.GRADE):
+        groups: list[Group] = [
+            (one.name, look, numbers)
+            for one, look in zip(sets, looks, strict=True)
+            if (numbers := one.kept.number(measure.name)) is not None
+        ]
+        if len(groups) == len(sets):
+            yield cumulative(measure, groups, "After the filters.")
+
+
+def _method(asked: str | None) -> Iterator[Block]:
+    yield Prose(
+        "Words, reading ease and grade are those of s2eval.metrics, by which the filters and the evaluation go too: "
+        "words, sentences and syllables as textstat 0.7.13 counts them; reading ease by Flesch (1948), grade by "
+        "Kincaid et al. (1975)."
+    )
+    setting = getattr(named(m.CLASSIFIER), "setting", m.CLASSIFIER)
+    other = f" The filter asked another one, {asked}." if asked not in (None, m.CLASSIFIER) else ""
+    yield Prose(
+        f"Toxicity is a probability by {setting}, offline: a text is as toxic as its worst sentence. It weighs single "
+        "words; on HateCheck, where hate comes mostly without swear words, it is no better than a coin (area under "
+        f"the ROC curve 0.48), so it is no measure of harm.{other}"
+    )
+    yield Prose(
+        "Means are exact. Percentiles are nearest ranks in bins of one word or vote, 0.01 points of reading ease or "
+        "grade, 0.001 of a probability or a margin."
+    )
+    yield Prose(
+        "Two groups are compared by d, the difference of their means over √((variance + variance) / 2) (Austin 2009), "
+        "and by Kolmogorov and Smirnov's D, the largest difference between their shares up to a number. By chance is "
+        "what a random split of the two exceeds in 5% of cases, all measures of a table taken together (Bonferroni); "
+        "pairs of one prompt, which stay together, count as one there."
+    )
+    yield Prose(
+        "z of a word is its log-odds ratio between two groups with an informative Dirichlet prior (Monroe, Colaresi & "
+        "Quinn 2008) worth 500 words, over its standard deviation; a word counts once a pair, question "
+        "and answer together. Words of less than three letters, in fewer than five pairs, or in more than a tenth of "
+        "all pairs are left out. Words are shown where more of them have |z| above 3 than chance gives in 95% of "
+        "cases, or where one lies beyond what it gives to the furthest of all."
+    )
+    yield Prose(
+        "A question's word is the first of what, why, how, when, where, who and which in its first line; one that "
+        "begins with a verb (is, do, can …) asks for yes or no. Years are those of the question's posting, UTC."
+    )

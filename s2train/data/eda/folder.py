@@ -1,0 +1,185 @@
+"""What lies in a folder, measured: its sets, what was left out of them, and its preferences; each text once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+
+from s2eval.errors import DataError
+from s2train.data import candidates, layout, manifest, written
+from s2train.data.eda.measures import Key, Tagged, measure_pairs
+from s2train.data.eda.tallies import Tally, merged
+from s2train.data.engine import Engine
+from s2train.data.jsonl import Source
+from s2train.data.layout import FULL, SETS, SIDES
+from s2train.data.preferences import ASPECTS, PreferenceLine
+from s2train.data.records import Pair, PairLine
+
+LEFT_OUT = "left out"
+
+_BATCH = 256  # pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A set, or the preferences of an aspect.
+
+    Attributes:
+        train, validation: its two files.
+        left_out: candidates in neither of them; None where nobody knows, as the candidates are not there.
+    """
+
+    name: str
+    train: Tally
+    validation: Tally
+    left_out: Tally | None = None
+    kept: Tally = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kept", merged((self.train, self.validation)))
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """A folder.
+
+    Attributes:
+        sets, preferences: those that are built, by name.
+        manifest: of the folder, where there is one.
+        notes: what is missing, a sentence each.
+    """
+
+    sets: dict[str, Measured]
+    preferences: dict[str, Measured]
+    manifest: manifest.Manifest | None
+    notes: tuple[str, ...]
+
+
+def measure_folder(out: Path, engine: Engine) -> Explored:
+    """Read every set of a folder once, a few batches in memory at a time.
+
+    Raises:
+        DataError: no set is built, a file is broken, or a set was built of other candidates than those that lie there.
+    """
+    made = manifest.read(out)
+    sets = [name for name in (*SETS, FULL) if any(path.is_file() for path in _files(out, name))]
+    aspects = [aspect for aspect in ASPECTS if any(path.is_file() for path in _preference_files(out, aspect))]
+    if not sets and not aspects:
+        raise DataError(
+            f"{out}: no set to show; build one: s2train data eli5 (or wiki, preferences) --input FILE --out {out}"
+        )
+    tallies: dict[Key, Tally] = {}
+    for found in engine.map(measure_pairs, _batches(_everything(out, sets, aspects))):
+        for key, tally in found.items():
+            tallies.setdefault(key, Tally()).merge(tally)
+
+    def measured(name: str) -> Measured:
+        train, validation = (tallies.get((name, side), Tally()) for side in SIDES)
+        left_out = tallies.get((name, LEFT_OUT), Tally()) if layout.candidates(out, name).is_file() else None
+        return Measured(name, train, validation, left_out if name in SETS else None)
+
+    return Explored(
+        sets={name: measured(name) for name in sets},
+        preferences={name: measured(name) for name in aspects},
+        manifest=made,
+        notes=tuple(_notes(out, sets, made)),
+    )
+
+
+def _files(out: Path, name: str) -> list[Path]:
+    return [out / name / f"{side}.jsonl" for side in SIDES]
+
+
+def _preference_files(out: Path, aspect: str) -> list[Path]:
+    folder = out / layout.PREFERENCES
+    return [folder / f"{aspect}.jsonl", folder / f"{aspect}.validation.jsonl"]
+
+
+def _notes(out: Path, sets: Iterable[str], made: manifest.Manifest | None) -> Iterator[str]:
+    for name in SETS:
+        there = layout.candidates(out, name).is_file()
+        if name in sets and not there:
+            yield (
+                f"The candidates of {name} are not in the folder, so it is shown after the filters only; "
+                f"to have them again: s2train data {name} --input FILE --out DIR"
+            )
+        if there and name not in sets:
+            yield f"Of {name} there are candidates, but no set; to build it: s2train data {name} --out DIR"
+    told = {name: one.files for name, one in made.sets.items()} if made else {}
+    for name in sets:
+        for path in _files(out, name):
+            if not path.is_file():
+                yield f"{name}/{path.name} is not in the folder."
+            elif (one := told.get(name, {}).get(path.name)) and one.sha256 != _sha256(path):
+                yield f"{name}/{path.name} is not the file that {layout.MANIFEST} tells of: the funnel is another's."
+    if made is None:
+        yield f"There is no {layout.MANIFEST} in the folder, so nothing is said of what each filter left out."
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# --- reading ---
+
+
+def _everything(out: Path, sets: Iterable[str], aspects: Iterable[str]) -> Iterator[Tagged]:
+    for name in sets:
+        for part, pair in _parted(out, name):
+            yield Tagged((name, part), pair)
+    for aspect in aspects:
+        for side, path in zip(SIDES, _preference_files(out, aspect), strict=True):
+            if path.is_file():
+                before = None
+                for line in Source(path, PreferenceLine):  # those of one prompt follow one another
+                    yield Tagged((aspect, side), line, drawn=line.prompt != before)
+                    before = line.prompt
+
+
+def _parted(out: Path, name: str) -> Iterator[tuple[str, Pair]]:
+    """The pairs of a set and of its candidates, each with the part that it belongs to.
+
+    Both sides of a set stand in the order of its candidates, so that the three files are read side by side.
+    """
+    sides = {
+        side: (line.pair() for line in Source(path, PairLine))
+        for side, path in zip(SIDES, _files(out, name), strict=True)
+        if path.is_file()
+    }
+    if name not in SETS or not layout.candidates(out, name).is_file():
+        for side, pairs in sides.items():
+            for pair in pairs:
+                yield side, pair
+        return
+    questions = written.read(out) if name == "wiki" else None
+    heads = {side: next(pairs, None) for side, pairs in sides.items()}
+    for candidate in candidates.pairs_of(out, name):
+        for side, head in heads.items():
+            if head is not None and head.id == candidate.id:
+                yield side, head
+                heads[side] = next(sides[side], None)
+                break
+        else:
+            yield LEFT_OUT, candidate if questions is None else _asked(candidate, questions)
+    for side, head in heads.items():
+        if head is not None:
+            raise DataError(
+                f"{out / name / side}.jsonl: {head.id!r} is not among {layout.candidates(out, name)}, or not in its "
+                f"order: the set was not built of these candidates. Build it again: s2train data {name} --out {out}"
+            )
+
+
+def _asked(candidate: Pair, questions: Mapping[str, written.Written]) -> Pair:
+    """With its written question, or with none where none was written."""
+    found = questions.get(candidate.id)
+    return replace(candidate, question=found.question if found else "")
+
+
+def _batches(tagged: Iterable[Tagged]) -> Iterator[list[Tagged]]:
+    source = iter(tagged)
+    while batch := list(islice(source, _BATCH)):
+        yield batch

@@ -1,0 +1,54 @@
+"""What each step of a build left out, by the manifest: tables, bars, and examples to open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from s2train.data.eda.document import Bars, Block, Details, Pictures, Prose, Series, Table
+from s2train.data.eda.numbers import percent
+from s2train.data.manifest import Drop
+
+
+def funnel(read: int, drops: Sequence[Drop], unit: str = "records") -> Iterator[Block]:
+    """How many each step left out and why."""
+    rows: list[list[str]] = [["read", "", f"{read:,}", "100.0%", ""]]
+    labels, lefts, texts, left = ["read"], [read], [f"{read:,}"], read
+    for drop in drops:
+        if not drop.dropped:
+            continue
+        left -= drop.dropped
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in drop.reasons.items())
+        rows.append([drop.step, f"{drop.dropped:,}", f"{left:,}", percent(left, read), reasons])
+        labels.append(drop.step)
+        lefts.append(left)
+        texts.append(f"{left:,} (−{drop.dropped:,})")
+    head = ["step", "left out", f"{unit} left", "of all", "why"]
+    if not any(row[-1] for row in rows):
+        head, rows = head[:-1], [row[:-1] for row in rows]
+    if left < read:
+        told = "; ".join(f"{label}: {text}" for label, text in zip(labels, texts, strict=True))
+        yield Pictures(
+            [
+                Bars(
+                    title=f"{unit} left after each step",
+                    axis=f"{unit} left (% of those read)",
+                    labels=labels,
+                    series=[Series("left", "after", lefts, read)],
+                    alt=f"Bars of the {unit} left after each step. {told}.",
+                    texts=texts,
+                )
+            ]
+        )
+    yield Table(head, rows, words=(0, 4))
+    nothing = [drop.step for drop in drops if not drop.dropped]
+    if nothing:
+        yield Prose(f"Left out nothing: {', '.join(nothing)}.")
+
+
+def examples(drops: Iterable[Drop]) -> Iterator[Block]:
+    """Some of what each step left out, as the manifest has them: cut, and personal data masked."""
+    for drop in drops:
+        if drop.examples:
+            rows = [[one["reason"], one["question"], one["answer"], one["id"]] for one in drop.examples]
+            table = Table(["reason", "question", "answer", "id"], rows, words=range(4))
+            yield Details(f"{drop.step}: {len(rows)} of {drop.dropped:,}, personal data masked", table)

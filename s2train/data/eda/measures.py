@@ -1,0 +1,183 @@
+"""What is measured of a pair and of a preference, by the very functions that filters and evaluation use."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from s2eval.metrics import count, readability
+from s2eval.metrics.safety import toxicity
+from s2train.data.eda.tallies import Facts, Tally
+from s2train.data.eda.words import question_word, words_of
+from s2train.data.preferences import PreferenceLine
+from s2train.data.records import Pair
+
+CLASSIFIER = "profanity"  # offline: the report sends no text anywhere
+
+UNKNOWN = "unknown"
+EQUAL = "equal"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number of a pair.
+
+    Attributes:
+        name: as tables show it.
+        axis: as a picture's axis says it, with the unit.
+        width: of the bins that percentiles come from.
+        places: decimals shown.
+        scale: how it is drawn; `log` = numbers over powers of ten, `rare` = frequencies over powers of ten.
+    """
+
+    name: str
+    axis: str
+    width: float
+    places: int = 0
+    scale: str = "linear"
+
+
+QUESTION_WORDS = Measure("question (words)", "length of the question (words)", 1)
+ANSWER_WORDS = Measure("answer (words)", "length of the answer (words)", 1)
+EASE = Measure("reading ease", "Flesch reading ease of the answer (points)", 0.01, 1)
+GRADE = Measure("grade", "Flesch-Kincaid grade of the answer (school years)", 0.01, 1)
+ANSWER_TOXICITY = Measure("toxicity of the answer", "toxicity of the answer (probability)", 0.001, 2, "rare")
+QUESTION_TOXICITY = Measure("toxicity of the question", "toxicity of the question (probability)", 0.001, 2, "rare")
+VOTES = Measure("votes", "votes for the answer (net score)", 1, 0, "log")
+
+PAIR = (QUESTION_WORDS, ANSWER_WORDS, EASE, GRADE, ANSWER_TOXICITY, QUESTION_TOXICITY, VOTES)
+
+CHOSEN_WORDS = Measure("chosen (words)", "length (words)", 1)
+REJECTED_WORDS = Measure("rejected (words)", "length (words)", 1)
+CHOSEN_GRADE = Measure("chosen (grade)", "Flesch-Kincaid grade (school years)", 0.01, 1)
+REJECTED_GRADE = Measure("rejected (grade)", "Flesch-Kincaid grade (school years)", 0.01, 1)
+CHOSEN_TOXICITY = Measure("chosen (toxicity)", "toxicity (probability)", 0.001, 2, "rare")
+REJECTED_TOXICITY = Measure("rejected (toxicity)", "toxicity (probability)", 0.001, 2, "rare")
+PROMPT_WORDS = Measure("prompt (words)", "length of the prompt (words)", 1)
+MARGIN = Measure("margin", "margin", 0.001, 2)
+
+# Chosen and rejected, with what is asked of the two, and the answers to that.
+AGAINST = (
+    (CHOSEN_WORDS, REJECTED_WORDS, "shorter", "longer"),
+    (CHOSEN_GRADE, REJECTED_GRADE, "of the lower grade", "of the higher grade"),
+    (CHOSEN_TOXICITY, REJECTED_TOXICITY, "less toxic", "more toxic"),
+)
+PREFERENCE = (
+    PROMPT_WORDS,
+    CHOSEN_WORDS,
+    REJECTED_WORDS,
+    CHOSEN_GRADE,
+    REJECTED_GRADE,
+    CHOSEN_TOXICITY,
+    REJECTED_TOXICITY,
+    MARGIN,
+)
+
+WIDTHS = {one.name: one.width for one in (*PAIR, *PREFERENCE)}
+
+ASKS, SOURCE, CATEGORY, YEAR = "question word", "source", "category", "year"
+BY_SOURCE = "by source"
+
+Key = tuple[str, str]
+"""A set or an aspect, and the part of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """What is to be measured, where it belongs, and whether its question is another one than that before it."""
+
+    key: Key
+    one: Pair | PreferenceLine
+    drawn: bool = True
+
+
+def measure_pairs(batch: Sequence[Tagged]) -> dict[Key, Tally]:
+    """A tally for each part that the batch has pairs of.
+
+    Raises:
+        PrerequisiteError: the classifier's package is missing.
+    """
+    tallies: dict[Key, Tally] = {}
+    toxic = toxicity([text for tagged in batch for text in _texts(tagged.one)], CLASSIFIER)
+    for tagged, first, second in zip(batch, toxic[::2], toxic[1::2], strict=True):
+        match tagged.one:
+            case Pair() as pair:
+                facts = pair_facts(pair, first, second)
+            case line:
+                facts = preference_facts(line, first, second, drawn=tagged.drawn)
+        tallies.setdefault(tagged.key, Tally()).add(facts, WIDTHS)
+    return tallies
+
+
+def _texts(one: Pair | PreferenceLine) -> tuple[str, str]:
+    return (one.question, one.answer) if isinstance(one, Pair) else (one.chosen, one.rejected)
+
+
+def pair_facts(pair: Pair, question_toxicity: float, answer_toxicity: float) -> Facts:
+    """A pair in numbers; one whose question is not written yet has none of the question."""
+    found = readability(pair.answer)
+    numbers = {
+        ANSWER_WORDS.name: found.counts.words,
+        EASE.name: found.fre,
+        GRADE.name: found.fkg,
+        ANSWER_TOXICITY.name: answer_toxicity,
+    }
+    names = {SOURCE: pair.source, YEAR: year_of(pair.extra.get("created_utc"))}
+    groups = [(SOURCE, pair.source)]
+    if pair.question:
+        numbers |= {QUESTION_WORDS.name: count(pair.question).words, QUESTION_TOXICITY.name: question_toxicity}
+        names[ASKS] = question_word(pair.question)
+    if (score := _finite(pair.extra.get("score"))) is not None:
+        numbers[VOTES.name] = score
+    if isinstance(category := pair.extra.get("category"), str) and category:
+        names[CATEGORY] = category
+        groups.append((CATEGORY, category))
+    return Facts(numbers, names, words_of(pair.question, pair.answer), tuple(groups))
+
+
+def year_of(seconds: Any) -> str:
+    """Of seconds since 1970, UTC; `unknown` for all else.
+
+    >>> year_of(1420070400), year_of(None)
+    ('2015', 'unknown')
+    """
+    try:
+        return str(datetime.fromtimestamp(float(seconds), UTC).year)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return UNKNOWN
+
+
+def _finite(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) else None
+
+
+def preference_facts(
+    line: PreferenceLine, chosen_toxicity: float, rejected_toxicity: float, *, drawn: bool = True
+) -> Facts:
+    """A preference in numbers; of several with one prompt only the first, `drawn`, has the prompt's."""
+    chosen, rejected = readability(line.chosen), readability(line.rejected)
+    numbers = {
+        CHOSEN_WORDS.name: chosen.counts.words,
+        REJECTED_WORDS.name: rejected.counts.words,
+        CHOSEN_GRADE.name: chosen.fkg,
+        REJECTED_GRADE.name: rejected.fkg,
+        CHOSEN_TOXICITY.name: chosen_toxicity,
+        REJECTED_TOXICITY.name: rejected_toxicity,
+    }
+    if drawn:
+        numbers[PROMPT_WORDS.name] = count(line.prompt).words
+    if math.isfinite(line.margin):
+        numbers[MARGIN.name] = line.margin
+    names: dict[str, Hashable] = {SOURCE: line.source}
+    for one, other, less, more in AGAINST:
+        names[less] = against = _against(numbers, one, other, less, more)
+        names[f"{less} {BY_SOURCE}"] = (line.source, against)
+    return Facts(numbers, names, drawn=drawn)
+
+
+def _against(numbers: Mapping[str, float], one: Measure, other: Measure, less: str, more: str) -> str:
+    difference = numbers[one.name] - numbers[other.name]
+    return less if difference < 0 else more if difference > 0 else EQUAL
