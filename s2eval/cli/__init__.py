@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from s2eval.cli import doctor, ls, mtbench, report, run, score
+from s2eval.cli import compare, doctor, ls, mtbench, report, run, score
 from s2eval.errors import S2Error
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.add_typer(mtbench.app, name="mtbench")
 app.command("report")(report.report)
+app.command("compare")(compare.compare)
 app.command("score")(score.score)
 app.command("ls")(ls.ls)
 app.command("doctor")(doctor.doctor)

@@ -42,10 +42,19 @@ def clustered_mean(values: Sequence[float | None], clusters: Sequence[object]) -
     estimate = replace(bootstrap(weighted, sums.counts.size), n=len(values), n_valid=int(sums.counts.sum()))
     if estimate.stderr is None or estimate.method == "constant" or estimate.value is None:
         return estimate
-    of_clusters = sums.totals - sums.counts * estimate.value
-    size = of_clusters.size
-    stderr = math.sqrt(size / (size - 1) * float(of_clusters @ of_clusters)) / float(sums.counts.sum())
-    return replace(estimate, stderr=stderr)
+    return replace(estimate, stderr=clustered_stderr(sums.totals, sums.counts))
+
+
+def clustered_stderr(totals: Floats, counts: Floats) -> float | None:
+    """Of a mean of items, from the sum and the number of the items in each cluster, both of shape (G,); see
+    `clustered_mean`. None of a single cluster.
+    """
+    size = totals.size
+    if size < 2:
+        return None
+    n = float(counts.sum())
+    of_clusters = totals - counts * (float(totals.sum()) / n)
+    return math.sqrt(size / (size - 1) * float(of_clusters @ of_clusters)) / n
 
 
 @dataclass(frozen=True, slots=True)

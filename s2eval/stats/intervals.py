@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from s2eval.records import Estimate
 from s2eval.stats.bootstrap import bootstrap
+from s2eval.stats.strata import strata_of
 
 Values = Sequence[float | None] | NDArray[np.bool_ | np.integer[Any] | np.floating[Any]]
 Labels = Sequence[str] | Sequence[int] | NDArray[np.str_] | NDArray[np.int_]
@@ -108,19 +109,11 @@ def stratified_mean(values: Values, strata: Labels) -> Estimate:
         raise ValueError(f"{array.size} values, but strata of {len(strata)} items")
     valid = ~np.isnan(array)
     n, n_valid = array.size, int(valid.sum())
-    labels, stratum = np.unique(np.asarray(strata), return_inverse=True)
-    stratum, array = stratum[valid], array[valid]
-    sizes = np.bincount(stratum, minlength=labels.size)
-    if labels.size == 0 or (sizes == 0).any():
+    labels = np.asarray(strata)
+    if n_valid == 0 or np.unique(labels[valid]).size < np.unique(labels).size:
         return _unknown(n=n, n_valid=n_valid)
-    means = np.bincount(stratum, weights=array, minlength=labels.size) / sizes
-    stderr = None
-    if array.size > 1:
-        squares = np.bincount(stratum, weights=(array - means[stratum]) ** 2, minlength=labels.size)
-        own = squares / np.maximum(sizes - 1, 1)
-        variances = np.where(sizes > 1, own, array.var(ddof=1))
-        stderr = math.sqrt(float((variances / sizes).sum())) / labels.size
-    return _normal(float(means.mean()), stderr, n=n, n_valid=n_valid)
+    mean_of_means = strata_of(array[valid], labels[valid])
+    return _normal(mean_of_means.value, mean_of_means.stderr, n=n, n_valid=n_valid)
 
 
 def average(estimates: Iterable[Estimate]) -> Estimate:

@@ -1,0 +1,110 @@
+"""`s2eval compare DIR…`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from s2eval.cli.judgments import ParserName
+from s2eval.errors import IncompleteError, UnknownNameError, UsageError
+
+if TYPE_CHECKING:
+    from s2eval.report.comparisons import Side
+    from s2eval.report.scored_folders import Found
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    md = "md"
+    json = "json"
+
+
+def compare(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            help="run folders, lm_eval --output_path … --log_samples, FastChat's judgments, Inspect's logs (JSON)"
+        ),
+    ],
+    baseline: Annotated[
+        str | None, typer.Option(help="model, or group of seeds, that others are compared with")
+    ] = None,
+    model: Annotated[list[str] | None, typer.Option(help="model, or group of seeds; repeatable; default: all")] = None,
+    mix_prompts: Annotated[
+        bool, typer.Option("--mix-prompts", help="compare answers to differently put questions, with a note")
+    ] = False,
+    parser: Annotated[ParserName, typer.Option(help="how FastChat's judgments are read")] = ParserName.strict,
+    format: Annotated[Format, typer.Option(help="md: tables; json: an object")] = Format.md,
+    out: Annotated[Path | None, typer.Option(help="file to write; by default standard output")] = None,
+) -> None:
+    """Differences between models, document by document: intervals, tests, and what they show.
+
+    Without --baseline every model is compared with every other.
+    """
+    from s2eval import store
+    from s2eval.report import scored_folders
+    from s2eval.report.compare import compare as compared
+    from s2eval.report.render_comparison import comparison_json, render_comparison
+    from s2eval.report.scored import whatever_the_prompt
+
+    found = scored_folders.read(paths, parser.value)
+    pairs = sides(found, baseline, model or [])
+    scored = [whatever_the_prompt(one) for one in found.scored] if mix_prompts else found.scored
+    result = compared(scored, pairs, found.contests, found.remarks)
+    if not result.tables:
+        raise UsageError("nothing can be compared:" + "".join(f"\n  {reason}" for reason in result.refused))
+    if format is Format.json:
+        text = json.dumps(comparison_json(result), indent=1, ensure_ascii=False) + "\n"
+    else:
+        text = render_comparison(result)
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        with store.explain_os_errors(out), store.write_atomically(out) as file:
+            file.write(text)
+    if result.refused:
+        number = len(result.refused)
+        raise IncompleteError(f"{number} comparison{'s' * (number > 1)} refused; see 'Not compared'")
+
+
+def sides(found: Found, baseline: str | None, models: Sequence[str]) -> list[tuple[Side, Side]]:
+    """(baseline, model) of each comparison that was asked for.
+
+    Raises:
+        UnknownNameError: no model and no group of that name.
+        UsageError: fewer than two models.
+    """
+    from s2eval.report.comparisons import Side
+
+    known = dict.fromkeys([*(one.model for one in found.scored), *_contestants(found)])
+    groups: dict[str, dict[str, None]] = {}
+    for one in found.scored:
+        if one.group:
+            groups.setdefault(one.group, {})[one.model] = None
+
+    def side(name: str) -> Side:
+        if name in known:
+            return Side(name, (name,))
+        if name in groups:
+            return Side(name, tuple(groups[name]))
+        raise UnknownNameError("model", name, [*known, *groups])
+
+    if baseline is not None:
+        others = models or [name for name in known if name not in side(baseline).members]
+        pairs = [(side(baseline), side(name)) for name in others if name != baseline]
+    else:
+        pairs = list(combinations([side(name) for name in dict.fromkeys(models or known)], 2))
+    if not pairs:
+        raise UsageError(f"a comparison needs two models; found {', '.join(known)}")
+    return pairs
+
+
+def _contestants(found: Found) -> Iterable[str]:
+    return (name for one in found.contests for name in (one.against, one.model))

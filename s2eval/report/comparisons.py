@@ -1,0 +1,136 @@
+"""What a comparison of models is made of: rows, tables, and what each row shows, in words."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from s2eval import stats
+
+LEVEL = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A model, or several seeds of a recipe.
+
+    Attributes:
+        name: as the user named it.
+        members: models.
+    """
+
+    name: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One metric of one task, of a model against another.
+
+    Attributes:
+        baseline, model: names of the sides; the difference is the model's score less the baseline's.
+        task, judge, turn, metric: as in `scores.csv`.
+        what: the row's name in its table.
+        scores: baseline's and model's, over the documents that both have, in `unit`; None where there is none.
+        difference: in `unit`, with the p of this test alone.
+        adjusted: p by Holm over the table; None without a test.
+        tests: how many tests the table has.
+        detectable: the smallest difference that would have been found with 80% power, at the level that the smallest p
+            of the table must meet; None where it cannot be told.
+        digits: decimals to print.
+        unit: `points` (of a percentage) or "" (the metric's own).
+        better: which end is better, `high` or `low`; "" = neither.
+        seeds: models on each side.
+    """
+
+    baseline: str
+    model: str
+    task: str
+    judge: str
+    turn: str
+    metric: str
+    what: str
+    scores: tuple[float | None, float | None]
+    difference: stats.Difference
+    adjusted: float | None = None
+    tests: int = 0
+    detectable: float | None = None
+    digits: int = 4
+    unit: str = ""
+    better: str = ""
+    seeds: tuple[int, int] = (1, 1)
+
+    @property
+    def verdict(self) -> str:
+        """What the comparison shows."""
+        if self.difference.estimate.value is None:
+            return "cannot be told: no document with a value of both, or a part of the task without one"
+        if self.adjusted is None or self.difference.p is None:
+            return "cannot be told: a single document"
+        if self.difference.discordant == 0:
+            return "the same on every document"
+        if self.adjusted <= LEVEL:
+            higher = self.difference.estimate.value > 0
+            good = "" if not self.better else " (better)" if higher == (self.better == "high") else " (worse)"
+            return f"difference shown: {'higher' if higher else 'lower'}{good}"
+        alone = ""
+        if self.difference.p <= LEVEL:
+            alone = f" (alone p = {self.difference.p:.2g}, one of {self.tests} tests)"
+        return f"no difference shown{alone}; {self._detected()}"
+
+    def _detected(self) -> str:
+        if self.detectable:
+            return f"{self._amount(self.detectable)} would have been detected"
+        return f"they differ on {self.difference.differing} of {self.difference.estimate.n_valid} documents only"
+
+    def _amount(self, value: float) -> str:
+        """Two significant digits, rounded up."""
+        decimals = max(0, 1 - math.floor(math.log10(value)))
+        rounded = math.ceil(round(value * 10**decimals, 6)) / 10**decimals
+        return f"{rounded:.{decimals}f} {self.unit}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonTable:
+    """Comparisons that are corrected together.
+
+    Attributes:
+        key, title: unique in a report; one line.
+        rows: in the order to print.
+        notes: what was left out of them, as sentences.
+    """
+
+    key: str
+    title: str
+    rows: tuple[Comparison, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SeedRow:
+    """A recipe's seeds on one metric of one task; `digits` and `unit` as in `Comparison`."""
+
+    name: str
+    task: str
+    metric: str
+    what: str
+    seeds: stats.SeedGroup
+    digits: int = 4
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The result.
+
+    Attributes:
+        tables: each with Holm's correction over all its tests.
+        refused: what was not compared, and why.
+        notes: what a reader must know.
+        seeds: how the seeds of a recipe differ, where there are several.
+    """
+
+    tables: tuple[ComparisonTable, ...]
+    refused: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    seeds: tuple[SeedRow, ...] = ()

@@ -1,0 +1,73 @@
+"""Where a metric of a task stands among comparisons: in which table, under which name, at which place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from s2eval.judge.scores import SCORE, WIN_RATE
+from s2eval.leaderboard import COUNTED, POINTS
+from s2eval.report.judged import TITLES
+from s2eval.report.tables import DEFINITIONS, FAMILIES
+
+_TURNS = {"1": (0, "first turn"), "2": (1, "second turn"), "": (2, "both turns")}
+_JUDGED, _OTHER = 1000, 2000  # after the paper's tables
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A table: `order` sorts them; tests of one table are corrected together."""
+
+    order: int
+    key: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowName:
+    """A row of it: what it is of, decimals, which end is better (`high`, `low`, or "" for neither)."""
+
+    order: int
+    title: str
+    digits: int = 4
+    better: str = ""
+
+
+def place_of(task: str, metric: str, judge: str = "", turn: str = "") -> tuple[Place, RowName]:
+    """The table and the row; what no table of the paper has stands in one of its own for each task."""
+    if judge:
+        title = TITLES.get(task, task)
+        place = Place(_JUDGED, f"{task}_{judge}", f"{title}, judged by {judge}")
+        if metric == WIN_RATE:
+            return place, RowName(3, "win rate", 2, "high")
+        order, name = _TURNS[turn]
+        return place, RowName(order, name if metric == SCORE else f"{name}, {metric}", 2, "high")
+    known = _of_paper().get((task, metric))
+    if known:
+        return known
+    return Place(_OTHER, f"{task}_other", f"Other metrics of {task}"), RowName(0, f"{task}, {metric}")
+
+
+def is_another_form(task: str, metric: str) -> bool:
+    """Whether a metric is one of the paper's in another unit or without rounding: the same test, not a second one."""
+    if metric in ("s2_fre_unrounded", "s2_fkg_unrounded"):
+        return (task, metric.removesuffix("_unrounded")) in _of_paper()
+    short = task.partition("_")[2]
+    return (task, POINTS) in _of_paper() and COUNTED.get(short) == metric
+
+
+@cache
+def _of_paper() -> dict[tuple[str, str], tuple[Place, RowName]]:
+    """(task, metric) → its place, for every column of the paper's tables."""
+    found: dict[tuple[str, str], tuple[Place, RowName]] = {}
+    for number, (family, definition) in enumerate((f, d) for f in FAMILIES for d in DEFINITIONS):
+        data = family.title.removeprefix(", ")
+        title = f"{definition.title} ({data})" if data else definition.title
+        place = Place(number, f"{family.prefix}_{definition.name}", title)
+        for at, (task, dataset) in enumerate(definition.datasets):
+            for column_at, column in enumerate(definition.columns):
+                name = ", ".join(part for part in (dataset, column.title) if part)
+                better = column.best or ("low" if column.metric in ("s2_empty", "s2_cut") else "")
+                row = RowName(100 * at + column_at, name, column.digits, better)
+                found[f"{family.prefix}_{column.task or task}", column.metric] = (place, row)
+    return found

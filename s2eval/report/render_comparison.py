@@ -1,0 +1,111 @@
+"""Comparisons as Markdown to paste, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from tabulate import tabulate
+
+from s2eval.report.comparisons import Compared, Comparison, ComparisonTable, SeedRow
+from s2eval.report.render_markdown import escape
+from s2eval.report.tables import MISSING
+
+LEGEND = (
+    "Difference: model less baseline, over the documents that both have, with its 95% interval. p: Holm's, over all "
+    "tests of the table; a difference is shown where it is at most 0.05. Would have been detected: with 80% power, at "
+    "the level that the smallest p of the table must meet."
+)
+_TESTS = {
+    "mcnemar-mid-p": "McNemar's mid-p test and Tango's interval",
+    "sign-flip": "sign-flip test and t interval",
+    "swap": "exchange test and jackknife t interval",
+    "student": "t over questions and seeds",
+}
+
+
+def render_comparison(compared: Compared) -> str:
+    """Tables with their notes, what was not compared, notes; ends with a line break."""
+    parts = ["# Comparison", LEGEND]
+    parts += [_table(table) for table in compared.tables]
+    if compared.seeds:
+        parts += ["## Seeds", _seeds(compared.seeds)]
+    if compared.refused:
+        parts += ["## Not compared", _bullets(compared.refused)]
+    if compared.notes:
+        parts += ["## Notes", _bullets(compared.notes)]
+    return "\n\n".join(parts) + "\n"
+
+
+def comparison_json(compared: Compared) -> dict[str, Any]:
+    """The same as plain values: every number in full, with its verdict."""
+    return {
+        "tables": [
+            {
+                "key": table.key,
+                "title": table.title,
+                "rows": [{**asdict(row), "verdict": row.verdict} for row in table.rows],
+                "notes": list(table.notes),
+            }
+            for table in compared.tables
+        ],
+        "seeds": [asdict(row) for row in compared.seeds],
+        "not_compared": list(compared.refused),
+        "notes": list(compared.notes),
+    }
+
+
+def _table(table: ComparisonTable) -> str:
+    header = ["", "model", "baseline", "model's", "baseline's", "difference", "95% interval", "p", "n", "verdict"]
+    rows = [_row(row) for row in table.rows]
+    if not any(name for name, *_ in rows):
+        header, rows = header[1:], [row[1:] for row in rows]
+    grid = tabulate(rows, header, tablefmt="pipe", disable_numparse=True)
+    methods = dict.fromkeys(_TESTS[row.difference.test] for row in table.rows if row.difference.test in _TESTS)
+    notes = [*([f"By {'; '.join(methods)}."] if methods else []), *table.notes]
+    return "\n\n".join([f"## {escape(table.title)}", grid, *([_bullets(notes)] if notes else [])])
+
+
+def _row(row: Comparison) -> list[str]:
+    one = row.difference.estimate
+    interval = MISSING
+    if one.ci_low is not None and one.ci_high is not None:
+        interval = f"[{one.ci_low:+.{row.digits}f}, {one.ci_high:+.{row.digits}f}]"
+    counts = f"{one.n_valid}" if one.n_valid == one.n else f"{one.n_valid}/{one.n}"
+    return [
+        escape(row.what),
+        escape(row.model),
+        escape(row.baseline),
+        *(_number(score, row.digits) for score in reversed(row.scores)),
+        MISSING if one.value is None else f"{one.value:+.{row.digits}f}",
+        interval,
+        _p(row.adjusted),
+        counts,
+        row.verdict,
+    ]
+
+
+def _seeds(rows: Sequence[SeedRow]) -> str:
+    header = ["recipe", "metric", "seeds", "mean", "95% interval over seeds", "standard deviation: seeds", "questions"]
+    lines: list[list[str]] = []
+    for row in rows:
+        group, one = row.seeds, row.seeds.estimate
+        low, high = (_number(bound, row.digits) for bound in (one.ci_low, one.ci_high))
+        spreads = [MISSING if part is None else f"{part**0.5:.2g}" for part in (group.between, group.within)]
+        name = f"{row.task}, {row.metric}"
+        mean = _number(one.value, row.digits)
+        lines.append([escape(row.name), escape(name), str(group.seeds), mean, f"[{low}, {high}]", *spreads])
+    return tabulate(lines, header, tablefmt="pipe", disable_numparse=True)
+
+
+def _p(p: float | None) -> str:
+    return MISSING if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return MISSING if value is None else f"{value:z.{digits}f}"
+
+
+def _bullets(sentences: Sequence[str]) -> str:
+    return "\n".join(f"- {escape(sentence)}" for sentence in sentences)

@@ -1,0 +1,33 @@
+"""The distributions that tests need, by scipy, which is imported when one is asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+def fair_binomial_cdf(k: ArrayLike, n: ArrayLike) -> Floats:
+    """P(X ≤ k) of n trials with ½ each; 0 where k < 0. Broadcasts."""
+    successes = np.asarray(k, dtype=np.int_)
+    inside = _special().bdtr(np.maximum(successes, 0), np.asarray(n, dtype=np.int_), 0.5)
+    return np.where(successes < 0, 0.0, inside)
+
+
+def student_cdf(x: ArrayLike, freedom: ArrayLike) -> Floats:
+    """P(T ≤ x) of Student's t. Broadcasts."""
+    return np.asarray(_special().stdtr(freedom, x), dtype=np.float64)
+
+
+def student_quantile(level: float, freedom: ArrayLike) -> Floats:
+    """The x with P(T ≤ x) = level. Broadcasts."""
+    return np.asarray(_special().stdtrit(freedom, level), dtype=np.float64)
+
+
+def _special() -> Any:
+    from scipy import special  # pyright: ignore[reportMissingTypeStubs]
+
+    return special
