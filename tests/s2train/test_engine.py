@@ -59,18 +59,25 @@ def test_names_and_numbers_are_checked() -> None:
         Local(0)
 
 
-def test_two_ray_nodes_share_the_work_and_keep_the_order() -> None:
+def test_two_ray_nodes_share_the_work_and_keep_the_order(tmp_path: Path) -> None:
     """Two nodes of a real cluster on this machine, one CPU each."""
     script = """
-        import time
+        import sys, time
+        from functools import partial
+        from pathlib import Path
         from ray.cluster_utils import Cluster
         from s2eval.errors import DataError
         from s2train.data.engine import Ray
 
-        def where(number):
+        def where(number, folder):
             import ray
-            time.sleep(0.2)
-            return number, ray.get_runtime_context().get_node_id()
+            node = ray.get_runtime_context().get_node_id()
+            (folder / node).touch()
+            for _ in range(1200):  # the first waits until the other node has begun, too
+                if len(list(folder.iterdir())) == 2:
+                    break
+                time.sleep(0.1)
+            return number, node
 
         def refuse(number):
             raise DataError(f"line {number}: broken")
@@ -79,7 +86,7 @@ def test_two_ray_nodes_share_the_work_and_keep_the_order() -> None:
             cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
             cluster.add_node(num_cpus=1)
             engine = Ray(address=cluster.address)
-            found = list(engine.map(where, range(24)))
+            found = list(engine.map(partial(where, folder=Path(sys.argv[1])), range(24)))
             print([number for number, _ in found] == list(range(24)), len({node for _, node in found}))
             try:
                 list(engine.map(refuse, [3]))
@@ -87,6 +94,10 @@ def test_two_ray_nodes_share_the_work_and_keep_the_order() -> None:
                 print(error)
         """
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, cwd=ROOT, timeout=280
+        [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=280,
     )
     assert done.stdout.splitlines() == ["True 2", "line 3: broken"], done.stderr
