@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from s2eval.errors import InterruptedRunError, S2Error
-from s2train.cli import data
+from s2train.cli import data, merge
 
 app = typer.Typer(
     add_completion=False,
@@ -20,6 +20,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(data.app, name="data")
+app.command("merge")(merge.merge)
 
 
 @app.callback()

@@ -1,0 +1,125 @@
+"""`s2train merge`: an adapter becomes part of its base."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from s2eval.errors import InterruptedRunError, UsageError
+
+
+class Method(StrEnum):
+    """Into what the adapter is merged."""
+
+    bf16 = "bf16"
+    qdq = "qdq"
+
+
+class Dtype(StrEnum):
+    """A type of floating-point numbers."""
+
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+    float32 = "float32"
+
+
+class QuantType(StrEnum):
+    """A type of 4-bit numbers."""
+
+    nf4 = "nf4"
+    fp4 = "fp4"
+
+
+def merge(
+    adapter: Annotated[list[str], typer.Option("--adapter", metavar="A", help="folder or hub id; may be repeated")],
+    method: Annotated[
+        Method, typer.Option("--method", help="bf16: the base as it is; qdq: through 4 bits and back, as in QLoRA")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="folder of the merged model")],
+    base: Annotated[
+        str | None, typer.Option("--base", metavar="B", help="folder or hub id; default: what the adapter names")
+    ] = None,
+    weight: Annotated[
+        list[float] | None, typer.Option("--weight", help="of each adapter, in their order; default 1")
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="compare logits with PEFT on the unmerged model; needs it in memory")
+    ] = False,
+    dtype: Annotated[
+        Dtype | None, typer.Option("--dtype", help="that the base is loaded in; default: as its files have it")
+    ] = None,
+    quant_type: Annotated[QuantType | None, typer.Option("--quant-type", help="qdq: 4-bit numbers in training")] = None,
+    blocksize: Annotated[int | None, typer.Option("--blocksize", help="qdq: numbers that shared a scale")] = None,
+    double_quant: Annotated[
+        bool | None, typer.Option("--double-quant/--no-double-quant", help="qdq: whether scales were quantised too")
+    ] = None,
+    skip_module: Annotated[
+        list[str] | None, typer.Option("--skip-module", help="qdq: llm_int8_skip_modules of the training; repeated")
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option("--template", help="default: what the adapter was trained with")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="check everything, write nothing")] = False,
+) -> None:
+    """Merge LoRA adapters into their base, tensor by tensor; a killed merge goes on where it stopped."""
+    from s2eval.models.spec import base_of
+    from s2train.merge.job import Request
+    from s2train.merge.preparation import prepare
+
+    given: dict[str, Any] = {
+        "type": quant_type and quant_type.value,
+        "blocksize": blocksize,
+        "double": double_quant,
+        "skip": tuple(skip_module) if skip_module else None,
+    }
+    options = {name: value for name, value in given.items() if value is not None}
+    if options and method == Method.bf16:
+        raise UsageError("how the base was quantised matters for --method qdq only: leave it out, or choose that one")
+    ready = prepare(
+        Request(
+            base=base or base_of(adapter[0]),
+            adapters=tuple(adapter),
+            method=method.value,
+            out=out,
+            weights=tuple(weight or ()),
+            options=options,
+            dtype=dtype and dtype.value,
+            template=template,
+        )
+    )
+    for line in ready.lines():
+        typer.echo(line)
+    there = ready.is_done()
+    if dry_run:
+        return
+    with _resumable(ready.hidden), _bar(ready.size) as progress:
+        proof = ready.run(progress, prove=verify)
+    for line in proof.lines() if proof else ():
+        typer.echo(line)
+    typer.echo(f"{'it was there already' if there else 'written'}: {out}")
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Callable[[int], object]]:
+    from tqdm import tqdm
+
+    with tqdm(
+        total=total, unit="B", unit_scale=True, desc="merge", leave=False, disable=not sys.stderr.isatty()
+    ) as bar:
+        yield bar.update
+
+
+@contextmanager
+def _resumable(hidden: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:  # typer would end the command in silence
+        command = shlex.join(["s2train", *sys.argv[1:]])
+        raise InterruptedRunError(f"interrupted; {hidden} is kept. To go on: {command}") from None

@@ -1,0 +1,147 @@
+"""What an adapter adds to a tensor, in PEFT's default order of operations and types, a group of rows at a time.
+
+The products and sums are those of `peft.tuners.lora` (layer.py `Linear.merge` and `Embedding.merge`, variants.py
+`DoraLinearVariant.merge_unsafe`) without `safe_merge`, which rounds the change before it is added. So every number is
+the one that `merge_and_unload` gives. PEFT computes with adapters in fp32, whatever their files hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+
+from s2eval.errors import PrerequisiteError
+from s2train.checkpoint import Quantization
+from s2train.merge import qdq, tensors
+from s2train.merge.adapters import Adapter
+from s2train.merge.plan import Step
+from s2train.merge.workers import Workers
+
+PIECE = 1 << 19  # bytes of the tensor that are computed together: what stays in a processor's cache
+Rows = Callable[[int, int], torch.Tensor]
+
+
+def pieces(
+    step: Step, adapters: Sequence[Adapter], rank: int, how: Quantization, workers: Workers
+) -> Iterator[torch.Tensor]:
+    """The tensor of a step, in groups of its rows, in the type that it is written in.
+
+    Args:
+        step: what it is made of.
+        adapters: that the step speaks of.
+        rank: `Plan.rank`.
+        how: linears go through 4 bits, where the step says so.
+        workers: that compute.
+
+    Raises:
+        PrerequisiteError: a number became too large for fp16.
+    """
+    read = _base(step, adapters, how, workers)
+    make = _added(step, adapters, read) if step.addend else _changed(step, adapters, rank, read)
+
+    def piece(rows: tuple[int, int]) -> torch.Tensor:
+        made = make(*rows)
+        if step.changed and made.dtype == torch.float16 and not made.isfinite().all():
+            raise PrerequisiteError(
+                f"{step.entry.name}: merged, some numbers are too large for float16. Merge in another type: "
+                "--dtype bfloat16"
+            )
+        return made
+
+    by_columns = step.layout != "linear" and any(one.magnitude for one in step.factors)
+    groups = [(0, step.entry.shape[0])] if by_columns else tensors.steps(step.entry, PIECE)
+    yield from workers.map(piece, groups)
+
+
+def _base(step: Step, adapters: Sequence[Adapter], how: Quantization, workers: Workers) -> Rows:
+    """What is there before anything is added: rows of the base's or the adapter's, through 4 bits where asked."""
+    dtype = tensors.DTYPES[step.entry.dtype]
+    place, given = step.place, step.given
+    if given is not None:
+        return lambda start, end: adapters[given.adapter].rows(given.key, start, end).to(dtype, copy=True)
+    assert place is not None
+    if not step.quantised:
+        return lambda start, end: tensors.rows(place, start, end).to(dtype)
+    rows, width = place.entry.shape
+    if step.layout != "conv1d":
+        return qdq.pack(
+            lambda start, end: tensors.numbers(place, start, end).to(dtype), (rows, width), how, workers
+        ).rows
+    turned = tensors.load(place).to(dtype).T.reshape(-1)  # bitsandbytes gets it out × in
+    back = qdq.pack(lambda start, end: turned[start:end], (width, rows), how, workers).rows(0, width)
+    return lambda start, end: back[:, start:end].T.contiguous()
+
+
+def _added(step: Step, adapters: Sequence[Adapter], read: Rows) -> Rows:
+    given = step.addend
+    assert given is not None
+    bias = _float(adapters, given.adapter, given.key)
+    return lambda start, end: read(start, end).add_(bias[start:end] * given.scaling)
+
+
+def _changed(step: Step, adapters: Sequence[Adapter], rank: int, read: Rows) -> Rows:
+    """Rows with scaling · B A added; of matrices that are stored the other way round, rows of its transpose."""
+    if not step.factors:
+        return read
+    a, b, scaling = _factors(step, adapters, rank)
+    magnitude = step.factors[0].magnitude
+    first_rounded = rank or (step.layout == "embedding" and magnitude is None)
+    rounded = tensors.DTYPES[step.entry.dtype] if first_rounded else torch.float32
+    length = None if magnitude is None else _float(adapters, step.factors[0].adapter, magnitude)
+
+    def rows(start: int, end: int) -> torch.Tensor:
+        product = b[start:end] @ a if step.layout == "linear" else (b @ a[:, start:end]).T
+        change, base = product.mul_(scaling).to(rounded), read(start, end)
+        if length is not None and step.layout == "linear":
+            return _rescaled(base, change, length[start:end])
+        if length is not None:
+            return _rescaled_columns(base, change, length)
+        return change.add_(base).to(base.dtype)
+
+    return rows
+
+
+def _rescaled(base: torch.Tensor, change: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
+    """Rows of base + change, each with a learned length in place of its own (arXiv 2402.09353, equation 5)."""
+    moved = base + change
+    norm = torch.linalg.norm(moved, dim=1).to(moved.dtype)
+    return ((length / norm).view(-1, 1) * moved).to(base.dtype)
+
+
+def _rescaled_columns(base: torch.Tensor, change: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
+    """The same for columns, of matrices that are stored the other way round."""
+    moved = base.T + change.T
+    norm = torch.linalg.norm(moved, dim=1).to(moved.dtype)
+    return ((length / norm).view(1, -1) * (base + change)).to(base.dtype)
+
+
+def _factors(step: Step, adapters: Sequence[Adapter], rank: int) -> tuple[torch.Tensor, torch.Tensor, float]:
+    """A (rank × in), B (out × rank) and what their product is multiplied by.
+
+    Several adapters are put side by side as `add_weighted_adapter(…, combination_type="cat")` does, which keeps them
+    in the base's type: their product is the weighted sum of the adapters' own.
+    """
+    if not rank:
+        one = step.factors[0]
+        return _float(adapters, one.adapter, one.a), _float(adapters, one.adapter, one.b), one.scaling
+    parts = [
+        (
+            _float(adapters, one.adapter, one.a) * adapters[one.adapter].weight * one.scaling,
+            _float(adapters, one.adapter, one.b),
+        )
+        for one in step.factors
+    ]
+    a = torch.zeros(rank, parts[0][0].shape[1])
+    b = torch.zeros(parts[0][1].shape[0], rank)
+    done = 0
+    for some_a, some_b in parts:
+        a[done : done + len(some_a)] = some_a
+        b[:, done : done + len(some_a)] = some_b
+        done += len(some_a)
+    dtype = tensors.DTYPES[step.entry.dtype]
+    return a.to(dtype).float(), b.to(dtype).float(), 1.0
+
+
+def _float(adapters: Sequence[Adapter], number: int, key: str) -> torch.Tensor:
+    return adapters[number].tensor(key).float()

@@ -1,0 +1,70 @@
+"""Where a model or an adapter that a user named lies, and what to call it without telling this machine's folders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from s2eval.errors import PrerequisiteError
+from s2eval.models import EMBEDDED, resolve
+
+_MODEL = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.tiktoken", "LICENSE*", "NOTICE*")
+_ADAPTER = ("*.json", "adapter_model.*", "*.model", "*.txt", "*.jinja", "*.tiktoken")
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A folder, and a name for it."""
+
+    folder: Path
+    name: str
+
+
+def of_model(text: str) -> Location:
+    """A base model: an embedded one's name, a folder, or a hub id (from the cache, or fetched).
+
+    Raises:
+        PrerequisiteError: there is no such thing here, or it has no `config.json`.
+    """
+    found = Location(Path(resolve(text)), text) if text in EMBEDDED else _find(text, "base", _MODEL)
+    if not (found.folder / "config.json").is_file():
+        raise PrerequisiteError(f"base {text}: {found.folder} has no config.json; is it a Hugging Face model folder?")
+    return found
+
+
+def of_adapter(text: str) -> Location:
+    """An adapter: a folder, or a hub id (from the cache, or fetched)."""
+    return _find(text, "adapter", _ADAPTER)
+
+
+def _find(text: str, what: str, files: Sequence[str]) -> Location:
+    path = Path(text).expanduser()
+    if path.is_dir():
+        return Location(path.resolve(), _name(path.resolve()))
+    if path.exists() or text.startswith((".", "/", "~")) or text.count("/") > 1:
+        raise PrerequisiteError(f"{what} {text}: no folder {path}")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Location(Path(snapshot_download(text, allow_patterns=list(files))), text)
+    except (OSError, ValueError) as error:
+        if isinstance(error, LocalEntryNotFoundError):
+            why = "it is not in the cache and the hub cannot be reached"
+        elif isinstance(error, HFValidationError):
+            why = "that is no hub id either"
+        else:
+            why = " ".join(str(error).split())
+        raise PrerequisiteError(
+            f"{what} {text}: no folder of that name, and it cannot be had from the hub: {why}. Check the name, or "
+            f"download it where there is a network: hf download {text}"
+        ) from error
+
+
+def _name(folder: Path) -> str:
+    """The folder's own name; of a snapshot in the hub's cache its hub id."""
+    cached = folder.parent.parent.name
+    if folder.parent.name == "snapshots" and cached.startswith("models--"):
+        return cached.removeprefix("models--").replace("--", "/")
+    return folder.name

@@ -1,0 +1,144 @@
+"""A merge before its first byte: base and adapters found, read, checked against one another, and planned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from s2eval.errors import UsageError
+from s2train import checkpoint
+from s2train.checkpoint import Checkpoint, Source
+from s2train.merge import adapters as adapters_of
+from s2train.merge import folder, location, outline, plan, quantization, shards, tensors
+from s2train.merge.adapters import Adapter
+from s2train.merge.fit import Given, some
+from s2train.merge.job import Job, Request
+from s2train.merge.location import Location
+from s2train.merge.plan import Plan
+from s2train.merge.shards import Place, Weights
+
+
+def prepare(request: Request) -> Job:
+    """Read and check everything; writes nothing.
+
+    Raises:
+        UsageError: base and adapters do not go together, or cannot be merged here.
+        PrerequisiteError: a file is missing or broken.
+    """
+    adapters = _adapters(request)
+    base = location.of_model(request.base)
+    weights = shards.find(base.folder)
+    quantization.refuse_packed(base.folder, weights)
+    how, source = None, ""
+    if request.method == "qdq":
+        how, source = quantization.choose(base.folder, adapters, request.options)
+    dtype = request.dtype or (how.dtype if how else None)
+    if how:
+        how = how.model_copy(update={"dtype": dtype})
+    drawn = outline.draw(base.folder, adapters, how.skip if how else None)
+    planned = plan.make(
+        weights,
+        drawn,
+        adapters,
+        quantise=how is not None,
+        dtype=next((name for name, called in tensors.FLOATS.items() if called == dtype), None),
+        equal=lambda one, other: _equal(one, other, adapters),
+    )
+    fingerprint = _fingerprint(weights, adapters)
+    folders = [one.folder for one in adapters]
+    trained = adapters[0].made
+    made = Checkpoint(
+        template=request.template or folder.template(base.folder, folders, folder.tokenizer_of(base.folder, folders)),
+        kind="merge",
+        base=Source(name=base.name, sha256=fingerprint),
+        adapters=tuple(Source(name=one.name, sha256=one.sha256, weight=one.weight) for one in adapters),
+        method=request.method,
+        quantization=how,
+        recipe=trained.recipe if trained else None,
+        data=trained.data if trained else {},
+        versions=checkpoint.versions(),
+    )
+    notes = _notes(base, weights, adapters, planned, made, source, dtype)
+    return Job(request.out, base, adapters, planned, drawn.architecture, dtype, made, tuple(notes))
+
+
+def _adapters(request: Request) -> tuple[Adapter, ...]:
+    places = [location.of_adapter(text) for text in request.adapters]
+    weights: tuple[float, ...] = request.weights or (1.0,) * len(places)
+    if len(weights) != len(places):
+        raise UsageError(f"{len(places)} adapters, but {len(weights)} weights: give one --weight for each --adapter")
+    found = tuple(
+        adapters_of.read(place.folder, place.name, weight) for place, weight in zip(places, weights, strict=True)
+    )
+    if len(found) > 1 or any(one.weight != 1 for one in found):
+        adapters_of.refuse_together(found)
+    return found
+
+
+def _fingerprint(weights: Weights, adapters: Sequence[Adapter]) -> str:
+    found = shards.fingerprint(weights)
+    for adapter in adapters:
+        wanted = adapter.made.base if adapter.made else None
+        if wanted and wanted.sha256 and wanted.sha256 != found:
+            raise UsageError(
+                f"adapter {adapter.name} was trained on {wanted.name}, whose weights have the fingerprint "
+                f"{wanted.sha256[:12]}…; those of {weights.folder.name} have {found[:12]}…: these are others"
+            )
+    return found
+
+
+def _equal(one: Place | Given, other: Place | Given, adapters: Sequence[Adapter]) -> bool:
+    """Whether two tensors, of the base or of an adapter, hold the same."""
+    entries = [
+        side.entry if isinstance(side, Place) else adapters[side.adapter].entries[side.key] for side in (one, other)
+    ]
+    if entries[0].shape != entries[1].shape:
+        return False
+
+    def rows(side: Place | Given, start: int, end: int) -> Any:
+        if isinstance(side, Place):
+            return tensors.rows(side, start, end)
+        return adapters[side.adapter].rows(side.key, start, end)
+
+    return all(
+        bool((rows(one, start, end) == rows(other, start, end)).all())
+        for start, end in tensors.steps(entries[0], 1 << 22)
+    )
+
+
+def _notes(
+    base: Location,
+    weights: Weights,
+    adapters: Sequence[Adapter],
+    planned: Plan,
+    made: Checkpoint,
+    source: str,
+    dtype: str | None,
+) -> Iterator[str]:
+    for adapter in adapters:
+        named = str(adapter.config.get("base_model_name_or_path") or "").rstrip("/")
+        known = adapter.made is not None and adapter.made.base is not None and adapter.made.base.sha256 is not None
+        if named and not known and named.rpartition("/")[2] not in (base.name.rpartition("/")[2], base.folder.name):
+            yield f"adapter {adapter.name} names {named} as its base; merged into {base.name}, whose shapes fit"
+        if adapter.untrained:
+            yield f"adapter {adapter.name}: every B matrix is zero, as before training: it changes nothing"
+    if made.quantization and not source:
+        how = made.quantization
+        yield (
+            f"nothing tells how the base was quantised in training; taken: {how.type}, blocks of {how.blocksize}, "
+            f"{'double' if how.double else 'single'} quantisation (--quant-type, --blocksize, --double-quant)"
+        )
+    if made.method == "bf16" and any(adapter.made and adapter.made.quantization for adapter in adapters):
+        yield "the adapter was trained on a base in 4 bits; --method qdq merges it into what it was trained on"
+    if len(adapters) > 1:
+        yield "several adapters: the weighted sum of their changes, as add_weighted_adapter(…, combination_type='cat')"
+    for name in planned.untied:
+        yield f"{name} was tied to the embeddings; one of the two is changed alone, so each has its own tensor now"
+    if planned.left_out:
+        yield f"left out, because {len(planned.left_out)} tensors are not part of the merged model: " + some(
+            planned.left_out
+        )
+    stored = {place.entry.dtype for place in weights.places().values()} & tensors.FLOATS.keys()
+    said = folder.dtype(base.folder)
+    if said and stored and said not in {tensors.FLOATS[one] for one in stored} and not dtype:
+        yield f"config.json of the base says {said}, its files hold {', '.join(sorted(stored))}: kept; see --dtype"
