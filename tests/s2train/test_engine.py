@@ -65,12 +65,12 @@ def test_two_ray_nodes_share_the_work_and_keep_the_order(tmp_path: Path) -> None
         import sys, time
         from functools import partial
         from pathlib import Path
+        import ray
         from ray.cluster_utils import Cluster
         from s2eval.errors import DataError
         from s2train.data.engine import Ray
 
         def where(number, folder):
-            import ray
             node = ray.get_runtime_context().get_node_id()
             (folder / node).touch()
             for _ in range(1200):  # the first waits until the other node has begun, too
@@ -92,6 +92,9 @@ def test_two_ray_nodes_share_the_work_and_keep_the_order(tmp_path: Path) -> None
                 list(engine.map(refuse, [3]))
             except DataError as error:
                 print(error)
+            sys.stdout.flush()  # a driver whose cluster ends first is ended at once
+            ray.shutdown()
+            cluster.shutdown()
         """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)],
