@@ -57,7 +57,7 @@ def bootstrap_bounds(values: Floats, drawn: Callable[[slice], Floats], left_out:
 
 
 def mean_bounds(data: Floats) -> dict[str, Bounds]:
-    """Intervals of the mean of each row of shape (E, n): BCa and percentile as of `stats.mean`, t, and normal."""
+    """Intervals of the mean of each row of shape (E, n): those of `stats.bootstrap`, and t as of `stats.mean`."""
     ordered, n = np.sort(data, axis=1), data.shape[1]
     means = ordered.mean(axis=1)
     found = bootstrap_bounds(

@@ -44,7 +44,7 @@ class Estimate:
         ci_low, ci_high: bounds of the 95% interval, in the same unit; None likewise.
         n: items that should have counted.
         n_valid: items that did.
-        method: how the interval was found, in a word (`wilson`, `bootstrap-bca`, `normal`).
+        method: how the interval was found, in a word (`wilson`, `student`, `bootstrap-bca`, `normal`).
     """
 
     value: float | None

@@ -30,7 +30,7 @@ def test_a_plain_metric_is_the_mean_of_its_documents() -> None:
     assert one.stderr == pytest.approx(math.sqrt(0.07 / 3))
     assert one.ci_low is not None
     assert one.ci_high is not None
-    assert 0.1 <= one.ci_low < 0.3 < one.ci_high <= 0.6
+    assert one.ci_low < 0.3 < one.ci_high
     assert (one.n, one.n_valid) == (3, 3)
 
 
@@ -49,7 +49,7 @@ def test_points_have_the_interval_of_the_underlying_zeros_and_ones() -> None:
 def test_points_of_shares_are_no_proportion() -> None:
     one = score_samples(samples(POINTS, [25.0, 50.0, 100.0, 0.0]))["", POINTS]  # TruthfulQA's mc2
     assert one.value == pytest.approx(43.75)  # 175 / 4
-    assert one.method == "bootstrap-bca"
+    assert one.method == "student"
 
 
 # --- MMLU ------------------------------------------------------------------------------------------------------

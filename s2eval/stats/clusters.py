@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from s2eval.records import Estimate
-from s2eval.stats.bootstrap import bootstrap
+from s2eval.stats.student import student_interval
 
 Floats = NDArray[np.float64]
 
@@ -20,7 +20,7 @@ def clustered_mean(values: Sequence[float | None], clusters: Sequence[object]) -
 
     Standard error: √(G/(G-1) · Σ_c (Σ_{i in c} (x_i - x̄))²) / n over the G clusters with a value: Miller, "Adding Error
     Bars to Evals" (arXiv 2411.00640), equation 4, times the factor that makes it s/√n where every cluster has one item.
-    Interval: BCa, clusters resampled whole.
+    Interval: Student's with G - 1 degrees of freedom.
 
     Args:
         values: shape (n,); None is an item without a value.
@@ -36,13 +36,11 @@ def clustered_mean(values: Sequence[float | None], clusters: Sequence[object]) -
     if sums.counts.size == 0:
         return Estimate(None, None, None, None, n=len(values), n_valid=0, method="none")
 
-    def weighted(weights: Floats) -> Floats:
-        return np.einsum("bn,n->b", weights, sums.totals) / np.einsum("bn,n->b", weights, sums.counts)
-
-    estimate = replace(bootstrap(weighted, sums.counts.size), n=len(values), n_valid=int(sums.counts.sum()))
-    if estimate.stderr is None or estimate.method == "constant" or estimate.value is None:
-        return estimate
-    return replace(estimate, stderr=clustered_stderr(sums.totals, sums.counts))
+    value = float(sums.totals.sum() / sums.counts.sum())
+    largest = float(np.abs(sums.totals / sums.counts).max())
+    stderr = clustered_stderr(sums.totals, sums.counts)
+    freedom = sums.counts.size - 1
+    return student_interval(value, stderr, freedom, n=len(values), n_valid=int(sums.counts.sum()), largest=largest)
 
 
 def clustered_stderr(totals: Floats, counts: Floats) -> float | None:

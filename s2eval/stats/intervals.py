@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2eval.records import Estimate
-from s2eval.stats.bootstrap import bootstrap
 from s2eval.stats.strata import strata_of
+from s2eval.stats.student import student_interval
 
 Values = Sequence[float | None] | NDArray[np.bool_ | np.integer[Any] | np.floating[Any]]
 Labels = Sequence[str] | Sequence[int] | NDArray[np.str_] | NDArray[np.int_]
@@ -54,8 +54,8 @@ def mean(values: Values, n: int | None = None, *, shares: bool = True) -> Estima
     """The mean of per-item values.
 
     If every value is 0 or 1 it is a `proportion`, unless `shares` is False. Else the standard error is the sample
-    standard deviation over √n (lm-eval's `mean_stderr`), and the interval is `bootstrap`'s with its `method`,
-    always from the same seed and whatever the order of the items.
+    standard deviation over √n (lm-eval's `mean_stderr`), and the interval Student's with n - 1 degrees of freedom: what
+    simulation supports (docs/statistics.md). Of few items it may leave the score's range.
 
     Args:
         values: shape (n,); None and NaN are items without a value.
@@ -75,15 +75,9 @@ def mean(values: Values, n: int | None = None, *, shares: bool = True) -> Estima
         return _unknown(n=n, n_valid=0)
     if shares and np.isin(valid, (0.0, 1.0)).all():
         return replace(proportion(int(valid.sum()), valid.size), n=n)
-
-    def weighted(weights: NDArray[np.float64]) -> NDArray[np.float64]:  # einsum: see `bootstrap`, `seed`
-        return np.einsum("bn,n->b", weights, valid) / weights.sum(axis=1)
-
-    estimate = bootstrap(weighted, valid.size)
-    if valid[0] == valid[-1]:  # a single value, or one value again and again: bootstrap has said so
-        return replace(estimate, n=n)
-    stderr = float(valid.std(ddof=1)) / math.sqrt(valid.size)
-    return replace(estimate, stderr=stderr, n=n)
+    stderr = float(valid.std(ddof=1)) / math.sqrt(valid.size) if valid.size > 1 else None
+    largest = float(np.abs(valid).max())
+    return student_interval(float(valid.mean()), stderr, valid.size - 1, n=n, n_valid=valid.size, largest=largest)
 
 
 def stratified_mean(values: Values, strata: Labels) -> Estimate:

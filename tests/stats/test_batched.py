@@ -8,14 +8,17 @@ import pytest
 from benchmarks import batched, coverage, simulated_scores, simulated_shares
 from benchmarks.coverage_tables import render
 from benchmarks.findings import Finding
-from s2eval.stats import mean, paired_difference, sign_flip_test, strata_of, stratified_bootstrap
+from s2eval.stats import bootstrap, mean, paired_difference, sign_flip_test, strata_of, stratified_bootstrap
 
 
 def test_the_intervals_are_those_of_mean_and_paired_difference():
     data = np.random.default_rng(1).exponential(size=(3, 25))
     bounds = batched.mean_bounds(data)
     for number, values in enumerate(data):
-        bca, t = mean(values), paired_difference(np.zeros(25), values, shares=False).estimate
+        ordered = np.sort(values)
+        bca = bootstrap(lambda weights, items=ordered: np.einsum("bn,n->b", weights, items) / weights.sum(axis=1), 25)
+        t, one = paired_difference(np.zeros(25), values, shares=False).estimate, mean(values)
+        assert (one.ci_low, one.ci_high) == pytest.approx((t.ci_low, t.ci_high))
         assert (bounds["BCa"][0][number], bounds["BCa"][1][number]) == pytest.approx((bca.ci_low, bca.ci_high))
         assert (bounds["t"][0][number], bounds["t"][1][number]) == pytest.approx((t.ci_low, t.ci_high))
 

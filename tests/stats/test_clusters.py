@@ -15,7 +15,7 @@ def test_one_item_a_cluster_is_a_plain_mean() -> None:
     clustered, plain = clustered_mean(values, range(5)), mean(values)
     assert clustered.value == plain.value == 5.1
     assert clustered.stderr == pytest.approx(plain.stderr)
-    assert (clustered.ci_low, clustered.ci_high) == (plain.ci_low, plain.ci_high)
+    assert (clustered.ci_low, clustered.ci_high) == pytest.approx((plain.ci_low, plain.ci_high))
 
 
 def test_the_standard_error_by_hand() -> None:
