@@ -6,6 +6,7 @@ its end-of-text, and 0 after it. Nothing here knows a model.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,14 +28,22 @@ def mean(values: Tensor, mask: Tensor) -> Tensor:
     return (values * mask).sum() / mask.sum().clamp(min=1)
 
 
-def whiten(values: Tensor, mask: Tensor, *, shift_mean: bool = True, epsilon: float = 1e-8) -> Tensor:
+def whiten(
+    values: Tensor,
+    mask: Tensor,
+    *,
+    shift_mean: bool = True,
+    epsilon: float = 1e-8,
+    total: Callable[[Tensor], Tensor] = lambda tensor: tensor,
+) -> Tensor:
     """(values - μ) / √(σ² + ε) over what the mask keeps, σ² with Bessel's correction; 0 elsewhere.
 
     `shift_mean` False leaves the mean where it was, which is how rewards are whitened (Ouyang et al. 2022's code).
+    `total` sums over the processes that train together.
     """
-    centre = mean(values, mask)
-    count = mask.sum()
-    variance = ((values - centre) ** 2 * mask).sum() / (count - 1).clamp(min=1)
+    count = total(mask.sum())
+    centre = total((values * mask).sum()) / count.clamp(min=1)
+    variance = total(((values - centre) ** 2 * mask).sum()) / (count - 1).clamp(min=1)
     whitened = (values - centre) / (variance + epsilon).sqrt()
     return (whitened if shift_mean else whitened + centre) * mask
 

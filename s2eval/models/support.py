@@ -22,7 +22,7 @@ def refusal(model: Any, longest: int) -> str | None:
         return "its adapter puts virtual tokens before the prompt"
     if any(getattr(config, "alora_invocation_tokens", None) for config in adapters):
         return "its adapter acts from a place in the prompt on (aLoRA)"
-    base = model.get_base_model() if hasattr(model, "peft_config") else model
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
     config = base.config.get_text_config()
     kind = type(base).__name__
     if base.config.is_encoder_decoder:

@@ -1,0 +1,102 @@
+"""What is known of sampled answers before the policy learns from them: probabilities, values, rewards, advantages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from s2train import losses
+from s2train.losses import RewardScale
+from s2train.ppo.processes import Processes
+from s2train.ppo.roles import POLICY, REFERENCE, REWARD, VALUE, Answers
+from s2train.ppo.rollouts import Rollouts
+from s2train.ppo.settings import PPO
+
+Forward = Callable[[str, Answers, float], Tensor]
+"""`Roles.forward`, or what wraps it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experience:
+    """A step's answers, ready to be learnt from. All of shape (B, T) but where it says otherwise; fp32, on the CPU.
+
+    Attributes:
+        answers: what was said.
+        old: log-probabilities under the policy that said it.
+        values: what was expected.
+        advantages: how much better each token turned out, whitened or not.
+        returns: what the value is trained on.
+        scores: aspect → its reward model's score, (B,).
+        rewards: of the whole answer, penalties for its end included, the KL not, (B,).
+        kl: of the whole answer from the reference, nats, (B,).
+        ended: whether it ended by itself, (B,), bool.
+    """
+
+    answers: Answers
+    old: Tensor
+    values: Tensor
+    advantages: Tensor
+    returns: Tensor
+    scores: Mapping[str, Tensor]
+    rewards: Tensor
+    kl: Tensor
+    ended: Tensor
+
+
+@torch.no_grad()
+def measure(
+    forward: Forward,
+    rollouts: Rollouts,
+    weights: Mapping[str, float],
+    scales: Mapping[str, RewardScale],
+    coefficient: float,
+    settings: PPO,
+    processes: Processes,
+) -> Experience:
+    """One pass of each role over the answers, a few at a time.
+
+    Args:
+        weights: aspect → its weight in the reward.
+        scales: aspect → the running scale of its scores; takes those of all processes into account.
+        coefficient: β.
+    """
+    answers = rollouts.answers
+    mask = answers.present
+    old, reference, values = (_tokens(forward, role, answers, settings) for role in (POLICY, REFERENCE, VALUE))
+    scores = {aspect: _scores(forward, REWARD + aspect, answers, settings) for aspect in weights}
+    scaled = [processes.mine(scales[aspect](processes.gather(scores[aspect]))) for aspect in weights]
+    rewards = losses.combine(scaled, list(weights.values()))
+    rewards = rewards - settings.missing_end_penalty * (~rollouts.ended).float()
+    kl = losses.kl(old, reference, mask)
+    by_token = losses.token_rewards(rewards, kl, mask, coefficient)
+    if settings.whiten_rewards:
+        by_token = losses.whiten(by_token, mask, shift_mean=False, total=processes.total)
+    advantages, returns = losses.advantages(by_token, values, mask, gamma=settings.gamma, lam=settings.lam)
+    if settings.whiten_advantages:
+        advantages = losses.whiten(advantages, mask, total=processes.total)
+    return Experience(answers, old, values, advantages, returns, scores, rewards, kl.sum(1), rollouts.ended)
+
+
+def _tokens(forward: Forward, role: str, answers: Answers, settings: PPO) -> Tensor:
+    """(B, T), 0 where there is no token."""
+    found = torch.zeros_like(answers.present)
+    for rows in _together(answers, settings.micro):
+        part = answers[rows]
+        made = forward(role, part, settings.temperature).cpu()
+        found[rows, : made.shape[1]] = made * part.present
+    return found
+
+
+def _scores(forward: Forward, role: str, answers: Answers, settings: PPO) -> Tensor:
+    found = torch.zeros(len(answers.tokens))
+    for rows in _together(answers, settings.micro):
+        found[rows] = forward(role, answers[rows], 1.0).cpu()
+    return found
+
+
+def _together(answers: Answers, size: int) -> tuple[Tensor, ...]:
+    """Rows that go through a model together: those of like length."""
+    return answers.mask.sum(1).argsort(stable=True).split(size)

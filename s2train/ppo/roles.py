@@ -1,0 +1,251 @@
+"""One frozen base that plays every role: a role is which adapter is active, and what is read off the last layer."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from peft.tuners.tuners_utils import BaseTunerLayer
+from torch import Tensor, nn
+
+from s2eval.errors import UsageError
+from s2train import losses
+
+POLICY, VALUE, REFERENCE = "policy", "value", "reference"
+REWARD = "reward-"  # and the aspect
+_HEAD = "score.weight"
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Prompts and their answers as a model reads them. P columns of prompts, padded on their left, so that every answer
+    begins in the same column; T columns of answers, padded on their right.
+
+    Attributes:
+        tokens: (B, P + T).
+        mask: 1 where there is a token, (B, P + T).
+        width: P.
+    """
+
+    tokens: Tensor
+    mask: Tensor
+    width: int
+
+    @property
+    def answers(self) -> Tensor:
+        """Tokens of the answers, (B, T)."""
+        return self.tokens[:, self.width :]
+
+    @property
+    def present(self) -> Tensor:
+        """1 where the answers have a token, (B, T), fp32."""
+        return self.mask[:, self.width :].float()
+
+    @property
+    def before(self) -> Tensor:
+        """The columns whose outputs are about the answers' tokens, (T,): each one place before its token."""
+        return torch.arange(self.width - 1, self.tokens.shape[1] - 1, device=self.tokens.device)
+
+    def __getitem__(self, rows: Tensor) -> Answers:
+        """Some of them, without the columns that none of them uses."""
+        tokens, mask = self.tokens[rows], self.mask[rows]
+        used = mask.any(0).nonzero()[:, 0]
+        first = min(int(used[0]), self.width - 1)
+        last = max(int(used[-1]) + 1, self.width + 1)
+        return Answers(tokens[:, first:last], mask[:, first:last], self.width - first)
+
+    def to(self, device: Any) -> Answers:
+        """On that device."""
+        return Answers(self.tokens.to(device), self.mask.to(device), self.width)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An adapter as it lies on the disk.
+
+    Attributes:
+        config: its adapter_config.json.
+        tensors: as PEFT stores them.
+        name: for messages.
+    """
+
+    config: LoraConfig
+    tensors: Mapping[str, Tensor]
+    name: str
+
+
+class Roles(nn.Module):
+    """All models of PPO in the memory of one.
+
+    Everything goes through `forward(role, …)`, so that what wraps the module (DDP, FSDP, DeepSpeed) sees it. Roles are
+    switched without PEFT's `set_adapter`, which would change what is trained.
+
+    Args:
+        base: a loaded causal language model, quantised or not; changed in place.
+        policy: the adapter to begin with, or the configuration of a new one. Of the first, a frozen copy is the
+            reference; of the second, the base itself.
+        value: configuration of the value's adapter; its head begins at zero.
+        rewards: aspect → its reward model: an adapter with a score head.
+
+    Raises:
+        UsageError: an adapter that does not fit, tensor by tensor.
+    """
+
+    def __init__(
+        self, base: Any, policy: Stored | LoraConfig, value: LoraConfig, rewards: Mapping[str, Stored]
+    ) -> None:
+        super().__init__()
+        start = policy.config if isinstance(policy, Stored) else policy
+        _refuse(start, policy.name if isinstance(policy, Stored) else "policy")
+        self.model: Any = get_peft_model(base, start, adapter_name=POLICY)
+        self.copied = isinstance(policy, Stored)
+        self.heads = nn.ModuleDict()
+        if isinstance(policy, Stored):
+            _fill(self.model, POLICY, policy)
+            self.model.add_adapter(REFERENCE, policy.config)
+            _fill(self.model, REFERENCE, policy)
+        self.model.add_adapter(VALUE, value)
+        for aspect, stored in rewards.items():
+            self._add_reward(aspect, stored)
+        self.causal: Any = self.model.get_base_model()
+        width = self.causal.config.get_text_config().hidden_size
+        head = nn.Linear(width, 1, device=self.causal.device)
+        nn.init.zeros_(head.weight)
+        nn.init.zeros_(head.bias)
+        self.heads[VALUE] = head
+        self._layers = [module for module in self.modules() if isinstance(module, BaseTunerLayer)]
+        self._trained()
+
+    def _add_reward(self, aspect: str, stored: Stored) -> None:
+        heads = [key for key in stored.tensors if key.endswith(_HEAD)]
+        if len(heads) != 1 or stored.tensors[heads[0]].shape[0] != 1:
+            raise UsageError(
+                f"reward model {stored.name}: its adapter has no score head of one row; train it with reward"
+            )
+        name = REWARD + aspect
+        lora = {key: tensor for key, tensor in stored.tensors.items() if key not in heads}
+        config = deepcopy(stored.config)
+        config.task_type, config.modules_to_save = "CAUSAL_LM", None
+        _refuse(config, stored.name)
+        self.model.add_adapter(name, config)
+        _fill(self.model, name, Stored(config, lora, stored.name))
+        weight = stored.tensors[heads[0]].float()
+        head = nn.Linear(weight.shape[1], 1, bias=False, device=self.model.device)
+        head.weight.data.copy_(weight)
+        self.heads[name] = head
+
+    def _trained(self) -> None:
+        """Policy and value are trained, in fp32 and without dropout: their ratios are of the very same function."""
+        wanted = (f".{POLICY}.", f".{VALUE}.")
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad_(any(part in f".{name}" for part in wanted))
+            if parameter.requires_grad:
+                parameter.data = parameter.data.float()
+        for module in self.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = 0.0
+
+    def load(self, role: str, tensors: Mapping[str, Tensor]) -> None:
+        """Put the tensors that `adapter` gave back."""
+        _fill(self.model, role, Stored(self.model.peft_config[role], tensors, role))
+
+    @property
+    def aspects(self) -> list[str]:
+        """Names of the rewards."""
+        return [name.removeprefix(REWARD) for name in self.heads if name.startswith(REWARD)]
+
+    @contextmanager
+    def acting(self, role: str) -> Iterator[Any]:
+        """The causal language model in that role; afterwards the adapters are as they were."""
+        bare = role == REFERENCE and not self.copied
+        before = [(layer._active_adapter, layer._disable_adapters) for layer in self._layers]
+        for layer in self._layers:
+            layer._disable_adapters = bare
+            if not bare:
+                layer._active_adapter = [role]
+        try:
+            yield self.causal
+        finally:
+            for layer, (active, disabled) in zip(self._layers, before, strict=True):
+                layer._active_adapter, layer._disable_adapters = active, disabled
+
+    def forward(self, role: str, batch: Answers, temperature: float = 1.0) -> Tensor:
+        """What the role says of the answers.
+
+        Returns:
+            Of policy and reference log-probabilities of the answers' tokens, (B, T); of the value what it expects at
+            each of them, (B, T); of a reward the score of the whole, (B,), read at its last token. All in fp32.
+        """
+        given: dict[str, Any] = {
+            "input_ids": batch.tokens,
+            "attention_mask": batch.mask,
+            "position_ids": (batch.mask.cumsum(-1) - 1).clamp(min=0),
+            "use_cache": False,
+        }
+        with self.acting(role) as causal:
+            if role in (POLICY, REFERENCE):
+                logits = causal(**given, logits_to_keep=batch.before).logits
+                return losses.log_probabilities(logits / temperature, batch.answers)
+            trunk = getattr(causal, causal.base_model_prefix)
+            hidden = trunk(**given).last_hidden_state
+        head = self.heads[role]
+        if role == VALUE:
+            return head(hidden[:, batch.width - 1 : -1].to(head.weight.dtype))[..., 0].float()
+        columns = torch.arange(hidden.shape[1], device=hidden.device)
+        last = (batch.mask * columns).argmax(-1)
+        rows = torch.arange(len(last), device=hidden.device)
+        return head(hidden[rows, last].to(head.weight.dtype))[:, 0].float()
+
+    def adapter(self, role: str) -> dict[str, Tensor]:
+        """The tensors of a role's adapter as PEFT stores them."""
+        return get_peft_model_state_dict(self.model, adapter_name=role, save_embedding_layers=False)
+
+
+def read(folder: str) -> Stored:
+    """An adapter's folder.
+
+    Raises:
+        UsageError: it is no LoRA adapter.
+    """
+    from peft import PeftConfig
+    from peft.utils import load_peft_weights
+
+    config = PeftConfig.from_pretrained(folder)
+    if not isinstance(config, LoraConfig):
+        raise UsageError(f"adapter {folder}: its peft_type is {config.peft_type}; here only LORA can be trained")
+    return Stored(config, load_peft_weights(folder, device="cpu"), folder)
+
+
+def _refuse(config: LoraConfig, name: str) -> None:
+    """What would change more than the layers that it is put on, and so every other role."""
+    for key in ("modules_to_save", "trainable_token_indices", "target_parameters", "layer_replication"):
+        if getattr(config, key, None):
+            raise UsageError(
+                f"adapter {name}: {key} is set: it changes what other roles share; use LoRA on linears only"
+            )
+    if config.bias != "none":
+        raise UsageError(f"adapter {name}: bias is {config.bias!r}, so it changes what other roles share")
+
+
+def _fill(model: PeftModel, role: str, stored: Stored) -> None:
+    """Put an adapter's tensors where they belong: all of them, and nothing else is left as it was made."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        set_peft_model_state_dict(model, dict(stored.tensors), adapter_name=role, ignore_mismatched_sizes=True)
+    there = get_peft_model_state_dict(model, adapter_name=role, save_embedding_layers=False)
+    lost = [key for key in stored.tensors if key not in there]
+    lacking = [key for key in there if key not in stored.tensors]
+    other = [key for key in there if key in stored.tensors and not _same(there[key], stored.tensors[key])]
+    for keys, what in ((lost, "have no place in the base"), (lacking, "are missing"), (other, "do not fit")):
+        if keys:
+            raise UsageError(f"adapter {stored.name}: {len(keys)} of its tensors {what} ({keys[0]}, for one)")
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and torch.equal(one.float().cpu(), other.float().cpu())
