@@ -1,0 +1,44 @@
+"""Two processes, by torchrun and gloo, do what one does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.s2train.ppo import cast
+
+ROOT = Path(__file__).parents[3]
+
+
+def run(processes: int, folder: Path, models: Path) -> list[dict[str, object]]:
+    folder.mkdir()
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
+    command = [*torchrun, str(Path(__file__).with_name("two.py")), str(folder), str(models)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(processes)]
+
+
+def test_two_processes_do_what_one_does(tmp_path: Path) -> None:
+    cast.stored(tmp_path)
+    (tmp_path / "task.json").write_text(json.dumps([cast.PROMPTS, cast.TASK.weights]))
+    # A minibatch is all answers of a step: of fewer, two processes would choose others than one does.
+    settings = cast.SETTINGS.model_copy(update={"reward_scale": True, "minibatch": 8})
+    (tmp_path / "settings.json").write_text(settings.model_dump_json())
+    (alone,) = run(1, tmp_path / "one", tmp_path)
+    first, second = run(2, tmp_path / "two", tmp_path)
+    for role in ("policy", "value"):
+        for name, tensor in first[role].items():
+            assert torch.equal(tensor, second[role][name])  # both ranks hold the same
+            torch.testing.assert_close(tensor, alone[role][name], rtol=0, atol=1e-4)
+    for ours, theirs in zip(first["figures"], alone["figures"], strict=True):
+        for name in ("reward", "kl", "tokens", "ended"):
+            assert ours[name] == pytest.approx(theirs[name], abs=1e-3)
+    assert first["figures"] != []
