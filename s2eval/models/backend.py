@@ -13,7 +13,7 @@ import torch
 from lm_eval.models.huggingface import HFLM
 
 from s2eval.errors import PrerequisiteError, UsageError
-from s2eval.models import adapters, checks, memory
+from s2eval.models import adapters, checks, memory, quantized
 from s2eval.models.embedded import resolve
 from s2eval.models.engine import Engine
 from s2eval.models.work import Work
@@ -56,7 +56,8 @@ class Backend(HFLM):
             pretrained = str(resolve(pretrained))
         if arguments.get("device") is None:
             arguments["device"] = best_device()
-        if arguments.get("dtype", "auto") == "auto" and str(arguments["device"]).startswith("cpu"):
+        on_cpu = str(arguments["device"]).startswith("cpu")
+        if arguments.get("dtype", "auto") == "auto" and on_cpu and not arguments.get("load_in_4bit"):
             arguments["dtype"] = "float32"
         self.cut: dict[str, bool] = {}
         self.work = Work()
@@ -72,12 +73,15 @@ class Backend(HFLM):
         self._join(arguments)
 
     def _create_model(self, *args: Any, **kwargs: Any) -> None:
-        """hf's, or what is loaded already."""
+        """hf's, or what is loaded already. On a CPU the weights of one in 4 bits are dequantised, to fp32."""
         self._vocabulary = len(self.tokenizer)  # before hf adds a padding token
-        if self._loaded is None:
-            super()._create_model(*args, **kwargs)
-        else:
+        if self._loaded is not None:
             self._model = self._loaded
+            return
+        how = quantized.configuration(kwargs)
+        super()._create_model(*args, **(kwargs if how is None else {**kwargs, "quantization_config": how}))
+        if getattr(how, "load_in_4bit", False) and self._device.type == "cpu":
+            self._model = quantized.widen(self._model)
 
     def _join(self, arguments: dict[str, Any]) -> None:
         """Take the place among several processes that hf leaves empty where there is no GPU."""

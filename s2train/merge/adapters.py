@@ -153,7 +153,7 @@ def refuse_together(adapters: Sequence[Adapter]) -> None:
     for adapter in adapters:
         for key in ("use_dora", "lora_bias"):
             if adapter.config.get(key):
-                raise UsageError(f"adapter {adapter.name}: {key} is set, so it can be merged alone only")
+                raise UsageError(f"adapter {adapter.name}: {key} is set, so it is merged alone and with weight 1")
 
 
 def _unpickled(path: Path) -> dict[str, torch.Tensor]:

@@ -47,7 +47,7 @@ def given(outline: Outline, adapters: Sequence[Adapter]) -> dict[str, Given]:
         whole = [key for key in adapter.entries if key not in factors and not is_spare(key, keys)]
         if whole and (len(adapters) > 1 or adapter.weight != 1):
             raise UsageError(
-                f"adapter {adapter.name} brings whole tensors ({some(whole)}): it can only be merged alone"
+                f"adapter {adapter.name} brings whole tensors ({some(whole)}): it is merged alone, or not at all"
             )
         found |= {parameter(key): Given(number, key, copied=key not in keys) for key in whole}
     return found

@@ -130,7 +130,7 @@ class Job:
             DisagreementError: the comparison failed; the hidden folder is left as it is.
         """
         if prove:
-            verify.check_memory(self.plan)
+            verify.check(self.plan, self.made.quantization)
         if self.is_done():
             return self.prove(self.out) if prove else None
         with store.explain_os_errors(self.out):

@@ -10,6 +10,7 @@ from s2eval.errors import PrerequisiteError
 from s2eval.models import EMBEDDED, resolve
 
 _MODEL = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.tiktoken", "LICENSE*", "NOTICE*")
+_NOT = ("consolidated*", "original/*")  # the same weights once more
 _ADAPTER = ("*.json", "adapter_model.*", "*.model", "*.txt", "*.jinja", "*.tiktoken")
 
 
@@ -48,7 +49,8 @@ def _find(text: str, what: str, files: Sequence[str]) -> Location:
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Location(Path(snapshot_download(text, allow_patterns=list(files))), text)
+        found = snapshot_download(text, allow_patterns=list(files), ignore_patterns=list(_NOT))
+        return Location(Path(found), text)
     except (OSError, ValueError) as error:
         if isinstance(error, LocalEntryNotFoundError):
             why = "it is not in the cache and the hub cannot be reached"

@@ -36,6 +36,8 @@ def prepare(request: Request) -> Job:
     if how:
         how = how.model_copy(update={"dtype": dtype})
     drawn = outline.draw(base.folder, adapters, how.skip if how else None)
+    if how and not drawn.quantised:
+        raise UsageError(f"bitsandbytes quantises no layer of {drawn.architecture}: there is nothing for --method qdq")
     planned = plan.make(
         weights,
         drawn,

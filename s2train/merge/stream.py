@@ -29,6 +29,7 @@ from s2train.merge.workers import Workers
 
 _COPY = 1 << 19  # bytes copied together
 _WAITING = 4  # pieces that are written but not hashed yet, at most
+_BEGIN = 64 << 20  # bytes after which the disk is asked to begin, so that less is left for the end
 _SPARE = 64 << 20  # bytes for tokenizer and the like
 Progress = Callable[[int], object]
 
@@ -167,7 +168,7 @@ class Hashing:
         self._waiting: queue.Queue[bytes | bytearray | memoryview | None] = queue.Queue(_WAITING)
         self._thread = threading.Thread(target=self._hash, daemon=True)
         self._file: BinaryIO | None = None
-        self._bytes = 0
+        self._bytes = self._begun = 0
 
     def __enter__(self) -> Hashing:
         self._file = self.path.open("wb", buffering=0)
@@ -182,6 +183,9 @@ class Hashing:
             view = view[self._file.write(view) :]
         self._bytes += len(data)
         self._waiting.put(data)
+        if self._bytes - self._begun >= _BEGIN and hasattr(os, "posix_fadvise"):  # Linux begins to write what is dirty
+            os.posix_fadvise(self._file.fileno(), self._begun, self._bytes - self._begun, os.POSIX_FADV_DONTNEED)
+            self._begun = self._bytes
 
     def _hash(self) -> None:
         while (data := self._waiting.get()) is not None:

@@ -6,7 +6,6 @@ are stored in. The models are loaded one after the other; each takes 4 bytes a p
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,15 +26,17 @@ QUESTIONS = (
     "How do vaccines teach the body to fight a virus?",
     "What is a black hole, and what would happen to someone who fell into one?",
 )
-TOLERANCES = {"F32": 1e-4, "F16": 1e-2, "BF16": 5e-2}  # relative, root mean square
+TOLERANCES = {"F32": 1e-4, "F16": 1e-2, "BF16": 5e-2}  # relative
 SHARE = 0.2  # by which the part of the adapter's change that arrives may differ from all of it
 _TOKENS = 32  # of a made-up prompt, where there is no tokenizer
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """How far a merged model is from its adapter on the base. Differences are root mean squares over all logits,
-    relative to those of the adapter on its base.
+    """How far a merged model is from its adapter on the base.
+
+    A difference is the length of the difference of two positions' logits, relative to the length of the adapter's on
+    its base; the median over positions, since rounding may send a single one to other experts (Mixtral, for one).
 
     Attributes:
         tokens: positions that were compared.
@@ -63,10 +64,17 @@ class Proof:
         ]
 
 
-def check_memory(plan: Plan) -> None:
-    """Raise PrerequisiteError if the models will not fit into memory."""
+def check(plan: Plan, how: Quantization | None) -> None:
+    """Raise if a merge cannot be verified here; before anything is written.
+
+    Raises:
+        PrerequisiteError: the models will not fit into memory.
+        UsageError: transformers cannot load the base with these blocks.
+    """
     import psutil
 
+    if how and how.blocksize != 64:
+        raise UsageError(f"--verify: transformers loads blocks of 64 only, these are of {how.blocksize}")
     wanted = 5 * sum(step.entry.items for step in plan.steps())  # fp32, and the shard that it is read from
     free = psutil.virtual_memory().available
     if free < wanted:
@@ -100,14 +108,12 @@ def verify(
 
     Raises:
         DisagreementError: they differ by more than rounding, or the adapter changes nothing.
-        UsageError: transformers cannot load the base with these blocks.
     """
-    if how and how.blocksize != 64:
-        raise UsageError(f"--verify: transformers loads blocks of 64 only, these are of {how.blocksize}")
     with torch.no_grad(), quiet():
         model = _load(architecture, merged, {})
         sequences = _tokens(merged, template, model.config.get_text_config().vocab_size)
         got = _logits(model, sequences)
+        del model  # one at a time
         model = _adapted(base, adapters, plan, architecture, how, dtype)
         wanted = _logits(model, sequences)
         with model.disable_adapter():
@@ -121,7 +127,7 @@ def verify(
         max(TOLERANCES[kind] for kind in kinds),
         (got.argmax(-1) == wanted.argmax(-1)).float().mean().item(),
     )
-    if not math.isfinite(proof.error) or proof.error > proof.tolerance:
+    if not got.isfinite().all() or proof.error > proof.tolerance:
         raise DisagreementError(
             f"the merged model's logits differ from PEFT's on the unmerged one by {proof.error:.2%}, more than "
             f"rounding explains ({proof.tolerance:.2%}). It is left in {merged}"
@@ -138,7 +144,8 @@ def verify(
 
 
 def _distance(one: torch.Tensor, other: torch.Tensor) -> float:
-    return ((one - other).square().mean().sqrt() / other.square().mean().sqrt()).item()
+    """Median over positions, without those where both are zero."""
+    return ((one - other).norm(dim=-1) / other.norm(dim=-1)).nanmedian().item()
 
 
 def _share(got: torch.Tensor, wanted: torch.Tensor) -> float:

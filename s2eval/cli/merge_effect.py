@@ -1,0 +1,171 @@
+"""`s2eval merge-effect --base B --adapter A`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from s2eval.cli.compare import Format
+from s2eval.cli.run import finish, write_config
+from s2eval.errors import InterruptedRunError, UsageError
+
+if TYPE_CHECKING:
+    from s2eval.report.comparisons import Compared
+    from s2eval.report.effect import Effect
+    from s2eval.run.effect.job import Merged
+
+NAME = "merge_effect"
+_ASSUMED = (
+    "nothing tells how the base was quantised in training, or whether it was; taken as s2train merge does. If that is "
+    "wrong: --quant-type, --double-quant"
+)
+
+
+class QuantType(StrEnum):
+    """4-bit numbers of the base in training."""
+
+    nf4 = "nf4"
+    fp4 = "fp4"
+    none = "none"
+
+
+class Dtype(StrEnum):
+    """A type of floating-point numbers."""
+
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+    float32 = "float32"
+
+
+def merge_effect(
+    adapter: Annotated[str, typer.Option("--adapter", metavar="A", help="folder or hub id of a LoRA adapter")],
+    base: Annotated[
+        str | None, typer.Option("--base", metavar="B", help="folder or hub id; default: what the adapter names")
+    ] = None,
+    tasks: Annotated[
+        list[str] | None, typer.Option("--tasks", metavar="T,T…", help="evaluate the models on these; default: none")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="documents per task")] = None,
+    prompts: Annotated[
+        Path | None, typer.Option(help="JSON lines of {question} or {question, answer}; default: MT(S)-Bench's")
+    ] = None,
+    template: Annotated[str | None, typer.Option(help="prompt template; default: what it was trained with")] = None,
+    quant_type: Annotated[
+        QuantType | None, typer.Option(help="base in training, where nothing tells; none: not quantised")
+    ] = None,
+    double_quant: Annotated[
+        bool | None, typer.Option("--double-quant/--no-double-quant", help="whether scales were quantised too")
+    ] = None,
+    dtype: Annotated[Dtype | None, typer.Option(help="that the base is loaded in; default: as in training")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder; default: runs/merge-effect-ADAPTER")] = None,
+    format: Annotated[Format, typer.Option(help="what is printed; both are written")] = Format.md,
+) -> None:
+    """What merging an adapter changed, and which merge to use: bf16, or qdq for one trained on a 4-bit base.
+
+    Compares the adapter on its base as it was trained with both merges: weights, next-token distributions, and scores
+    on tasks. Repeat the command to go on after an interruption.
+    """
+    from s2eval import prompts as templates
+    from s2eval.config import default_name
+    from s2eval.models.spec import base_of, parse
+    from s2eval.report.effect import Effect
+    from s2eval.run import local, plan
+    from s2eval.run.effect import job, merges, predictions
+
+    local.quiet_lm_eval()
+    names = [name.strip() for text in tasks or () for name in text.split(",") if name.strip()]
+    if names:
+        plan.expand(names)
+    if template not in (None, "chat"):  # that needs a tokenizer
+        templates.get(template)
+    asked = predictions.read_prompts(prompts)
+    base = base or base_of(adapter)
+    spec = parse(f"adapter:{adapter}@{base}")
+    told = merges.tells_quantised(spec)
+    quantised = told is not False if quant_type is None else quant_type != QuantType.none
+    request = merges.Request(base, adapter, *_options(quant_type, double_quant, dtype, quantised))
+    folder = out or Path(f"runs/merge-effect-{default_name(adapter)}")
+    try:
+        with local.locked(folder):
+            merged = job.merge(request, spec, folder, quantised=quantised, template=template, say=_say)
+            measured = job.measure(merged, spec, asked, folder, _say)
+            compared = _evaluate(merged, names, limit, folder / job.TASKS) if names else None
+            notes = [_ASSUMED] if told is None and quant_type is None else []
+            effect = Effect(adapter, base, merged.template, merged.quantization, measured, compared, tuple(notes))
+            text = _write(effect, folder)[format]
+    except KeyboardInterrupt:
+        command = shlex.join(["s2eval", *sys.argv[1:]])
+        raise InterruptedRunError(f"interrupted; what is whole is kept in {folder}. To go on: {command}") from None
+    typer.echo(text, nl=False)
+    _say(f"written: {folder / NAME}.md, .json, .svg")
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _options(
+    quant_type: QuantType | None, double_quant: bool | None, dtype: Dtype | None, quantised: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """For `s2train merge`: with every method, with `qdq`."""
+    if double_quant is not None and not quantised:
+        raise UsageError("--double-quant: the adapter was trained on a base that was not quantised")
+    both = () if dtype is None else ("--dtype", dtype.value)
+    qdq = () if quant_type is None else ("--quant-type", quant_type.value)
+    double = () if double_quant is None else ("--double-quant" if double_quant else "--no-double-quant",)
+    return both, (*qdq, *double)
+
+
+def _evaluate(merged: Merged, names: Sequence[str], limit: int | None, folder: Path) -> Compared:
+    """An ordinary run of all the models, and every two of them compared."""
+    from s2eval.config import RunConfig
+    from s2eval.models import parse
+    from s2eval.report import scored_folders
+    from s2eval.report.compare import compare
+    from s2eval.report.comparisons import Side
+    from s2eval.run import local, plan
+
+    settings: dict[str, Any] = {
+        "name": "merge-effect",
+        "models": [entry.model_dump() for entry in merged.entries.values()],
+        "tasks": list(names),
+        "metrics": ["rouge", "readability"],
+        "limit": limit,
+        "template": merged.template,
+    }
+    config = RunConfig.model_validate(settings)
+    units = plan.plan(config, [parse(entry.model) for entry in config.models], folder)
+    with local.locked(folder):
+        write_config(config, folder, units)
+        try:
+            local.evaluate(units, config, keep_going=False, say=_say)
+        finally:
+            write_config(config, folder, units)
+        finish(folder)
+    found = scored_folders.read([folder])
+    sides = [Side(name, (name,)) for name in merged.entries]
+    return compare(found.scored, list(combinations(sides, 2)), found.contests, found.remarks)
+
+
+def _write(effect: Effect, folder: Path) -> dict[Format, str]:
+    """Report, its JSON and the picture; gives the texts."""
+    from s2eval import store
+    from s2eval.report.effect import chart, effect_json, render_effect
+
+    texts = {
+        Format.md: render_effect(effect, f"{NAME}.svg"),
+        Format.json: json.dumps(effect_json(effect), indent=1, ensure_ascii=False) + "\n",
+    }
+    with store.explain_os_errors(folder):
+        for name, text in (("svg", chart(effect.measured.weights, effect.measured.predictions)), *texts.items()):
+            with store.write_atomically(folder / f"{NAME}.{name}") as file:
+                file.write(text)
+    return texts

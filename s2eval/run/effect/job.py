@@ -1,0 +1,133 @@
+"""The whole comparison but for the tasks: merges, then weights and predictions, each kept when it is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from s2eval import store
+from s2eval.config import ModelEntry
+from s2eval.models.spec import ModelSpec, identity
+from s2eval.report.effect import BF16, QDQ, TRAINED, Measured, Weights
+from s2eval.run.effect import merges, predictions, weights
+from s2eval.run.effect.merges import Made, Quantization, Request
+from s2eval.run.effect.models import entries
+from s2eval.run.effect.predictions import Prompt
+
+MERGED, MEASURED, TASKS = "merged", "measured.json", "tasks"
+_FORMAT = 1  # raise when the same models would give other numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The models to compare.
+
+    Attributes:
+        entries: name → entry of a run: as trained, then the merges, what is nearer by expectation first.
+        made: method → what the merge wrote down.
+        template: that all are asked with.
+    """
+
+    entries: dict[str, ModelEntry]
+    made: dict[str, Made]
+    template: str
+
+    @property
+    def quantization(self) -> str:
+        """Of the base in training, in words; "" where it had none."""
+        how = self.made[QDQ].quantization if QDQ in self.made else None
+        return how.words() if how else ""
+
+
+def merge(
+    request: Request,
+    spec: ModelSpec,
+    out: Path,
+    *,
+    quantised: bool,
+    template: str | None,
+    say: Callable[[str], None],
+) -> Merged:
+    """Make what is not there yet.
+
+    Args:
+        request: what is merged.
+        spec: the unmerged adapter.
+        out: folder of everything.
+        quantised: whether the adapter was trained on a base in 4 bits; only then `qdq` is made.
+        template: prompt template; None: what the merges say.
+
+    Raises:
+        S2Error: `s2train merge` failed.
+        UsageError: transformers cannot load a base so quantised.
+    """
+    made: dict[str, Made] = {}
+    how = None
+    if quantised:
+        say("merging with qdq")
+        made[QDQ] = merges.merge(request, QDQ, out / MERGED / QDQ)
+        how = made[QDQ].quantization or Quantization()
+        how.arguments()  # raises before the other merge
+    say("merging with bf16")
+    made[BF16] = merges.merge(request, BF16, out / MERGED / BF16)
+    folders = {method: (out / MERGED / method).resolve() for method in made}
+    return Merged(entries(spec, how, folders), made, template or made[BF16].template)
+
+
+def measure(
+    merged: Merged, spec: ModelSpec, asked: Sequence[Prompt], out: Path, say: Callable[[str], None]
+) -> Measured:
+    """Weights and predictions; what was measured before of the same is read back.
+
+    Args:
+        merged: the models.
+        spec: the unmerged adapter.
+        asked: prompts.
+        out: folder that holds the result, and what is in between.
+    """
+    key = store.key_of(
+        {
+            "format": _FORMAT,
+            "trained": identity(spec),
+            "arguments": [merged.entries[TRAINED].dtype, merged.entries[TRAINED].args],
+            "merged": {method: made.files for method, made in merged.made.items()},
+            "template": merged.template,
+            "prompts": [[one.question, one.answer] for one in asked],
+        }
+    )
+    path = out / MEASURED
+    if (before := _read(path, key)) is not None:
+        say("weights and predictions are measured already")
+        return before
+    found: list[Weights] = []
+
+    def meet(name: str, lm: Any) -> None:
+        if name == TRAINED:
+            say("comparing weights")
+            found.append(weights.compare(lm.model, {method: out / MERGED / method for method in merged.made}))
+        say(f"{name}: predicting the tokens of {len(asked)} prompts")
+
+    predicted = predictions.compare(merged.entries, asked, merged.template, out, meet)
+    measured = Measured(found[0], predicted)
+    store.write_json(path, _File(key=key, measured=measured).model_dump(mode="json"))
+    return measured
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str
+    measured: Measured
+
+
+def _read(path: Path, key: str) -> Measured | None:
+    """What was measured of the same; None where it was not, or cannot be read."""
+    try:
+        stored = _File.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return stored.measured if stored.key == key else None
