@@ -1,0 +1,176 @@
+"""How far a reward model may be believed: accuracy on held-out pairs, calibration, and the gate for PPO."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import exp
+from pathlib import Path
+from typing import Any
+
+from s2eval.errors import DataError, UsageError
+from s2eval.records import Estimate
+from s2eval.stats import clustered_mean, proportion
+from s2train import checkpoint
+
+GATE = 0.70
+BINS = 10
+ACCURACY, LOW, HIGH, PASSES = "accuracy", "accuracy_low", "accuracy_high", "passes_gate"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A held-out pair with its rewards.
+
+    Attributes:
+        prompt: as text; pairs of one prompt are not independent.
+        source: where the pair comes from.
+        chosen, rejected: rewards.
+    """
+
+    prompt: str
+    source: str
+    chosen: float
+    rejected: float
+
+    @property
+    def right(self) -> bool:
+        """Whether the chosen answer has the higher reward; equal ones are wrong."""
+        return self.chosen > self.rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Pairs of which the model is about equally sure.
+
+    Attributes:
+        low, high: bounds of its confidence σ(|r_a - r_b|) in the answer that it prefers.
+        n: pairs.
+        confidence: its mean.
+        accuracy: the share that is right.
+    """
+
+    low: float
+    high: float
+    n: int
+    confidence: float
+    accuracy: Estimate
+
+
+def accuracy(pairs: Sequence[Judged]) -> Estimate:
+    """The share of pairs in the right order: Wilson's interval, or clustered by prompt where prompts repeat."""
+    right = [pair.right for pair in pairs]
+    if len({pair.prompt for pair in pairs}) == len(pairs):
+        return proportion(sum(right), len(right))
+    return clustered_mean([float(one) for one in right], [pair.prompt for pair in pairs])
+
+
+def by_source(pairs: Sequence[Judged]) -> dict[str, Estimate]:
+    """The same for each source, in the order of their names."""
+    return {
+        name: accuracy([pair for pair in pairs if pair.source == name]) for name in sorted({p.source for p in pairs})
+    }
+
+
+def confidence(pair: Judged) -> float:
+    """σ(|r_chosen - r_rejected|), from ½: how sure the model is of the answer that it prefers (Bradley and Terry)."""
+    return 1 / (1 + exp(-abs(pair.chosen - pair.rejected)))
+
+
+def bins(pairs: Sequence[Judged], number: int = BINS) -> list[Bin]:
+    """Pairs by confidence, in bins of about equal numbers; a well calibrated model is right as often as it is sure."""
+    ordered = sorted(pairs, key=confidence)
+    number = min(number, len(ordered))
+    bounds = [round(place * len(ordered) / number) for place in range(number + 1)] if number else []
+    found: list[Bin] = []
+    for start, end in pairwise(bounds):
+        part = [confidence(pair) for pair in ordered[start:end]]
+        right = sum(pair.right for pair in ordered[start:end])
+        found.append(Bin(part[0], part[-1], len(part), sum(part) / len(part), proportion(right, len(part))))
+    return found
+
+
+def calibration_error(found: Sequence[Bin]) -> float:
+    """Σ n |accuracy - confidence| / Σ n: the expected calibration error over bins of equal numbers.
+
+    Source: Guo et al. 2017 (arXiv 1706.04599), equation 3, with bins as in Nguyen and O'Connor 2015.
+    """
+    total = sum(one.n for one in found)
+    return sum(one.n * abs((one.accuracy.value or 0.0) - one.confidence) for one in found) / total
+
+
+def metrics(pairs: Sequence[Judged], minimum: float = GATE) -> dict[str, float]:
+    """The numbers of `s2train.json`; `passes_gate` is 1 where the accuracy is at least `minimum`, else 0."""
+    whole = accuracy(pairs)
+    assert whole.value is not None
+    found = {ACCURACY: whole.value, LOW: whole.ci_low, HIGH: whole.ci_high, "pairs": float(len(pairs))}
+    found |= {
+        PASSES: float(whole.value >= minimum),
+        "gate": minimum,
+        "ties": float(sum(pair.chosen == pair.rejected for pair in pairs)),
+        "calibration_error": calibration_error(bins(pairs)),
+    }
+    for name, estimate in by_source(pairs).items():
+        parts = {"": estimate.value, "_low": estimate.ci_low, "_high": estimate.ci_high, "_pairs": estimate.n}
+        found |= {f"accuracy/{name}{part}": value for part, value in parts.items()}
+    return {name: float(value) for name, value in found.items() if value is not None}
+
+
+def refuse_below_gate(folder: Path, *, minimum: float = GATE, allow: bool = False) -> Mapping[str, float]:
+    """What a reward model's `s2train.json` measured; PPO calls this before it uses one.
+
+    Args:
+        minimum: accuracy on held-out pairs.
+        allow: use it anyway, when told so.
+
+    Raises:
+        DataError: the folder says nothing of a reward model.
+        UsageError: it was never measured, or it is wrong too often.
+    """
+    made = checkpoint.read(folder)
+    if made is None or made.kind != "reward":
+        raise DataError(f"{folder}: no reward model of s2train: s2train reward makes one")
+    found = made.metrics.get(ACCURACY)
+    if not allow and found is None:
+        raise UsageError(f"reward model {folder.name}: it was never measured on held-out pairs, so nobody knows it")
+    if not allow and found is not None and found < minimum:
+        low, high = (made.metrics.get(name, float("nan")) for name in (LOW, HIGH))
+        raise UsageError(
+            f"reward model {folder.name}: it orders {found:.1%} of held-out pairs as people did ({low:.1%} to "
+            f"{high:.1%}), less than {minimum:.0%}: a policy would learn its mistakes. Train a better one"
+        )
+    return made.metrics
+
+
+def table(found: Sequence[Bin]) -> list[dict[str, Any]]:
+    """The bins as JSON holds them."""
+    return [
+        {
+            "low": one.low, "high": one.high, "n": one.n, "confidence": one.confidence,
+            "accuracy": one.accuracy.value, "ci_low": one.accuracy.ci_low, "ci_high": one.accuracy.ci_high,
+        }
+        for one in found
+    ]  # fmt: skip
+
+
+def draw(found: Sequence[Bin], path: Path) -> None:
+    """An SVG: how often it is right over how sure it is, with intervals and the line of a calibrated model."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with rc_context({"svg.hashsalt": "s2train", "svg.fonttype": "none"}):
+        figure = Figure(figsize=(4.5, 4), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.add_subplot()
+        axes.plot([0.5, 1], [0.5, 1], color="#888888", linewidth=1, linestyle="--", label="calibrated")
+        values = [one.accuracy.value or 0.0 for one in found]
+        low = [value - (one.accuracy.ci_low or value) for value, one in zip(values, found, strict=True)]
+        high = [(one.accuracy.ci_high or value) - value for value, one in zip(values, found, strict=True)]
+        places = [one.confidence for one in found]
+        axes.errorbar(places, values, [low, high], fmt="o", color="#0072B2", capsize=2, label="held-out pairs, 95%")
+        axes.set(xlabel="how sure: σ(|difference of rewards|)", ylabel="share in the right order", ylim=(0, 1.03))
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8, frameon=False, loc="lower right")
+        figure.savefig(path, format="svg", metadata={"Date": None})

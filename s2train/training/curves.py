@@ -1,0 +1,55 @@
+"""Training curves as a picture, from the lines of `metrics.jsonl`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+# Panel → what is drawn in it, where it was logged: the training's, then the validation's.
+PANELS: Mapping[str, tuple[str, ...]] = {
+    "loss": ("loss", "eval_loss"),
+    "accuracy of tokens": ("mean_token_accuracy", "eval_mean_token_accuracy"),
+    "pairs in the right order": ("accuracy", "eval_accuracy", "rewards/accuracies", "eval_rewards/accuracies"),
+    "difference of rewards": ("margin", "eval_margin", "rewards/margins", "eval_rewards/margins"),
+    "learning rate": ("learning_rate",),
+    "norm of the gradient": ("grad_norm",),
+}
+_TRAINING, _VALIDATION = "#0072B2", "#D55E00"  # Okabe and Ito's, told apart by everybody
+
+
+def series(records: Sequence[Mapping[str, Any]], name: str) -> tuple[list[int], list[float]]:
+    """Steps and values of what was logged under that name."""
+    points = [(record["step"], record[name]) for record in records if isinstance(record.get(name), int | float)]
+    return [step for step, _ in points], [float(value) for _, value in points]
+
+
+def draw(records: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write an SVG with a panel for each kind of number that was logged; none where nothing was."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    panels = [(title, [name for name in names if series(records, name)[0]]) for title, names in PANELS.items()]
+    panels = [(title, names) for title, names in panels if names]
+    if not panels:
+        return
+    with rc_context({"svg.hashsalt": "s2train", "svg.fonttype": "none"}):
+        figure = Figure(figsize=(5 * min(len(panels), 3), 3.2 * -(-len(panels) // 3)), layout="constrained")
+        FigureCanvasSVG(figure)
+        for place, (title, names) in enumerate(panels, 1):
+            axes = figure.add_subplot(-(-len(panels) // 3), min(len(panels), 3), place)
+            for name in names:
+                held_out = name.startswith("eval_")
+                steps, values = series(records, name)
+                axes.plot(
+                    steps, values, color=_VALIDATION if held_out else _TRAINING,
+                    marker="o" if held_out or len(steps) < 3 else None, markersize=4, linewidth=1.5,
+                    label="validation" if held_out else "training",
+                )  # fmt: skip
+            axes.set_title(title, fontsize=10)
+            axes.set_xlabel("step", fontsize=9)
+            axes.grid(alpha=0.3)
+            if len(names) > 1:
+                axes.legend(fontsize=8, frameon=False)
+        figure.savefig(path, format="svg", metadata={"Date": None})

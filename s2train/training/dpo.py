@@ -1,0 +1,61 @@
+"""Direct preference optimisation, by TRL's DPOTrainer.
+
+-log σ(β (log π(y_w|x)/π_ref(y_w|x) - log π(y_l|x)/π_ref(y_l|x))): Rafailov et al. 2023 (arXiv 2305.18290), equation 7;
+TRL's other losses by `arguments.loss_type`. The reference π_ref is where training starts: of a new adapter the base,
+which is the model with its adapter switched off; of an adapter to go on from, a frozen copy of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from s2train.data.preferences import PreferenceLine
+from s2train.training import config, rows
+from s2train.training.job import files_of_aspect
+from s2train.training.kind import Job, Kind
+from s2train.training.rows import Encoder, Rows
+from s2train.training.sft import answers
+
+
+def _arguments() -> type:
+    from trl import DPOConfig  # pyright: ignore[reportPrivateImportUsage]
+
+    return DPOConfig
+
+
+def _rows(_: Any, encoder: Encoder, lines: Iterable[Any]) -> Rows:
+    return rows.preferred(encoder, lines)
+
+
+def _trainer(job: Job, model: Any, adapter: Any, sides: Mapping[str, Any], callbacks: Sequence[Any]) -> Any:
+    from s2train.training.trainers import Dpo
+
+    return Dpo(
+        model=model,
+        args=job.arguments,
+        processing_class=job.tokenizer,
+        peft_config=adapter,
+        callbacks=[*callbacks, *answers(job)],
+        **sides,
+    )
+
+
+def _conclude(job: Job, trainer: Any, folder: Path) -> dict[str, float]:  # noqa: ARG001
+    return {}
+
+
+KIND = Kind(
+    name="dpo",
+    config=config.Dpo,
+    task="CAUSAL_LM",
+    line=PreferenceLine,
+    arguments=_arguments,
+    defaults={"eval_strategy": "epoch", "logging_steps": 10},
+    file=files_of_aspect,
+    rows=_rows,
+    trainer=_trainer,
+    conclude=_conclude,
+    halves=2,
+)

@@ -1,0 +1,197 @@
+"""What a training would take: memory by role, steps, tokens and time, without its weights.
+
+Memory follows from shapes; time from the arithmetic and a matrix product that is measured on this machine for a third
+of a second. Both are estimates, and say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from s2train.training import models
+from s2train.training.kind import Job
+
+REACHED = 0.5  # share of the rate of bare products that training is taken to reach; an assumption
+_CHUNK = 1024  # rows of logits that exist at the same time (TRL computes them in pieces), about
+_STATES = {
+    "8bit": 2,
+    "4bit": 1,
+    "adafactor": 0,
+    "sgd": 0,
+    "lion": 4,
+    "adalomo": 0,
+    "lomo": 0,
+}  # bytes a weight; Adam's 8
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes, by what they are for."""
+
+    base: int
+    adapter: int
+    reference: int
+    gradients: int
+    optimizer: int
+    activations: int
+
+    @property
+    def total(self) -> int:
+        return self.base + self.adapter + self.reference + self.gradients + self.optimizer + self.activations
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is computed.
+
+    Attributes:
+        steps: of the optimizer.
+        sequences: that go through the model at once.
+        tokens: of all rows, times epochs; padding is not among them.
+    """
+
+    steps: int
+    sequences: int
+    tokens: int
+
+
+def lines(job: Job) -> Iterator[str]:
+    """The dry run, in words."""
+    yield from job.lines()
+    effort, used = estimate(job), memory(job)
+    yield (
+        f"{effort.steps:,} steps of {_batch(job):,} {'packed sequences' if _packed(job) else 'rows'}, "
+        f"{effort.tokens:,} tokens without padding, {job.arguments.num_train_epochs:g} epochs"
+    )
+    yield f"memory, estimated from shapes: {_bytes(used.total)}, and what the libraries themselves take"
+    named = {
+        "base": used.base, "adapter": used.adapter, "reference": used.reference, "gradients": used.gradients,
+        "optimizer": used.optimizer, "activations": used.activations,
+    }  # fmt: skip
+    for name, size in named.items():
+        if size or (name == "reference" and job.kind.name == "dpo"):
+            yield f"  {name:12} {_bytes(size):>10}  {_why(job, name)}".rstrip()
+    seconds = duration(job, effort)
+    yield (
+        f"time, estimated from the arithmetic and a matrix product measured on this {job.plan.hardware.device}: "
+        f"{_seconds(seconds)}, without evaluations"
+    )
+
+
+def estimate(job: Job) -> Effort:
+    """Steps and tokens of the whole training; packed rows are packed to count them."""
+    rows = _sequences(job)
+    batches = ceil(rows / max(job.arguments.per_device_train_batch_size, 1))
+    per_epoch = max(ceil(batches / max(job.arguments.gradient_accumulation_steps, 1)), 1)
+    asked = job.arguments.max_steps
+    steps = asked if asked > 0 else ceil(job.arguments.num_train_epochs * per_epoch)
+    share = steps / per_epoch
+    return Effort(steps, job.arguments.per_device_train_batch_size * job.kind.halves, round(job.train.tokens * share))
+
+
+def _sequences(job: Job) -> int:
+    if not _packed(job):
+        return len(job.train)
+    from datasets import Dataset
+    from trl import pack_dataset  # pyright: ignore[reportPrivateImportUsage]
+
+    packed: Any = pack_dataset(
+        Dataset.from_dict({"input_ids": job.train.columns["input_ids"]}), job.values["max_length"], "bfd", {}
+    )
+    return len(packed)
+
+
+def memory(job: Job) -> Memory:
+    """What is held at the same time, by shapes."""
+    from s2eval.models import memory as sizes
+
+    model = models.outline(job.plan)
+    base = sizes.weights(model, 4 if job.plan.quantized else None)
+    width = 2 if job.plan.quantized and job.plan.hardware.compute == "bfloat16" else 4
+    adapter = job.trainable * width if job.plan.adapted else 0
+    reference = 0
+    if job.kind.name == "dpo" and not job.arguments.precompute_ref_log_probs:
+        reference = (adapter if job.plan.adapter else 0) if job.plan.adapted else base
+    optimizer = str(getattr(job.arguments.optim, "value", job.arguments.optim))
+    state = next((size for name, size in _STATES.items() if name in optimizer), 2 * width)
+    return Memory(
+        base, adapter, reference, job.trainable * width, job.trainable * state, _activations(job, model, sizes)
+    )
+
+
+def _activations(job: Job, model: Any, sizes: Any) -> int:
+    """Of one pass: what the backward pass needs of every layer, or of one and the layers' inputs if checkpointed.
+
+    To what a layer holds anyway, an adapter with dropout adds a copy and a mask of each input of its linear layers, and
+    a CPU the attention of every pair of tokens, which accelerators never write down.
+    """
+    config = model.config.get_text_config()
+    of = sizes.sizes(config, model.dtype)
+    longest = job.values["max_length"] if _packed(job) else max(job.train.lengths)
+    tokens = job.arguments.per_device_train_batch_size * job.kind.halves * longest
+    layers, hidden = config.num_hidden_layers, config.hidden_size
+    layer = tokens * of.token
+    if job.plan.adapted and (job.plan.adapter or job.plan.settings.lora.dropout):
+        inner = getattr(config, "intermediate_size", None) or 4 * hidden
+        layer += tokens * (6 * hidden + inner) * 5
+    if job.plan.hardware.device == "cpu":
+        layer += 4 * config.num_attention_heads * tokens * (tokens if _packed(job) else longest)
+    if job.arguments.gradient_checkpointing:
+        kept = tokens * layers * hidden * model.dtype.itemsize + layer
+    else:
+        kept = layers * layer
+    return kept + (min(_CHUNK, tokens) * of.row if job.plan.task == "CAUSAL_LM" else 0)
+
+
+def duration(job: Job, effort: Effort) -> float:
+    """Seconds: FLOPs over the rate of bare products, times what training reaches of it."""
+    import torch
+
+    from s2eval.models import cost
+
+    shape = cost.shape(models.outline(job.plan))
+    forward = 2.0 * (shape.linear + (shape.hidden * shape.vocabulary if job.plan.task == "CAUSAL_LM" else 0))
+    passes = 2.0 if job.plan.adapted else 3.0  # forward; backward through activations, and for all weights too
+    passes += 1.0 if job.arguments.gradient_checkpointing else 0.0
+    if job.kind.name == "dpo":
+        passes += 1.0  # the reference's
+    hardware = job.plan.hardware
+    rate = cost.rate(shape, 512, getattr(torch, hardware.compute), torch.device(hardware.device))
+    return effort.tokens * forward * passes / (rate * REACHED)
+
+
+def _packed(job: Job) -> bool:
+    return bool(getattr(job.arguments, "packing", False))
+
+
+def _batch(job: Job) -> int:
+    return job.arguments.per_device_train_batch_size * job.arguments.gradient_accumulation_steps
+
+
+def _why(job: Job, name: str) -> str:
+    if name == "base":
+        return (
+            "4 bits a weight with scales, embeddings and head apart" if job.plan.quantized else job.plan.hardware.dtype
+        )
+    if name == "reference":
+        if job.arguments.precompute_ref_log_probs:
+            return "computed before training"
+        return (
+            ("a frozen copy of the adapter" if job.plan.adapter else "the adapter switched off")
+            if job.plan.adapted
+            else ""
+        )
+    return "computed twice to save memory" if name == "activations" and job.arguments.gradient_checkpointing else ""
+
+
+def _bytes(size: int) -> str:
+    return f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,276 @@
+"""The model that is trained: a base, whole or in 4 bits, with an adapter that is new or goes on from another."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from s2eval.errors import PrerequisiteError, UsageError
+from s2train.checkpoint import Quantization
+from s2train.merge.location import Location
+from s2train.training.config import Lora, Model
+from s2train.training.hardware import Hardware
+
+Task = Literal["CAUSAL_LM", "SEQ_CLS"]
+HEAD = "score"  # of a reward model
+ADAPTER = "default"  # PEFT's name of what is trained
+ADAPTER_CONFIG = "adapter_config.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be loaded.
+
+    Attributes:
+        base: where it lies.
+        settings: `model:` of the configuration.
+        hardware: in what it is computed.
+        task: a language model, or a reward model with a head of one number.
+        adapter: that training starts from.
+    """
+
+    base: Location
+    settings: Model
+    hardware: Hardware
+    task: Task
+    adapter: Location | None = None
+
+    @property
+    def quantized(self) -> bool:
+        return self.settings.method == "qlora"
+
+    @property
+    def adapted(self) -> bool:
+        return self.settings.method != "full"
+
+    def quantization(self) -> Quantization | None:
+        """As it is written down, and as `s2train merge --method qdq` reads it."""
+        if not self.quantized:
+            return None
+        how, hardware = self.settings.quantization, self.hardware
+        return Quantization(
+            type=how.type,
+            double=how.double,
+            compute_dtype=hardware.compute,
+            dtype=hardware.dtype,
+            skip=(HEAD,) if self.task == "SEQ_CLS" else None,
+        )
+
+
+def tokenizer(folder: Path) -> Any:
+    """The base's; padded with its own token, else with the unknown one, else with the end-of-text.
+
+    Raises:
+        PrerequisiteError: there is none.
+        UsageError: it has no end-of-text.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        found: Any = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise PrerequisiteError(f"base {folder.name}: no tokenizer: {' '.join(str(error).split())[:200]}") from error
+    if found.eos_token is None:
+        raise UsageError(f"base {folder.name}: its tokenizer has no end-of-text token: answers could not end")
+    if found.pad_token is None:
+        found.pad_token = found.unk_token or found.eos_token
+    found.padding_side = "right"
+    return found
+
+
+def refuse_other_tokenizer(mine: Any, adapter: Location) -> None:
+    """Raise UsageError if the adapter's folder has a tokenizer that numbers tokens in another way than its base's."""
+    if not any((adapter.folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "vocab.json")):
+        return
+    theirs = tokenizer(adapter.folder)
+    here, there = mine.get_vocab(), theirs.get_vocab()
+    if here == there:
+        return
+    differ = sorted(token for token in here.keys() | there.keys() if here.get(token) != there.get(token))
+    shown = ", ".join(map(repr, differ[:3]))
+    raise UsageError(
+        f"adapter {adapter.name}: its tokenizer differs from the base's in {len(differ):,} tokens ({shown}, …). "
+        "Is that the base it was trained on?"
+    )
+
+
+def lora_config(plan: Plan) -> Any:
+    """PEFT's configuration of a new adapter, or of one that begins as `plan.adapter` ends."""
+    from peft import LoraConfig, PeftConfig
+
+    saved = [HEAD] if plan.task == "SEQ_CLS" else None
+    if plan.adapter is None:
+        how: Lora = plan.settings.lora
+        return LoraConfig(
+            task_type=plan.task, r=how.r, lora_alpha=how.alpha, lora_dropout=how.dropout,
+            target_modules=how.target_modules if isinstance(how.target_modules, str) else list(how.target_modules),
+            use_rslora=how.rslora, use_dora=how.dora, modules_to_save=saved,
+        )  # type: ignore[arg-type]  # fmt: skip
+    config: Any = PeftConfig.from_pretrained(str(plan.adapter.folder))
+    config.inference_mode = False
+    config.task_type, config.modules_to_save = plan.task, saved
+    return config
+
+
+def refuse_adapter(adapter: Location, task: Task) -> None:
+    """Raise UsageError if training cannot start from that adapter."""
+    try:
+        about = json.loads((adapter.folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PrerequisiteError(f"{adapter.folder / ADAPTER_CONFIG}: cannot be read: {error}") from error
+    where = f"adapter {adapter.name}"
+    if about.get("peft_type") != "LORA":
+        raise UsageError(f"{where}: peft_type {about.get('peft_type')}; training starts from LORA only")
+    if about.get("task_type") not in (None, "CAUSAL_LM"):
+        raise UsageError(
+            f"{where}: task_type {about['task_type']}; training starts from an adapter of a language model"
+        )
+    if task == "SEQ_CLS" and about.get("modules_to_save"):
+        names = ", ".join(about["modules_to_save"])
+        raise UsageError(f"{where}: it holds whole modules ({names}), which a reward model cannot take over")
+
+
+def load(plan: Plan) -> Any:
+    """The base with its weights.
+
+    Raises:
+        PrerequisiteError: it cannot be loaded.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, BitsAndBytesConfig
+
+    options: dict[str, Any] = {"dtype": getattr(torch, plan.hardware.dtype)}
+    if plan.settings.attention:
+        options["attn_implementation"] = plan.settings.attention
+    if plan.quantized:
+        how = plan.settings.quantization
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type=how.type,
+            bnb_4bit_use_double_quant=how.double,
+            bnb_4bit_compute_dtype=getattr(torch, plan.hardware.compute),
+            llm_int8_skip_modules=[HEAD] if plan.task == "SEQ_CLS" else None,
+        )
+        if plan.hardware.device == "cuda":
+            options["device_map"] = {"": torch.cuda.current_device()}
+    kind: Any = AutoModelForCausalLM if plan.task == "CAUSAL_LM" else AutoModelForSequenceClassification
+    if plan.task == "SEQ_CLS":
+        options["num_labels"] = 1
+    try:
+        with quiet():
+            return kind.from_pretrained(plan.base.folder, **options)
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
+        raise PrerequisiteError(f"base {plan.base.name}: {' '.join(str(error).split())[:400]}") from error
+
+
+def outline(plan: Plan) -> Any:
+    """The same without weights, on the meta device, without an adapter; cheap for any size."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
+
+    try:
+        config = AutoConfig.from_pretrained(plan.base.folder)
+        kind: Any = AutoModelForCausalLM
+        if plan.task == "SEQ_CLS":
+            config.num_labels, kind = 1, AutoModelForSequenceClassification
+        if hasattr(config, "quantization_config"):
+            raise UsageError(
+                f"base {plan.base.name}: its weights are quantised already: train on the model it was made of"
+            )
+        with torch.device("meta"):
+            return kind.from_config(config, dtype=getattr(torch, plan.hardware.dtype))
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise PrerequisiteError(f"base {plan.base.name}: {' '.join(str(error).split())[:300]}") from error
+
+
+def outlined_adapter(model: Any, plan: Plan) -> Any:
+    """An outline with its adapter on it."""
+    from peft import get_peft_model
+
+    try:
+        with quiet():
+            return get_peft_model(model, lora_config(plan), low_cpu_mem_usage=True)
+    except ValueError as error:  # no module of that name
+        raise UsageError(f"model.lora: {' '.join(str(error).split())[:300]}") from error
+
+
+def start_from(model: Any, plan: Plan) -> Any:
+    """A `PeftModel` of a loaded base whose trainable adapter begins as `plan.adapter` ends.
+
+    A reward model takes over its factors and gets a new head; so it stays an adapter of the same base.
+
+    Raises:
+        UsageError: it does not fit, tensor by tensor.
+    """
+    assert plan.adapter is not None
+    if plan.task == "CAUSAL_LM":
+        from s2eval.models import adapters
+
+        adapted = adapters.attach(model, str(plan.adapter.folder), name=ADAPTER)
+        adapted.peft_config[ADAPTER].inference_mode = False
+        adapted.set_adapter(ADAPTER)
+        return adapted
+    from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+    from peft.utils import load_peft_weights
+
+    adapted = get_peft_model(model, lora_config(plan))
+    head = {name: weight for name, weight in get_peft_model_state_dict(adapted).items() if f".{HEAD}." in name}
+    weights = head | load_peft_weights(str(plan.adapter.folder), device="cpu")
+    try:
+        result = set_peft_model_state_dict(adapted, weights, adapter_name=ADAPTER)
+        lost = list(result.unexpected_keys)
+    except RuntimeError as error:  # shapes
+        raise UsageError(f"adapter {plan.adapter.name}: {' '.join(str(error).split())[:300]}") from error
+    lacking = [key for key in result.missing_keys if f".{ADAPTER}" in key and "lora_" in key]
+    if lost or lacking:
+        raise UsageError(
+            f"adapter {plan.adapter.name}: {len(lost)} of its tensors have no place in a reward model of this base, "
+            f"and {len(lacking)} are missing ({', '.join([*lost, *lacking][:3])}). Is that the base it was trained on?"
+        )
+    return adapted
+
+
+def trained(model: Any) -> dict[str, Any]:
+    """Copies of what is trained, by name: TRL rounds a quantised model's to bf16 when it takes the model."""
+    return {name: weight.detach().clone() for name, weight in model.named_parameters() if weight.requires_grad}
+
+
+def restore(model: Any, before: Mapping[str, Any], hardware: Hardware) -> None:
+    """Give back their 32 bits to the trained weights where products have 32: on a CPU bf16 costs half the speed.
+
+    Args:
+        before: of `trained`; weights that it lacks, a new adapter's, are widened as they are.
+    """
+    import torch
+
+    if hardware.compute != "float32":
+        return
+    for name, weight in model.named_parameters():
+        if weight.requires_grad and weight.dtype != torch.float32:
+            weight.data = before[name].float() if name in before else weight.data.float()
+
+
+def name_base(model: Any, base: str) -> None:
+    """Let adapters say on what they stand by a name that other machines know, where there is one."""
+    for config in getattr(model, "peft_config", {}).values():
+        config.base_model_name_or_path = base
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """What transformers and PEFT say of expected things (a new head, a base's unused one) is not passed on."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(before)

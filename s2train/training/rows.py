@@ -1,0 +1,226 @@
+"""Rows as tokens: where a prompt ends, which tokens carry loss, and what is too long for the context."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from s2eval.prompts import Template, Turn
+from s2train.data.preferences import PreferenceLine, turns_of
+from s2train.data.records import PairLine
+
+IGNORED = -100  # the label of a token without loss
+_AT_ONCE = 512  # rows encoded together
+_QUESTION, _ANSWER = "{question}", "{answer}"
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A prompt with an answer.
+
+    Attributes:
+        tokens: of both, with the end-of-text.
+        prompt: how many of them are the prompt's, by the tokenizer's own cut.
+        merged: whether the prompt's last token went into the answer's first, so that evaluation sees another prompt.
+    """
+
+    tokens: list[int]
+    prompt: int
+    merged: bool
+
+
+@dataclass(slots=True)
+class Rows:
+    """One side of the data, encoded.
+
+    Attributes:
+        columns: as the trainer wants them; one entry a row.
+        lengths: tokens of each row that go through the model; of a pair, of its longer half.
+        tokens: of all rows.
+        prompts: of each row, as text.
+        answers: of each row; of a pair the chosen one.
+        sources: of each row.
+        read: rows of the file.
+        dropped: too long, and left out.
+        cut: too long, and cut at the end.
+        merged: see `Encoded`.
+    """
+
+    columns: dict[str, list[Any]] = field(default_factory=dict[str, list[Any]])
+    lengths: list[int] = field(default_factory=list[int])
+    tokens: int = 0
+    prompts: list[str] = field(default_factory=list[str])
+    answers: list[str] = field(default_factory=list[str])
+    sources: list[str] = field(default_factory=list[str])
+    read: int = 0
+    dropped: int = 0
+    cut: int = 0
+    merged: int = 0
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def add(self, length: int, tokens: int, prompt: str, answer: str, source: str, **values: Any) -> None:
+        """Append a row."""
+        for name, value in values.items():
+            self.columns.setdefault(name, []).append(value)
+        self.lengths.append(length)
+        self.tokens += tokens
+        self.prompts.append(prompt)
+        self.answers.append(answer)
+        self.sources.append(source)
+
+    def line(self, name: str) -> str:
+        """What became of the file's rows, in words."""
+        text = f"{name}: {len(self):,} of {self.read:,} rows, {self.tokens:,} tokens"
+        if self.dropped:
+            text += f"; {self.dropped:,} were too long and left out"
+        if self.cut:
+            text += f"; {self.cut:,} were too long and cut"
+        if self.merged:
+            text += f"; in {self.merged:,} the prompt's last token is merged into the answer"
+        return text
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """How texts become tokens.
+
+    Attributes:
+        tokenizer: transformers'.
+        template: how a question becomes a prompt.
+        max_length: tokens of prompt and answer.
+        cut: whether answers of rows that are longer are cut; else such rows are left out.
+    """
+
+    tokenizer: Any
+    template: Template
+    max_length: int
+    cut: bool = False
+
+    def prompt(self, turns: Sequence[Turn]) -> str:
+        """Up to where the answer begins."""
+        return self.template.render(turns)
+
+    def completion(self, answer: str) -> str:
+        """What follows the prompt: the template's space, if it has one, the answer, the end-of-text."""
+        return f"{opening(self.template)}{answer}{self.tokenizer.eos_token}"
+
+    def encode(self, prompts: Sequence[str], answers: Sequence[str]) -> list[Encoded]:
+        """Prompts with their answers. A BOS that the template writes is not added once more."""
+        bos = self.tokenizer.bos_token
+        special = not (bos and all(prompt.startswith(bos) for prompt in prompts))
+        whole = [prompt + self.completion(answer) for prompt, answer in zip(prompts, answers, strict=True)]
+        heads = self.tokenizer(list(prompts), add_special_tokens=special)["input_ids"]
+        found = list[Encoded]()
+        for head, tokens in zip(heads, self.tokenizer(whole, add_special_tokens=special)["input_ids"], strict=True):
+            shared = _shared(head, tokens)
+            found.append(Encoded(tokens, shared, shared < len(head)))
+        return found
+
+
+def opening(template: Template) -> str:
+    """What a template writes between the end of a prompt and an answer: a space (`s2`), or nothing (`chat`)."""
+    prompt = template.render([Turn(_QUESTION)])
+    whole = template.render([Turn(_QUESTION, _ANSWER), Turn(_QUESTION)])
+    before, answer, _ = whole.removeprefix(prompt).partition(_ANSWER)
+    return before if whole.startswith(prompt) and answer and not before.strip() else ""
+
+
+def _shared(first: Sequence[int], second: Sequence[int]) -> int:
+    """How many tokens two sequences begin with in common."""
+    return next(
+        (i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
+    )
+
+
+def labels(one: Encoded) -> list[int]:
+    """The tokens of the answer and its end; `IGNORED` for the prompt's."""
+    return [IGNORED] * one.prompt + one.tokens[one.prompt :]
+
+
+def answered(encoder: Encoder, lines: Iterable[PairLine]) -> Rows:
+    """Rows for SFT: `input_ids`, and `labels` on the answer only."""
+    rows = Rows()
+    for block in _blocks(lines):
+        prompts = [encoder.prompt([Turn(line.question)]) for line in block]
+        encoded = encoder.encode(prompts, [line.answer for line in block])
+        for line, prompt, one in zip(block, prompts, encoded, strict=True):
+            rows.read += 1
+            long = len(one.tokens) > encoder.max_length
+            if long and not (encoder.cut and one.prompt < encoder.max_length):
+                rows.dropped += 1
+                continue
+            rows.cut += long
+            rows.merged += one.merged
+            tokens = one.tokens[: encoder.max_length]
+            rows.add(
+                len(tokens), len(tokens), prompt, line.answer, line.source,
+                input_ids=_array(tokens), labels=_array(labels(one)[: encoder.max_length]),
+            )  # fmt: skip
+    return rows
+
+
+def compared(encoder: Encoder, lines: Iterable[PreferenceLine], margin: float = 0.0) -> Rows:
+    """Rows for a reward model: prompt and answer as `chosen_ids` and `rejected_ids`, and `margin` where it counts.
+
+    Pairs of which one half is too long are always left out: a cut answer is not what was preferred.
+    """
+    rows = Rows()
+    for line, prompt, chosen, rejected in _pairs(encoder, lines, rows):
+        longer = max(len(chosen.tokens), len(rejected.tokens))
+        if longer > encoder.max_length:
+            rows.dropped += 1
+            continue
+        rows.merged += chosen.merged or rejected.merged
+        more = {"margin": margin * line.margin} if margin else {}
+        rows.add(
+            longer, len(chosen.tokens) + len(rejected.tokens), prompt, line.chosen, line.source,
+            chosen_ids=_array(chosen.tokens), rejected_ids=_array(rejected.tokens), **more,
+        )  # fmt: skip
+    return rows
+
+
+def preferred(encoder: Encoder, lines: Iterable[PreferenceLine]) -> Rows:
+    """Rows for DPO: `prompt_ids`, `chosen_ids`, `rejected_ids`, the answers without their prompt."""
+    rows = Rows()
+    for line, prompt, chosen, rejected in _pairs(encoder, lines, rows):
+        longer, start = max(len(chosen.tokens), len(rejected.tokens)), min(chosen.prompt, rejected.prompt)
+        long = longer > encoder.max_length
+        if long and not (encoder.cut and start < encoder.max_length):
+            rows.dropped += 1
+            continue
+        rows.cut += long
+        rows.merged += chosen.merged or rejected.merged
+        halves = [one.tokens[: encoder.max_length] for one in (chosen, rejected)]
+        rows.add(
+            min(longer, encoder.max_length), sum(map(len, halves)), prompt, line.chosen, line.source,
+            prompt_ids=_array(halves[0][:start]),
+            chosen_ids=_array(halves[0][start:]), rejected_ids=_array(halves[1][start:]),
+        )  # fmt: skip
+    return rows
+
+
+def _pairs(
+    encoder: Encoder, lines: Iterable[PreferenceLine], rows: Rows
+) -> Iterator[tuple[PreferenceLine, str, Encoded, Encoded]]:
+    for block in _blocks(lines):
+        rows.read += len(block)
+        prompts = [encoder.prompt(turns_of(line.prompt)) for line in block]
+        chosen = encoder.encode(prompts, [line.chosen for line in block])
+        rejected = encoder.encode(prompts, [line.rejected for line in block])
+        yield from zip(block, prompts, chosen, rejected, strict=True)
+
+
+def _blocks(lines: Iterable[Any]) -> Iterator[list[Any]]:
+    iterator = iter(lines)
+    while block := list(islice(iterator, _AT_ONCE)):
+        yield block
+
+
+def _array(tokens: Sequence[int]) -> Any:
+    return np.array(tokens, dtype=np.int32)

@@ -1,0 +1,73 @@
+"""The stages that can be trained, in one table: name → configuration → what does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError, create_model
+
+from s2eval import yamlfile
+from s2eval.errors import ConfigError
+from s2train.training import arguments, dpo, forecast, reward, run, sft
+from s2train.training import job as jobs
+from s2train.training.kind import Job, Kind
+from s2train.training.overrides import override
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A command of `s2train`.
+
+    Attributes:
+        config: makes its pydantic model; imports what it must.
+        prepare: (configuration, name of the file) → a job, checked; loads no weights. It has `lines()`, what is about
+            to happen, and the folders `out` and `work`.
+        forecast: (job) → lines of the dry run.
+        run: (job, fresh) → what was measured.
+    """
+
+    config: Callable[[], type[BaseModel]]
+    prepare: Callable[[Any, str], Any]
+    forecast: Callable[[Any], Iterable[str]]
+    run: Callable[[Any, bool], Mapping[str, float]]
+
+
+def _with_arguments(kind: Kind) -> type[BaseModel]:
+    """The kind's configuration with TRL's fields under `arguments`."""
+    model = arguments.model_of(kind.arguments())
+    name = kind.config.__name__
+    return create_model(name, __base__=kind.config, arguments=(model, model.model_validate({})))
+
+
+def _stage(kind: Kind) -> Stage:
+    def prepare(config: Any, where: str) -> Job:
+        return jobs.prepare(kind, config, where)
+
+    def train(job: Job, fresh: bool) -> Mapping[str, float]:
+        return run.run(job, fresh=fresh)
+
+    return Stage(cache(lambda: _with_arguments(kind)), prepare, forecast.lines, train)
+
+
+STAGES: Mapping[str, Stage] = {kind.name: _stage(kind) for kind in (sft.KIND, reward.KIND, dpo.KIND)}
+
+
+def load(stage: Stage, path: Path, assignments: Iterable[str] = ()) -> Any:
+    """Read and check a configuration with its overrides.
+
+    Raises:
+        ConfigError: with every error of the file and of the overrides, each on a line.
+    """
+    raw, wrong = override(yamlfile.read(path, "model:, data: and out:"), assignments)
+    model = stage.config()
+    try:
+        made = model.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(str(path), [*wrong, *yamlfile.problems(error, model)]) from error
+    if wrong:
+        raise ConfigError(str(path), wrong)
+    return made

@@ -1,0 +1,161 @@
+"""TRL's trainers with what they lack: rows that are encoded already, and a stop at the first loss that is no number.
+
+Imports TRL and torch: import it where training begins.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerCallback
+from trl import DPOTrainer, RewardTrainer, SFTTrainer  # pyright: ignore[reportPrivateImportUsage]
+
+from s2eval.errors import S2Error
+from s2train.training import progress
+
+BROKEN = "broken_batch"  # .pt, and .json to read
+
+
+class DivergedError(S2Error):
+    """The loss or a gradient is NaN or infinite."""
+
+
+class Watched:
+    """A mixin before one of TRL's trainers: looks at every loss, and keeps the batch that breaks it."""
+
+    def training_step(self, model: Any, inputs: dict[str, Any], *more: Any, **options: Any) -> Any:
+        """As the trainer's own."""
+        kept = dict(inputs)
+        trainer: Any = self
+        loss = super().training_step(model, inputs, *more, **options)  # type: ignore[misc]
+        if not torch.isfinite(loss).all():
+            trainer.keep_batch(kept, f"the loss is {loss.item()}")
+        self._last = kept
+        return loss
+
+    def keep_batch(self, inputs: dict[str, Any], what: str) -> None:
+        """Save a batch, and raise DivergedError."""
+        trainer: Any = self
+        folder, step = Path(trainer.args.output_dir), trainer.state.global_step + 1
+        torch.save({"step": step, "inputs": inputs}, folder / f"{BROKEN}.pt")
+        texts = trainer.processing_class.batch_decode(inputs["input_ids"]) if "input_ids" in inputs else []
+        (folder / f"{BROKEN}.json").write_text(
+            json.dumps({"step": step, "what": what, "texts": texts}, indent=1, ensure_ascii=False), encoding="utf-8"
+        )
+        raise DivergedError(
+            f"step {step}: {what}. The batch is in {folder / BROKEN}.pt, to read in {BROKEN}.json. The newest whole "
+            "checkpoint is kept: a lower arguments.learning_rate, longer warm-up or arguments.max_grad_norm may help"
+        )
+
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """Cards are written by `card.py`, when a checkpoint is whole."""
+
+
+class Sft(Watched, SFTTrainer):
+    """Rows have `input_ids` and `labels`, which TRL takes as they are."""
+
+
+class Reward(Watched, RewardTrainer):
+    """Rows have `chosen_ids` and `rejected_ids`, which TRL takes as they are."""
+
+
+class Dpo(Watched, DPOTrainer):
+    """Rows have `prompt_ids`, `chosen_ids` and `rejected_ids`; TRL would encode texts once more, in its own way."""
+
+    def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
+        return dataset
+
+
+class Recorder(TrainerCallback):
+    """Writes `metrics.jsonl`, marks checkpoints that are whole, stops at broken gradients, tells where we are.
+
+    Args:
+        work: folder of the training.
+    """
+
+    def __init__(self, work: Path) -> None:
+        self.work = work
+        self.trainer: Any = None  # set when there is one
+        self._started = time.perf_counter()
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:  # noqa: ARG002
+        """A line of metrics, and one for people where no bar shows it."""
+        if not state.is_world_process_zero or not logs:
+            return
+        progress.append(self.work / progress.METRICS, {"step": state.global_step, **logs})
+        if args.disable_tqdm and (loss := logs.get("loss", logs.get("eval_loss"))) is not None:
+            what = "loss" if "loss" in logs else "validation loss"
+            seconds = time.perf_counter() - self._started
+            where = f"step {state.global_step:,} of {state.max_steps:,}"
+            print(f"{where}: {what} {float(loss):.4f}, {seconds:,.0f} s", file=sys.stderr)  # noqa: T201
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        """Everything of the checkpoint is written now."""
+        if state.is_world_process_zero:
+            folder = self.work / f"{progress.PREFIX}{state.global_step}"
+            progress.mark_whole(folder, tokens=getattr(self.trainer, "_total_train_tokens", 0))
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:  # noqa: ARG002
+        """A gradient may break where the loss does not; in fp16 that is usual, and the step is left out."""
+        gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
+        if gradients and not args.fp16 and not torch.stack([gradient.isfinite().all() for gradient in gradients]).all():
+            self.trainer.keep_batch(self.trainer._last, "a gradient is NaN or infinite")
+
+
+class Answers(TrainerCallback):
+    """Answers a few questions at every evaluation, greedily, in `generations.jsonl`.
+
+    Args:
+        work: folder of the training.
+        tokenizer: of the model.
+        prompts, references: texts.
+        most: tokens of an answer.
+        stop: texts at which one ends.
+    """
+
+    def __init__(
+        self, work: Path, tokenizer: Any, prompts: list[str], references: list[str], most: int, stop: tuple[str, ...]
+    ) -> None:
+        self.work, self.tokenizer = work, tokenizer
+        self.prompts, self.references, self.most, self.stop = prompts, references, most, stop
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:  # noqa: ARG002
+        """After every evaluation."""
+        if not state.is_world_process_zero or args.fsdp or args.deepspeed:  # sharded weights would need every process
+            return
+        for prompt, reference in zip(self.prompts, self.references, strict=True):
+            record = {"step": state.global_step, "prompt": prompt, "answer": self._answer(model, prompt)}
+            progress.append(self.work / progress.GENERATIONS, {**record, "reference": reference})
+
+    @torch.no_grad()
+    def _answer(self, model: Any, prompt: str) -> str:
+        model = getattr(model, "module", model)  # DDP's wrapper
+        bos = self.tokenizer.bos_token
+        special = not (bos and prompt.startswith(bos))
+        inputs = self.tokenizer([prompt], return_tensors="pt", add_special_tokens=special).to(model.device)
+        training = model.training
+        model.eval()
+        try:
+            tokens = model.generate(
+                input_ids=inputs["input_ids"],
+                attention_mask=inputs["attention_mask"],
+                max_new_tokens=self.most,
+                do_sample=False,
+                temperature=None,
+                top_p=None,
+                top_k=None,
+                use_cache=True,
+                pad_token_id=self.tokenizer.pad_token_id,
+                eos_token_id=self.tokenizer.eos_token_id,
+            )[0, inputs["input_ids"].shape[1] :]
+        finally:
+            model.train(training)
+        text = self.tokenizer.decode(tokens, skip_special_tokens=True)
+        for stop in self.stop:
+            text = text.partition(stop)[0]
+        return text.strip()

@@ -1,0 +1,142 @@
+"""What is refused before a first step, and the stop at a loss that is no number."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from s2eval.errors import ConfigError, DataError, PrerequisiteError, UsageError
+from s2train.training import job as jobs
+from s2train.training import progress
+from s2train.training.run import run
+from s2train.training.trainers import BROKEN, DivergedError, Sft
+from tests.s2train.training import tiny
+
+
+def test_an_adapter_of_another_base(sft: Path, smollm2: Path, data: Path, tmp_path: Path) -> None:
+    other = tiny.base(tmp_path / "other", smollm2, seed=1)
+    raw = tiny.recipe("dpo", other, data, tmp_path / "out")
+    raw["model"] = {"base": str(other), "adapter": str(sft)}
+    with pytest.raises(UsageError, match=r"adapter sft: it was trained on other weights than those of other"):
+        tiny.job("dpo", raw, tmp_path)
+
+
+@pytest.mark.parametrize("stage", ["sft", "reward"])
+def test_an_adapter_whose_tensors_do_not_all_fit(stage: str, sft: Path, base: Path, data: Path, tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    adapter = Path(shutil.copytree(sft, tmp_path / "adapter"))
+    tensors = tiny.weights(adapter)
+    name = next(name for name in tensors if "layers.1" in name)
+    tensors[name.replace("layers.1", "layers.7")] = tensors.pop(name)
+    save_file(tensors, adapter / tiny.WEIGHTS)
+    raw = tiny.recipe(stage, base, data, tmp_path / "out")
+    raw["model"] = {"base": str(base), "adapter": str(adapter)}
+    with pytest.raises(UsageError, match=r"no place"):
+        tiny.train(stage, raw, tmp_path)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_tokenizer_that_differs(sft: Path, base: Path, data: Path, tmp_path: Path) -> None:
+    adapter = Path(shutil.copytree(sft, tmp_path / "adapter"))
+    path = adapter / "tokenizer.json"
+    told = json.loads(path.read_text())
+    vocabulary = told["model"]["vocab"]
+    one, other = list(vocabulary)[300:302]
+    vocabulary[one], vocabulary[other] = vocabulary[other], vocabulary[one]
+    path.write_text(json.dumps(told))
+    raw = tiny.recipe("dpo", base, data, tmp_path / "out")
+    raw["model"] = {"base": str(base), "adapter": str(adapter)}
+    with pytest.raises(UsageError, match="its tokenizer differs from the base's in 2 tokens"):
+        tiny.job("dpo", raw, tmp_path)
+
+
+def test_data_that_are_not_there_broken_or_empty(base: Path, data: Path, tmp_path: Path) -> None:
+    raw = tiny.recipe("sft", base, data, tmp_path / "out")
+    with pytest.raises(DataError, match=r"no file .*nowhere/eli5/train.jsonl; s2train data makes it"):
+        tiny.job("sft", raw, tmp_path, f"data.dir={tmp_path / 'nowhere'}")
+    with pytest.raises(DataError, match=r"data.train: no file"):
+        tiny.job("sft", raw, tmp_path, "data.train=missing.jsonl")
+    empty = tiny.write(tmp_path / "empty.jsonl", [])
+    with pytest.raises(DataError, match=r"empty.jsonl: nothing to train on: it has no rows"):
+        tiny.job("sft", raw, tmp_path, f"data.train={empty}")
+    broken = tiny.write(tmp_path / "broken.jsonl", [*tiny.pairs(2), {"id": "x", "question": "Why?"}])
+    with pytest.raises(DataError, match=r"broken.jsonl:3: field 'answer'"):
+        tiny.job("sft", raw, tmp_path, f"data.train={broken}")
+
+
+def test_prompts_longer_than_the_context(base: Path, data: Path, tmp_path: Path) -> None:
+    raw = tiny.recipe("sft", base, data, tmp_path / "out")
+    with pytest.raises(ConfigError, match=r"arguments.max_length: 300: expected 2 to 256, the base's context"):
+        tiny.job("sft", raw, tmp_path, "arguments.max_length=300")
+    with pytest.raises(DataError, match=r"all 24 rows have more than 5 tokens"):
+        tiny.job("sft", raw, tmp_path, "arguments.max_length=5")
+
+
+def test_a_file_of_its_own_has_no_validation_side(base: Path, data: Path, tmp_path: Path) -> None:
+    raw = tiny.recipe("sft", base, data, tmp_path / "out")
+    file = tiny.write(tmp_path / "mine.jsonl", tiny.pairs(5))
+    job = tiny.job("sft", raw, tmp_path, f"data.train={file}")
+    assert (len(job.train), len(job.validation)) == (5, 0)
+    assert set(job.data) == {"mine.jsonl"}
+    assert job.arguments.eval_strategy == "no"
+    with pytest.raises(ConfigError, match="no validation side"):
+        tiny.job("sft", raw, tmp_path, f"data.train={file}", "arguments.eval_strategy=epoch")
+
+
+def test_a_nearly_full_disk(base: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = tiny.job("sft", tiny.recipe("sft", base, data, tmp_path / "out"), tmp_path)
+    usage = type("usage", (), {"free": 10 << 20})
+    monkeypatch.setattr(jobs.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(PrerequisiteError, match=r"0.0 GB are free on its disk, training needs about 0.1 GB"):
+        run(job)
+
+
+def test_a_folder_that_is_no_checkpoint_is_left_alone(base: Path, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("all of it")
+    with pytest.raises(UsageError, match="it is there already and no checkpoint"):
+        tiny.job("sft", tiny.recipe("sft", base, data, tmp_path / "out"), tmp_path)
+
+
+def test_trls_own_refusals_are_errors_of_the_configuration(base: Path, data: Path, tmp_path: Path) -> None:
+    raw = tiny.recipe("sft", base, data, tmp_path / "out")
+    with pytest.raises(ConfigError, match="arguments: "):
+        tiny.job("sft", raw, tmp_path, "arguments.load_best_model_at_end=true", "arguments.eval_strategy=epoch")
+
+
+def test_no_module_of_that_name(base: Path, data: Path, tmp_path: Path) -> None:
+    raw = tiny.recipe("sft", base, data, tmp_path / "out")
+    with pytest.raises(UsageError, match=r"model.lora: .*q_prj"):
+        tiny.job("sft", raw, tmp_path, "model.lora.target_modules=[q_prj]")
+
+
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+def test_a_loss_or_gradient_that_is_no_number_stops_with_its_batch(
+    what: str, base: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = tiny.job("sft", tiny.recipe("sft", base, data, tmp_path / "out"), tmp_path)
+    step = Sft.__mro__[2].training_step  # TRL's
+
+    def break_third(self: Any, model: Any, *more: Any, **options: Any) -> torch.Tensor:
+        found = step(self, model, *more, **options)
+        if self.state.global_step == 2:
+            if what == "loss":
+                return found * float("inf")
+            next(weight for weight in model.parameters() if weight.grad is not None).grad[0] = float("nan")
+        return found
+
+    monkeypatch.setattr(Sft.__mro__[2], "training_step", break_third)
+    with pytest.raises(DivergedError, match=r"step 3: (the loss is inf|a gradient is NaN or infinite)"):
+        run(job)
+    kept = torch.load(job.work / f"{BROKEN}.pt", weights_only=True)
+    assert kept["step"] == 3
+    assert kept["inputs"]["input_ids"].shape[0] == 4
+    assert "### Human: Why is number" in json.loads((job.work / f"{BROKEN}.json").read_text())["texts"][0]
+    assert not job.out.exists()
+    assert progress.newest_whole(job.work) is not None

@@ -1,0 +1,66 @@
+"""The dry run: parameters, memory by role, steps and tokens by hand; nothing is loaded or written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from s2train.training import forecast
+from tests.s2train.training import tiny
+
+
+def test_parameters_steps_tokens_and_memory(base: Path, data: Path, tmp_path: Path) -> None:
+    job = tiny.job("sft", tiny.recipe("sft", base, data, tmp_path / "out", num_train_epochs=2), tmp_path)
+    rank, hidden, inner, layers = 4, 16, 32, 2
+    attention, mlp = 4 * rank * (hidden + hidden), 3 * rank * (hidden + inner)
+    assert job.trainable == layers * (attention + mlp)
+    effort = forecast.estimate(job)
+    assert effort.steps == 12  # 2 × 24 / 4
+    assert effort.tokens == 2 * job.train.tokens
+    used = forecast.memory(job)
+    assert used.base == (job.parameters - job.trainable) * 4 + _buffers(job)
+    assert (used.adapter, used.gradients, used.optimizer) == (4 * job.trainable, 4 * job.trainable, 8 * job.trainable)
+    assert used.total == used.base + 16 * job.trainable + used.activations
+    text = "\n".join(forecast.lines(job))
+    assert "12 steps of 4 rows" in text
+    assert "time, estimated from the arithmetic and a matrix product measured" in text
+    assert not list(tmp_path.glob(".out*"))
+
+
+def _buffers(job: object) -> int:
+    from s2train.training import models
+
+    return sum(buffer.nbytes for buffer in models.outline(job.plan).buffers())  # type: ignore[attr-defined]
+
+
+def test_packed_rows_are_packed_to_count_them(base: Path, data: Path, tmp_path: Path) -> None:
+    job = tiny.job("sft", tiny.recipe("sft", base, data, tmp_path / "out", packing=True, max_length=128), tmp_path)
+    least = -(-job.train.tokens // 128)
+    steps = forecast.estimate(job).steps
+    assert -(-least // 4) <= steps < 6  # 24 rows by 4 would be 6
+
+
+@pytest.mark.parametrize(
+    ("adapter", "precomputed", "reference"),
+    [(False, False, 0), (True, False, 1), (True, True, 0)],
+    ids=["switched off", "copied", "computed before"],
+)
+def test_the_reference_of_dpo(
+    adapter: bool, precomputed: bool, reference: int, sft: Path, base: Path, data: Path, tmp_path: Path
+) -> None:
+    raw = tiny.recipe("dpo", base, data, tmp_path / "out", precompute_ref_log_probs=precomputed)
+    if adapter:
+        raw["model"] = {"base": str(base), "adapter": str(sft)}
+    job = tiny.job("dpo", raw, tmp_path)
+    assert forecast.memory(job).reference == reference * 4 * job.trainable
+
+
+def test_four_bits_and_small_states_take_less(base: Path, data: Path, tmp_path: Path) -> None:
+    raw = tiny.recipe("sft", base, data, tmp_path / "out")
+    plain = forecast.memory(tiny.job("sft", raw, tmp_path))
+    raw["model"]["method"] = "qlora"
+    small = forecast.memory(tiny.job("sft", raw, tmp_path, "arguments.optim=paged_adamw_8bit"))
+    linear = 2 * (4 * 16 * 16 + 3 * 16 * 32)
+    assert plain.base - small.base == linear * 4 - round(linear * (0.5 + 1 / 16))
+    assert small.optimizer == plain.optimizer // 4

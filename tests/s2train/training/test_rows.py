@@ -1,0 +1,125 @@
+"""Which tokens carry loss, what a template writes before an answer, what is too long."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from s2eval import prompts
+from s2train.data.preferences import PreferenceLine
+from s2train.data.records import PairLine
+from s2train.training import models
+from s2train.training.rows import IGNORED, Encoder, answered, compared, opening, preferred
+from tests.s2train.training import tiny
+
+
+@pytest.fixture(scope="module")
+def tokenizer(base: Path) -> Any:
+    return models.tokenizer(base)
+
+
+def encoder(tokenizer: Any, template: str = "s2", **options: Any) -> Encoder:
+    return Encoder(tokenizer, prompts.get(template, tokenizer), **{"max_length": 64, **options})
+
+
+def line(question: str, answer: str) -> PairLine:
+    return PairLine(id="1", question=question, answer=answer, source="made")
+
+
+def pair(chosen: str, rejected: str, prompt: str = "Why?", margin: float = 2.0) -> PreferenceLine:
+    return PreferenceLine(
+        prompt=prompt, chosen=chosen, rejected=rejected, aspect="simplicity", margin=margin, source="made"
+    )
+
+
+def test_loss_is_on_the_answer_and_the_end_of_text(tokenizer: Any) -> None:
+    rows = answered(encoder(tokenizer), [line("Why?", "It is blue.")])
+    (tokens,), (labels,) = rows.columns["input_ids"], rows.columns["labels"]
+    prompt = tokenizer("### Human: Why? ###Assistant:")["input_ids"]
+    assert tokens[: len(prompt)].tolist() == prompt  # what evaluation will ask
+    assert labels[: len(prompt)].tolist() == [IGNORED] * len(prompt)
+    assert tokenizer.decode(labels[len(prompt) :]) == f" It is blue.{tokenizer.eos_token}"
+    assert labels[-1] == tokenizer.eos_token_id
+    assert (tokens[len(prompt) :] == labels[len(prompt) :]).all()
+    assert rows.merged == 0
+
+
+def test_the_same_tokens_and_labels_as_trl_makes_of_prompt_and_completion(tokenizer: Any, base: Path) -> None:
+    from datasets import Dataset
+    from trl import SFTConfig, SFTTrainer
+
+    lines = [PairLine.model_validate(row) for row in tiny.pairs(5)]
+    rows = answered(encoder(tokenizer), lines)
+    plain = [{"prompt": f"### Human: {one.question} ###Assistant:", "completion": f" {one.answer}"} for one in lines]
+    prepare: Any = SFTTrainer._prepare_dataset
+    stand_in = type("_", (), {"_tokenizer": tokenizer, "chat_template": None, "completion_only_loss": True})()
+    args = SFTConfig(output_dir="unused", use_cpu=True, bf16=False, max_length=64)
+    theirs = prepare(stand_in, Dataset.from_list(plain), tokenizer, args, False, None, "train")
+    for number in range(5):
+        assert rows.columns["input_ids"][number].tolist() == theirs[number]["input_ids"]
+        assert rows.columns["labels"][number].tolist() == theirs[number]["labels"]
+
+
+@pytest.mark.parametrize(
+    ("template", "before"), [("s2", " "), ("s2-space", " "), ("chat", ""), ("fastchat:vicuna_v1.1", " ")]
+)
+def test_what_a_template_writes_before_an_answer(tokenizer: Any, template: str, before: str) -> None:
+    assert opening(prompts.get(template, tokenizer)) == before
+
+
+def test_a_prompt_whose_end_goes_into_the_answer_is_counted(tokenizer: Any) -> None:
+    """` blu` and `e` are tokens apart, ` blue` is one."""
+    made = prompts.Template("odd", "0", (), lambda turns: turns[0].question + " blu")
+    assert len(tokenizer(" blue")["input_ids"]) == 1
+    rows = answered(Encoder(tokenizer, made, 64), [line("Why", "e")])
+    assert rows.merged == 1
+    assert rows.columns["labels"][0].tolist()[0] == IGNORED
+    assert tokenizer.decode(rows.columns["labels"][0][1:]) == f" blue{tokenizer.eos_token}"
+
+
+def test_a_bos_that_the_template_writes_stands_once(tokenizer: Any) -> None:
+    rows = answered(encoder(tokenizer, "chat"), [line("Why?", "So.")])
+    text = tokenizer.decode(rows.columns["input_ids"][0])
+    assert text.count("Why?") == 1
+    assert not text.startswith(tokenizer.bos_token * 2)
+    assert text.endswith(f"assistant\nSo.{tokenizer.eos_token}")
+
+
+def test_rows_that_are_too_long(tokenizer: Any) -> None:
+    lines = [line("Why?", "blue " * count) for count in (2, 40, 3)]
+    length = len(tokenizer(f"### Human: Why? ###Assistant: {'blue ' * 3}{tokenizer.eos_token}")["input_ids"])
+    left = answered(encoder(tokenizer, max_length=length), lines)
+    assert (left.read, len(left), left.dropped, left.cut) == (3, 2, 1, 0)
+    assert left.tokens == sum(map(len, left.columns["input_ids"]))
+    kept = answered(encoder(tokenizer, max_length=length, cut=True), lines)
+    assert (kept.read, len(kept), kept.dropped, kept.cut) == (3, 3, 0, 1)
+    assert len(kept.columns["labels"][1]) == length
+    assert kept.columns["labels"][1][-1] != tokenizer.eos_token_id  # nothing tells it to stop there
+    alone = answered(encoder(tokenizer, max_length=3, cut=True), lines)
+    assert (len(alone), alone.dropped) == (0, 3)  # of a prompt alone nothing is learnt
+    assert left.line("train") == f"train: 2 of 3 rows, {left.tokens} tokens; 1 were too long and left out"
+
+
+def test_pairs_for_a_reward_model(tokenizer: Any) -> None:
+    rows = compared(encoder(tokenizer), [pair("Yes.", "It is so."), pair("A", "blue " * 99)], margin=0.5)
+    assert (len(rows), rows.dropped) == (1, 1)
+    assert rows.columns["margin"] == [1.0]  # 0.5 × 2
+    assert tokenizer.decode(rows.columns["chosen_ids"][0]) == f"### Human: Why? ###Assistant: Yes.{tokenizer.eos_token}"
+    assert "margin" not in compared(encoder(tokenizer), [pair("Yes.", "No.")]).columns
+
+
+def test_pairs_for_dpo(tokenizer: Any) -> None:
+    rows = preferred(encoder(tokenizer, max_length=20, cut=True), [pair("Yes.", "blue " * 99)])
+    prompt, chosen, rejected = (rows.columns[f"{name}_ids"][0] for name in ("prompt", "chosen", "rejected"))
+    assert tokenizer.decode(prompt) == "### Human: Why? ###Assistant:"
+    assert tokenizer.decode(chosen) == f" Yes.{tokenizer.eos_token}"
+    assert len(prompt) + len(rejected) == 20
+    assert rows.cut == 1
+
+
+def test_a_dialogue_becomes_turns_of_the_template(tokenizer: Any) -> None:
+    said = "\n\nHuman: Hi\n\nAssistant: Hello\n\nHuman: Why?\n\nAssistant:"
+    rows = preferred(encoder(tokenizer), [pair("So.", "No.", prompt=said)])
+    assert rows.prompts == ["### Human: Hi ###Assistant: Hello ### Human: Why? ###Assistant:"]
