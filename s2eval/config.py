@@ -63,6 +63,9 @@ class ModelEntry(_Section):
     )
     group: str | None = Field(None, description="models of one recipe that differ by seed only share a group")
     seed: int | None = Field(None, description="training seed")
+    trained_on: str | None = Field(
+        None, min_length=1, description="training set, for the report's matrix: eli5, wiki, full, none, or another name"
+    )
     template: Annotated[str, _known("template")] | None = Field(
         None, description="prompt template; by default the run's, else what it was trained with"
     )

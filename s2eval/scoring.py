@@ -35,8 +35,10 @@ def score_samples(samples: Sequence[Sample]) -> dict[Key, Estimate]:
             estimates["", name] = stats.scale(stats.mean(values, shares=name not in qa.SCORES), unit)
             continue
         estimates["", name] = stats.scale(stats.stratified_mean(values, strata), unit)
-        for stratum in dict.fromkeys(strata):
-            part = [value for value, other in zip(values, strata, strict=True) if other == stratum]
+        parts: dict[str, list[float | None]] = {}
+        for value, stratum in zip(values, strata, strict=True):
+            parts.setdefault(stratum, []).append(value)
+        for stratum, part in parts.items():
             estimates[stratum, name] = stats.scale(stats.mean(part), unit)
     counts = [Counts(*sample.counts) for sample in samples if sample.counts is not None]
     if counts:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from s2eval.cli import compare, doctor, ls, mtbench, report, run, score
+from s2eval.cli import compare, doctor, ls, merge_effect, mtbench, report, run, score, view
 from s2eval.errors import S2Error
 
 app = typer.Typer(
@@ -22,7 +22,9 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.add_typer(mtbench.app, name="mtbench")
 app.command("report")(report.report)
+app.command("view")(view.view)
 app.command("compare")(compare.compare)
+app.command("merge-effect")(merge_effect.merge_effect)
 app.command("score")(score.score)
 app.command("ls")(ls.ls)
 app.command("doctor")(doctor.doctor)

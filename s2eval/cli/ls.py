@@ -68,7 +68,7 @@ def _judges() -> list[str]:
 
 
 def _tables() -> list[str]:
-    from s2eval.report.tables import DEFINITIONS
+    from s2eval.report.definitions import DEFINITIONS
 
     return [f"{definition.name}: Table {definition.number}, {definition.title}" for definition in DEFINITIONS]
 

@@ -163,16 +163,19 @@ def write_config(settings: RunConfig, folder: Path, units: Sequence[Unit]) -> No
 
 
 def finish(folder: Path) -> Path:
-    """Write `scores.csv` and `report.md` of what is done; gives the report's path."""
+    """Write `scores.csv`, `report.md` and `report.html` of what is done; gives the page's path."""
     from s2eval import store
     from s2eval.report import folders, render_markdown
+    from s2eval.report.html import write_page
     from s2eval.report.radar import write_radars
 
     source = folders.read(folder)
+    page = (folder / store.REPORT).with_suffix(".html")
     with store.explain_os_errors(folder):
         store.write_scores(folder / store.SCORES, source.rows)
-        document = folders.document([source], published=bool(source.references))
+        document = folders.document([source], published=bool(source.references), pictures=True)
         with store.write_atomically(folder / store.REPORT) as file:
             file.write(render_markdown(document))
         write_radars(folder, source.rows)
-    return folder / store.REPORT
+        write_page(page, document, source.scored)
+    return page

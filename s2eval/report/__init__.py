@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from s2eval.report.references import PublishedNumber, References, load_references
 from s2eval.report.render_markdown import render_markdown
-from s2eval.report.tables import Cell, Document, Table, TableRow, build_tables
+from s2eval.report.tables import Cell, Document, Picture, Table, TableRow, build_tables
 
 __all__ = [
     "Cell",
     "Document",
+    "Picture",
     "PublishedNumber",
     "References",
     "Table",

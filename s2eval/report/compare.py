@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,10 +19,10 @@ from s2eval.judge.scores import SCORE, WIN_RATE
 from s2eval.leaderboard import COUNTED, POINTS
 from s2eval.metrics import flesch
 from s2eval.report.comparisons import LEVEL, Compared, Comparison, ComparisonTable, SeedRow, Side
+from s2eval.report.definitions import FAMILIES
 from s2eval.report.pairing import Joined, join, objections
 from s2eval.report.places import Place, is_another_form, place_of
 from s2eval.report.scored import Contests, Scored
-from s2eval.report.tables import FAMILIES
 
 Floats = NDArray[np.float64]
 
@@ -58,6 +58,9 @@ def compare(
     pairs: Sequence[tuple[Side, Side]],
     contests: Sequence[Contests] = (),
     remarks: Sequence[str] = (),
+    *,
+    metrics: Collection[str] | None = None,
+    tests: int = 0,
 ) -> Compared:
     """Compare the sides of each pair, (baseline, model), on every task and metric that both have.
 
@@ -66,12 +69,14 @@ def compare(
         pairs: what is compared with what.
         contests: used where they are between the models of a pair.
         remarks: what else a reader must know.
+        metrics: these only; None = all.
+        tests: how many will be corrected together, where that is done elsewhere.
     """
     index = {(one.model, one.task, one.judge, one.turn): one for one in scored}
-    resamples = _resamples(scored, len(pairs))
+    resamples = max(_resamples(scored, len(pairs)), 40 * tests)
     pieces: list[_Piece] = []
     for baseline, model in pairs:
-        pieces += _pair(index, baseline, model, resamples)
+        pieces += _pair(index, baseline, model, resamples, metrics)
         pieces += [_contest(baseline, model, one, resamples) for one in contests if _is_between(baseline, model, one)]
     entries = [piece for piece in pieces if isinstance(piece, _Entry)]
     tables = [
@@ -96,7 +101,13 @@ def _resamples(scored: Sequence[Scored], pairs: int) -> int:
     return max(stats.RESAMPLES, 40 * pairs * max(sizes.values(), default=0))
 
 
-def _pair(index: Mapping[tuple[str, ...], Scored], baseline: Side, model: Side, resamples: int) -> Iterator[_Piece]:
+def _pair(
+    index: Mapping[tuple[str, ...], Scored],
+    baseline: Side,
+    model: Side,
+    resamples: int,
+    wanted: Collection[str] | None,
+) -> Iterator[_Piece]:
     """Everything that both sides were evaluated on, and the averages of it."""
     members = (*baseline.members, *model.members)
     parts: dict[str, dict[str, Joined]] = {}
@@ -109,19 +120,23 @@ def _pair(index: Mapping[tuple[str, ...], Scored], baseline: Side, model: Side, 
             yield _refusal(baseline, model, f"{task}{f', judged by {judge}' if judge else ''}", "; ".join(why))
             continue
         joined = join(there)
-        yield from _metrics(baseline, model, joined, resamples)
+        yield from _metrics(baseline, model, joined, resamples, wanted)
         for prefix in (f"{family.prefix}_" for family in FAMILIES):
             if task.startswith(prefix) and task.removeprefix(prefix) in COUNTED:
                 parts.setdefault(prefix, {})[task.removeprefix(prefix)] = joined
     for prefix, of_family in parts.items():
-        if all(name in of_family for name in COUNTED):
+        if (wanted is None or POINTS in wanted) and all(name in of_family for name in COUNTED):
             parts_of = [of_family[name] for name in COUNTED]
             yield _average(baseline, model, f"{prefix}leaderboard", parts_of, resamples)
 
 
-def _metrics(baseline: Side, model: Side, joined: Joined, resamples: int) -> Iterator[_Piece]:
+def _metrics(
+    baseline: Side, model: Side, joined: Joined, resamples: int, wanted: Collection[str] | None
+) -> Iterator[_Piece]:
     task, remarks = joined.models[0].task, joined.remarks()
     for metric in dict.fromkeys(name for scored in joined.models for name in scored.metrics):
+        if wanted is not None and metric not in wanted:
+            continue
         if is_another_form(task, metric):
             yield _Note(f"{metric} of {task} is in the table in another unit or rounded, and not tested twice.")
             continue
@@ -133,13 +148,15 @@ def _metrics(baseline: Side, model: Side, joined: Joined, resamples: int) -> Ite
         lacking = joined.lacking(metric)
         said = (*remarks, *([lacking] if lacking else []))
         yield from _metric(baseline, model, joined, metric, said, resamples)
-    counts = joined.counts()
+    whole = [(which, name) for which, name in enumerate(qa.WHOLE_TEXT) if wanted is None or name in wanted]
+    counts = joined.counts() if whole else None
     if counts is not None and len(joined.models) > 2:
         yield _refusal(baseline, model, f"{task}, {', '.join(qa.WHOLE_TEXT)}", "not compared over several seeds")
     elif counts is not None:
-        for which, metric in enumerate(qa.WHOLE_TEXT):
+        for which, metric in whole:
             yield _whole_text(baseline, model, joined, metric, which, counts, resamples)
-    if averages := sorted({name for scored in joined.models for name in scored.averages}):
+    averages = {name for scored in joined.models for name in scored.averages}
+    if averages := sorted(averages if wanted is None else averages & set(wanted)):
         yield _refusal(baseline, model, f"{task}, {', '.join(averages)}", "known as an average only")
 
 
@@ -262,16 +279,19 @@ def _seed_row(side: Side, one: Scored, metric: str, group: stats.SeedGroup, scal
 
 
 def _table(place: Place, entries: Sequence[_Entry]) -> ComparisonTable:
-    """With Holm's p over the table, and what would have been detected at the level that its smallest must meet."""
     entries = sorted(entries, key=lambda entry: entry.order)
-    adjusted = stats.holm([entry.row.difference.p for entry in entries])
-    tests = sum(p is not None for p in adjusted)
-    rows = [
-        replace(entry.row, adjusted=p, tests=tests, detectable=_detectable(entry.row, LEVEL / max(tests, 1)))
-        for entry, p in zip(entries, adjusted, strict=True)
-    ]
     notes = dict.fromkeys(remark for entry in entries for remark in entry.remarks)
-    return ComparisonTable(place.key, place.title, tuple(rows), tuple(notes))
+    return ComparisonTable(place.key, place.title, corrected([entry.row for entry in entries]), tuple(notes))
+
+
+def corrected(rows: Sequence[Comparison]) -> tuple[Comparison, ...]:
+    """The rows as one table: Holm's p over it, and what would have been detected at its strictest level."""
+    adjusted = stats.holm([row.difference.p for row in rows])
+    tests = sum(p is not None for p in adjusted)
+    return tuple(
+        replace(row, adjusted=p, tests=tests, detectable=_detectable(row, LEVEL / max(tests, 1)))
+        for row, p in zip(rows, adjusted, strict=True)
+    )
 
 
 def _detectable(row: Comparison, alpha: float) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -11,17 +11,23 @@ from typing import Any, cast
 import yaml
 
 from s2eval import scoring, store
-from s2eval.errors import DataError
+from s2eval.errors import DataError, UsageError
 from s2eval.judge import results
-from s2eval.leaderboard import COUNTED, POINTS, SUBJECTS
-from s2eval.models.work import remarks
+from s2eval.leaderboard import COUNTED, POINTS
 from s2eval.qa import FAMILIES as FAMILIES_OF_METRICS
 from s2eval.records import Estimate, Row
+from s2eval.report import run_notes
+from s2eval.report.comparisons import Compared
+from s2eval.report.definitions import DEFINITIONS, FAMILIES
+from s2eval.report.differences import against_baseline, comparison_key, sentences, with_sentences
 from s2eval.report.judged import SEVERAL, judged_tables, mixed, notes_of
-from s2eval.report.tables import FAMILIES, Document, build_tables
+from s2eval.report.scored import Contests, Scored, of_unit
+from s2eval.report.scored_folders import conditions, judged_results, lm_eval_conditions
+from s2eval.report.tables import Document, Picture, Table, build_tables
+from s2eval.report.ties import mark_ties
+from s2eval.report.training_sets import matrices, training_set
 
 PREFIXES = tuple(f"{family.prefix}_" for family in FAMILIES)
-PAPERS_ENCODER = "roberta-large"
 _NORMAL_95 = 1.959963984540054
 
 
@@ -37,6 +43,9 @@ class Source:
         notes: sentences on how the numbers came about.
         table_notes: table's key → sentences below it.
         judge_notes: judge's label → sentences below its scores.
+        trained_on: model → what it was trained on, where that is known; see `training_sets.training_set`.
+        scored: what each document scored, where samples were kept.
+        contests: of two models, as a judge decided them.
     """
 
     title: str
@@ -46,6 +55,9 @@ class Source:
     notes: tuple[str, ...] = ()
     table_notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     judge_notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    trained_on: Mapping[str, str] = field(default_factory=dict[str, str])
+    scored: tuple[Scored, ...] = ()
+    contests: tuple[Contests, ...] = ()
 
 
 def read(folder: Path) -> Source:
@@ -60,12 +72,10 @@ def read(folder: Path) -> Source:
     if (folder / store.RUN).is_file():
         return _run(folder, judged)
     if judged:
-        return _judged(
-            Source(folder.name, tuple(dict.fromkeys(row.model for one in judged for row in one.rows)), ()), judged
-        )
-    if units := store.find_lm_eval(folder):
-        models = tuple(dict.fromkeys(unit.model for unit in units))
-        return Source(folder.name, models, tuple(rows_of(units)), notes=_lm_eval_notes(units), table_notes=_mmlu(units))
+        models = tuple(dict.fromkeys(row.model for one in judged for row in one.rows))
+        return _judged(Source(folder.name, models, ()), judged, folder)
+    if units := store.find_lm_eval(folder, texts=False):
+        return _lm_eval(folder, units)
     if (folder / store.SCORES).is_file():
         rows = store.read_scores(folder / store.SCORES)
         return Source(folder.name, tuple(dict.fromkeys(row.model for row in rows)), tuple(rows))
@@ -76,36 +86,84 @@ def read(folder: Path) -> Source:
 
 
 def document(
-    sources: Sequence[Source], *, published: bool, title: str | None = None, mix_judges: bool = False
+    sources: Sequence[Source],
+    *,
+    published: bool,
+    title: str | None = None,
+    mix_judges: bool = False,
+    baseline: str | None = None,
+    pictures: bool = False,
 ) -> Document:
     """One document over several folders; models in the order in which they are met.
 
     Args:
         published: set the paper's numbers beside ours.
         mix_judges: let the scores of different judges share tables, with a warning in them.
+        baseline: model, or group of seeds, that the others are compared with; by default the first.
+        pictures: draw them too, which takes matplotlib and some seconds.
+
+    Raises:
+        UnknownNameError: no such baseline, or no such row of the paper.
+        DataError: a number that is not finite, or two for the same thing.
     """
     rows = [row for source in sources for row in source.rows]
-    if mix_judges:
-        rows = mixed(rows)
+    shown = mixed(rows) if mix_judges else rows
     models = list(dict.fromkeys(model for source in sources for model in source.models))
     references = {model: row for source in sources for model, row in source.references.items()}
-    table_notes: dict[str, list[str]] = {}
-    for source in sources:
-        for key, sentences in source.table_notes.items():
-            table_notes.setdefault(key, []).extend(
-                sentence for sentence in sentences if sentence not in table_notes[key]
-            )
-    judge_notes: dict[str, list[str]] = {}
-    for source in sources:
-        for label, sentences in source.judge_notes.items():
-            judge_notes.setdefault(SEVERAL if mix_judges else label, []).extend(sentences)
+    trained_on = {model: name for source in sources for model, name in source.trained_on.items()}
+    scored = [one for source in sources for one in source.scored]
+    contests = [one for source in sources for one in source.contests]
     beside = references if published else None
+    compared = against_baseline(scored, contests, models, baseline)
+    labels = {label: SEVERAL if mix_judges else label for source in sources for label in source.judge_notes}
+    judge_notes = _together((labels[label], said) for one in sources for label, said in one.judge_notes.items())
     tables = [
-        *build_tables(rows, models, beside, notes=table_notes),
-        *judged_tables(rows, models, beside, notes=judge_notes),
+        *build_tables(
+            shown, models, beside, notes=_together(item for one in sources for item in one.table_notes.items())
+        ),
+        *judged_tables(shown, models, beside, notes=judge_notes),
     ]
-    notes = list(dict.fromkeys(note for source in sources for note in source.notes))
-    return Document(title or ", ".join(source.title for source in sources), tables, notes)
+    tables = with_sentences(mark_ties(tables, scored), sentences(compared))
+    tables += matrices(rows, models, trained_on, scored)
+    notes = [note for source in sources for note in source.notes]
+    notes += [*run_notes.of_rows(rows), *_compared_notes(compared)]
+    return Document(
+        title or ", ".join(source.title for source in sources),
+        tables,
+        list(dict.fromkeys(notes)),
+        _pictures(tables, rows, compared) if pictures else (),
+    )
+
+
+def _pictures(tables: Sequence[Table], rows: Sequence[Row], compared: Compared) -> Sequence[Picture]:
+    from s2eval.report.pictures import draw_all  # matplotlib
+
+    # Samples may hold metrics that the configuration leaves out of the tables.
+    shown = {comparison_key(table.key) for table in tables}
+    known = {f"{family.prefix}_{definition.name}" for family in FAMILIES for definition in DEFINITIONS}
+    wanted = tuple(table for table in compared.tables if table.key in shown or table.key not in known)
+    return draw_all(tables, rows, replace(compared, tables=wanted))
+
+
+def _together(notes: Iterable[tuple[str, Sequence[str]]]) -> dict[str, list[str]]:
+    """Sentences of several folders by the table or judge that they are of, each once."""
+    found: dict[str, dict[str, None]] = {}
+    for key, said in notes:
+        found.setdefault(key, {}).update(dict.fromkeys(said))
+    return {key: list(said) for key, said in found.items()}
+
+
+def _compared_notes(compared: Compared) -> Iterator[str]:
+    """What was not compared and why, and how far what was compared goes."""
+    for reason in compared.refused:
+        yield f"Not compared: {reason}."
+    if compared.tables:
+        yield from compared.notes
+        yield (
+            "Differences below the tables are over the documents that both models have, and shown where p, by Holm's "
+            "method over the whole table, is at most 0.05; marks in a column are corrected over that column alone. "
+            "`s2eval compare` prints each difference with its interval."
+        )
 
 
 # --- rows ------------------------------------------------------------------------------------------------------
@@ -184,16 +242,36 @@ def _chosen(rows: Iterable[Row], families: Sequence[str] | None) -> list[Row]:
     return [row for row in rows if row.metric not in left_out]
 
 
-# --- notes -----------------------------------------------------------------------------------------------------
+# --- folders ---------------------------------------------------------------------------------------------------
 
 
-def _judged(source: Source, judged: Sequence[results.Stored]) -> Source:
+def _lm_eval(folder: Path, units: Sequence[store.Unit]) -> Source:
+    told = lm_eval_conditions(folder)
+    return Source(
+        folder.name,
+        tuple(dict.fromkeys(unit.model for unit in units)),
+        tuple(rows_of(units)),
+        notes=tuple(run_notes.of_lm_eval(units)),
+        table_notes=run_notes.subjects(units),
+        scored=tuple(of_unit(unit, told.get((unit.model, unit.task), {}), str(folder)) for unit in units),
+    )
+
+
+def _judged(source: Source, judged: Sequence[results.Stored], folder: Path) -> Source:
     """The source with the results of judges added."""
-    rows = [row for one in judged for row in one.rows]
+    notes = source.notes
+    try:
+        scored, contests = judged_results(folder)
+    except UsageError as error:  # the numbers are in files of their own
+        scored, contests = (), ()
+        notes = (*notes, f"Judgments were not compared one by one: {error}.")
     return replace(
         source,
-        rows=(*source.rows, *rows),
+        notes=notes,
+        rows=(*source.rows, *(row for one in judged for row in one.rows)),
         judge_notes=notes_of([one.facts for one in judged]),
+        scored=(*source.scored, *scored),
+        contests=contests,
     )
 
 
@@ -208,93 +286,48 @@ def _run(folder: Path, judged: Sequence[results.Stored]) -> Source:
     unfinished = {folder / str(name) for name in config.get("unfinished") or ()}
     tasks = {str(name) for name in config.get("tasks") or ()}
     paths = [path.parent for name in names for path in sorted((folder / name).glob(f"*/{store.UNIT}"))]
-    units = [store.read_unit(path) for path in paths if path.name in tasks and path not in unfinished]
+    wanted = [path for path in paths if path.name in tasks and path not in unfinished]
+    units, broken = _units(wanted)
+    groups = {str(model["name"]): str(model["group"]) for model in models if model.get("group")}
+    seeds = {str(model["name"]): cast("int | None", model.get("seed")) for model in models}
     if units:
-        groups = {str(model["name"]): str(model["group"]) for model in models if model.get("group")}
-        seeds = {str(model["name"]): cast("int | None", model.get("seed")) for model in models}
         rows = _chosen(rows_of(units, groups, seeds), config.get("metrics"))
     elif judged:  # before `scores.csv`, which holds their numbers as they were when it was written
         rows = []
     elif not paths and (folder / store.SCORES).is_file():  # a run of which the numbers alone were kept
         rows = store.read_scores(folder / store.SCORES)
     else:
-        raise DataError(f"{folder}: the run has no finished unit yet. Resume it: s2eval run CONFIG --out {folder}")
-    references = {str(model["name"]): str(model["reference"]) for model in models if model.get("reference")}
+        raise DataError(
+            "\n".join(broken)
+            or f"{folder}: the run has no finished unit yet. Resume it: s2eval run CONFIG --out {folder}"
+        )
+    told = {
+        str(model["name"]): training_set(model.get("trained_on"), model.get("reference"), model.get("group"))
+        for model in models
+    }
     source = Source(
         title,
         names,
         tuple(rows),
-        references,
-        tuple(_run_notes(config, models, units)),
-        _mmlu(units) | _encoders(units),
-    )
-    return _judged(source, judged)
-
-
-def _run_notes(
-    config: Mapping[str, Any], models: Sequence[Mapping[str, Any]], units: Sequence[store.Unit]
-) -> Iterable[str]:
-    if config.get("limit"):
-        yield f"Only the first {config['limit']} documents of each task were evaluated (`limit`)."
-    for model in models:
-        of_model = [unit for unit in units if unit.model == model["name"]]
-        templates = sorted(
-            {
-                f"{unit.facts['template']} ({unit.facts['template_hash']})"
-                for unit in of_model
-                if unit.facts.get("template")
-            }
-        )
-        asked = f"; questions asked with template {', '.join(templates)}" if templates else ""
-        yield f"{model['name']} is `{model['model']}`{asked}."
-        if said := remarks([cast("dict[str, Any]", unit.facts["work"]) for unit in of_model if "work" in unit.facts]):
-            yield f"{model['name']}: {'; '.join(said)}."
-    versions = cast("list[dict[str, str]]", [unit.facts.get("versions") or {} for unit in units])
-    for one in sorted({(str(of["encoder"]), str(of["hash"])) for unit in units if (of := unit.facts.get("bertscore"))}):
-        yield f"BERTScore by {one[0]}: {one[1]}."
-    for text in sorted({", ".join(f"{name} {number}" for name, number in one.items()) for one in versions if one}):
-        yield f"Evaluated with {text}."
-    missing = cast("list[str]", config.get("unfinished") or [])
-    if missing:
-        yield f"Not finished, so not in the tables: {', '.join(missing)}."
-
-
-def _lm_eval_notes(units: Sequence[store.Unit]) -> tuple[str, ...]:
-    notes: list[str] = []
-    limits = sorted({f"{unit.facts['limit']:g}" for unit in units if unit.facts.get("limit")})
-    if limits:
-        notes.append(f"Evaluated with `--limit {', '.join(limits)}`.")
-    bare = sorted({f"{unit.model}/{unit.task}" for unit in units if not unit.samples})
-    if bare:
-        notes.append(
-            f"Without samples (`--log_samples`): {', '.join(bare)}; their intervals are value ± 1.96 standard errors."
-        )
-    return tuple(notes)
-
-
-def _encoders(units: Sequence[store.Unit]) -> dict[str, tuple[str, ...]]:
-    """A sentence below the table of BERTScore where another encoder than the paper's compared the answers."""
-    names = sorted({str(of["encoder"]) for unit in units if (of := unit.facts.get("bertscore"))} - {PAPERS_ENCODER})
-    if not names:
-        return {}
-    sentence = f"By {', '.join(names)}, not by {PAPERS_ENCODER}: not to be set beside the paper's numbers."
-    return {f"{prefix}bertscore": (sentence,) for prefix in PREFIXES}
-
-
-def _mmlu(units: Sequence[store.Unit]) -> dict[str, tuple[str, ...]]:
-    """A sentence for each leaderboard table whose MMLU is not on all subjects."""
-    notes: dict[str, tuple[str, ...]] = {}
-    for prefix in PREFIXES:
-        found = {
-            tuple(dict.fromkeys(sorted(sample.stratum for sample in unit.samples)))
+        references={str(model["name"]): str(model["reference"]) for model in models if model.get("reference")},
+        notes=(*(f"Left out: {one}." for one in broken), *run_notes.of_run(config, models, units, str(folder))),
+        table_notes=run_notes.subjects(units) | run_notes.encoders(units),
+        trained_on={name: found for name, found in told.items() if found},
+        scored=tuple(
+            of_unit(unit, conditions(unit.facts), str(folder), groups.get(unit.model, ""), seeds.get(unit.model))
             for unit in units
-            if unit.task == f"{prefix}mmlu" and unit.samples
-        }
-        sentences = [
-            f"MMLU on {len(subjects)} of {len(SUBJECTS)} subjects: {', '.join(subjects)}."
-            for subjects in sorted(found)
-            if len(subjects) < len(SUBJECTS)
-        ]
-        if sentences:
-            notes[f"{prefix}leaderboard"] = tuple(sentences)
-    return notes
+        ),
+    )
+    return _judged(source, judged, folder)
+
+
+def _units(paths: Sequence[Path]) -> tuple[list[store.Unit], list[str]]:
+    """The units, and what is wrong with those that cannot be read."""
+    units: list[store.Unit] = []
+    broken: list[str] = []
+    for path in paths:
+        try:
+            units.append(store.read_unit(path, texts=False))
+        except DataError as error:
+            broken.append(str(error))
+    return units, broken

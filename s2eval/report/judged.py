@@ -13,7 +13,7 @@ from s2eval.errors import DataError
 from s2eval.models import EMBEDDED
 from s2eval.records import Row
 from s2eval.report.references import References, load_references
-from s2eval.report.tables import MISSING, Cell, Table, TableRow, mark_best
+from s2eval.report.tables import MISSING, Cell, Table, TableRow, beside, mark_best
 
 SCORE, WIN_RATE, CONSISTENCY, FIRST_PLACE = "s2_judge_score", "s2_win_rate", "s2_consistency", "s2_first_place"
 METRICS = (
@@ -26,7 +26,8 @@ METRICS = (
     "s2_fre_corpus_2023",
     "s2_fkg_corpus_2023",
 )
-TITLES = {"s2_mtsbench": "MT(S)-Bench", "s2_mtbench": "MT-bench"}
+PAPERS_SUITE = "s2_mtsbench"
+TITLES = {PAPERS_SUITE: "MT(S)-Bench", "s2_mtbench": "MT-bench"}
 OWN_QUESTIONS = (
     "The published numbers are of the paper's own 60 questions, which it does not print; these are of the 60 that were "
     "written for this project."
@@ -71,6 +72,12 @@ _READABILITY = (
     _Column("FKG", "s2_fkg_corpus", "1", 1, "low"),
     _Column("Words per answer", "s2_words", "1", 1),
 )
+
+
+def published_columns() -> dict[tuple[str, str], tuple[str, str]]:
+    """(turn, metric) of `PAPERS_SUITE` → published table and its column."""
+    columns = (*_SCORES, *_READABILITY)
+    return {(column.turn, column.metric): column.published for column in columns if column.published}
 
 
 def judged_tables(
@@ -206,7 +213,8 @@ class _Builder:
         )
         categories = list(dict.fromkeys(place[2] for place in self.index if place[2] and place[3] == SCORE))
         columns = [_Column(name, SCORE, "", 2, "high", subset=name) for name in categories]
-        yield self._table("categories", f"both turns by category, judged by {self.judge}", columns, rated)
+        if columns:
+            yield self._table("categories", f"both turns by category, judged by {self.judge}", columns, rated)
         yield self._comparisons()
 
     def _table(self, name: str, about: str, columns: Sequence[_Column], models: Sequence[str], *notes: str) -> Table:
@@ -218,9 +226,7 @@ class _Builder:
             title=f"{self.title}, {about}",
             header_names=("model",),
             columns=tuple(column.title for column in columns),
-            rows=tuple(
-                TableRow((model,), row) for model, row in zip(models, zip(*cells, strict=True), strict=True) if columns
-            ),
+            rows=tuple(TableRow((model,), row) for model, row in zip(models, zip(*cells, strict=True), strict=True)),
             notes=(
                 *notes,
                 *((OWN_QUESTIONS,) if sources else ()),
@@ -235,13 +241,13 @@ class _Builder:
 
     @property
     def _comparable(self) -> bool:
-        return self.book is not None and self.task == "s2_mtsbench"
+        return self.book is not None and self.task == PAPERS_SUITE
 
     def _cells(self, column: _Column, models: Sequence[str]) -> list[Cell]:
         cells = [_cell(self.index.get((model, column.turn, column.subset, column.metric)), column) for model in models]
         if column.published and self._comparable:
             texts = [self._published(model, *column.published) for model in models]
-            cells = [replace(cell, published=text) for cell, text in zip(cells, texts, strict=True)]
+            cells = [beside(cell, text) for cell, text in zip(cells, texts, strict=True)]
         return mark_best(cells, column.best)
 
     def _published(self, model: str, table: str, metric: str) -> str:
@@ -283,13 +289,14 @@ class _Builder:
                 "tie. First one chosen: of all choices for one of the two; 50 without a preference for a place.",
                 *self._below,
             ),
+            kind="win_rates",
         )
 
 
 def _cell(row: Row | None, column: _Column) -> Cell:
     if row is None:
         return Cell(digits=column.digits)
-    counts = Cell(digits=column.digits)
+    counts = Cell(digits=column.digits, row=row)
     if column.counted:
         counts = replace(counts, n=row.n, n_valid=row.n_valid)
     if row.value is None:

@@ -73,6 +73,14 @@ class References:
         return tuple(dict.fromkeys(found))
 
 
+def measured_less_published(measured: float | None, published: str) -> float | None:
+    """Their difference; None where either is missing."""
+    try:
+        return None if measured is None else measured - float(published)
+    except ValueError:  # a dash
+        return None
+
+
 @cache
 def load_references(folder: Path | None = None) -> References:
     """Read every CSV of `folder`, by default the one that ships with the package; once a process.

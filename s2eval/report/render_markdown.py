@@ -15,11 +15,13 @@ LEGEND = (
     f"{MISSING}: no value."
 )
 
+TIED, DIAGONAL = "†", "‡"
+
 
 def render_markdown(document: Document) -> str:
     """Title, legend, tables with their notes, then the document's notes; ends with a line break.
 
-    A published number stands in our number's cell, `53.07 [50.1, 56.0] (paper 53.40)`, not in a column of its
+    A published number stands in our number's cell, `53.07 [50.1, 56.0] (paper 53.40, -0.33)`, not in a column of its
     own: GitHub gives an issue about 900 pixels, where ten columns must be scrolled and five cells that wrap
     need not; the table keeps the paper's shape, and the two numbers to compare never part.
     """
@@ -55,10 +57,15 @@ def render_table(table: Table) -> str:
         headers=[escape(name) for name in header],
         tablefmt="pipe",
         disable_numparse=True,
-        colalign=["left"] * names + ["right"] * (len(header) - names),
+        colalign=["left"] * names + [_side(table, at) for at in range(len(header) - names)],
     )
     notes = [_bullets(table.notes)] if table.notes else []
     return "\n\n".join([f"## {escape(table.title)}", grid, *notes])
+
+
+def _side(table: Table, at: int) -> str:
+    """Words begin at the left, numbers end at the right."""
+    return "left" if any(row.cells[at].words for row in table.rows if at < len(row.cells)) else "right"
 
 
 def escape(text: str) -> str:
@@ -73,10 +80,13 @@ def escape(text: str) -> str:
 
 
 def _cell(cell: Cell, *, with_counts: bool) -> str:
+    text = escape(cell.text)
+    mark = TIED * cell.tied + DIAGONAL * cell.diagonal
+    difference = f", {cell.difference_text}" if cell.difference_text else ""
     parts = [
-        f"**{cell.text}**" if cell.best else cell.text,
+        (f"**{text}**" if cell.best else text) + mark,
         cell.interval,
-        f"(paper {cell.published})" if cell.published is not None else "",
+        f"(paper {cell.published}{difference})" if cell.published is not None else "",
         f"n={cell.counts}" if with_counts and cell.counts else "",
     ]
     return " ".join(part for part in parts if part)
@@ -89,9 +99,15 @@ def _shared_counts(row: TableRow) -> str | None:
 
 
 def _legend(document: Document) -> str:
-    cells = (cell for table in document.tables for row in table.rows for cell in row.cells)
-    paper = any(cell.published is not None for cell in cells)
-    return LEGEND + (" (paper x): the published number." if paper else "")
+    cells = [cell for table in document.tables for row in table.rows for cell in row.cells]
+    said = [LEGEND]
+    if any(cell.tied for cell in cells):
+        said.append(f"{TIED}: no difference from the best was shown.")
+    if any(cell.diagonal for cell in cells):
+        said.append(f"{DIAGONAL}: trained on the kind of data that it is evaluated on.")
+    if any(cell.published is not None for cell in cells):
+        said.append("(paper x, d): the published number, and measured less published.")
+    return " ".join(said)
 
 
 def _bullets(notes: Sequence[str]) -> str:

@@ -124,16 +124,14 @@ def _run(folder: Path) -> tuple[list[Scored], tuple[str, ...]]:
             if path.name in tasks and f"{name}/{path.name}" not in unfinished:
                 unit = store.read_unit(path)
                 scored.append(
-                    of_unit(
-                        unit, _conditions(unit.facts), str(folder), str(model.get("group") or ""), model.get("seed")
-                    )
+                    of_unit(unit, conditions(unit.facts), str(folder), str(model.get("group") or ""), model.get("seed"))
                 )
     remarks = (f"{folder}: not finished, so not compared: {', '.join(unfinished)}",) if unfinished else ()
     return scored, remarks
 
 
-def _conditions(facts: Mapping[str, Any]) -> dict[str, str]:
-    """Of a unit of ours. Prompts are compared document by document; the template says why they differ."""
+def conditions(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Of a unit of a run. Prompts are compared document by document; the template says why they differ."""
     inputs = cast("Mapping[str, Any]", facts.get("inputs") or {})
     template = f"{facts['template']} ({facts.get('template_hash')})" if facts.get("template") else ""
     decoding = dict(cast("Mapping[str, Any]", inputs.get("decoding") or {}))
@@ -155,15 +153,15 @@ def _text(value: Any) -> str:
 
 
 def _lm_eval(folder: Path) -> Iterator[Scored]:
-    told = _versions(folder)
+    told = lm_eval_conditions(folder)
     for unit in sorted(store.find_lm_eval(folder), key=lambda unit: (unit.model, unit.task)):
         yield of_unit(unit, told.get((unit.model, unit.task), {}), str(folder))
 
 
-def _versions(folder: Path) -> dict[tuple[str, str], dict[str, str]]:
+def lm_eval_conditions(folder: Path) -> dict[tuple[str, str], dict[str, str]]:
     """(model, task) → version and shots, of the newest results as `store.find_lm_eval` takes them."""
     found: dict[tuple[str, str], dict[str, str]] = {}
-    for path in sorted(folder.rglob("results_*.json"), key=lambda path: path.name):
+    for path in sorted(folder.rglob("results_*.json"), key=lambda path: (path.name, path)):
         if (path.parent / store.UNIT).exists():
             continue
         try:
@@ -182,6 +180,16 @@ def _versions(folder: Path) -> dict[tuple[str, str], dict[str, str]]:
 
 
 # --- judges ----------------------------------------------------------------------------------------------------
+
+
+def judged_results(folder: Path) -> tuple[tuple[Scored, ...], tuple[Contests, ...]]:
+    """Ratings and contests that judges left in a folder, as far as their judgments are there.
+
+    Raises:
+        UsageError: judgments that cannot be read, or a question judged with different prompts.
+    """
+    found = list(_judged(folder, "strict"))
+    return tuple(one for each in found for one in each.scored), tuple(one for each in found for one in each.contests)
 
 
 def _judged(folder: Path, parser: Parser) -> Iterator[Found]:

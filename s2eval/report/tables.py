@@ -1,21 +1,26 @@
 """Rows of `scores.csv` → the paper's tables. Pure: no mark-up, no files besides the published numbers.
 
-A new table is an entry of `DEFINITIONS`; a new format is a renderer that reads `Document`.
+A new table is an entry of `definitions.DEFINITIONS`; a new format is a renderer that reads `Document`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from s2eval.errors import DataError
 from s2eval.records import Row
-from s2eval.report.references import References, load_references
+from s2eval.report.definitions import DEFINITIONS, FAMILIES, ONE_ROW_A_MODEL, Column, Definition, Family
+from s2eval.report.references import References, load_references, measured_less_published
 
 MISSING = "–"
 """What stands where there is no number, in every format."""
+
+Kind = Literal["scores", "win_rates", "matrix", "differences"]
+"""`scores`: a row a model, the best of each column marked; `win_rates`: a row a pair of models; `matrix`: training sets
+by evaluation sets; `differences`: a row a comparison, without marks of the best."""
 
 Index = Mapping[tuple[str, str, str], Row]
 """(model, task, metric) → its row for the whole task."""
@@ -30,8 +35,13 @@ class Cell:
         ci_low, ci_high: the 95% interval in the same unit; None where there is none.
         n, n_valid: items that should have counted, and those that did; 0 and 0 where nothing was evaluated.
         best: whether it is the best, or one of the best, of its column and data set.
+        tied: whether no difference from the best of its column and data set was shown; never of the best itself.
         published: the printed number beside it, `MISSING` where there is none, None where none is asked for.
-        digits: decimals of `value`.
+        difference: `value` less the published number; None where either is missing.
+        diagonal: in a matrix, whether the model was trained on the kind of data it was evaluated on.
+        digits: decimals of `value` and `difference`.
+        row: of `scores.csv`, that it was made of.
+        words: what stands in place of a number.
     """
 
     value: float | None = None
@@ -40,13 +50,23 @@ class Cell:
     n: int = 0
     n_valid: int = 0
     best: bool = False
+    tied: bool = False
     published: str | None = None
+    difference: float | None = None
+    diagonal: bool = False
     digits: int = 2
+    row: Row | None = field(default=None, compare=False, repr=False)
+    words: str = ""
 
     @property
     def text(self) -> str:
-        """The value with its decimals, or `MISSING`."""
-        return MISSING if self.value is None else f"{self.value:z.{self.digits}f}"
+        """The value with its decimals, or its words, or `MISSING`."""
+        return self.words or MISSING if self.value is None else f"{self.value:z.{self.digits}f}"
+
+    @property
+    def difference_text(self) -> str:
+        """`+0.33` or `-1.20`, measured less published; "" where there is none."""
+        return "" if self.difference is None else f"{self.difference:+z.{self.digits}f}"
 
     @property
     def interval(self) -> str:
@@ -86,6 +106,7 @@ class Table:
         columns: headers of the cells.
         rows: in the order to print.
         notes: sentences that a reader needs below it; plain text, where `…` marks code.
+        kind: what its cells are; see `Kind`.
     """
 
     key: str
@@ -94,154 +115,40 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[TableRow, ...]
     notes: tuple[str, ...] = ()
+    kind: Kind = "scores"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A chart for renderers that can show one.
+
+    Attributes:
+        key: unique in a report, and a valid id in HTML.
+        title: one line.
+        description: what the picture shows, as a text alternative: its numbers in sentences.
+        svg: one `<svg …>…</svg>` with role="img", title and desc; without script, link, style sheet or raster image.
+            Text and axes are `currentColor`, series `var(--s2-1, #…)` to `var(--s2-8, #…)`, so that it is legible on
+            light and dark ground.
+        table: its numbers; None where a table of the document has them.
+        notes: as in `Table`.
+    """
+
+    key: str
+    title: str
+    description: str
+    svg: str
+    table: Table | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A report without mark-up: what every renderer takes. Notes as in `Table`."""
+    """A report without mark-up: what every renderer takes. Notes as in `Table`; pictures follow the tables."""
 
     title: str
     tables: Sequence[Table]
     notes: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """Where the cells of a column come from.
-
-    Attributes:
-        title: its header.
-        metric: metric in `scores.csv`.
-        digits: decimals to print.
-        best: which end is the better one; None where neither is.
-        task: task without its family's prefix; "" = the data set of the row.
-        published: column of the published table; "" = none.
-        counted: whether the row's value is a share of items, to be shown as their number, without interval.
-    """
-
-    title: str
-    metric: str
-    digits: int
-    best: Literal["high", "low"] | None = "high"
-    task: str = ""
-    published: str = ""
-    counted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """A table of the paper.
-
-    Attributes:
-        name: its name, also that of the published table.
-        number: its number in the paper.
-        title: what it shows.
-        columns: its columns.
-        datasets: one block of rows each, task without prefix → name; ("", "") alone = one row a model.
-        notes: sentences that always stand below it.
-    """
-
-    name: str
-    number: int
-    title: str
-    columns: tuple[Column, ...]
-    datasets: tuple[tuple[str, str], ...]
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """Tasks that may share a table: they have the same data.
-
-    Attributes:
-        prefix: what their names begin with, before "_".
-        title: what follows the table's number.
-        comparable: whether the paper's numbers may stand beside theirs.
-        notes: sentences that stand below each of their tables.
-    """
-
-    prefix: str
-    title: str
-    comparable: bool
-    notes: tuple[str, ...] = ()
-
-
-FAMILIES = (
-    Family("s2", "", comparable=True),
-    Family(
-        "s2demo",
-        ", demonstration data",
-        comparable=False,
-        notes=("Small data written for the demonstration: no published number compares with these.",),
-    ),
-)
-
-ONE_ROW_A_MODEL = (("", ""),)
-QA_SETS = (("eli5", "ELI5"), ("wiki", "wiki"), ("full", "full"))
-
-DEFINITIONS = (
-    Definition(
-        name="leaderboard",
-        number=1,
-        title="Open LLM Leaderboard of September 2023, percent",
-        columns=(
-            Column("Average", "leaderboard_pct", 2, task="leaderboard", published="average"),
-            Column("ARC", "leaderboard_pct", 2, task="arc_challenge", published="arc"),
-            Column("HellaSwag", "leaderboard_pct", 2, task="hellaswag", published="hellaswag"),
-            Column("MMLU", "leaderboard_pct", 2, task="mmlu", published="mmlu"),
-            Column("TruthfulQA", "leaderboard_pct", 2, task="truthfulqa_mc2", published="truthfulqa"),
-        ),
-        datasets=ONE_ROW_A_MODEL,
-        notes=("Average: unweighted mean of the four. MMLU: unweighted mean over its subjects.",),
-    ),
-    Definition(
-        name="rouge",
-        number=2,
-        title="ROUGE, F-measure",
-        columns=(
-            Column("ROUGE-1", "s2_rouge1", 4, published="rouge1"),
-            Column("ROUGE-2", "s2_rouge2", 4, published="rouge2"),
-            Column("ROUGE-L", "s2_rougeL", 4, published="rougeL"),
-            Column("ROUGE-Lsum", "s2_rougeLsum", 4, published="rougeLsum"),
-        ),
-        datasets=QA_SETS,
-    ),
-    Definition(
-        name="bertscore",
-        number=3,
-        title="BERTScore",
-        columns=(
-            Column("Precision", "s2_bertscore_precision", 4, published="precision"),
-            Column("Recall", "s2_bertscore_recall", 4, published="recall"),
-            Column("F1", "s2_bertscore_f1", 4, published="f1"),
-        ),
-        datasets=QA_SETS,
-    ),
-    Definition(
-        name="readability",
-        number=4,
-        title="Flesch reading ease and Flesch-Kincaid grade",
-        columns=(
-            Column("FRE", "s2_fre", 4),
-            Column("FKG", "s2_fkg", 3, best="low"),
-            Column("FRE of 2023", "s2_fre_2023", 4, published="fre"),
-            Column("FKG of 2023", "s2_fkg_2023", 3, best="low", published="fkg"),
-            Column("FRE, whole text", "s2_fre_corpus", 2),
-            Column("FKG, whole text", "s2_fkg_corpus", 1, best="low"),
-            Column("Words per answer", "s2_words", 1, best=None),
-            Column("Empty answers", "s2_empty", 0, best=None, counted=True),
-            Column("Cut answers", "s2_cut", 0, best=None, counted=True),
-        ),
-        datasets=QA_SETS,
-        notes=(
-            "FRE (higher reads more easily) and FKG (a school grade: lower does): mean over answers, each "
-            "rounded to 2 and 1 decimals. Whole text: of all answers together.",
-            "Of 2023: as the textstat of then rounded, which the paper's numbers show, and counted syllables, "
-            "which its date suggests; reading ease is some 6 to 9 points above today's.",
-            "Empty answers score 0 and stay in every mean. Cut answers ended at the limit of new tokens.",
-        ),
-    ),
-)
+    pictures: Sequence[Picture] = ()
 
 
 def build_tables(
@@ -337,7 +244,7 @@ class _Builder:
             if self.book and family.comparable and column.published:
                 place = (definition.name, dataset, column.published)
                 published = [self._published(model, *place) for model in self.models]
-                cells = [replace(cell, published=text) for cell, text in zip(cells, published, strict=True)]
+                cells = [beside(cell, text) for cell, text in zip(cells, published, strict=True)]
             columns.append(mark_best(cells, column.best))
         header = (dataset,) if dataset else ()
         by_model = zip(self.models, zip(*columns, strict=True), strict=True)
@@ -355,10 +262,15 @@ class _Builder:
         return tuple(f"Published numbers: {source}." for source in self.book.sources(definition.name))
 
 
+def beside(cell: Cell, published: str) -> Cell:
+    """The cell with a published number, `MISSING` where there is none, and its difference from it."""
+    return replace(cell, published=published, difference=measured_less_published(cell.value, published))
+
+
 def _cell(row: Row | None, column: Column) -> Cell:
     if row is None:
         return Cell(digits=column.digits)
-    counts = Cell(n=row.n, n_valid=row.n_valid, digits=column.digits)
+    counts = Cell(n=row.n, n_valid=row.n_valid, digits=column.digits, row=row)
     if row.value is None:
         return counts
     if column.counted:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from s2eval import paths
 from s2eval.records import Row
-from s2eval.report import Cell, Document, Table, TableRow, build_tables, render_markdown
+from s2eval.report import Cell, Document, Table, TableRow, build_tables, folders, render_markdown
 from s2eval.report.render_markdown import escape, render_table
 
 markdown_it = pytest.importorskip("markdown_it")
@@ -73,14 +75,14 @@ def test_golden_rouge() -> None:
 GOLDEN_REPORT = r"""
 # Two models
 
-**Bold**: best value of the column and data set; values that print alike are all bold. \[a, b\]: 95% interval. n_valid/n: items that counted, of those that should have. –: no value. (paper x): the published number.
+**Bold**: best value of the column and data set; values that print alike are all bold. \[a, b\]: 95% interval. n_valid/n: items that counted, of those that should have. –: no value. (paper x, d): the published number, and measured less published.
 
 ## Table 1: Open LLM Leaderboard of September 2023, percent
 
-| model       |                                            Average |                                          ARC |       HellaSwag |            MMLU |      TruthfulQA |   n_valid/n |
-|:------------|---------------------------------------------------:|---------------------------------------------:|----------------:|----------------:|----------------:|------------:|
-| llama-2\|7b | **53.40** [52.80, 54.00] (paper 53.40) n=2010/2012 | 53.07 [50.2, 56.0] (paper 53.07) n=1170/1172 | – (paper 77.74) | – (paper 43.80) | – (paper 38.98) |             |
-| mine        |                     20.50 [19.90, 21.10] (paper –) |                                  – (paper –) |     – (paper –) |     – (paper –) |     – (paper –) |   2012/2012 |
+| model       |                                                   Average |                                                 ARC |       HellaSwag |            MMLU |      TruthfulQA |   n_valid/n |
+|:------------|----------------------------------------------------------:|----------------------------------------------------:|----------------:|----------------:|----------------:|------------:|
+| llama-2\|7b | **53.40** [52.80, 54.00] (paper 53.40, +0.00) n=2010/2012 | 53.07 [50.2, 56.0] (paper 53.07, +0.00) n=1170/1172 | – (paper 77.74) | – (paper 43.80) | – (paper 38.98) |             |
+| mine        |                            20.50 [19.90, 21.10] (paper –) |                                         – (paper –) |     – (paper –) |     – (paper –) |     – (paper –) |   2012/2012 |
 
 - Average: unweighted mean of the four. MMLU: unweighted mean over its subjects.
 - Published numbers: Training LLMs on Simple, Safe Text, 24 September 2023, Table 1.
@@ -105,6 +107,22 @@ def test_golden_report_beside_the_paper() -> None:
         notes={"s2_leaderboard": ["MMLU: 3 of 57 subjects."]},
     )
     assert render_markdown(Document("Two models", tables, ["made with `s2eval report`"])) == GOLDEN_REPORT.lstrip()
+
+
+def test_golden_small_run() -> None:
+    folder = paths.references().parent / "produced" / "smollm2-qa"
+    document = folders.document([folders.read(folder)], published=False)
+    golden = Path(__file__).parent / "golden" / "smollm2-qa.md"
+    assert render_markdown(document) == golden.read_text(encoding="utf-8")
+
+
+def test_marks() -> None:
+    cells = (Cell(1.0, best=True), Cell(0.9, tied=True), Cell(0.5, diagonal=True), Cell(words="none shown | x"))
+    document = Document("t", [Table("k", "t", ("model",), ("a", "b", "c", "d"), (TableRow(("m",), cells),))])
+    text = render_markdown(document)
+    assert parsed_table(text)[1] == ["m", "1.00", "0.90†", "0.50‡", "none shown | x"]
+    assert "†: no difference from the best was shown." in text
+    assert "‡: trained on" in text
 
 
 def test_cells_differ_in_their_counts_or_share_them() -> None:

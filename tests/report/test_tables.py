@@ -10,7 +10,8 @@ import pytest
 from s2eval.errors import DataError, UnknownNameError
 from s2eval.records import Row
 from s2eval.report import Cell, Table, build_tables, load_references
-from s2eval.report.tables import DEFINITIONS, mark_best
+from s2eval.report.definitions import DEFINITIONS
+from s2eval.report.tables import mark_best
 
 
 def row(model: str, task: str, metric: str, value: float | None, n: int = 100, **changes: object) -> Row:

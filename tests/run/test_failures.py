@@ -40,7 +40,7 @@ def test_keep_going_keeps_what_succeeded(
     config, weights = half_broken
     run = tmp_path / "run"
     code, out, said = s2eval("run", config, "--keep-going")
-    assert (code, out) == (3, f"{run / 'report.md'}\n")
+    assert (code, out) == (3, f"{run / 'report.html'}\n")
     *_, count, first, second, advice = said.splitlines()
     assert count == "error: 2 failed:"
     assert first.startswith("  broken/s2demo_hellaswag: ")

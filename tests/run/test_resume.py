@@ -24,7 +24,7 @@ from tests.run.runs import TASKS, Command, Outcome, program, samples, write, wri
 def test_a_second_call_finds_everything_done(small: Path, copied: Path, s2eval: Command, loads: list[str]) -> None:
     before, scores = written(copied), (copied / "scores.csv").read_bytes()
     code, out, said = s2eval("run", small, "--out", copied)
-    assert (code, out) == (0, f"{copied / 'report.md'}\n")
+    assert (code, out) == (0, f"{copied / 'report.html'}\n")
     assert said == "5 of 5 units are done already\n"
     assert loads == []
     assert written(copied) == before

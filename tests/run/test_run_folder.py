@@ -18,8 +18,14 @@ COUNTED = {"arc_challenge": "acc_norm", "hellaswag": "acc_norm", "mmlu": "acc", 
 
 def test_the_run_folder(undisturbed: tuple[Path, Outcome]) -> None:
     run, (_, out, _) = undisturbed
-    assert out == f"{run / 'report.md'}\n"
-    assert {path.name for path in run.iterdir()} - {".lock"} == {"run.yaml", "scores.csv", "report.md", "tiny"}
+    assert out == f"{run / 'report.html'}\n"
+    assert {path.name for path in run.iterdir()} - {".lock"} == {
+        "run.yaml",
+        "scores.csv",
+        "report.md",
+        "report.html",
+        "tiny",
+    }
     assert {path.name for path in (run / "tiny").iterdir()} == set(TASKS)
     for task in TASKS:
         names = sorted(path.name.partition("2")[0] for path in (run / "tiny" / task).iterdir())

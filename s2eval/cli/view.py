@@ -1,0 +1,44 @@
+"""`s2eval view DIR…`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from s2eval.cli.report import Reference
+
+
+def view(
+    folders: Annotated[list[Path], typer.Argument(help="run folders, or folders of lm_eval --output_path")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free")] = 8000,
+    reference: Annotated[Reference | None, typer.Option(help="print the published number beside each of ours")] = None,
+    mix_judges: Annotated[
+        bool, typer.Option("--mix-judges", help="one table for several judges, with a warning")
+    ] = False,
+    no_samples: Annotated[bool, typer.Option("--no-samples", help="leave out all text of data and answers")] = False,
+) -> None:
+    """Show the report in a browser of this machine; made anew when it is asked for and the folders have changed."""
+    import tempfile
+
+    from s2eval.report import folders as sources
+    from s2eval.report.html import write_page
+    from s2eval.report.html.server import Server
+
+    def make(page: Path) -> None:
+        read = [sources.read(folder) for folder in folders]
+        published = reference is not None or any(source.references for source in read)
+        document = sources.document(read, published=published, mix_judges=mix_judges, pictures=True)
+        write_page(page, document, [] if no_samples else [one for source in read for one in source.scored])
+
+    with tempfile.TemporaryDirectory(prefix="s2eval-view-") as temporary:
+        server = Server(Path(temporary) / "report.html", folders, make, port)
+        try:
+            server.refresh()
+            typer.echo(f"{server.url}  (Ctrl-C ends it)")
+            server.serve_forever()
+        except KeyboardInterrupt:
+            typer.echo("", err=True)
+        finally:
+            server.server_close()

@@ -1,0 +1,116 @@
+"""What the report says of differences: every model against a baseline, in sentences below the tables and as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from s2eval.errors import UnknownNameError
+from s2eval.judge.scores import SCORE
+from s2eval.report.compare import compare
+from s2eval.report.comparisons import Compared, Comparison, ComparisonTable, Side
+from s2eval.report.definitions import DEFINITIONS
+from s2eval.report.scored import Contests, Scored
+from s2eval.report.tables import MISSING, Cell, Table, TableRow
+
+REPORTED = frozenset({SCORE, *(column.metric for definition in DEFINITIONS for column in definition.columns)})
+"""Metrics that the report's tables show: the families within which `s2eval compare` corrects, too."""
+
+_UNTOLD = frozenset({"s2_fre_2023", "s2_fkg_2023", "s2_fre_corpus", "s2_fkg_corpus", "s2_words", "s2_empty", "s2_cut"})
+"""Not in the sentences: other forms of what is in them, and counts."""
+
+
+def sides(scored: Iterable[Scored], models: Sequence[str]) -> dict[str, Side]:
+    """Name → side, in the order of `models`: a group of several seeds is one, any other model its own."""
+    group_of: dict[str, str] = {}
+    for one in scored:
+        group_of[one.model] = group_of.get(one.model) or one.group
+    members: dict[str, list[str]] = {}
+    for model in models:
+        if model in group_of:
+            members.setdefault(group_of[model] or model, []).append(model)
+    found = [Side(name if len(own) > 1 else own[0], tuple(own)) for name, own in members.items()]
+    return {side.name: side for side in found}
+
+
+def against_baseline(
+    scored: Sequence[Scored], contests: Sequence[Contests], models: Sequence[str], baseline: str | None = None
+) -> Compared:
+    """Every model, or recipe of several seeds, against one: by default the first that has samples.
+
+    Raises:
+        UnknownNameError: no model and no group called `baseline` has samples.
+    """
+    known = sides(scored, models)
+    if baseline is not None and baseline not in known:
+        raise UnknownNameError("model", baseline, list(known))
+    if len(known) < 2:
+        return Compared(())
+    first = known[baseline] if baseline is not None else next(iter(known.values()))
+    pairs = [(first, side) for name, side in known.items() if name != first.name]
+    return compare(scored, pairs, contests, metrics=REPORTED)
+
+
+def sentences(compared: Compared) -> dict[str, tuple[str, ...]]:
+    """Comparison table's key → a sentence for each model against the baseline, of what is shown and what is not."""
+    found: dict[str, tuple[str, ...]] = {}
+    for table in compared.tables:
+        of_pair: dict[tuple[str, str], list[Comparison]] = {}
+        for row in table.rows:
+            if row.metric not in _UNTOLD:
+                of_pair.setdefault((row.model, row.baseline), []).append(row)
+        told = [
+            f"{model} against {baseline}: {'; '.join(_phrase(row) for row in rows)}."
+            for (model, baseline), rows in of_pair.items()
+        ]
+        found[table.key] = tuple(told)
+    return found
+
+
+def _phrase(row: Comparison) -> str:
+    """`ARC −1.20 (no difference shown; 3.1 points would have been detected)`."""
+    value = row.difference.estimate.value
+    number = MISSING if value is None else f"{value:+z.{row.digits}f}"
+    return f"{row.what.removesuffix(', %')} {number} ({row.verdict})"
+
+
+def difference_table(table: ComparisonTable, title: str | None = None) -> Table:
+    """A row a comparison: both scores, the difference with its interval, the adjusted p, and what it shows."""
+    rows = [
+        TableRow(
+            (row.what, row.model, row.baseline),
+            (
+                Cell(row.scores[1], digits=row.digits),
+                Cell(row.scores[0], digits=row.digits),
+                _difference(row),
+                Cell(row.adjusted, digits=3),
+                Cell(words=row.verdict),
+            ),
+        )
+        for row in table.rows
+    ]
+    return Table(
+        key=f"{table.key}_differences",
+        title=title or f"Differences: {table.title}",
+        header_names=("metric", "model", "baseline"),
+        columns=("Model's", "Baseline's", "Difference", "p (Holm)", "Shown"),
+        rows=tuple(rows),
+        notes=table.notes,
+        kind="differences",
+    )
+
+
+def _difference(row: Comparison) -> Cell:
+    one = row.difference.estimate
+    return Cell(one.value, one.ci_low, one.ci_high, one.n, one.n_valid, digits=row.digits)
+
+
+def with_sentences(tables: Sequence[Table], said: Mapping[str, Sequence[str]]) -> list[Table]:
+    """The tables with the sentences of `sentences` below them; a judge's stand below its scores."""
+    return [replace(table, notes=(*table.notes, *said.get(comparison_key(table.key), ()))) for table in tables]
+
+
+def comparison_key(key: str) -> str:
+    """The key of the comparison table that belongs to a table: a judge's `…_scores_JUDGE` is `…_JUDGE` there."""
+    task, found, judge = key.partition("_scores_")
+    return f"{task}_{judge}" if found else key

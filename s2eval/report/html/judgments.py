@@ -1,0 +1,104 @@
+"""A judge's files as pieces for the page: the question, the answer of each turn, and what the judge wrote of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+from s2eval.judge import results, suite
+from s2eval.report.html.logs import one_line, text_of, to_bytes
+from s2eval.report.scored import Scored
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a model answered to a question, and what was said of it.
+
+    Attributes:
+        question: its id.
+        title: its first turn on one line; "" where its text is not known.
+        prompt, answer: JSON, as of `logs.Line`.
+    """
+
+    question: str
+    title: str
+    prompt: bytes
+    answer: bytes
+
+
+def read(scored: Scored) -> Iterator[Judged]:
+    """Everything about a model's answers that lies beside the judgments of which its scores were made."""
+    path = Path(scored.source)
+    of_model = [row for row in _rows(path) if row["model"] == scored.model and _is_by(row, scored.judge)]
+    answers = {
+        str(row["question_id"]): cast("list[Any]", row["choices"])
+        for row in _rows(path.with_name(results.ANSWERS))
+        if row.get("model_id") == scored.model
+    }
+    contests = [row for file in sorted(path.parent.glob("pairwise-*.jsonl")) for row in _rows(file)]
+    questions = _questions(scored.task.removeprefix("s2_"))
+    for question in dict.fromkeys(str(row["question_id"]) for row in of_model):
+        own = [row for row in of_model if str(row["question_id"]) == question]
+        against = [
+            row for row in contests if str(row.get("question_id")) == question and row.get("model") == scored.model
+        ]
+        asked = _asked(questions.get(question), own)
+        yield Judged(question, one_line(asked[0]) if asked else "", _prompt(asked), _answer(answers, own, against))
+
+
+def _rows(path: Path) -> list[Mapping[str, Any]]:
+    """The lines of a file that was read and found right before; none where there is no file."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return [json.loads(line) for line in file if line.strip()]
+
+
+def _is_by(row: Mapping[str, Any], judge: str) -> bool:
+    name = str(row["judge"][0])
+    return judge == name or judge.startswith(f"{name}/")
+
+
+@cache
+def _questions(name: str) -> Mapping[str, Sequence[str]]:
+    """Turns of the questions that ship with the package."""
+    return {str(one.id): one.turns for one in suite.load(name).questions} if name in suite.names() else {}
+
+
+def _asked(turns: Sequence[str] | None, judged: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    """The question's turns, if it is what the judge was shown: other questions may have the same ids."""
+    prompts = [str(row.get("user_prompt") or "") for row in judged]
+    return turns if turns and any(turns[0] in prompt for prompt in prompts) else ()
+
+
+def _prompt(turns: Sequence[str]) -> bytes:
+    return to_bytes({"x": list(turns), "t": ""})
+
+
+def _answer(
+    answers: Mapping[str, Sequence[Any]], judged: Sequence[Mapping[str, Any]], against: Sequence[Mapping[str, Any]]
+) -> bytes:
+    texts: list[dict[str, Any]] = []
+    choices = answers.get(str(judged[0]["question_id"]), ())
+    several = len(choices) > 1
+    for number, choice in enumerate(choices):
+        for turn, text in enumerate(choice["turns"], 1):
+            label = f"Answer, turn {turn}" + (f", choice {number + 1}" if several else "")
+            texts.append(text_of(str(text), label))
+    for row in sorted(judged, key=lambda row: (row["turn"], row.get("choice", 0), row.get("repeat", 0))):
+        rating = "no rating" if row.get("score") in (None, -1) else f"{row['score']:g}"
+        why = row.get("failure") or row.get("problem")
+        label = f"Judgment, turn {row['turn']}: {rating}" + (f" ({why})" if why else "")
+        texts.append(text_of(str(row.get("judgment") or ""), label))
+        if row.get("user_prompt"):
+            texts.append({"t": str(row["user_prompt"]), "l": f"What the judge was given, turn {row['turn']}", "f": 1})
+    for row in against:
+        points = row.get("points")
+        told = {1: "won", 0: "lost", 0.5: "tie"}.get(cast("float", points), "no verdict")
+        label = f"Against {row.get('against')}, turn {row.get('turn')}, shown as {row.get('place')}: {told}"
+        texts.append(text_of(str(row.get("judgment") or ""), label) | {"f": 1})
+    return to_bytes({"x": texts})

@@ -1,0 +1,183 @@
+"""lm-eval's sample logs as pieces for the page: what was asked, once, and what a model answered, as JSON.
+
+A line is mostly the prompt, which every model was given alike; it is parsed for the first of them only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from s2eval import store
+from s2eval.report.html.markdown import marked_up
+
+_START = re.compile(rb'\{"doc_id": (\d+), "doc": ')
+_QUESTIONS = ("question", "query", "goal", "problem", "input", "text", "prompt", "ctx", "sentence", "premise")
+_TITLE = 120
+
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a log.
+
+    Attributes:
+        doc_id: position in the task's order.
+        title: the question on one line; "" where `question` is None.
+        question: JSON of what was asked; None where it was not wanted.
+        answer: JSON of what was answered.
+    """
+
+    doc_id: int
+    title: str
+    question: bytes | None
+    answer: bytes
+
+
+def find(folders: Sequence[str]) -> dict[tuple[str, str, str], Path]:
+    """(folder, model, task) → its log: of runs, and of plain lm-eval, of which the newest counts."""
+    found: dict[tuple[str, str, str], Path] = {}
+    for folder in dict.fromkeys(folders):
+        root = Path(folder)
+        if (root / store.RUN).is_file():
+            for path in sorted(root.glob("*/*/samples_*.jsonl")):
+                found[folder, path.parent.parent.name, path.parent.name] = path
+        else:
+            for results in sorted(root.rglob("results_*.json"), key=lambda path: path.name):
+                if not (results.parent / store.UNIT).exists():
+                    found |= {(folder, *name): path for name, path in _of_results(results)}
+    return found
+
+
+def _of_results(results: Path) -> Iterator[tuple[tuple[str, str], Path]]:
+    content = json.loads(results.read_text(encoding="utf-8"))
+    model = str(content.get("model_name_sanitized") or results.parent.name)
+    date = results.stem.removeprefix("results_")
+    for task in content.get("configs", {}):
+        path = results.parent / f"samples_{task}_{date}.jsonl"
+        if path.is_file():
+            yield (model, str(task)), path
+
+
+def read(path: Path, wanted: Callable[[int], bool]) -> Iterator[Line]:
+    """The lines of a log; bytes that are no UTF-8 become U+FFFD.
+
+    Args:
+        wanted: whether the question of that document is still to be read.
+    """
+    with path.open("rb", buffering=1 << 20) as file:
+        for line in file:
+            start = _START.match(line)
+            if start and not wanted(doc_id := int(start[1])):
+                place = line.rfind(b'"resps": ')
+                tail: dict[str, Any] = {}
+                with contextlib.suppress(ValueError):
+                    tail = json.loads("{" + line[place:].decode("utf-8", "replace")) if place > 0 else {}
+                if "filtered_resps" in tail and "metrics" in tail:
+                    yield Line(doc_id, "", None, _answer(tail))
+                    continue
+            whole: dict[str, Any] = json.loads(line.decode("utf-8", "replace"))
+            asked, title = _question(whole)
+            yield Line(int(whole["doc_id"]), title, asked, _answer(whole))
+
+
+def to_bytes(value: Any) -> bytes:
+    """JSON in UTF-8; halves of surrogate pairs, which UTF-8 has not, stay escaped."""
+    return encode(value).encode("utf-8", "backslashreplace")
+
+
+def one_line(text: str) -> str:
+    """Its beginning, for lists."""
+    line = " ".join(text[: 4 * _TITLE].split())
+    return line if len(line) <= _TITLE else f"{line[: _TITLE - 1]}…"
+
+
+def _question(line: Mapping[str, Any]) -> tuple[bytes, str]:
+    """`{x: contexts, c: [[context, continuation]], o: options, t: target}`; a context of several calls once."""
+    contexts: dict[str, int] = {}
+    continued: list[list[Any]] = []
+    options: Any = None
+    for call in _calls(line.get("arguments")):
+        place = contexts.setdefault(_as_text(call[0]), len(contexts)) if call else 0
+        if len(call) > 1 and isinstance(call[1], str):
+            continued.append([place, call[1]])
+        elif len(call) > 1:
+            options = call[1]
+    question: dict[str, Any] = {"x": list(contexts), "t": _as_text(line.get("target"))}
+    if continued:
+        question["c"] = continued
+    if options:
+        question["o"] = _as_text(options)
+    return to_bytes(question), one_line(_title(line.get("doc"), list(contexts)))
+
+
+def _title(doc: Any, contexts: Sequence[str]) -> str:
+    if isinstance(doc, dict):
+        known = cast("dict[str, Any]", doc)
+        for name in _QUESTIONS:
+            if isinstance(known.get(name), str) and known[name].strip():
+                return known[name]
+    return contexts[0].rstrip()[-_TITLE:] if contexts else ""
+
+
+def _calls(arguments: Any) -> list[list[Any]]:
+    """Of `{"gen_args_0": {"arg_0": …}}`, and of the lists that older releases wrote."""
+    if isinstance(arguments, dict):
+        arguments = list(cast("dict[str, Any]", arguments).values())
+    calls: list[list[Any]] = []
+    for call in cast("list[Any]", arguments) if isinstance(arguments, list) else ():
+        if isinstance(call, dict):
+            calls.append(list(cast("dict[str, Any]", call).values()))
+        else:
+            calls.append(list(cast("list[Any]", call)) if isinstance(call, list) else [call])
+    return calls
+
+
+def _answer(line: Mapping[str, Any]) -> bytes:
+    """`{r: log-likelihoods, g: greedy}` of the continuations, else `{x: texts}`."""
+    given = cast("list[Any]", line.get("filtered_resps") or [])
+    if given and all(isinstance(one, list) and len(cast("list[Any]", one)) == 2 for one in given):
+        try:
+            numbers = [float(one[0]) for one in given]
+        except (TypeError, ValueError):
+            numbers = []
+        if numbers:
+            told = ",".join(f"{one:.4f}" if math.isfinite(one) else "null" for one in numbers)
+            greedy = ",".join("1" if str(one[1]) == "True" else "0" for one in given)
+            return f'{{"r":[{told}],"g":[{greedy}]}}'.encode()
+    filter_name = str(line.get("filter", "none"))
+    label = "" if filter_name == "none" else f"filter {filter_name}"
+    texts = [text_of(_as_text(one), label) for one in given]
+    raw = _first(line.get("resps"))
+    if raw is not None and given and raw != given[0]:
+        texts.append(text_of(_as_text(raw), "before the filter"))
+    return to_bytes({"x": texts})
+
+
+def text_of(text: str, label: str = "", *, fold: bool = False) -> dict[str, Any]:
+    """`{t: text, l: label, h: as Markdown, f: folded}`; without what is empty."""
+    found: dict[str, Any] = {"t": text}
+    if label:
+        found["l"] = label
+    if html := marked_up(text):
+        found["h"] = html
+    if fold:
+        found["f"] = 1
+    return found
+
+
+def _first(resps: Any) -> Any:
+    while isinstance(resps, list) and resps:
+        resps = cast("list[Any]", resps)[0]
+    return resps if isinstance(resps, str) else None
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)

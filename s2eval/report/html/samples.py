@@ -1,0 +1,257 @@
+"""Every sample of a report in columns and chunks: small to search, and read from the page piece by piece.
+
+A set is a task, or the questions of a judge. Its scores are those that the tables were made of.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from s2eval.report.html import judgments, logs
+from s2eval.report.scored import Scored
+
+_CHUNK = 384 * 1024  # bytes of JSON; a chunk is inflated and parsed in some milliseconds
+_LEVEL = 4
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Answers:
+    """What one model did on a set.
+
+    Attributes:
+        scored: its scores; of a judge's set those of both turns.
+        place: of its items among the documents; shape (items,).
+        texts: document → JSON of the answer.
+        asked: document → which of the document's questions it was given.
+    """
+
+    scored: Scored
+    place: NDArray[np.int64]
+    texts: dict[int, bytes] = field(default_factory=dict[int, bytes])
+    asked: dict[int, int] = field(default_factory=dict[int, int])
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SampleSet:
+    """The samples of a task.
+
+    Attributes:
+        name: of the task, with the judge where there is one.
+        names: of the documents, each once.
+        titles: their questions on one line.
+        strata: the parts that they belong to; "" = none.
+        questions: of each document, JSON of what was asked; several where models were asked differently.
+        models: name → answers.
+        metrics: names.
+        scores: shape (models, metrics, documents); NaN = none.
+    """
+
+    name: str
+    names: Sequence[str]
+    titles: Sequence[str]
+    strata: Sequence[str]
+    questions: Sequence[Sequence[bytes]]
+    models: Mapping[str, Answers]
+    metrics: Sequence[str]
+    scores: NDArray[np.float32]
+
+    def about(self) -> dict[str, object]:
+        """What the page must know before the set is opened."""
+        two = [bool(np.isin(column[~np.isnan(column)], (0, 1)).all()) for column in np.moveaxis(self.scores, 1, 0)]
+        return {
+            "name": self.name,
+            "documents": len(self.names),
+            "models": list(self.models),
+            "metrics": list(self.metrics),
+            "binary": two,
+        }
+
+    def columns(self) -> bytes:
+        """Names, titles and parts of the documents, gzipped JSON."""
+        parts = list(dict.fromkeys(self.strata))
+        number = {name: at for at, name in enumerate(parts)}
+        content = {
+            "names": self.names,
+            "titles": self.titles,
+            "parts": parts,
+            "part": [number[name] for name in self.strata] if len(parts) > 1 else [],
+        }
+        return compressed(logs.to_bytes(content))
+
+    def numbers(self) -> bytes:
+        """The scores as gzipped little-endian float32, in C order."""
+        return compressed(self.scores.astype("<f4").tobytes())
+
+    def chunks(self) -> Iterator[tuple[int, bytes]]:
+        """(first document, gzipped JSON of documents that follow each other)."""
+        first, held, size = 0, list[bytes](), 0
+        for at in range(len(self.names)):
+            document = self._document(at)
+            if held and size + len(document) > _CHUNK:
+                yield first, compressed(b"[" + b",".join(held) + b"]")
+                first, held, size = at, [], 0
+            held.append(document)
+            size += len(document)
+        if held:
+            yield first, compressed(b"[" + b",".join(held) + b"]")
+
+    def _document(self, at: int) -> bytes:
+        """`{p: questions, v: question of each model, a: answers}`."""
+        answers = b",".join(one.texts.get(at, b"null") for one in self.models.values())
+        asked = ",".join(str(one.asked.get(at, 0 if at in one.texts else -1)) for one in self.models.values())
+        return b'{"p":[' + b",".join(self.questions[at]) + b'],"v":[' + asked.encode() + b'],"a":[' + answers + b"]}"
+
+
+def compressed(content: bytes) -> bytes:
+    """Gzipped, the same bytes whenever it is made."""
+    return gzip.compress(content, _LEVEL, mtime=0)
+
+
+def sample_sets(scored: Sequence[Scored]) -> Iterator[SampleSet]:
+    """The sets one after the other, so that the texts of one only are in memory."""
+    found = logs.find([one.source for one in scored if not one.judge])
+    for task in dict.fromkeys(one.task for one in scored if not one.judge and one.items):
+        yield _of_logs(task, [one for one in scored if one.task == task and not one.judge and one.items], found)
+    for task, judge in dict.fromkeys((one.task, one.judge) for one in scored if one.judge and one.items):
+        of_judge = [one for one in scored if (one.task, one.judge) == (task, judge)]
+        yield _of_judge(f"{task}, judged by {judge}", of_judge)
+
+
+class _Documents:
+    """The documents of a set in the order in which they are met."""
+
+    def __init__(self) -> None:
+        self.place: dict[str, int] = {}
+        self.names: list[str] = []
+        self.titles: list[str] = []
+        self.strata: list[str] = []
+        self.questions: list[list[bytes]] = []
+        self._taken: set[str] = set()
+
+    def add(self, key: str, name: str, stratum: str) -> int:
+        """The document's place; a new one at the end."""
+        known = self.place.get(key)
+        if known is not None:
+            return known
+        times = 1
+        while (told := name if times == 1 else f"{name}~{times}") in self._taken:
+            times += 1
+        self._taken.add(told)
+        self.names.append(told)
+        self.titles.append("")
+        self.strata.append(stratum)
+        self.questions.append([])
+        self.place[key] = len(self.names) - 1
+        return len(self.names) - 1
+
+
+def _of_logs(task: str, scored: Sequence[Scored], found: Mapping[tuple[str, str, str], logs.Path]) -> SampleSet:
+    documents = _Documents()
+    models = {
+        name: Answers(one, np.array([documents.add(item.key, item.name, item.stratum) for item in one.items]))
+        for name, one in _named(scored).items()
+    }
+    given: list[dict[str, int]] = [{} for _ in documents.names]  # prompt → its number among the document's questions
+    for answers in models.values():
+        path = found.get((answers.scored.source, answers.scored.model, task))
+        if path is not None:
+            _read(path, answers, documents, given)
+    metrics = list(dict.fromkeys(name for one in scored for name in one.metrics))
+    return _finished(task, documents, models, metrics)
+
+
+def _read(path: logs.Path, answers: Answers, documents: _Documents, given: Sequence[dict[str, int]]) -> None:
+    """The texts of a model's log, each question of a document once."""
+    at = {item.name: (int(place), item.prompt) for item, place in zip(answers.scored.items, answers.place, strict=True)}
+
+    def wanted(doc_id: int) -> bool:
+        known = at.get(str(doc_id))
+        return known is not None and known[1] not in given[known[0]]
+
+    for line in logs.read(path, wanted):
+        place, prompt = at.get(str(line.doc_id), (-1, ""))
+        if place < 0:
+            continue
+        if line.question is not None and prompt not in given[place]:
+            given[place][prompt] = len(documents.questions[place])
+            documents.questions[place].append(line.question)
+            documents.titles[place] = documents.titles[place] or line.title
+        if place in answers.texts:  # another filter's line
+            answers.texts[place] = _joined(answers.texts[place], line.answer)
+        else:
+            answers.texts[place] = line.answer
+        answers.asked[place] = given[place].get(prompt, 0)
+
+
+def _joined(one: bytes, other: bytes) -> bytes:
+    """Two answers that are texts as one; of others the first."""
+    start = b'{"x":['
+    if one == other or not (one.startswith(start) and other.startswith(start)):
+        return one
+    return one.removesuffix(b"]}") + b"," + other.removeprefix(start)
+
+
+def _of_judge(name: str, scored: Sequence[Scored]) -> SampleSet:
+    """A document a question, with the mean rating of each turn and of both."""
+    documents = _Documents()
+    turns = {"": "rating", "1": "rating, turn 1", "2": "rating, turn 2"}
+    whole = _named([one for one in scored if one.turn == ""])
+    models = {
+        model: Answers(one, np.array([documents.add(item.cluster, item.cluster, "") for item in one.items]))
+        for model, one in whole.items()
+    }
+    for answers in models.values():
+        for asked in judgments.read(answers.scored):
+            place = documents.place.get(asked.question)
+            if place is None:
+                continue
+            documents.titles[place] = documents.titles[place] or asked.title
+            if not documents.questions[place]:
+                documents.questions[place].append(asked.prompt)
+            answers.texts[place] = asked.answer
+    finished = _finished(name, documents, models, list(turns.values()))
+    by_turn = {(one.source, one.model, one.turn): one for one in scored}
+    for row, answers in enumerate(models.values()):
+        for column, turn in enumerate(turns):
+            one = by_turn.get((answers.scored.source, answers.scored.model, turn))
+            if one is not None:
+                finished.scores[row, column] = _means(one, documents.place, len(documents.names))
+    return finished
+
+
+def _means(scored: Scored, place: Mapping[str, int], n: int) -> NDArray[np.float32]:
+    """Of the items of each question, over those that have a value; shape (n,)."""
+    values: dict[int, list[float]] = {}
+    for item in scored.items:
+        for value in item.values.values():
+            if value is not None and math.isfinite(value):
+                values.setdefault(place[item.cluster], []).append(value)
+    found = np.full(n, np.nan, dtype=np.float32)
+    for at, several in values.items():
+        found[at] = sum(several) / len(several)
+    return found
+
+
+def _finished(name: str, documents: _Documents, models: Mapping[str, Answers], metrics: Sequence[str]) -> SampleSet:
+    scores = np.full((len(models), len(metrics), len(documents.names)), np.nan, dtype=np.float32)
+    for row, answers in enumerate(models.values()):
+        for column, metric in enumerate(metrics):
+            if metric in answers.scored.columns.values:
+                scores[row, column, answers.place] = answers.scored.columns.values[metric]
+    return SampleSet(
+        name, documents.names, documents.titles, documents.strata, documents.questions, models, metrics, scores
+    )
+
+
+def _named(scored: Iterable[Scored]) -> dict[str, Scored]:
+    """Models by name; one that several folders have is named with its folder, its first time without."""
+    found: dict[str, Scored] = {}
+    for one in scored:
+        found[one.model if one.model not in found else f"{one.source}/{one.model}"] = one
+    return found

@@ -1,0 +1,69 @@
+"""The numbers of a report as CSV: the columns of `scores.csv`, and the published number beside each where asked for."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import TextIO
+
+from s2eval.records import Row
+from s2eval.report import judged
+from s2eval.report.definitions import DEFINITIONS, FAMILIES
+from s2eval.report.references import References, load_references, measured_less_published
+
+PUBLISHED = ("reference", "published", "difference")
+"""The paper's row, its number as printed, and measured less published."""
+
+
+def print_csv(
+    file: TextIO, rows: Sequence[Row], references: Mapping[str, str] | None = None, book: References | None = None
+) -> None:
+    """Write the rows, floats in full and absent values empty.
+
+    Args:
+        file: open for text, without translation of line ends.
+        rows: of `scores.csv`.
+        references: our model → the paper's row; then each line ends with `PUBLISHED`. None = no such columns.
+        book: published numbers; by default those that ship with the package.
+
+    Raises:
+        UnknownNameError: `references` names a row that the paper does not have.
+    """
+    names = [one.name for one in fields(Row)]
+    writer = csv.writer(file, lineterminator="\n")
+    if references is None:
+        writer.writerow(names)
+        writer.writerows([_text(value) for value in asdict(row).values()] for row in rows)
+        return
+    book = book or load_references()
+    for name in references.values():
+        book.check(name)
+    writer.writerow([*names, *PUBLISHED])
+    places = _places()
+    for row in rows:
+        reference = references.get(row.model, "")
+        place = places.get((row.task, bool(row.judge), row.turn, row.metric)) if not row.subset else None
+        text = book.published(reference, *place) if reference and place else None
+        difference = measured_less_published(row.value, text or "")
+        values = [*asdict(row).values(), reference, text, difference]
+        writer.writerow([_text(value) for value in values])
+
+
+def _text(value: object) -> object:
+    return "" if value is None else value
+
+
+def _places() -> dict[tuple[str, bool, str, str], tuple[str, str, str]]:
+    """(task, whether a judge rated it, turn, metric) → published table, data set and column."""
+    found: dict[tuple[str, bool, str, str], tuple[str, str, str]] = {}
+    for family in FAMILIES:
+        for definition in DEFINITIONS if family.comparable else ():
+            for task, dataset in definition.datasets:
+                for column in definition.columns:
+                    if column.published:
+                        name = f"{family.prefix}_{column.task or task}"
+                        found[name, False, "", column.metric] = (definition.name, dataset, column.published)
+    for (turn, metric), (table, column) in judged.published_columns().items():
+        found[judged.PAPERS_SUITE, metric == judged.SCORE, turn, metric] = (table, "", column)
+    return found

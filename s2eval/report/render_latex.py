@@ -1,0 +1,260 @@
+"""A `Document` as LaTeX: booktabs tables to paste into a paper, each with its notes; compiles as it is.
+
+pdfLaTeX, XeLaTeX and LuaLaTeX read the same file, which is ASCII only. The packages that a pasted table needs stand in
+comments at its top.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from s2eval.report.tables import Cell, Document, Table, TableRow
+
+LEGEND = (
+    r"\textbf{Bold}: best of its column and data set. $^{\dagger}$: no difference from the best was shown. Small: "
+    r"95\% interval. $n$: items that counted, of those that should have where these differ."
+)
+_PACKAGES = ("booktabs", "graphicx", "textcomp")
+_PREAMBLE = r"""\documentclass[a4paper,10pt]{article}
+\usepackage{iftex}
+\ifPDFTeX\usepackage[utf8]{inputenc}\usepackage[T1]{fontenc}\usepackage{lmodern}\else\usepackage{fontspec}\fi
+\usepackage[margin=2cm]{geometry}
+\emergencystretch=3em"""
+_SHRUNK = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+"""No wider than the text."""
+
+_LETTERS = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_\allowbreak{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "`": r"\textasciigrave{}",
+    "[": r"{[}",  # after \\ or \item they would be arguments
+    "]": r"{]}",
+    "*": r"{*}",
+    "?": r"{?}",  # ?` and !` are other letters
+    "!": r"{!}",
+    "–": r"\textendash{}",
+    "—": r"\textemdash{}",
+    "…": r"\dots{}",
+    "×": r"$\times$",
+    "±": r"$\pm$",
+    "−": r"$-$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "→": r"$\rightarrow$",
+    "‖": r"$\Vert$",
+    "½": r"\textonehalf{}",
+    "§": r"\S{}",
+    "°": r"\textdegree{}",
+    "·": r"\textperiodcentered{}",
+    "‘": r"\textquoteleft{}",
+    "’": r"\textquoteright{}",
+    "“": r"\textquotedblleft{}",
+    "”": r"\textquotedblright{}",
+    "ß": r"\ss{}",
+    "æ": r"\ae{}",
+    "Æ": r"\AE{}",
+    "œ": r"\oe{}",
+    "Œ": r"\OE{}",
+    "ø": r"\o{}",
+    "Ø": r"\O{}",
+    "ł": r"\l{}",
+    "Ł": r"\L{}",
+    "ı": r"\i{}",
+}
+_ACCENTS = {
+    "\N{COMBINING GRAVE ACCENT}": "`",
+    "\N{COMBINING ACUTE ACCENT}": "'",
+    "\N{COMBINING CIRCUMFLEX ACCENT}": "^",
+    "\N{COMBINING TILDE}": "~",
+    "\N{COMBINING MACRON}": "=",
+    "\N{COMBINING BREVE}": "u",
+    "\N{COMBINING DOT ABOVE}": ".",
+    "\N{COMBINING DIAERESIS}": '"',
+    "\N{COMBINING RING ABOVE}": "r",
+    "\N{COMBINING DOUBLE ACUTE ACCENT}": "H",
+    "\N{COMBINING CARON}": "v",
+    "\N{COMBINING DOT BELOW}": "d",
+    "\N{COMBINING CEDILLA}": "c",
+    "\N{COMBINING OGONEK}": "k",
+}
+_LONG = 24  # rows from which on each data set has a table of its own
+_MUCH = 1500  # letters of notes that a table's page has the room for
+
+
+def render_latex(document: Document) -> str:
+    """A whole file; ends with a line break. A table from its rule of comment to the next may be pasted elsewhere."""
+    head = ["% Written by `s2eval report --format tex`. A paper that a table of it is pasted into needs:"]
+    head += [rf"% \usepackage{{{name}}}" for name in _PACKAGES]
+    packages = [rf"\usepackage{{{name}}}" for name in _PACKAGES]
+    parts = ["\n".join([*head, _PREAMBLE, *packages])]
+    parts += [r"\begin{document}", rf"\section*{{{escape(document.title)}}}"]
+    if document.tables:
+        parts.append(rf"\noindent{{\small {_legend(document)}}}")
+    for number, table in enumerate(piece for whole in document.tables for piece in _pieces(whole)):
+        parts += [r"\clearpage"] if number and number % 10 == 0 else []  # it keeps so many floats at once only
+        parts.append(_table(table))
+    if document.notes:
+        parts += [r"\clearpage", r"\subsection*{Notes}", _items(document.notes)]
+    return "\n\n".join([*parts, r"\end{document}"]) + "\n"
+
+
+def escape(text: str) -> str:
+    r"""`text` on one line and in ASCII, such that LaTeX sets it literally; letters without a command as `U+4E2D`.
+
+    >>> print(escape("50% of a_é"))
+    50\% of a\_\allowbreak{}\'{e}
+    """
+    line = "".join(_letter(char) for char in re.sub(r"\s+", " ", text).strip())
+    return re.sub(r"-(?=-)|'(?=')", r"\g<0>{}", line)  # two of them are not one other
+
+
+def _letter(char: str) -> str:
+    if char in _LETTERS:
+        return _LETTERS[char]
+    if " " <= char <= "~":
+        return char
+    parts = unicodedata.normalize("NFD", char)
+    if len(parts) == 2 and parts[0].isascii() and parts[1] in _ACCENTS:
+        return rf"\{_ACCENTS[parts[1]]}{{{parts[0]}}}"
+    return rf"\texttt{{U+{ord(char):04X}}}"
+
+
+def _legend(document: Document) -> str:
+    cells = [cell for table in document.tables for row in table.rows for cell in row.cells]
+    said = [LEGEND]
+    if any(cell.published is not None for cell in cells):
+        said.append("In parentheses: the published number, and measured less published.")
+    if any(cell.diagonal for cell in cells):
+        said.append(r"$^{\ddagger}$: trained on the kind of data that it is evaluated on.")
+    return " ".join(said)
+
+
+def _pieces(table: Table) -> Iterator[Table]:
+    """The table, or one for each of its data sets where it is longer than a page; the notes below the last."""
+    if len(table.rows) <= _LONG or len(table.header_names) < 2:
+        yield table
+        return
+    blocks = [(name, tuple(rows)) for name, rows in groupby(table.rows, lambda row: row.header[0])]
+    for number, (name, rows) in enumerate(blocks):
+        notes = table.notes if number == len(blocks) - 1 else ()
+        title = f"{table.title} ({name})"
+        yield replace(table, key=f"{table.key}-{number + 1}", title=title, rows=rows, notes=notes)
+
+
+def _table(table: Table) -> str:
+    shared = [_shared(row) for row in table.rows]
+    counted = any(shared)
+    names = len(table.header_names)
+    header = [*map(escape, (*table.header_names, *table.columns)), *(["$n$"] if counted else [])]
+    letters = "".join("l" if _is_words(table, at) else "r" for at in range(len(table.columns)))
+    inside = sum(map(len, table.notes)) <= _MUCH
+    label = re.sub(r"[^A-Za-z0-9]+", "-", table.key)
+    lines = [
+        f"% --- {label} ".ljust(100, "-"),
+        r"\begin{table}[!htbp]",
+        r"\centering\footnotesize",
+        rf"\caption{{{escape(_caption(table.title))}}}",
+        rf"\label{{tab:{label}}}",
+        _SHRUNK,
+        rf"\begin{{tabular}}{{@{{}}{'l' * names}{letters}{'r' if counted else ''}@{{}}}}",
+        r"\toprule",
+        " & ".join(header) + r" \\",
+        r"\midrule",
+        *_body(table, shared, counted),
+        r"\bottomrule",
+        r"\end{tabular}}",
+        *([_notes(table)] if table.notes and inside else []),
+        r"\end{table}",
+    ]
+    if table.notes and not inside:
+        lines += ["", rf"\noindent{{\small Notes to Table~\ref{{tab:{label}}}:}}", _notes(table)]
+    return "\n".join(lines)
+
+
+def _caption(title: str) -> str:
+    """The title without the number of the paper's table before it, since LaTeX puts its own there."""
+    found = re.fullmatch(r"Table (\d+)([^:]*): (.*)", title, re.DOTALL)
+    return f"{found[3]}{found[2]} (Table {found[1]} of the paper)" if found else title
+
+
+def _is_words(table: Table, at: int) -> bool:
+    return any(row.cells[at].words for row in table.rows)
+
+
+def _body(table: Table, shared: Sequence[str | None], counted: bool) -> Iterator[str]:
+    before = ""
+    for row, counts in zip(table.rows, shared, strict=True):
+        names = [escape(name) for name in row.header]
+        if len(names) > 1:
+            if before and row.header[0] != before:
+                yield r"\addlinespace"
+            names[0] = "" if row.header[0] == before else names[0]
+            before = row.header[0]
+        cells = [_cell(cell, with_counts=counts is None) for cell in row.cells]
+        yield " & ".join([*names, *cells, *([counts or ""] if counted else [])]) + r" \\"
+
+
+def _cell(cell: Cell, *, with_counts: bool) -> str:
+    """The number, and below it interval and published number: a row is as wide as its numbers."""
+    text = _number(cell.text) if cell.value is not None else escape(cell.text)
+    mark = r"$^{\dagger}$" if cell.tied else r"$^{\ddagger}$" if cell.diagonal else ""
+    lines = [(rf"\textbf{{{text}}}" if cell.best else text) + mark]
+    if cell.interval:
+        lines.append(rf"{{\scriptsize {_number(cell.interval)}}}")
+    if cell.published is not None:
+        difference = f", {_number(cell.difference_text)}" if cell.difference_text else ""
+        lines.append(rf"{{\scriptsize ({escape(cell.published)}{difference})}}")
+    if with_counts and cell.n:
+        lines.append(rf"{{\scriptsize $n$={_counts(cell.n, cell.n_valid)}}}")
+    stacked = r"\\".join(lines)
+    return rf"\shortstack[r]{{{stacked}}}" if len(lines) > 1 else stacked
+
+
+def _number(text: str) -> str:
+    """Of our own making: digits, brackets, signs."""
+    return text.replace("-", "$-$").replace("+", "$+$")
+
+
+def _counts(n: int, n_valid: int) -> str:
+    return str(n) if n == n_valid else f"{n_valid}/{n}"
+
+
+def _shared(row: TableRow) -> str | None:
+    """n of all evaluated cells of a row, "" where none was evaluated, None where they differ."""
+    counts = {_counts(cell.n, cell.n_valid) for cell in row.cells if cell.n}
+    return None if len(counts) > 1 else next(iter(counts), "")
+
+
+def _notes(table: Table) -> str:
+    return "\n".join([r"\par\medskip\begin{minipage}{\linewidth}\footnotesize", _items(table.notes), r"\end{minipage}"])
+
+
+def _items(notes: Sequence[str]) -> str:
+    return "\n".join([r"\begin{itemize}", *(rf"\item {_prose(note)}" for note in notes), r"\end{itemize}"])
+
+
+def _prose(note: str) -> str:
+    """Plain text, with what stands between backticks as code."""
+    pieces = re.split(r"`([^`]+)`", re.sub(r"\s+", " ", note).strip())
+    return "".join(rf"\texttt{{{escape(piece)}}}" if at % 2 else _kept(piece) for at, piece in enumerate(pieces))
+
+
+def _kept(piece: str) -> str:
+    """Escaped, with the blanks that part it from code."""
+    return f"{' ' * piece.startswith(' ')}{escape(piece)}{' ' * (len(piece) > 1 and piece.endswith(' '))}"

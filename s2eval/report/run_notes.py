@@ -1,0 +1,160 @@
+"""What a reader of a report must know of how its numbers came about, written from the runs themselves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from s2eval.leaderboard import SUBJECTS
+from s2eval.models.work import remarks
+from s2eval.records import Row
+from s2eval.report.definitions import FAMILIES
+from s2eval.store import Unit
+
+PAPERS_ENCODER = "roberta-large"
+_SHOWN = 4
+
+
+def of_run(
+    config: Mapping[str, Any], models: Sequence[Mapping[str, Any]], units: Sequence[Unit], folder: str
+) -> Iterator[str]:
+    """Sentences of a run folder: models, templates, seeds, data, versions, and what is not there."""
+    if config.get("limit"):
+        yield f"Only the first {config['limit']} documents of each task were evaluated (`limit`)."
+    for model in models:
+        of_model = [unit for unit in units if unit.model == model["name"]]
+        templates = sorted(
+            {
+                f"{unit.facts['template']} ({unit.facts['template_hash']})"
+                for unit in of_model
+                if unit.facts.get("template")
+            }
+        )
+        asked = f"; questions asked with template {', '.join(templates)}" if templates else ""
+        yield f"{model['name']} is `{model['model']}`{_seed(model)}{asked}."
+        if said := remarks([cast("dict[str, Any]", unit.facts["work"]) for unit in of_model if "work" in unit.facts]):
+            yield f"{model['name']}: {'; '.join(said)}."
+    yield from _data(units)
+    for one in sorted({(str(of["encoder"]), str(of["hash"])) for unit in units if (of := unit.facts.get("bertscore"))}):
+        yield f"BERTScore by {one[0]}: {one[1]}."
+    yield from versions(units)
+    missing = cast("list[str]", config.get("unfinished") or [])
+    if missing:
+        yield (
+            f"Not finished, so not in the tables: {', '.join(missing)}. "
+            f"`s2eval run CONFIG.yaml --out {folder}` goes on, with the configuration that it was begun with."
+        )
+
+
+def _seed(model: Mapping[str, Any]) -> str:
+    parts = [f"{name} {model[name]}" for name in ("group", "seed") if model.get(name) is not None]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _data(units: Sequence[Unit]) -> Iterator[str]:
+    """Hash of each task's documents, with the task's version and shots."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for unit in units:
+        inputs = cast("Mapping[str, Any]", unit.facts.get("inputs") or {})
+        if inputs.get("documents"):
+            parts = [f"data {inputs['documents']}"]
+            parts += [f"version {inputs['version']:g}"] if isinstance(inputs.get("version"), int | float) else []
+            parts += [f"{inputs['shots']} shots"] if inputs.get("shots") else []
+            found.setdefault(unit.task, {}).setdefault(", ".join(parts), []).append(unit.model)
+    if found:
+        told = [f"{task} ({_hows(hows)})" for task, hows in found.items()]
+        yield f"Tasks: {'; '.join(told)}."
+
+
+def _hows(hows: Mapping[str, Sequence[str]]) -> str:
+    if len(hows) == 1:
+        return next(iter(hows))
+    return " or ".join(f"{how}: {', '.join(models)}" for how, models in hows.items())
+
+
+def versions(units: Sequence[Unit]) -> Iterator[str]:
+    """The packages that evaluated; where they differ, which models had which."""
+    each: dict[str, dict[str, None]] = {}
+    for unit in units:
+        known: Any = unit.facts.get("versions") or {}
+        if isinstance(known, str):  # plain lm-eval knows that of transformers
+            known = {"transformers": known}
+        told = ", ".join(f"{name} {number}" for name, number in cast("dict[str, Any]", known).items())
+        if told:
+            each.setdefault(told, {})[unit.model] = None
+    for told, models in sorted(each.items()):
+        if len(each) == 1:
+            yield f"Evaluated with {told}."
+        else:
+            yield f"Mixed versions: {', '.join(models)} evaluated with {told}."
+
+
+def of_lm_eval(units: Sequence[Unit]) -> Iterator[str]:
+    """Sentences of folders that plain lm-eval left."""
+    limits = sorted({f"{unit.facts['limit']:g}" for unit in units if unit.facts.get("limit")})
+    if limits:
+        yield f"Evaluated with `--limit {', '.join(limits)}`."
+    bare = sorted({f"{unit.model}/{unit.task}" for unit in units if not unit.samples})
+    if bare:
+        yield f"Without samples (`--log_samples`): {', '.join(bare)}; their intervals are value ± 1.96 standard errors."
+    yield from versions(units)
+
+
+def of_rows(rows: Sequence[Row]) -> Iterator[str]:
+    """What the numbers themselves show: rows that are there twice, fewer documents than others had, missing values."""
+    twice = [row for row, times in Counter(rows).items() if times > 1]
+    if twice:
+        yield f"There twice, and counted once: {_some(f'{row.model} {row.task} {row.metric}' for row in twice)}."
+    whole = [row for row in dict.fromkeys(rows) if not (row.subset or "@" in row.metric)]
+    sizes: dict[tuple[str, str, str], dict[str, int]] = {}
+    for row in whole:
+        if row.task.endswith("_leaderboard"):  # its parts are told
+            continue
+        known = sizes.setdefault((row.task, row.judge, row.turn), {})
+        known[row.model] = max(known.get(row.model, 0), row.n)
+    for (task, judge, _), of_model in sizes.items():
+        most = max(of_model.values())
+        fewer = [f"{model} {n}" for model, n in of_model.items() if n < most]
+        if fewer:
+            by = f", judged by {judge}" if judge else ""
+            yield f"Fewer items of {task}{by} than the {most} of others: {', '.join(fewer)}."
+    lost: dict[tuple[str, str, int, int], dict[str, None]] = {}
+    for row in whole:
+        if row.n_valid < row.n and not row.judge:  # a judge's are told with its other facts
+            lost.setdefault((row.model, row.task, row.n - row.n_valid, row.n), {})[row.metric] = None
+    for (model, task, number, n), metrics in lost.items():
+        yield f"{model}, {task}: {number} of {n} items without a value are in no mean ({_some(metrics)})."
+
+
+def encoders(units: Sequence[Unit]) -> dict[str, tuple[str, ...]]:
+    """A sentence below the table of BERTScore where another encoder than the paper's compared the answers."""
+    names = sorted({str(of["encoder"]) for unit in units if (of := unit.facts.get("bertscore"))} - {PAPERS_ENCODER})
+    if not names:
+        return {}
+    sentence = f"By {', '.join(names)}, not by {PAPERS_ENCODER}: not to be set beside the paper's numbers."
+    return {f"{family.prefix}_bertscore": (sentence,) for family in FAMILIES}
+
+
+def subjects(units: Sequence[Unit]) -> dict[str, tuple[str, ...]]:
+    """A sentence for each leaderboard table whose MMLU is not on all subjects."""
+    notes: dict[str, tuple[str, ...]] = {}
+    for family in FAMILIES:
+        found = {
+            tuple(dict.fromkeys(sorted(sample.stratum for sample in unit.samples)))
+            for unit in units
+            if unit.task == f"{family.prefix}_mmlu" and unit.samples
+        }
+        sentences = [
+            f"MMLU on {len(named)} of {len(SUBJECTS)} subjects: {', '.join(named)}."
+            for named in sorted(found)
+            if len(named) < len(SUBJECTS)
+        ]
+        if sentences:
+            notes[f"{family.prefix}_leaderboard"] = tuple(sentences)
+    return notes
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = list(names)
+    return ", ".join([*listed[:_SHOWN], *([f"and {len(listed) - _SHOWN} more"] if len(listed) > _SHOWN else [])])

@@ -1,0 +1,149 @@
+"""Training sets by evaluation sets: a matrix with its diagonal, and the gaps between diagonal and the rest, tested."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from s2eval.records import Row
+from s2eval.report.compare import compare, corrected
+from s2eval.report.comparisons import Comparison, ComparisonTable, Side
+from s2eval.report.definitions import FAMILIES, QA_SETS, Family
+from s2eval.report.differences import difference_table, sides
+from s2eval.report.scored import Scored
+from s2eval.report.tables import Cell, Table, TableRow
+
+NONE = "none"
+"""The training set of a model that was trained on none of the evaluation sets' kinds of data."""
+
+_PARTS: Mapping[str, frozenset[str]] = {
+    "eli5": frozenset({"eli5"}),
+    "wiki": frozenset({"wiki"}),
+    "full": frozenset({"eli5", "wiki"}),
+}
+_NAMES = dict(QA_SETS)
+_METRICS = (("ROUGE-1", "s2_rouge1", 4), ("BERTScore F1", "s2_bertscore_f1", 4), ("FRE", "s2_fre", 2))
+_OF_REFERENCE = (("-ELI5-wiki", "full"), ("-ELI5", "eli5"), ("-wiki", "wiki"))
+
+
+def training_set(trained_on: str | None, reference: str | None, group: str | None) -> str | None:
+    """What a model was trained on: `eli5`, `wiki`, `full`, `none` or another name; None where nothing tells it.
+
+    What the configuration says (`trained_on:`), else the name of the paper's row that the model is set beside
+    (`Llama-2-7b-ELI5`; a row without any is `none`), else a `group:` that is called like a data set.
+    """
+    if trained_on:
+        return trained_on.casefold()
+    if reference:
+        name = re.sub(r"-simple-merge$", "", reference)
+        return next((found for ending, found in _OF_REFERENCE if name.endswith(ending)), NONE)
+    return group.casefold() if group and group.casefold() in _PARTS else None
+
+
+def matrices(
+    rows: Sequence[Row], models: Sequence[str], trained_on: Mapping[str, str], scored: Sequence[Scored]
+) -> Iterator[Table]:
+    """For each family of tasks the matrix, and the gaps where there are samples to test them.
+
+    Nothing where fewer than two training sets or two evaluation sets are known, or no model stands on the diagonal.
+    """
+    for family in FAMILIES:
+        values = {(row.model, row.task, row.metric): row for row in rows if not (row.subset or row.judge or row.turn)}
+        known = [model for model in models if model in trained_on]
+        sets = [
+            name
+            for name, _ in QA_SETS
+            if any((model, f"{family.prefix}_{name}", metric) in values for model in known for _, metric, _ in _METRICS)
+        ]
+        diagonal = any(is_diagonal(trained_on[model], name) for model in known for name in sets)
+        if diagonal and len(sets) > 1 and len({trained_on[model] for model in known}) > 1:
+            yield _matrix(family, values, known, sets, trained_on)
+            gaps = _gaps(family, sets, known, trained_on, scored)
+            if gaps.rows:
+                yield difference_table(gaps, gaps.title)
+
+
+def is_diagonal(trained: str, evaluated: str) -> bool:
+    """Whether a model was trained on the kind of data it is evaluated on, no less and no more."""
+    return _PARTS.get(trained) == _PARTS[evaluated]
+
+
+def _is_off(trained: str, evaluated: str) -> bool:
+    """Whether its training set lacks something of the evaluation set: `full` contains `eli5`, and is no gap to it."""
+    return trained != NONE and not _PARTS[evaluated] <= _PARTS.get(trained, frozenset())
+
+
+def _matrix(
+    family: Family,
+    values: Mapping[tuple[str, str, str], Row],
+    models: Sequence[str],
+    sets: Sequence[str],
+    trained_on: Mapping[str, str],
+) -> Table:
+    order = [NONE, *_NAMES]
+    placed = sorted(
+        models, key=lambda model: order.index(trained_on[model]) if trained_on[model] in order else len(order)
+    )
+    rows: list[TableRow] = []
+    for title, metric, digits in _METRICS:
+        for model in placed:
+            trained = trained_on[model]
+            cells = tuple(
+                _cell(values.get((model, f"{family.prefix}_{name}", metric)), digits, is_diagonal(trained, name))
+                for name in sets
+            )
+            if any(cell.value is not None for cell in cells):
+                rows.append(TableRow((title, _NAMES.get(trained, trained), model), cells))
+    return Table(
+        key=f"{family.prefix}_matrix",
+        title=f"Training set × evaluation set{family.title}",
+        header_names=("metric", "trained on", "model"),
+        columns=tuple(_NAMES[name] for name in sets),
+        rows=tuple(rows),
+        notes=(
+            *family.notes,
+            "Diagonal: the model was trained on the kind of data that it is evaluated on. Numbers of two columns are "
+            "of different questions: only those within a column compare models.",
+            "Trained on: `trained_on:` of the configuration, else the paper's row that `reference:` names, else "
+            f"`group:`; {NONE}: on none of these.",
+        ),
+        kind="matrix",
+    )
+
+
+def _cell(row: Row | None, digits: int, diagonal: bool) -> Cell:
+    if row is None:
+        return Cell(digits=digits, diagonal=diagonal)
+    return Cell(row.value, row.ci_low, row.ci_high, row.n, row.n_valid, diagonal=diagonal, digits=digits, row=row)
+
+
+def _gaps(
+    family: Family, sets: Sequence[str], models: Sequence[str], trained_on: Mapping[str, str], scored: Sequence[Scored]
+) -> ComparisonTable:
+    """Diagonal less the rest, on the same documents; one table for Holm's correction."""
+    found: list[Comparison] = []
+    notes: dict[str, None] = {}
+    for name in sets:
+        own = [one for one in scored if one.task == f"{family.prefix}_{name}" and one.model in models]
+        pairs = _pairs(list(sides(own, models).values()), name, trained_on)
+        if pairs:
+            compared = compare(own, pairs, metrics={metric for _, metric, _ in _METRICS})
+            found += [row for table in compared.tables for row in table.rows]
+            notes |= dict.fromkeys([*(note for table in compared.tables for note in table.notes), *compared.refused])
+    told = (
+        "Model: on the diagonal. Baseline: trained on a set that lacks this data, or part of it. Both answered the "
+        "same questions.",
+        *notes,
+    )
+    return ComparisonTable(
+        f"{family.prefix}_gaps", f"Gaps between the diagonal and the rest{family.title}", corrected(found), told
+    )
+
+
+def _pairs(known: Sequence[Side], evaluated: str, trained_on: Mapping[str, str]) -> list[tuple[Side, Side]]:
+    def are(side: Side, wanted: str) -> bool:
+        decide = is_diagonal if wanted == "diagonal" else _is_off
+        return all(decide(trained_on[member], evaluated) for member in side.members)
+
+    off = [side for side in known if are(side, "off")]
+    return [(baseline, side) for side in known if are(side, "diagonal") for baseline in off]
