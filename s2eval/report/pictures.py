@@ -46,8 +46,11 @@ def leaderboard(table: Table) -> Picture | None:
         axes = one.figure.add_subplot()
         for place, row in enumerate(table.rows):
             cell = row.cells[known[0]]
-            axes.barh(place, cell.value or 0, height=0.6, color=COLOURS[0], alpha=0.45, linewidth=0)
-            if cell.value is not None and cell.ci_low is not None and cell.ci_high is not None:
+            if cell.value is None:
+                axes.text(0, place, f" {MISSING}", va="center")
+                continue
+            axes.barh(place, cell.value, height=0.6, color=COLOURS[0], alpha=0.45, linewidth=0)
+            if cell.ci_low is not None and cell.ci_high is not None:
                 bounds = [[max(0.0, cell.value - cell.ci_low)], [max(0.0, cell.ci_high - cell.value)]]
                 axes.errorbar(cell.value, place, xerr=bounds, color=INK, capsize=3, linewidth=1.2, fmt="none")
         for number, at in enumerate(known[1:], 1):

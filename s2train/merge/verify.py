@@ -127,14 +127,16 @@ def verify(
         max(TOLERANCES[kind] for kind in kinds),
         (got.argmax(-1) == wanted.argmax(-1)).float().mean().item(),
     )
-    if not got.isfinite().all() or proof.error > proof.tolerance:
+    if not wanted.isfinite().all():
+        raise DisagreementError(f"with the adapter PEFT's logits are NaN or infinite. The model is left in {merged}")
+    if not (got.isfinite().all() and proof.error <= proof.tolerance):
         raise DisagreementError(
             f"the merged model's logits differ from PEFT's on the unmerged one by {proof.error:.2%}, more than "
             f"rounding explains ({proof.tolerance:.2%}). It is left in {merged}"
         )
     if proof.effect == 0:
         raise DisagreementError(f"with the adapter the model answers exactly as without it. It is left in {merged}")
-    if abs(proof.share - 1) > SHARE:
+    if not abs(proof.share - 1) <= SHARE:
         raise DisagreementError(
             f"{proof.share:.1%} of the adapter's change arrived in the merged model. Either the merge is wrong, or the "
             "change is smaller than the rounding of the weights' type: try --dtype float32. "

@@ -92,15 +92,18 @@ class Roles(nn.Module):
             reference; of the second, the base itself.
         value: configuration of the value's adapter; its head begins at zero.
         rewards: aspect → its reward model: an adapter with a score head.
+        padding: what reward models were padded with in training. As in transformers, a score is read at the last token
+            that is another one: where a tokenizer pads with its end-of-text, before it.
 
     Raises:
         UsageError: an adapter that does not fit, tensor by tensor.
     """
 
     def __init__(
-        self, base: Any, policy: Stored | LoraConfig, value: LoraConfig, rewards: Mapping[str, Stored]
+        self, base: Any, policy: Stored | LoraConfig, value: LoraConfig, rewards: Mapping[str, Stored], padding: int
     ) -> None:
         super().__init__()
+        self.padding = padding
         start = policy.config if isinstance(policy, Stored) else policy
         _refuse(start, policy.name if isinstance(policy, Stored) else "policy")
         self.model: Any = get_peft_model(base, start, adapter_name=POLICY)
@@ -180,7 +183,7 @@ class Roles(nn.Module):
 
         Returns:
             Of policy and reference log-probabilities of the answers' tokens, (B, T); of the value what it expects at
-            each of them, (B, T); of a reward the score of the whole, (B,), read at its last token. All in fp32.
+            each of them, (B, T); of a reward the score of the whole, (B,). All in fp32.
         """
         given: dict[str, Any] = {
             "input_ids": batch.tokens,
@@ -198,7 +201,7 @@ class Roles(nn.Module):
         if role == VALUE:
             return head(hidden[:, batch.width - 1 : -1].to(head.weight.dtype))[..., 0].float()
         columns = torch.arange(hidden.shape[1], device=hidden.device)
-        last = (batch.mask * columns).argmax(-1)
+        last = (batch.mask * (batch.tokens != self.padding) * columns).argmax(-1)
         rows = torch.arange(len(last), device=hidden.device)
         return head(hidden[rows, last].to(head.weight.dtype))[:, 0].float()
 

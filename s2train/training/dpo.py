@@ -7,16 +7,14 @@ which is the model with its adapter switched off; of an adapter to go on from, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
 from s2train.data.preferences import PreferenceLine
 from s2train.training import config, rows
 from s2train.training.job import files_of_aspect
-from s2train.training.kind import Job, Kind
+from s2train.training.kind import Kind
 from s2train.training.rows import Encoder, Rows
-from s2train.training.sft import answers
 
 
 def _arguments() -> type:
@@ -29,21 +27,10 @@ def _rows(_: Any, encoder: Encoder, lines: Iterable[Any]) -> Rows:
     return rows.preferred(encoder, lines)
 
 
-def _trainer(job: Job, model: Any, adapter: Any, sides: Mapping[str, Any], callbacks: Sequence[Any]) -> Any:
+def _trainer() -> type:
     from s2train.training.trainers import Dpo
 
-    return Dpo(
-        model=model,
-        args=job.arguments,
-        processing_class=job.tokenizer,
-        peft_config=adapter,
-        callbacks=[*callbacks, *answers(job)],
-        **sides,
-    )
-
-
-def _conclude(job: Job, trainer: Any, folder: Path) -> dict[str, float]:  # noqa: ARG001
-    return {}
+    return Dpo
 
 
 KIND = Kind(
@@ -56,6 +43,5 @@ KIND = Kind(
     file=files_of_aspect,
     rows=_rows,
     trainer=_trainer,
-    conclude=_conclude,
     halves=2,
 )

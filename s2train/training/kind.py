@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -32,7 +32,7 @@ class Kind:
         defaults: of `arguments`, where they are not TRL's.
         file: set or aspect of the data's folder → its two files, below the folder.
         rows: a file's lines as the trainer wants them.
-        trainer: (job, model or PEFT model, PEFT's configuration of a new adapter, datasets, callbacks) → TRL's trainer.
+        trainer: of `trainers`, imported when it is asked for.
         conclude: (job, trainer, folder) → what is measured when training is done; may write files into the folder.
         halves: sequences a row that go through the model at once: 2 of pairs.
     """
@@ -45,8 +45,8 @@ class Kind:
     defaults: Mapping[str, Any]
     file: Callable[[Any], tuple[str, str]]
     rows: Callable[[Any, Encoder, Iterable[Any]], Rows]
-    trainer: Callable[[Job, Any, Any, Mapping[str, Any], Sequence[Any]], Any]
-    conclude: Callable[[Job, Any, Path], dict[str, float]]
+    trainer: Callable[[], type]
+    conclude: Callable[[Job, Any, Path], dict[str, float]] | None = None
     halves: int = 1
 
 

@@ -7,7 +7,7 @@ al. 2022 (arXiv 2203.02155), equation 1; Touvron et al. 2023 (arXiv 2307.09288),
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +32,10 @@ def _rows(settings: Any, encoder: Encoder, lines: Iterable[Any]) -> Rows:
     return rows.compared(encoder, lines, settings.margin)
 
 
-def _trainer(job: Job, model: Any, adapter: Any, sides: Mapping[str, Any], callbacks: Sequence[Any]) -> Any:
+def _trainer() -> type:
     from s2train.training.trainers import Reward
 
-    return Reward(
-        model=model,
-        args=job.arguments,
-        processing_class=job.tokenizer,
-        peft_config=adapter,
-        callbacks=list(callbacks),
-        **sides,
-    )
+    return Reward
 
 
 def scores(model: Any, sequences: Sequence[Sequence[int]], padding: int, batch: int) -> list[float]:

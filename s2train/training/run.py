@@ -80,7 +80,7 @@ def _trainer(job: Job) -> Any:
     from transformers import PrinterCallback, set_seed
     from transformers.utils import logging
 
-    from s2train.training.trainers import Recorder
+    from s2train.training.trainers import Answers, Recorder
 
     if job.arguments.disable_tqdm:
         disable_progress_bars()
@@ -95,7 +95,14 @@ def _trainer(job: Job) -> Any:
     if len(job.validation):
         sides["eval_dataset"] = Dataset.from_dict(job.validation.columns)
     recorder = Recorder(job.work)
-    trainer = job.kind.trainer(job, model, config, sides, [recorder])
+    trainer: Any = job.kind.trainer()(
+        model=model,
+        args=job.arguments,
+        processing_class=job.tokenizer,
+        peft_config=config,
+        callbacks=[recorder, *(Answers.of(job) if job.plan.task == "CAUSAL_LM" else [])],
+        **sides,
+    )
     recorder.trainer = trainer
     models.restore(trainer.model, before, job.plan.hardware)
     models.name_base(trainer.model, _base_name(job))
@@ -131,7 +138,8 @@ def _conclude(job: Job, trainer: Any) -> dict[str, float]:
     if not trainer.is_world_process_zero():
         return {}
     with store.new_unit(job.out) as folder:
-        metrics = {**_last(job), **job.kind.conclude(job, trainer, folder)}
+        more = job.kind.conclude(job, trainer, folder) if job.kind.conclude else {}
+        metrics = {**_last(job), **more}
         _save(job, trainer, folder)
         for name in (progress.METRICS, progress.GENERATIONS):
             with suppress(FileNotFoundError):

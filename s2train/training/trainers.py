@@ -17,6 +17,7 @@ from trl import DPOTrainer, RewardTrainer, SFTTrainer  # pyright: ignore[reportP
 
 from s2eval.errors import S2Error
 from s2train.training import progress
+from s2train.training.kind import Job
 
 BROKEN = "broken_batch"  # .pt, and .json to read
 
@@ -58,6 +59,11 @@ class Watched:
 
 class Sft(Watched, SFTTrainer):
     """Rows have `input_ids` and `labels`, which TRL takes as they are."""
+
+    def __init__(self, *, args: Any, **rest: Any) -> None:
+        if not args.packing:  # rows are cut already; without it TRL would refuse padding_free
+            args.max_length = None
+        super().__init__(args=args, **rest)
 
 
 class Reward(Watched, RewardTrainer):
@@ -131,6 +137,15 @@ class Answers(TrainerCallback):
         for prompt, reference in zip(self.prompts, self.references, strict=True):
             record = {"step": state.global_step, "prompt": prompt, "answer": self._answer(model, prompt)}
             progress.append(self.work / progress.GENERATIONS, {**record, "reference": reference})
+
+    @classmethod
+    def of(cls, job: Job) -> list[Answers]:
+        """The one of a job, if answers are asked for and there are questions."""
+        wanted, side = job.config.generations, job.validation
+        if not wanted.prompts or not len(side):
+            return []
+        prompts, references = side.prompts[: wanted.prompts], side.answers[: wanted.prompts]
+        return [cls(job.work, job.tokenizer, prompts, references, wanted.max_tokens, job.template.stop)]
 
     @torch.no_grad()
     def _answer(self, model: Any, prompt: str) -> str:

@@ -33,10 +33,12 @@ class Packed:
     Attributes:
         sets: what the page must know of each set before it is opened.
         texts: name of a piece → its content, gzip in base64.
+        key: of them all; pieces in files carry it, so that a page takes none of another.
     """
 
     sets: Sequence[Mapping[str, Any]] = ()
     texts: Mapping[str, str] = field(default_factory=dict[str, str])
+    key: str = ""
 
 
 def write_page(path: Path, document: Document, scored: Sequence[Scored] = (), *, largest: int = LARGEST) -> Path:
@@ -56,7 +58,7 @@ def write_page(path: Path, document: Document, scored: Sequence[Scored] = (), *,
     folder = pieces.folder_of(path)
     with store.explain_os_errors(path):
         if len(text.encode()) > largest and packed.texts:
-            pieces.write(folder, packed.texts)
+            pieces.write(folder, packed.texts, packed.key)
             text = render_page(document, packed, folder)
         else:
             pieces.remove(folder)
@@ -77,7 +79,8 @@ def pack(sets: Iterable[SampleSet]) -> Packed:
         texts[f"{number}-columns"] = _base64(one.columns())
         texts[f"{number}-numbers"] = _base64(one.numbers())
         told.append({**one.about(), "firsts": firsts})
-    return Packed(told, texts)
+    digest = hashlib.sha256("\0".join(f"{name}\0{text}" for name, text in texts.items()).encode("ascii"))
+    return Packed(told, texts, digest.hexdigest()[:16])
 
 
 def render_page(document: Document, packed: Packed | None = None, folder: Path | None = None) -> str:
@@ -87,9 +90,9 @@ def render_page(document: Document, packed: Packed | None = None, folder: Path |
         folder: beside the page, where its samples lie; None = in the page.
     """
     packed = packed or Packed()
-    scripts = [_asset("page.js"), *([_asset("samples.js")] if packed.sets else [])]
+    scripts = [_asset(name) for name in ("page.js", *(("pieces.js", "sample.js", "samples.js") if packed.sets else ()))]
     style = _asset("page.css")
-    sets = {"folder": quote(folder.name) if folder else "", "sets": packed.sets}
+    sets = {"folder": quote(folder.name) if folder else "", "key": packed.key, "sets": packed.sets}
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     filters = cast("dict[str, Any]", environment.filters)  # pyright: ignore[reportUnknownMemberType]
     filters["pieces"] = code_apart

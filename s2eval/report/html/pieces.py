@@ -20,8 +20,11 @@ def folder_of(page: Path) -> Path:
     return page.with_name(f"{page.stem}_files")
 
 
-def write(folder: Path, packed: Mapping[str, str]) -> None:
+def write(folder: Path, packed: Mapping[str, str], key: str) -> None:
     """Replace the folder by one with these pieces.
+
+    Args:
+        key: of the page that they belong to; a page takes no other's.
 
     Raises:
         PrerequisiteError: it holds what no report left there.
@@ -33,7 +36,7 @@ def write(folder: Path, packed: Mapping[str, str]) -> None:
         temporary.chmod(0o755)
         for name, text in packed.items():
             (temporary / f"{name}.js").write_text(
-                f"s2piece({json.dumps(name)},{json.dumps(text)});\n", encoding="ascii"
+                f"s2piece({json.dumps(name)},{json.dumps(key)},{json.dumps(text)});\n", encoding="ascii"
             )
         remove(folder)
         temporary.rename(folder)

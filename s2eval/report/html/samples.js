@@ -1,81 +1,18 @@
 "use strict";
-// The browser of samples. A set's columns are searched in memory; texts come chunk by chunk, when they are shown.
+// The browser of samples.
 (() => {
-  const PAGE = 50, LONG = 20000, KEPT = 6;
-  const about = JSON.parse(document.getElementById("sets").textContent);
+  const PAGE = 50;
+  const { sets, columns, documents, chunkText, chunkOf, value } = s2samples;
+  const { make, number, questions, continuations, card } = s2sample;
   const $ = (id) => document.getElementById(id);
   const form = $("filter"), article = $("sample"), count = $("count");
 
-  // --- pieces: base64 of gzip, in this page or in a script beside it ---------------------------------------------
-  const waiting = new Map();
-  globalThis.s2piece = (name, text) => { waiting.get(name)?.(text); waiting.delete(name); };
-  const encoded = (name) => {
-    const own = $(`piece-${name}`);
-    if (own) return Promise.resolve(own.textContent);
-    return new Promise((resolve, reject) => {
-      const script = document.createElement("script");
-      waiting.set(name, resolve);
-      script.src = `${about.folder}/${name}.js`;
-      script.onload = () => script.remove();
-      script.onerror = () => {
-        waiting.delete(name);
-        script.remove();
-        reject(new Error(`${decodeURIComponent(about.folder)}/${name}.js is missing: it belongs beside this page`));
-      };
-      document.head.append(script);
-    });
-  };
-  const bytes = (text) => {
-    if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
-    const raw = atob(text), found = new Uint8Array(raw.length);
-    for (let at = 0; at < raw.length; at++) found[at] = raw.charCodeAt(at);
-    return found;
-  };
-  const inflated = async (name) => {
-    const packed = new Blob([bytes(await encoded(name))]);
-    return new Response(packed.stream().pipeThrough(new DecompressionStream("gzip")));
-  };
-  const sets = about.sets.map((one, number) => ({ ...one, number, chunks: new Map() }));
-  const columns = (set) => set.ready ||= (async () => {
-    const [told, numbers] = await Promise.all([
-      inflated(`${set.number}-columns`).then((one) => one.json()),
-      inflated(`${set.number}-numbers`).then((one) => one.arrayBuffer()),
-    ]);
-    Object.assign(set, told, { values: new Float32Array(numbers) });
-    set.lower = set.titles.map((one) => one.toLowerCase());
-    set.place = new Map(set.names.map((name, at) => [name, at]));
-  })();
-  const chunkText = async (set, chunk) => (await inflated(`${set.number}-${chunk}`)).text();
-  const documents = (set, chunk) => {
-    const known = set.chunks.get(chunk);
-    set.chunks.delete(chunk);
-    const found = known || chunkText(set, chunk).then(JSON.parse);
-    set.chunks.set(chunk, found);
-    if (set.chunks.size > KEPT) set.chunks.delete(set.chunks.keys().next().value);
-    return found;
-  };
-  const chunkOf = (set, at) => {
-    let low = 0, high = set.firsts.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (set.firsts[middle] <= at) low = middle; else high = middle - 1;
-    }
-    return low;
-  };
-  const value = (set, model, metric, at) => set.values[(model * set.metrics.length + metric) * set.documents + at];
-
   // --- state ----------------------------------------------------------------------------------------------------
   const state = { set: sets[0], found: [], page: 0, open: -1, hidden: new Set(), markdown: false, turn: 0 };
-  const make = (tag, content, properties) => {
-    const one = Object.assign(document.createElement(tag), properties);
-    if (content !== undefined && content !== null) one.append(content);
-    return one;
-  };
   const options = (select, listed, chosen) => {
     select.replaceChildren(...listed.map(([name, text]) => make("option", text, { value: name })));
     if (listed.some(([name]) => name === chosen)) select.value = chosen;
   };
-  const number = (one) => Number.isInteger(one) ? String(one) : String(Number(one.toPrecision(5)));
   const chosen = () => ({
     metric: Math.max(0, state.set.metrics.indexOf($("metric").value)),
     a: Math.max(0, state.set.models.indexOf($("a").value)),
@@ -238,98 +175,6 @@
   }
 
   // --- one sample -----------------------------------------------------------------------------------------------
-  function plain(text, end = false) {
-    const block = make("pre", text.length > LONG ? text.slice(0, LONG) : text, { tabIndex: 0, dir: "auto" });
-    if (end) queueMicrotask(() => { block.scrollTop = block.scrollHeight; });
-    if (text.length <= LONG) return block;
-    const button = make("button", `Show all ${text.length.toLocaleString("en")} characters`, { type: "button" });
-    button.addEventListener("click", () => {
-      block.classList.add("long");
-      block.textContent = text;
-      button.remove();
-      block.focus();
-    });
-    const both = make("div", block);
-    both.append(button);
-    return both;
-  }
-
-  function written(one) {
-    if (!(state.markdown && one.h)) return plain(one.t);
-    // Cleaned when the report was made (nh3): no script, link, picture or attribute; the page's policy forbids them too.
-    const parsed = new DOMParser().parseFromString(one.h, "text/html");
-    const block = make("div", null, { className: "marked", tabIndex: 0, dir: "auto" });
-    block.append(...parsed.body.childNodes);
-    return block;
-  }
-
-  function questions(set, document_) {
-    const parts = [];
-    document_.p.forEach((one, number) => {
-      const users = document_.v.flatMap((own, model) => own === number ? [set.models[model]] : []);
-      const to = document_.p.length > 1 ? ` to ${users.join(", ")}` : "";
-      const turns = one.x.length > 1 && !one.c;
-      one.x.forEach((text, at) => parts.push(make("h4", `${turns ? `Question, turn ${at + 1}` : "Prompt"}${to}`), plain(text, true)));
-      if (one.o) {
-        const details = make("details", make("summary", "How it was generated"));
-        details.append(plain(one.o));
-        parts.push(details);
-      }
-      if (one.t && !one.c) parts.push(make("h4", "Target"), plain(one.t));
-    });
-    return parts;
-  }
-
-  // Continuations of a prompt with each model's log-likelihoods.
-  function continuations(set, document_, models) {
-    return document_.p.flatMap((one, question) => {
-      const asked = models.filter((model) => document_.v[model] === question && document_.a[model]?.r);
-      if (!one.c || !asked.length) return [];
-      const head = make("tr", make("th", "continuation", { scope: "col" }));
-      for (const model of asked) head.append(make("th", set.models[model], { scope: "col", className: "n" }));
-      const best = asked.map((model) => document_.a[model].r.reduce((top, x, at, all) => x !== null && (top < 0 || x > all[top]) ? at : top, -1));
-      const rows = one.c.map(([, text], at) => {
-        const target = String(at) === one.t.trim() || (one.t !== "" && text.trim() === one.t.trim());
-        const row = make("tr", make("th", `${text.trim() || text}${target ? "  ◂ target" : ""}`, { scope: "row", className: "choice", dir: "auto" }));
-        asked.forEach((model, column) => {
-          const x = document_.a[model].r[at];
-          row.append(make("td", x === undefined || x === null ? "–" : `${best[column] === at ? "▸ " : ""}${x.toFixed(2)}`,
-            { className: best[column] === at ? "n picked" : "n" }));
-        });
-        return row;
-      });
-      const table = make("table");
-      table.append(make("thead", head), make("tbody"));
-      table.tBodies[0].append(...rows);
-      const scroll = make("div", table, { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "Log-likelihoods" });
-      return [make("h4", "Log-likelihood of each continuation (▸ the model's highest)"), scroll,
-        ...(one.t ? [make("p", `Target: ${one.t.length > 300 ? `${one.t.slice(0, 300)}…` : one.t}`, { className: "soft" })] : [])];
-    });
-  }
-
-  function card(set, document_, model, at) {
-    const one = make("section", make("h4", set.models[model]), { className: "answer" });
-    const scores = make("ul", null, { className: "scores" });
-    set.metrics.forEach((metric, column) => {
-      const x = value(set, model, column, at);
-      if (x === x) scores.append(make("li", `${metric} ${number(x)}`));
-    });
-    if (scores.childElementCount) one.append(scores);
-    const answer = document_.a[model];
-    if (!answer) one.append(make("p", "No text was kept.", { className: "soft" }));
-    for (const text of answer?.x ?? []) {
-      if (text.f) {
-        const details = make("details", make("summary", text.l));
-        details.append(written(text));
-        one.append(details);
-      } else {
-        if (text.l) one.append(make("h4", text.l));
-        one.append(text.t === "" ? make("p", "(empty)", { className: "soft" }) : written(text));
-      }
-    }
-    return one;
-  }
-
   async function show(at, { focus = false } = {}) {
     const was = state.open;
     state.open = at;
@@ -361,7 +206,7 @@
     close.addEventListener("click", () => show(-1));
     bar.append(button("Previous", state.found[place - 1]), button("Next", place < 0 ? state.found[0] : state.found[place + 1]), close);
     const answers = make("div", null, { className: "answers" });
-    answers.append(...models.map((model) => card(set, read, model, at)));
+    answers.append(...models.map((model) => card(set, read, model, at, state.markdown)));
     article.replaceChildren(bar, ...questions(set, read), ...continuations(set, read, models), make("h4", "Answers and scores"), answers);
     article.hidden = false;
     document.querySelector(".browser").classList.add("open");

@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,21 @@ def test_samples_from_a_file_and_from_a_folder_beside_it(browser: Browser, place
     assert set(found.asked[1:]) == {path.as_uri() for path in folder.glob("0-*.js")}  # nothing; or what is shown alone
     assert folder.exists() == (place.stem == "my report")
     assert all(path.stat().st_size < 1_500_000 for path in [place, *folder.glob("*")])
+
+
+def test_pieces_of_another_page_are_not_shown(browser: Browser, with_folder: Path, tmp_path: Path) -> None:
+    """As a kill between the folder and the page leaves them, or copying one of the two."""
+    page = tmp_path / with_folder.name
+    page.write_bytes(with_folder.read_bytes())
+    shutil.copytree(with_folder.with_name("my report_files"), tmp_path / "my report_files")
+    with visit(browser, page) as found:
+        found.counted(f"{N} of {N} samples")
+    for path in (tmp_path / "my report_files").glob("*.js"):
+        name, _, rest = path.read_text(encoding="ascii").partition(",")
+        path.write_text(f'{name},"0123456789abcdef",{rest.partition(",")[2]}', encoding="ascii")
+    with visit(browser, page) as found:
+        found.page.get_by_text("belongs to another page: make the report again").wait_for()
+        assert found.page.locator("table.list tbody tr").count() == 0
 
 
 def test_a_column_sorts_both_ways(seen: Visit) -> None:

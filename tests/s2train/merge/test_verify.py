@@ -139,6 +139,21 @@ def test_an_adapter_that_changes_nothing_is_found(tmp_path: Path) -> None:
         tiny.job(base, adapter, tmp_path / "out").run(prove=True)
 
 
+def test_logits_that_are_no_numbers_prove_nothing(tmp_path: Path) -> None:
+    """Finite factors of a training that diverged: 10³⁰ · 10³⁰ is beyond fp32."""
+    base = tiny.base(tmp_path / "base", torch.float32)
+    adapter = tiny.train(tiny.load(base), tmp_path / "adapter")
+
+    def blow_up(tensors: dict[str, torch.Tensor]) -> None:
+        for key in tensors:
+            tensors[key] = tensors[key] * 1e30
+
+    tiny.edit_tensors(adapter, blow_up)
+    with pytest.raises(DisagreementError, match="PEFT's logits are NaN or infinite"):
+        tiny.job(base, adapter, tmp_path / "out").run(prove=True)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_merge_that_is_there_is_verified_as_it_is(pair: tuple[Path, Path], tmp_path: Path) -> None:
     tiny.merged(*pair, tmp_path / "out")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}

@@ -51,13 +51,14 @@ def stored(folder: Path, *, aspects: tuple[str, ...] = ("simplicity",)) -> dict[
     return paths
 
 
-def roles(paths: dict[str, Path], *, fresh: bool = False, aspects: tuple[str, ...] = ("simplicity",)) -> Roles:
+def roles(
+    paths: dict[str, Path], *, fresh: bool = False, aspects: tuple[str, ...] = ("simplicity",), padding: int = PAD
+) -> Roles:
     """All on one base; the value's adapter from a seed of its own."""
     torch.manual_seed(0)
     policy = LoraConfig(**LORA) if fresh else read(str(paths["sft"]))
-    return Roles(
-        tiny.load(paths["base"]), policy, LoraConfig(**LORA), {aspect: read(str(paths[aspect])) for aspect in aspects}
-    )
+    rewards = {aspect: read(str(paths[aspect])) for aspect in aspects}
+    return Roles(tiny.load(paths["base"]), policy, LoraConfig(**LORA), rewards, padding)
 
 
 class Four:

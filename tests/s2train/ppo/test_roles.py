@@ -52,6 +52,17 @@ def test_each_role_is_its_own_model(paths: dict[str, Path]) -> None:
         assert all_of_them(VALUE, batch()).tolist() == [[0.0] * 3] * 2
 
 
+def test_a_score_is_read_where_its_classifier_reads_it(paths: dict[str, Path]) -> None:
+    """With an end-of-text (2) that is the padding too, before it."""
+    roles = cast.roles(paths, padding=cast.END).eval()
+    classifier = tiny.load(paths["base"], classifier=True, num_labels=1, pad_token_id=cast.END)
+    judge = PeftModel.from_pretrained(classifier, str(paths["simplicity"])).eval()
+    with torch.no_grad():
+        wanted = judge(input_ids=torch.tensor([[5, 9, 13, 4, cast.END]])).logits[0]
+        torch.testing.assert_close(roles("reward-simplicity", batch())[:1], wanted, rtol=0, atol=1e-5)
+        assert not torch.allclose(cast.roles(paths).eval()("reward-simplicity", batch())[:1], wanted, atol=1e-3)
+
+
 def test_a_fresh_policy_is_its_reference_and_the_base(paths: dict[str, Path]) -> None:
     fresh = cast.roles(paths, fresh=True).eval()
     base = tiny.load(paths["base"]).eval()
@@ -91,9 +102,9 @@ def test_adapters_that_do_not_fit_are_refused(paths: dict[str, Path], tmp_path: 
     other = tiny.base(tmp_path / "other", torch.float32, hidden_size=32)
     sft = tiny.train(tiny.load(other), tmp_path / "sft")
     with pytest.raises(UsageError, match="do not fit"):
-        Roles(tiny.load(paths["base"]), read(str(sft)), lora, {})
+        Roles(tiny.load(paths["base"]), read(str(sft)), lora, {}, cast.PAD)
     with pytest.raises(UsageError, match="no score head"):
-        Roles(tiny.load(paths["base"]), lora, lora, {"simplicity": read(str(paths["sft"]))})
+        Roles(tiny.load(paths["base"]), lora, lora, {"simplicity": read(str(paths["sft"]))}, cast.PAD)
     whole = tiny.train(tiny.load(paths["base"]), tmp_path / "whole", modules_to_save=["lm_head"])
     with pytest.raises(UsageError, match="modules_to_save is set"):
-        Roles(tiny.load(paths["base"]), read(str(whole)), lora, {})
+        Roles(tiny.load(paths["base"]), read(str(whole)), lora, {}, cast.PAD)
