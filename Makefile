@@ -10,7 +10,7 @@ WORKERS ?= 2
 # make bench-arc BENCH="--documents 2 --pairs 1 --tune 1 --alone 1 --out FILE" (python -m benchmarks.likelihood --help).
 LIKELIHOODS := arc hellaswag mmlu truthfulqa
 DATA := reddit wiki filters duplicates
-BENCHMARKS := startup metrics calls $(LIKELIHOODS) growth generation $(DATA) coverage pairs report merge
+BENCHMARKS := startup metrics calls $(LIKELIHOODS) growth generation $(DATA) coverage pairs report merge simplicity
 BENCH ?=
 
 export HF_HUB_OFFLINE ?= 1
@@ -63,7 +63,7 @@ bench: $(VENV)/.ready
 
 bench-metrics bench-coverage bench-pairs bench-report $(DATA:%=bench-%): export OMP_NUM_THREADS = 1
 
-bench-startup bench-metrics bench-calls bench-growth bench-generation $(DATA:%=bench-%) bench-coverage bench-pairs bench-report bench-merge: bench-%: $(VENV)/.ready
+bench-startup bench-metrics bench-calls bench-growth bench-generation $(DATA:%=bench-%) bench-coverage bench-pairs bench-report bench-merge bench-simplicity: bench-%: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.$* $(BENCH)
 
 $(LIKELIHOODS:%=bench-%): bench-%: $(VENV)/.ready

@@ -1,7 +1,8 @@
 """What the start-up hook costs a Python process that has nothing to do with lm-eval.
 
 Two fresh environments without packages, alike but for our `.pth` file, start in turn; the difference of each pair is
-what the hook costs. Beside it the import time of `s2eval --help`. Wall time.
+what the hook costs. Beside it `s2eval --help` and `s2eval ls tasks`, in turn with a bare typer
+program's help and command. Wall time.
 
     python -m benchmarks.startup
 """
@@ -21,6 +22,15 @@ from benchmarks import record
 from benchmarks.record import ROOT, Row
 
 WARM_UP = 5  # pairs that do not count
+BARE = """import typer
+app = typer.Typer()
+@app.command()
+def run(config: str) -> None: "Run it."
+@app.command()
+def report(folder: str) -> None: "Report it."
+app()
+"""
+HEAVY = ("torch", "pandas", "transformers", "lm_eval", "numpy")
 
 
 def environment(folder: Path, *, hook: bool) -> Path:
@@ -60,10 +70,33 @@ def starts(pairs: int) -> list[tuple[float, float]]:
     return measured[WARM_UP:]
 
 
+def command(words: list[str], others: list[str]) -> Row:
+    """A command of ours in turn with one of a bare typer program.
+
+    Raises:
+        SystemExit: it imports what it must not.
+    """
+    ours, bare = [sys.executable, "-m", "s2eval", *words], [sys.executable, "-c", BARE, *others]
+    traced = [sys.executable, "-X", "importtime", *ours[1:]]
+    imported = subprocess.run(traced, check=True, capture_output=True, text=True).stderr
+    names = {line.rpartition("|")[2].strip() for line in imported.splitlines()}
+    if loaded := sorted(names & set(HEAVY)):
+        raise SystemExit(f"s2eval {' '.join(words)} imports {', '.join(loaded)}")
+    measured = [(seconds(ours), seconds(bare)) for _ in range(20 + WARM_UP)][WARM_UP:]
+    return Row(
+        f"s2eval {' '.join(words)}, and a bare typer program's {others[0]}",
+        statistics.median(mine for mine, _ in measured),
+        statistics.median(other for _, other in measured),
+        statistics.median(mine / other for mine, other in measured),
+        "≤ 1.3",
+        unit="s",
+        note=f"median of {len(measured)} pairs; the ratio is ours / the other; none of {', '.join(HEAVY)} is imported",
+    )
+
+
 def measure(pairs: int) -> list[Row]:
     """All rows of the table; medians."""
     measured = starts(pairs)
-    shown = [seconds([sys.executable, "-m", "s2eval", "--help"]) for _ in range(10)][2:]
     return [
         Row(
             "a Python process, with the hook and without",
@@ -74,7 +107,8 @@ def measure(pairs: int) -> list[Row]:
             note=f"python -c pass, median of {pairs} pairs",
         ),
         Row("what the hook adds", 1000 * statistics.median(on - off for on, off in measured), unit="ms"),
-        Row("s2eval --help", 1000 * statistics.median(shown), unit="ms", note=f"median of {len(shown)}"),
+        command(["--help"], ["--help"]),
+        command(["ls", "tasks"], ["run", "some"]),
     ]
 
 

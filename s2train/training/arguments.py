@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, create_model
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, create_model
 
 from s2eval.errors import ConfigError
 
@@ -76,6 +76,14 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
+def _word(value: Any) -> Any:
+    """`no` is false to YAML."""
+    return "no" if value is False else value
+
+
+_STRATEGIES = ("eval_strategy", "save_strategy", "logging_strategy")
+
+
 def _refuse(why: str) -> Callable[[Any], Any]:
     def check(_: Any) -> Any:
         raise ValueError(f"not to be set: {why}")
@@ -92,6 +100,8 @@ def model_of(kind: type) -> type[BaseModel]:
         if field.init:
             annotation: Any = hints[field.name] | None
             check = _refuse(DECIDED[field.name]) if field.name in DECIDED else _CHECKS.get(field.name)
+            if field.name in _STRATEGIES:
+                annotation = Annotated[annotation, BeforeValidator(_word)]
             fields[field.name] = (annotation if check is None else Annotated[annotation, AfterValidator(check)], None)
     settings = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, protected_namespaces=())
     return create_model(f"{kind.__name__}Arguments", __config__=settings, **fields)

@@ -7,7 +7,9 @@ al. 2022 (arXiv 2203.02155), equation 1; Touvron et al. 2023 (arXiv 2307.09288),
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from s2train.training.kind import Job, Kind
 from s2train.training.rows import Encoder, Rows
 
 CALIBRATION = "calibration"  # .json, .svg
+HELD_OUT = "held_out.jsonl"  # the fields of `Judged`, a line a pair
 
 
 def _arguments() -> type:
@@ -76,6 +79,8 @@ def _conclude(job: Job, trainer: Any, folder: Path) -> dict[str, float]:
     if not len(job.validation):
         return {}
     pairs = judged(job, trainer.model)
+    with store.write_atomically(folder / HELD_OUT) as file:
+        file.writelines(json.dumps(asdict(pair), ensure_ascii=False) + "\n" for pair in pairs)
     found = calibration.bins(pairs)
     store.write_json(folder / f"{CALIBRATION}.json", calibration.table(found))
     calibration.draw(found, folder / f"{CALIBRATION}.svg")

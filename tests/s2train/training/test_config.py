@@ -49,6 +49,13 @@ def test_a_number_that_is_a_text_to_yaml_is_a_number(tmp_path: Path) -> None:
     assert made.arguments.model_fields_set == {"learning_rate", "tf32"}
 
 
+def test_no_is_a_word_where_words_are_expected(tmp_path: Path) -> None:
+    raw = {**SMALL, "arguments": {"save_strategy": "no"}}
+    made = load(STAGES["sft"], written(tmp_path, raw), ["arguments.eval_strategy=no"])
+    assert yaml.safe_load("no") is False
+    assert (made.arguments.eval_strategy, made.arguments.save_strategy) == ("no", "no")
+
+
 def test_fields_of_one_stage_are_unknown_to_another(tmp_path: Path) -> None:
     assert load(STAGES["dpo"], written(tmp_path, SMALL), ["arguments.beta=0.3"]).arguments.beta == 0.3
     with pytest.raises(ConfigError, match=r"arguments.beta: unknown key"):

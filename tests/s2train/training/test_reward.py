@@ -37,6 +37,9 @@ def test_what_comes_out(trained: Path) -> None:
     assert refuse_below_gate(trained)["accuracy"] == 1.0
     assert any(name.endswith("score.weight") for name in tiny.weights(trained))
     assert sum(one["n"] for one in json.loads((trained / "calibration.json").read_text())) == 8
+    held_out = [json.loads(line) for line in (trained / "held_out.jsonl").read_text().splitlines()]
+    assert len(held_out) == 8
+    assert all(pair["chosen"] > pair["rejected"] for pair in held_out)
     assert {"calibration.svg", "curves.svg"} <= {path.name for path in trained.iterdir()}
     about = json.loads((trained / "adapter_config.json").read_text())
     assert about["task_type"] == "SEQ_CLS"
