@@ -15,6 +15,7 @@ BENCH ?=
 
 export HF_HUB_OFFLINE ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export NO_MKDOCS_2_WARNING = 1
 
 .PHONY: setup demo test check format lint types architecture docs bench $(BENCHMARKS:%=bench-%) clean
 
@@ -57,6 +58,8 @@ architecture: $(VENV)/.ready
 
 docs: $(VENV)/.ready
 	$(BIN)/mkdocs build --strict --quiet
+	@if command -v pdflatex xelatex >/dev/null; then S2_LATEX=1 $(BIN)/python -m pytest -q tests/report/test_render_latex.py -k compiles; \
+	else echo "no pdflatex and xelatex: a report in LaTeX is not compiled (texlive-latex-recommended, texlive-xetex)"; fi
 
 bench: $(VENV)/.ready
 	@for area in $(BENCHMARKS); do $(MAKE) --no-print-directory bench-$$area || exit; done

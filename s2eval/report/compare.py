@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,7 +42,9 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    text: str
+    pair: str
+    place: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def compare(
     said += [*remarks, *(piece.text for piece in pieces if isinstance(piece, _Note))]
     return Compared(
         tables=tuple(tables),
-        refused=tuple(dict.fromkeys(piece.text for piece in pieces if isinstance(piece, _Refusal))),
+        refused=_told([piece for piece in pieces if isinstance(piece, _Refusal)]),
         notes=(*_seed_notes(pairs), *dict.fromkeys(said)),
         seeds=tuple(dict.fromkeys(piece for piece in pieces if isinstance(piece, SeedRow))),
     )
@@ -115,7 +117,7 @@ def _pair(
         found = {member: index.get((member, task, judge, turn)) for member in members}
         there = [one for one in found.values() if one is not None]
         missing = [member for member, one in found.items() if one is None]
-        why = [f"{', '.join(missing)} not evaluated on it"] if missing else objections(there)
+        why = [f"{', '.join(missing)} not evaluated there"] if missing else objections(there)
         if why:
             yield _refusal(baseline, model, f"{task}{f', judged by {judge}' if judge else ''}", "; ".join(why))
             continue
@@ -269,7 +271,15 @@ def _entry(
 
 
 def _refusal(baseline: Side, model: Side, where: str, why: str) -> _Refusal:
-    return _Refusal(f"{model.name} against {baseline.name}, {where}: {why}")
+    return _Refusal(f"{model.name} against {baseline.name}", where, why)
+
+
+def _told(refusals: Iterable[_Refusal]) -> tuple[str, ...]:
+    """One sentence for all that a pair is refused for the same reason."""
+    places: dict[tuple[str, str], dict[str, None]] = {}
+    for one in refusals:
+        places.setdefault((one.pair, one.why), {})[one.place] = None
+    return tuple(f"{pair}, {', '.join(where)}: {why}" for (pair, why), where in places.items())
 
 
 def _seed_row(side: Side, one: Scored, metric: str, group: stats.SeedGroup, scale: float) -> SeedRow:

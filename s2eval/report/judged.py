@@ -247,13 +247,13 @@ class _Builder:
         cells = [_cell(self.index.get((model, column.turn, column.subset, column.metric)), column) for model in models]
         if column.published and self._comparable:
             texts = [self._published(model, *column.published) for model in models]
-            cells = [beside(cell, text) for cell, text in zip(cells, texts, strict=True)]
+            cells = [beside(cell, text) if text else cell for cell, text in zip(cells, texts, strict=True)]
         return mark_best(cells, column.best)
 
-    def _published(self, model: str, table: str, metric: str) -> str:
+    def _published(self, model: str, table: str, metric: str) -> str | None:
         row = self.references.get(model)
         if self.book is None or row is None:
-            return MISSING
+            return None
         return self.book.published(row, table, "", metric) or MISSING
 
     def _comparisons(self) -> Table:

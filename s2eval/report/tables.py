@@ -36,7 +36,8 @@ class Cell:
         n, n_valid: items that should have counted, and those that did; 0 and 0 where nothing was evaluated.
         best: whether it is the best, or one of the best, of its column and data set.
         tied: whether no difference from the best of its column and data set was shown; never of the best itself.
-        published: the printed number beside it, `MISSING` where there is none, None where none is asked for.
+        published: the printed number beside it, `MISSING` where the paper's row has none, None where no row is asked
+            for.
         difference: `value` less the published number; None where either is missing.
         diagonal: in a matrix, whether the model was trained on the kind of data it was evaluated on.
         digits: decimals of `value` and `difference`.
@@ -163,8 +164,8 @@ def build_tables(
 
     Args:
         rows: rows of `scores.csv`. Parts of a task, judged rows and single turns belong to other tables.
-        model_order: models in the order to print. One without numbers keeps its row, all `MISSING`; models
-            that only `rows` know follow in the order they are met.
+        model_order: models in the order to print; those that only `rows` know follow in the order they are met. One
+            without any number of a table, measured or published, has no rows there: a note names it.
         references: our model → the paper's row to be set beside it; None = no published numbers at all.
         notes: table's key → sentences to add below that table, such as the restriction of MMLU.
         book: published numbers; by default those that ship with the package.
@@ -219,15 +220,19 @@ class _Builder:
         """The table; without rows where nothing was evaluated for it."""
         key = f"{family.prefix}_{definition.name}"
         blocks = [self._block(family, definition, *dataset) for dataset in definition.datasets]
+        rows = [row for block in blocks for row in block]
+        known = {row.header[-1] for row in rows if any(_says_something(cell) for cell in row.cells)}
+        empty = [model for model in self.models if model not in known]
         return Table(
             key=key,
             title=f"Table {definition.number}{family.title}: {definition.title}",
             header_names=("model",) if definition.datasets == ONE_ROW_A_MODEL else ("data set", "model"),
             columns=tuple(column.title for column in definition.columns),
-            rows=tuple(row for block in blocks for row in block),
+            rows=tuple(row for row in rows if row.header[-1] in known),
             notes=(
                 *family.notes,
                 *definition.notes,
+                *([f"No numbers here of {', '.join(empty)}."] if empty else []),
                 *self._sources(family, definition),
                 *self.notes.get(key, ()),
             ),
@@ -244,16 +249,16 @@ class _Builder:
             if self.book and family.comparable and column.published:
                 place = (definition.name, dataset, column.published)
                 published = [self._published(model, *place) for model in self.models]
-                cells = [beside(cell, text) for cell, text in zip(cells, published, strict=True)]
+                cells = [beside(cell, text) if text else cell for cell, text in zip(cells, published, strict=True)]
             columns.append(mark_best(cells, column.best))
         header = (dataset,) if dataset else ()
         by_model = zip(self.models, zip(*columns, strict=True), strict=True)
         return [TableRow((*header, model), cells) for model, cells in by_model]
 
-    def _published(self, model: str, table: str, dataset: str, metric: str) -> str:
+    def _published(self, model: str, table: str, dataset: str, metric: str) -> str | None:
         row_name = self.references.get(model)
         if self.book is None or row_name is None:
-            return MISSING
+            return None
         return self.book.published(row_name, table, dataset, metric) or MISSING
 
     def _sources(self, family: Family, definition: Definition) -> tuple[str, ...]:
@@ -265,6 +270,11 @@ class _Builder:
 def beside(cell: Cell, published: str) -> Cell:
     """The cell with a published number, `MISSING` where there is none, and its difference from it."""
     return replace(cell, published=published, difference=measured_less_published(cell.value, published))
+
+
+def _says_something(cell: Cell) -> bool:
+    """Whether it has a number, or says of how many items it has none."""
+    return cell.value is not None or cell.n > 0 or cell.published not in (None, MISSING)
 
 
 def _cell(row: Row | None, column: Column) -> Cell:

@@ -263,7 +263,9 @@ def test_a_task_that_one_was_not_evaluated_on_is_told() -> None:
     ]
     compared = compare(data, [(A, B)])
     assert list(rows(compared)) == [("quiz", "f1")]
-    assert compared.refused == ("B against A, more: B not evaluated on it",)
+    assert compared.refused == ("B against A, more: B not evaluated there",)
+    compared = compare([*data, scored("A", "most", "f1", [0.5])], [(A, B)])
+    assert compared.refused == ("B against A, more, most: B not evaluated there",)
 
 
 def test_another_encoder_refuses_bertscore_alone() -> None:

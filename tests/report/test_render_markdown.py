@@ -82,7 +82,7 @@ GOLDEN_REPORT = r"""
 | model       |                                                   Average |                                                 ARC |       HellaSwag |            MMLU |      TruthfulQA |   n_valid/n |
 |:------------|----------------------------------------------------------:|----------------------------------------------------:|----------------:|----------------:|----------------:|------------:|
 | llama-2\|7b | **53.40** [52.80, 54.00] (paper 53.40, +0.00) n=2010/2012 | 53.07 [50.2, 56.0] (paper 53.07, +0.00) n=1170/1172 | – (paper 77.74) | – (paper 43.80) | – (paper 38.98) |             |
-| mine        |                            20.50 [19.90, 21.10] (paper –) |                                         – (paper –) |     – (paper –) |     – (paper –) |     – (paper –) |   2012/2012 |
+| mine        |                                      20.50 [19.90, 21.10] |                                                   – |               – |               – |               – |   2012/2012 |
 
 - Average: unweighted mean of the four. MMLU: unweighted mean over its subjects.
 - Published numbers: Training LLMs on Simple, Safe Text, 24 September 2023, Table 1.

@@ -86,7 +86,8 @@ def test_a_broken_unit_is_left_out_and_told(tmp_path: Path) -> None:
     document = folders.document([folders.read(folder)], published=False)
     [note] = [note for note in document.notes if note.startswith("Left out: ")]
     assert "line 6" in note
-    assert [row.cells[1].text for row in document.tables[0].rows] == ["100.00", "–"]
+    assert [(*row.header, row.cells[1].text) for row in document.tables[0].rows] == [("a", "100.00")]
+    assert "No numbers here of b." in document.tables[0].notes
     [samples] = (folder / "a").rglob("samples_*.jsonl")
     samples.write_text("{")
     with pytest.raises(DataError, match="samples_"):

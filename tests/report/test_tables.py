@@ -155,10 +155,18 @@ def test_a_share_that_is_no_share_is_an_error() -> None:
         build_tables([row("a", "s2_eli5", "s2_empty", 0.035)], ["a"])
 
 
-def test_a_model_without_numbers_keeps_its_row() -> None:
+def test_a_model_without_numbers_is_named_below_the_table() -> None:
     table = only(build_tables(LLAMA, ["failed", "llama"]))
-    assert texts(table)["failed",] == ["–"] * 5
-    assert [cell.counts for cell in table.rows[0].cells] == [""] * 5
+    assert [line.header for line in table.rows] == [("llama",)]
+    assert "No numbers here of failed." in table.notes
+    published = only(build_tables(LLAMA, ["failed", "llama"], {"failed": "Llama-2-7b"}))
+    assert texts(published)["failed",] == ["–"] * 5  # beside what the paper has
+    assert [cell.counts for cell in published.rows[0].cells] == [""] * 5
+
+
+def test_a_model_of_which_nothing_counted_keeps_its_row() -> None:
+    failed = row("failed", "s2_arc_challenge", "leaderboard_pct", None, 1172, n_valid=0)
+    assert [line.header for line in only(build_tables([*LLAMA, failed], ["llama"])).rows] == [("llama",), ("failed",)]
 
 
 def test_a_model_that_only_the_rows_know_follows_the_configured_ones() -> None:
@@ -201,7 +209,7 @@ def test_nothing_evaluated_is_no_table() -> None:
 def test_published_numbers_stand_beside_the_models_that_name_a_row() -> None:
     table = only(build_tables([*LLAMA, *CHAT], ["llama", "chat"], {"llama": "Llama-2-7b"}))
     assert [cell.published for cell in table.rows[0].cells] == ["53.40", "53.07", "77.74", "43.80", "38.98"]
-    assert [cell.published for cell in table.rows[1].cells] == ["–"] * 5
+    assert {cell.published for cell in table.rows[1].cells} == {None}
     assert any("24 September 2023, Table 1" in note for note in table.notes)
 
 
