@@ -10,7 +10,7 @@ WORKERS ?= 2
 # make bench-arc BENCH="--documents 2 --pairs 1 --tune 1 --alone 1 --out FILE" (python -m benchmarks.likelihood --help).
 LIKELIHOODS := arc hellaswag mmlu truthfulqa
 DATA := reddit wiki filters duplicates
-BENCHMARKS := startup metrics calls $(LIKELIHOODS) growth generation $(DATA) coverage pairs report merge simplicity
+BENCHMARKS := startup metrics calls $(LIKELIHOODS) growth generation $(DATA) coverage pairs report merge training ppo simplicity
 BENCH ?=
 
 export HF_HUB_OFFLINE ?= 1
@@ -64,9 +64,9 @@ docs: $(VENV)/.ready
 bench: $(VENV)/.ready
 	@for area in $(BENCHMARKS); do $(MAKE) --no-print-directory bench-$$area || exit; done
 
-bench-metrics bench-coverage bench-pairs bench-report $(DATA:%=bench-%): export OMP_NUM_THREADS = 1
+bench-metrics bench-coverage bench-pairs bench-report bench-ppo bench-training $(DATA:%=bench-%): export OMP_NUM_THREADS = 1
 
-bench-startup bench-metrics bench-calls bench-growth bench-generation $(DATA:%=bench-%) bench-coverage bench-pairs bench-report bench-merge bench-simplicity: bench-%: $(VENV)/.ready
+bench-startup bench-metrics bench-calls bench-growth bench-generation $(DATA:%=bench-%) bench-coverage bench-pairs bench-report bench-merge bench-ppo bench-simplicity bench-training: bench-%: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.$* $(BENCH)
 
 $(LIKELIHOODS:%=bench-%): bench-%: $(VENV)/.ready

@@ -150,7 +150,7 @@ def _write(path: Path, tensors: dict[str, Any]) -> None:
 # --- what is measured, each in a process of its own ------------------------------------------------------------
 
 
-def _status(key: str) -> float:
+def status(key: str) -> float:
     """MiB of this process, as Linux tells it; not getrusage's maximum, which begins with the parent's."""
     text = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(text.partition(f"{key}:")[2].split()[0]) / 1024
@@ -173,10 +173,10 @@ def _imports() -> None:
 
 
 def _measured(work: Callable[[], object]) -> Reading:
-    before = _status("VmRSS")
+    before = status("VmRSS")
     started = time.perf_counter()
     work()
-    return Reading(time.perf_counter() - started, _status("VmHWM") - before)
+    return Reading(time.perf_counter() - started, status("VmHWM") - before)
 
 
 def merge(base: Path, adapter: Path, method: Method, out: Path) -> Reading:
