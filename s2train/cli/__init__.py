@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from s2eval.errors import InterruptedRunError, S2Error
-from s2train.cli import data, merge, train
+from s2train.cli import data, label, merge, train
 
 app = typer.Typer(
     add_completion=False,
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.command("merge")(merge.merge)
+app.command("label")(label.label)
 for _stage in train.HELP:
     app.command(_stage)(train.command(_stage))
 

@@ -1,0 +1,179 @@
+"""`s2train label`: sampled answers become preferences."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from s2eval.errors import InterruptedRunError
+
+
+class Side(StrEnum):
+    """Of a set."""
+
+    train = "train"
+    validation = "validation"
+
+
+class Set(StrEnum):
+    """That `s2train data` makes."""
+
+    eli5 = "eli5"
+    wiki = "wiki"
+    full = "full"
+
+
+class Pairs(StrEnum):
+    """Which answers of a prompt are paired."""
+
+    best_worst = "best-worst"
+    all = "all"
+
+
+class Aspect(StrEnum):
+    """What the pairs are about."""
+
+    helpfulness = "helpfulness"
+    simplicity = "simplicity"
+    harmlessness = "harmlessness"
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    md = "md"
+    json = "json"
+
+
+def label(
+    policy: Annotated[
+        str, typer.Option("--policy", metavar="MODEL", help="smollm2, folder, hub id, adapter:PATH[@BASE]")
+    ],
+    rank: Annotated[
+        list[str],
+        typer.Option(
+            "--rank",
+            metavar="R",
+            help="reward:FOLDER[*WEIGHT][+reward:…] or dpo:FOLDER[@REFERENCE]; the first labels, others are compared",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.jsonl", help="preferences; FILE.answers.jsonl beside it")],
+    prompts: Annotated[
+        Path | None, typer.Option("--prompts", metavar="FILE", help="JSON lines with a field prompt or question")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="of s2train data, in place of FILE")
+    ] = None,
+    set_: Annotated[Set, typer.Option("--set", help="of DIR")] = Set.eli5,
+    side: Annotated[Side, typer.Option("--side", help="of the set")] = Side.train,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="the first rows only")] = None,
+    max_prompt: Annotated[
+        int | None, typer.Option("--max-prompt", min=1, help="tokens; longer prompts are left out and counted")
+    ] = None,
+    answers: Annotated[int, typer.Option("--answers", help="sampled for each prompt")] = 4,
+    temperature: Annotated[float, typer.Option("--temperature", help="above 0")] = 1.0,
+    top_p: Annotated[float, typer.Option("--top-p", help="1: no limit")] = 1.0,
+    top_k: Annotated[int, typer.Option("--top-k", help="0: no limit")] = 0,
+    max_tokens: Annotated[int, typer.Option("--max-tokens", help="of an answer")] = 128,
+    seed: Annotated[int, typer.Option("--seed", help="of sampling")] = 0,
+    template: Annotated[str | None, typer.Option("--template", help="of the policy; default: as in evaluation")] = None,
+    pairs: Annotated[
+        Pairs, typer.Option("--pairs", help="best with worst answer of a prompt, or all pairs of its answers")
+    ] = Pairs.best_worst,
+    min_margin: Annotated[float, typer.Option("--min-margin", help="of scores; closer answers make no pair")] = 0.0,
+    ended_only: Annotated[bool, typer.Option("--ended-only", help="leave out answers cut by --max-tokens")] = False,
+    aspect: Annotated[
+        Aspect | None, typer.Option("--aspect", help="of the pairs; default: what the first ranking was trained on")
+    ] = None,
+    allow_below_gate: Annotated[
+        bool, typer.Option("--allow-below-gate", help="use reward models that order too few held-out pairs right")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="check everything; load and write nothing")] = False,
+    format: Annotated[Format, typer.Option("--format", help="md: tables; json: an object")] = Format.md,
+) -> None:
+    """Sample answers, rank them, write preferences, and tell how far rankings agree; a stopped run goes on."""
+    from s2train.label import job as jobs
+    from s2train.label.report import render
+    from s2train.label.run import run
+    from s2train.label.sampling import Sampling
+
+    job = jobs.prepare(
+        jobs.Request(
+            prompts=jobs.sources(prompts, data, set_.value, side.value),
+            policy=policy,
+            rankings=tuple(rank),
+            out=out.expanduser(),
+            answers=answers,
+            how=Sampling(temperature, top_p, top_k, max_tokens, seed),
+            aspect=aspect and aspect.value,
+            which=pairs.value,
+            min_margin=min_margin,
+            ended_only=ended_only,
+            limit=limit,
+            max_prompt=max_prompt,
+            template=template,
+            allow_below_gate=allow_below_gate,
+        )
+    )
+    for line in job.lines():
+        typer.echo(line, err=True)
+    if dry_run:
+        return
+    with _resumable(out), _bars() as progress:
+        found = run(job, progress)
+    typer.echo(json.dumps(found.as_dict(), indent=1, ensure_ascii=False) if format is Format.json else render(found))
+    typer.echo(f"written: {out}", err=True)
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[str, int, int], None]]:
+    """One bar after the other; lines where no bar can be seen."""
+    from tqdm import tqdm
+
+    if not sys.stderr.isatty():
+        yield _lines()
+        return
+
+    bars: dict[str, tqdm] = {}
+
+    def progress(what: str, done: int, total: int) -> None:
+        if what not in bars:
+            for bar in bars.values():
+                bar.close()
+            bars[what] = tqdm(total=total, initial=done, desc=what, leave=False)
+        bars[what].update(done - bars[what].n)
+
+    try:
+        yield progress
+    finally:
+        for bar in bars.values():
+            bar.close()
+
+
+def _lines() -> Callable[[str, int, int], None]:
+    """At the beginning and after each tenth."""
+    told: dict[str, int] = {}
+
+    def progress(what: str, done: int, total: int) -> None:
+        if done * 10 // total > told.get(what, -1):
+            told[what] = done * 10 // total
+            typer.echo(f"{what}: {done:,} of {total:,}", err=True)
+
+    return progress
+
+
+@contextmanager
+def _resumable(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        again = shlex.join(["s2train", *sys.argv[1:]])
+        raise InterruptedRunError(f"interrupted; the answers of {out} are kept. To go on: {again}") from None

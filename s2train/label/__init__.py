@@ -1,0 +1,4 @@
+"""`s2train label`: a policy answers prompts, rankings say which answers are better, and that becomes a preference set.
+
+Rankings are reward models, weighted sums of them, or a DPO policy's implicit reward; how often two agree is told.
+"""

@@ -1,0 +1,150 @@
+"""How far two rankings agree on the same answers, and what a ranking likes. Pure.
+
+Prompts, not pairs, are what was drawn: pairs of one prompt share answers. So every interval is clustered by prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from s2eval.records import Estimate
+from s2eval.stats import clustered_mean, mean, proportion
+from s2eval.stats.student import student_interval
+from s2train.label.candidates import Candidate, Groups
+from s2train.label.pairs import Labelled
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Of a ranking with another one.
+
+    Attributes:
+        alike: share of pairs that both order alike, of those that both order.
+        labels: the same of the pairs that the other one labelled.
+        tau: mean over prompts of Kendall's tau-b of the two orders of a prompt's answers.
+        kappa: Cohen's, of which answer of a pair is the better one: the first, the second, or neither.
+        best: share of prompts of which both like the same answer best, of those where neither has a tie for it.
+    """
+
+    alike: Estimate
+    labels: Estimate
+    tau: Estimate
+    kappa: Estimate
+    best: Estimate
+
+
+def agree(groups: Groups, labels: Sequence[Labelled], one: int, other: int) -> Agreement:
+    """Ranking `other` with ranking `one`, which made the labels; both are places in the candidates' `scores`."""
+    pairs = list(groups.pairs())
+    labelled = [(label.chosen, label.rejected) for label in labels]
+    best = [_same_best(group, one, other) for group in groups.of]
+    known = [same for same in best if same is not None]
+    return Agreement(
+        alike=_alike(pairs, one, other),
+        labels=_alike(labelled, one, other),
+        tau=mean([tau_b(*_columns(group, one, other)) for group in groups.of], shares=False),
+        kappa=_kappa(groups, one, other),
+        best=replace(proportion(sum(known), len(known)), n=len(best)),
+    )
+
+
+def share(values: Sequence[bool | None], prompts: Sequence[str]) -> Estimate:
+    """The share of yes among yes and no; None counts in `n` only.
+
+    Wilson's interval where no prompt repeats, else Student's, clustered by prompt. Where all say the same no spread is
+    seen between prompts, and the interval is Wilson's of as many items as there are prompts.
+    """
+    valid = [(value, prompt) for value, prompt in zip(values, prompts, strict=True) if value is not None]
+    yes, clusters = sum(value for value, _ in valid), len({prompt for _, prompt in valid})
+    if clusters == len(valid):
+        return replace(proportion(yes, clusters), n=len(values))
+    if yes in (0, len(valid)):
+        return replace(proportion(clusters if yes else 0, clusters), n=len(values), n_valid=len(valid))
+    return clustered_mean([None if value is None else float(value) for value in values], prompts)
+
+
+def longer_wins(pairs: Sequence[tuple[Candidate, Candidate]], ranking: int) -> Estimate:
+    """The share of pairs in which the answer of more words has the higher score, of those that differ in both."""
+    found = [_alike_signs(_sign(a.words - b.words), _sign(a.scores[ranking] - b.scores[ranking])) for a, b in pairs]
+    return share(found, [first.prompt for first, _ in pairs])
+
+
+def grade_of_better(pairs: Sequence[tuple[Candidate, Candidate]], ranking: int) -> Estimate:
+    """Mean difference of Flesch-Kincaid grades, the better answer's less the worse one's; ties have none."""
+    signs = [_sign(first.scores[ranking] - second.scores[ranking]) for first, second in pairs]
+    apart = [
+        sign * (first.grade - second.grade) if sign else None
+        for sign, (first, second) in zip(signs, pairs, strict=True)
+    ]
+    return clustered_mean(apart, [first.prompt for first, _ in pairs])
+
+
+def tau_b(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """(C - D) / √((C + D + T₁)(C + D + T₂)), T₁ the pairs tied in the first only.
+
+    Source: Kendall, Biometrika 33 (1945) 239-251. None where either ties everything.
+    """
+    signs = [(_sign(first[i] - first[j]), _sign(second[i] - second[j])) for i, j in combinations(range(len(first)), 2)]
+    concordant = sum(a * b for a, b in signs)
+    by_first, by_second = sum(a != 0 for a, _ in signs), sum(b != 0 for _, b in signs)
+    return concordant / (by_first * by_second) ** 0.5 if by_first and by_second else None
+
+
+def kappa(tables: Floats) -> Floats:
+    """Cohen's (p_o - p_e) / (1 - p_e) of tables of counts, (…, k, k) → (…); NaN where chance agrees always.
+
+    Source: Cohen, Educational and Psychological Measurement 20 (1960) 37-46.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = tables / tables.sum((-2, -1), keepdims=True)
+        observed = np.trace(shares, axis1=-2, axis2=-1)
+        expected = (shares.sum(-1) * shares.sum(-2)).sum(-1)
+        return np.where(expected < 1, (observed - expected) / (1 - expected), np.nan)
+
+
+def _kappa(groups: Groups, one: int, other: int) -> Estimate:
+    """With the jackknife's standard error over prompts (Efron & Tibshirani 1993, equation 11.5)."""
+    tables = np.zeros((len(groups.of), 3, 3))
+    for place, group in enumerate(groups.of):
+        for first, second in combinations(group, 2):
+            row, column = (_sign(first.scores[n] - second.scores[n]) + 1 for n in (one, other))
+            tables[place, row, column] += 1
+    n, size = int(tables.sum()), len(tables)
+    value = float(kappa(tables.sum(0))) if n else float("nan")
+    if not np.isfinite(value):
+        return Estimate(None, None, None, None, n=n, n_valid=0, method="none")
+    without = kappa(tables.sum(0) - tables) if size > 1 else np.array([np.nan])
+    known = bool(np.isfinite(without).all())
+    stderr = float(np.sqrt((size - 1) / size * ((without - without.mean()) ** 2).sum())) if known else None
+    return student_interval(value, stderr, size - 1.0, n=n, n_valid=n, largest=1.0)
+
+
+def _alike(pairs: Sequence[tuple[Candidate, Candidate]], one: int, other: int) -> Estimate:
+    def sign(pair: tuple[Candidate, Candidate], ranking: int) -> int:
+        return _sign(pair[0].scores[ranking] - pair[1].scores[ranking])
+
+    return share([_alike_signs(sign(p, one), sign(p, other)) for p in pairs], [first.prompt for first, _ in pairs])
+
+
+def _alike_signs(first: int, second: int) -> bool | None:
+    return first == second if first and second else None
+
+
+def _same_best(group: Sequence[Candidate], one: int, other: int) -> bool | None:
+    found = [[n for n, value in enumerate(column) if value == max(column)] for column in _columns(group, one, other)]
+    return found[0] == found[1] if len(found[0]) == len(found[1]) == 1 else None
+
+
+def _columns(group: Sequence[Candidate], *rankings: int) -> list[list[float]]:
+    return [[one.scores[ranking] for one in group] for ranking in rankings]
+
+
+def _sign(value: float) -> int:
+    return (value > 0) - (value < 0)

@@ -1,0 +1,121 @@
+"""FILE.answers.jsonl: sampled answers with their scores, added as they come; a killed run loses none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from s2eval import store
+from s2eval.errors import PrerequisiteError
+from s2train.data.jsonl import broken
+
+Key = tuple[str, str, int]
+"""(how it was sampled, prompt, number)."""
+
+
+class AnswerLine(BaseModel):
+    """A line.
+
+    Attributes:
+        prompt: the question.
+        number: which of its answers, from 0.
+        sampling: hash of the policy and of how was sampled.
+        answer: the text; may be empty.
+        ended: whether it ended by itself, not by `max_tokens`.
+        scores: a ranker's key → its score.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    prompt: str
+    number: int = Field(ge=0)
+    sampling: str
+    answer: str
+    ended: bool
+    scores: dict[str, float] = {}
+
+    @property
+    def key(self) -> Key:
+        return self.sampling, self.prompt, self.number
+
+
+class Ledger:
+    """The file, open; of several lines of one answer the last one counts."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lines: dict[Key, AnswerLine] = {}
+        self._file: TextIO | None = None
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path) -> Iterator[Ledger]:
+        """Read what is there, and take what comes.
+
+        Raises:
+            DataError: a line is broken; the last one may be unfinished.
+            PrerequisiteError: another process has it open.
+        """
+        from filelock import FileLock, Timeout
+
+        ledger = cls(path)
+        with store.explain_os_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path.with_name(f".{path.name}.lock"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise PrerequisiteError(
+                f"{path}: another process labels there; wait for it, or choose another --out"
+            ) from None
+        try:
+            ledger._read()
+            with store.explain_os_errors(path):
+                yield ledger
+        finally:
+            ledger._close()
+            lock.release()
+            with suppress(OSError):
+                Path(lock.lock_file).unlink()
+
+    def get(self, key: Key) -> AnswerLine | None:
+        """The answer, if it was sampled."""
+        return self._lines.get(key)
+
+    def add(self, line: AnswerLine) -> None:
+        """Write a line; it is there when this returns, whatever becomes of the process."""
+        if self._file is None:
+            self._file = self.path.open("a", encoding="utf-8")
+        self._file.write(line.model_dump_json() + "\n")
+        self._file.flush()
+        self._lines[line.key] = line
+
+    def tidy(self, first: Iterable[Key]) -> None:
+        """Write the file anew: each answer once, `first` first, the others after them as they came."""
+        self._close()
+        keys = [*first, *self._lines]
+        with store.write_atomically(self.path) as file:
+            file.writelines(self._lines[key].model_dump_json() + "\n" for key in dict.fromkeys(keys))
+
+    def _read(self) -> None:
+        if not self.path.is_file():
+            return
+        lines = self.path.read_bytes().split(b"\n")
+        torn = lines.pop()  # what follows the last line break was not written to its end
+        for number, raw in enumerate(lines, 1):
+            try:
+                line = AnswerLine.model_validate_json(raw)
+            except ValidationError as error:
+                raise broken(error, f"{self.path}:{number}") from None
+            self._lines[line.key] = line
+        if torn:
+            self.tidy(())
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None

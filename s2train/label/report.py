@@ -1,0 +1,210 @@
+"""What labelling gave: the sample, the rankings, the labels, how far rankings agree. Numbers first, then tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from s2eval.records import Estimate
+from s2eval.report import Cell, Table, TableRow
+from s2eval.report.render_markdown import render_table
+from s2eval.stats import clustered_mean
+from s2train.label import agreement, candidates
+from s2train.label.agreement import Agreement
+from s2train.label.candidates import Candidate, Groups
+from s2train.label.pairs import Selection
+
+_LONG, _GRADE = "the longer answer wins", "Flesch-Kincaid grade, better less worse"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The answers.
+
+    Attributes:
+        prompts, answers: how many.
+        ended: of the answers, how many ended by themselves.
+        words: mean of an answer.
+        left_out: see `Groups`.
+    """
+
+    prompts: int
+    answers: int
+    ended: int
+    words: float
+    left_out: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Liked:
+    """What a ranking does with all pairs of answers to one prompt.
+
+    Attributes:
+        name: of the ranking.
+        mean: of its scores.
+        spread: their standard deviation.
+        longer: share of pairs in which it likes the answer of more words.
+        grade: Flesch-Kincaid grade of the better answer less that of the worse one, mean.
+    """
+
+    name: str
+    mean: Estimate
+    spread: float
+    longer: Estimate
+    grade: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The pairs that were written, by the first ranking.
+
+    Attributes:
+        pairs, ties, narrow: see `Selection`.
+        margin: mean.
+        longer, grade: as of `Liked`.
+    """
+
+    pairs: int
+    ties: int
+    narrow: int
+    margin: float | None
+    longer: Estimate
+    grade: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All of it.
+
+    Attributes:
+        rankings: the first made the labels.
+        agreements: of each other ranking with the first.
+        notes: sentences for readers.
+    """
+
+    sample: Sample
+    rankings: tuple[Liked, ...]
+    labels: Labels
+    agreements: tuple[Agreement, ...]
+    notes: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; estimates as value, interval and counts."""
+        return _plain(self)
+
+
+def build(
+    answers: Sequence[Candidate], groups: Groups, selection: Selection, names: Sequence[str], notes: Sequence[str] = ()
+) -> Report:
+    """Count and estimate.
+
+    Args:
+        answers: all that were sampled, one or more.
+        names: of the rankings.
+    """
+    pairs = list(groups.pairs())
+    kept = [(label.chosen, label.rejected) for label in selection.pairs]
+    margins = [label.margin for label in selection.pairs]
+    return Report(
+        Sample(
+            prompts=len({one.prompt for one in answers}),
+            answers=len(answers),
+            ended=sum(one.ended for one in answers),
+            words=sum(one.words for one in answers) / len(answers),
+            left_out=dict(groups.left_out),
+        ),
+        tuple(_liked(answers, pairs, place, name) for place, name in enumerate(names)),
+        Labels(
+            pairs=len(kept),
+            ties=selection.ties,
+            narrow=selection.narrow,
+            margin=sum(margins) / len(margins) if margins else None,
+            longer=agreement.longer_wins(kept, 0),
+            grade=agreement.grade_of_better(kept, 0),
+        ),
+        tuple(agreement.agree(groups, selection.pairs, 0, other) for other in range(1, len(names))),
+        tuple(notes),
+    )
+
+
+def _liked(answers: Sequence[Candidate], pairs: Sequence[tuple[Candidate, Candidate]], place: int, name: str) -> Liked:
+    scores = [one.scores[place] for one in answers]
+    mean = clustered_mean(scores, [one.prompt for one in answers])
+    assert mean.value is not None
+    squares = sum((score - mean.value) ** 2 for score in scores)
+    spread = (squares / (len(scores) - 1)) ** 0.5 if len(scores) > 1 else 0.0
+    longer, grade = agreement.longer_wins(pairs, place), agreement.grade_of_better(pairs, place)
+    return Liked(name, mean, spread, longer, grade)
+
+
+def render(report: Report) -> str:
+    """Markdown, to be read in a terminal and pasted."""
+    return "\n\n".join(render_table(table) for table in tables(report)) + "\n"
+
+
+def tables(report: Report) -> Iterator[Table]:
+    """Tables without mark-up."""
+    sample, labels, names = report.sample, report.labels, [one.name for one in report.rankings]
+    counts = {
+        "prompts": sample.prompts,
+        "answers": sample.answers,
+        "of them ended by themselves": sample.ended,
+        "empty, left out": sample.left_out.get(candidates.EMPTY, 0),
+        "not ended, left out": sample.left_out.get(candidates.UNENDED, 0),
+        "identical to another of its prompt, left out": sample.left_out.get(candidates.IDENTICAL, 0),
+        "prompts without two answers to compare": sample.left_out.get(candidates.ALONE, 0),
+        "pairs labelled": labels.pairs,
+        "ties, no pair": labels.ties,
+        "margin too small, no pair": labels.narrow,
+    }
+    rows = [_row(name, Cell(float(count), digits=0)) for name, count in counts.items()]
+    rows.insert(3, _row("words an answer, mean", Cell(sample.words, digits=1)))
+    rows.append(_row("margin of a pair, mean", Cell(labels.margin, digits=4)))
+    rows.append(_row(f"of the pairs, {_LONG}", _cell(labels.longer)))
+    rows.append(_row("Flesch-Kincaid grade, chosen less rejected", _cell(labels.grade)))
+    yield Table("label_sample", f"Labels by {names[0]}", ("",), ("",), tuple(rows), report.notes)
+    yield Table(
+        "label_rankings",
+        "Rankings, on all pairs of answers to one prompt",
+        ("ranking",),
+        ("score, mean", "score, standard deviation", _LONG, _GRADE),
+        tuple(
+            _row(one.name, _cell(one.mean, 4), Cell(one.spread, digits=4), _cell(one.longer), _cell(one.grade))
+            for one in report.rankings
+        ),
+    )
+    if report.agreements:
+        yield Table(
+            "label_agreement",
+            f"Agreement with {names[0]}",
+            ("ranking",),
+            ("pairs ordered alike", "of the labels", "Kendall's tau-b", "Cohen's kappa", "same best answer"),
+            tuple(
+                _row(name, *(_cell(getattr(one, field.name)) for field in fields(Agreement)))
+                for name, one in zip(names[1:], report.agreements, strict=True)
+            ),
+            (
+                "By chance half of the pairs are ordered alike, tau-b and kappa are 0, and the best of k answers is "
+                "the same in 1/k of the prompts.",
+                "95% intervals, clustered by prompt. n_valid/n: pairs, of the last and tau-b prompts, that both order.",
+            ),
+        )
+
+
+def _row(name: str, *cells: Cell) -> TableRow:
+    return TableRow((name,), cells)
+
+
+def _cell(one: Estimate, digits: int = 3) -> Cell:
+    return Cell(one.value, one.ci_low, one.ci_high, one.n, one.n_valid, digits=digits)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Estimate):
+        return asdict(value)
+    if hasattr(value, "__dataclass_fields__"):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return value

@@ -1,0 +1,132 @@
+"""A job is done: sampled, scored, paired, written; what was done before is not done again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from s2eval.metrics import readability
+from s2train import checkpoint
+from s2train.data.jsonl import replacing
+from s2train.data.preferences import PreferenceLine
+from s2train.label import pairs, report, sampling, scoring
+from s2train.label.bases import Bases
+from s2train.label.candidates import Candidate, group
+from s2train.label.job import ABOUT, ANSWERS, Job
+from s2train.label.ledger import Ledger
+from s2train.label.pairs import Selection
+from s2train.label.rankings import Ranker
+from s2train.label.report import Report
+
+KIND = "label"
+_AT_ONCE = 16  # answers scored between two writings
+
+Progress = Callable[[str, int, int], object]
+"""(what is done, how many of it are, of how many)."""
+
+
+def run(job: Job, progress: Progress = lambda *_: None) -> Report:
+    """Sample, score, pair and write; give what it came to.
+
+    Raises:
+        UsageError, PrerequisiteError: a model that cannot be loaded or does not fit.
+    """
+    out = job.request.out
+    with Ledger.open(out.with_name(out.stem + ANSWERS)) as ledger:
+        held = Bases()
+        _sample(job, ledger, held, progress)
+        for ranker in job.rankers.values():
+            _score(job, ledger, held, ranker, progress)
+        held.release()
+        ledger.tidy(job.keys)
+        answers = _candidates(job, ledger)
+    groups = group(answers, ended_only=job.request.ended_only)
+    selection = pairs.select(groups, which=job.request.which, min_margin=job.request.min_margin)
+    found = report.build(answers, groups, selection, [ranking.name for ranking in job.rankings], job.notes())
+    _write(job, selection, found)
+    return found
+
+
+def _sample(job: Job, ledger: Ledger, held: Bases, progress: Progress) -> None:
+    keys = job.keys
+    wanted = [(prompt, number) for how, prompt, number in keys if ledger.get((how, prompt, number)) is None]
+    there = len(keys) - len(wanted)
+    progress("answers", there, len(keys))
+    for number, line in enumerate(sampling.sample(held, job.policy, job.request.how, wanted), 1):
+        ledger.add(line)
+        progress("answers", there + number, len(keys))
+
+
+def _score(job: Job, ledger: Ledger, held: Bases, ranker: Ranker, progress: Progress) -> None:
+    lines = [line for key in job.keys if (line := ledger.get(key)) is not None]
+    wanted = [line for line in lines if ranker.key not in line.scores]
+    done, name = len(lines) - len(wanted), f"{ranker.kind}:{ranker.name}"
+    progress(name, done, len(lines))
+    if not wanted:
+        return
+    score = scoring.scorer(held, ranker)
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = wanted[start : start + _AT_ONCE]
+        found = score([(line.prompt, line.answer) for line in some])
+        for line, value in zip(some, found, strict=True):
+            ledger.add(line.model_copy(update={"scores": {**line.scores, ranker.key: value}}))
+        done += len(some)
+        progress(name, done, len(lines))
+
+
+def _candidates(job: Job, ledger: Ledger) -> list[Candidate]:
+    found = list[Candidate]()
+    for key in job.keys:
+        line = ledger.get(key)
+        assert line is not None  # all were sampled
+        read = readability(line.answer)
+        scores = tuple(ranking.score(line.scores) for ranking in job.rankings)
+        found.append(Candidate(line.prompt, line.number, line.answer, line.ended, read.counts.words, read.fkg, scores))
+    return found
+
+
+def _write(job: Job, selection: Selection, found: Report) -> None:
+    out = job.request.out
+    with replacing(out.parent, [out.name, out.with_suffix(ABOUT).name]) as (labels, about):
+        for pair in selection.pairs:
+            line = PreferenceLine(
+                prompt=pair.chosen.prompt,
+                chosen=pair.chosen.text,
+                rejected=pair.rejected.text,
+                aspect=job.aspect,
+                margin=float(f"{pair.margin:.6g}"),
+                source=f"{KIND}/{job.policy.name}",
+            )
+            labels.write(line.model_dump())
+        about.write(_about(job, found, labels.sha256), indent=1)
+
+
+def _about(job: Job, found: Report, sha256: str) -> dict[str, Any]:
+    """FILE.json: what made it, without this machine's folders."""
+    request, policy = job.request, job.policy
+    return {
+        "kind": KIND,
+        "labels": {"name": request.out.name, "sha256": sha256},
+        "prompts": {"name": job.questions.name, "sha256": job.questions.sha256, "rows": job.questions.rows,
+                    "repeated": job.questions.repeated, "long": job.questions.long},
+        "policy": {"name": policy.name, "identity": policy.identity, "base_sha256": policy.fingerprint,
+                   "template": policy.template.name, "template_hash": policy.template.hash},
+        "sampling": {"key": policy.key(request.how), "answers": request.answers, **asdict(request.how)},
+        "rankings": [{"name": ranking.name, "parts": _parts(ranking.parts)} for ranking in job.rankings],
+        "settings": {"aspect": job.aspect, "pairs": request.which, "min_margin": request.min_margin,
+                     "ended_only": request.ended_only, "limit": request.limit, "max_prompt": request.max_prompt},
+        "versions": checkpoint.versions(),
+        "measured": found.as_dict(),
+    }  # fmt: skip
+
+
+def _parts(parts: Sequence[tuple[Ranker, float]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": part.kind, "name": part.name, "key": part.key, "weight": weight, "template": part.template,
+            **({"accuracy": part.accuracy} if part.kind == "reward" else
+               {"beta": part.beta, "reference": part.reference and part.reference.name}),
+        }
+        for part, weight in parts
+    ]  # fmt: skip

@@ -1,0 +1,145 @@
+"""Answers sampled from the policy as evaluation samples: its template, its stop texts, its batched generator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from s2eval import prompts, store
+from s2eval.errors import PrerequisiteError, UsageError
+from s2eval.models import EMBEDDED, ModelSpec
+from s2eval.models import parse as parsed
+from s2eval.models.spec import identity
+from s2eval.prompts import Template
+from s2train import checkpoint
+from s2train.data.preferences import turns_of
+from s2train.label.bases import Bases, Ground, context
+from s2train.label.ledger import AnswerLine
+from s2train.merge import location, shards
+from s2train.merge.location import Location
+from s2train.training.job import refuse_other_base
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How answers are sampled.
+
+    Attributes:
+        temperature: above 0.
+        top_p, top_k: limits of what is sampled from; 1 and 0: none.
+        max_tokens: of an answer.
+        seed: random numbers depend on it, on the prompt, and on which of its answers it is, and on nothing else.
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    max_tokens: int = 128
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Who answers.
+
+    Attributes:
+        spec: as s2eval loads it.
+        name: without this machine's folders.
+        identity: 16 hex digits over its files.
+        ground: what it is, or what its adapter stands on.
+        fingerprint: of the base's weights; None where they are no safetensors.
+        template: how a question becomes a prompt.
+        tokenizer: transformers'.
+        context: tokens of a prompt with its answer.
+    """
+
+    spec: ModelSpec
+    name: str
+    identity: str
+    ground: Ground
+    fingerprint: str | None
+    template: Template
+    tokenizer: Any
+    context: int
+
+    def key(self, how: Sampling) -> str:
+        """16 hex digits over all that an answer depends on beside its prompt and number."""
+        from s2eval.models.backend import best_device
+
+        content = {"policy": self.identity, "template": self.template.hash, "device": best_device(), **asdict(how)}
+        quantization = self.ground.quantization
+        return store.key_of(content | {"quantization": quantization and quantization.model_dump()})
+
+    def length(self, prompt: str) -> int:
+        """Tokens of a question in the template."""
+        return len(self.tokenizer(self.template.render(turns_of(prompt)))["input_ids"])
+
+
+def policy(text: str, template: str | None = None) -> Policy:
+    """A MODEL that can be sampled from; nothing is loaded but its tokenizer.
+
+    Raises:
+        UsageError, PrerequisiteError: there is no such model, or it cannot be sampled from here.
+    """
+    from transformers import AutoTokenizer
+
+    spec = parsed(text)
+    if spec.engine != "s2":
+        raise UsageError(f"policy {text}: answers are sampled here by the backend s2: leave {spec.engine}: out")
+    base = location.of_model(spec.pretrained)
+    weights = any(base.folder.glob("*.safetensors"))
+    fingerprint = shards.fingerprint(shards.find(base.folder)) if weights else None
+    quantization = None
+    name = text if text in EMBEDDED else base.name
+    if spec.peft:
+        adapter: Location = location.of_adapter(spec.peft)
+        made, name = checkpoint.read(adapter.folder), adapter.name
+        quantization = made.quantization if made else None
+        if fingerprint:
+            refuse_other_base(adapter, base.name, fingerprint)
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(base.folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise PrerequisiteError(f"policy {text}: {' '.join(str(error).split())[:300]}") from error
+    return Policy(
+        spec, name, identity(spec), Ground(base.folder, quantization), fingerprint,
+        prompts.resolve(template, spec.checkpoint, tokenizer), tokenizer,
+        context(base.folder),
+    )  # fmt: skip
+
+
+def sample(bases: Bases, who: Policy, how: Sampling, wanted: Sequence[tuple[str, int]]) -> Iterator[AnswerLine]:
+    """Answers as they end, in no particular order.
+
+    Architectures and generation settings that the batched generator does not know go through transformers' own loop;
+    then an answer depends on those that are sampled before it, too.
+
+    Args:
+        wanted: prompts with the number of the answer.
+    """
+    from lm_eval.api.instance import Instance
+
+    from s2eval.models import decoding, loaded, support
+
+    if not wanted:
+        return
+    lm = bases.backend(who.ground, who.spec.peft)
+    chosen = {"do_sample": True, "temperature": how.temperature, "top_p": how.top_p, "top_k": how.top_k}
+    settings = {"until": list(who.template.stop), "max_gen_toks": how.max_tokens, **chosen}
+    alone = isinstance(decoding.read(lm.model, chosen), str) or support.refusal(lm.model, who.context)
+    # transformers' loop tells of each prompt, not of each answer, whether it was cut: so one answer a prompt at a time
+    numbers = sorted({number for _, number in wanted}) if alone else [None]
+    sampling = who.key(how)
+    for only in numbers:
+        loaded.set_seed(how.seed if only is None else how.seed + 1_000_003 * only)
+        part = [one for one in wanted if only is None or one[1] == only]
+        asked = [
+            Instance("generate_until", {}, (who.template.render(turns_of(prompt)), dict(settings)), place)
+            for place, (prompt, _) in enumerate(part)
+        ]
+        repeats = [number for _, number in part]
+        for place, text in lm.stream(asked, disable_tqdm=True, repeats=repeats):
+            ended = not lm.cut.get(asked[place].args[0], False)
+            prompt, number = part[place]
+            yield AnswerLine(prompt=prompt, number=number, sampling=sampling, answer=text.strip(), ended=ended)

@@ -1,0 +1,155 @@
+"""Numbers for answers: a reward model's score, a DPO policy's implicit reward; each text as it is read in training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from s2eval import prompts
+from s2eval.errors import PrerequisiteError, UsageError
+from s2train.data.preferences import turns_of
+from s2train.label.bases import Bases, context
+from s2train.label.rankings import Ranker
+from s2train.training import models
+from s2train.training.models import HEAD
+from s2train.training.rows import Encoded, Encoder
+
+Score = Callable[[Sequence[tuple[str, str]]], list[float]]
+"""(prompt, answer) pairs → their scores, in their order."""
+
+_BATCH = 8
+_REFERENCE = "reference"
+
+
+def scorer(bases: Bases, ranker: Ranker) -> Score:
+    """A ranker on its base, until `bases` is asked for another one.
+
+    Raises:
+        UsageError: the adapter does not fit the base tensor by tensor; an answer beyond the context; NaN.
+    """
+    tokenizer = models.tokenizer(ranker.ground.folder)
+    template = prompts.get(ranker.template, tokenizer)
+    causal = bases.get(ranker.ground)
+    most = context(ranker.ground.folder)
+    encoder = Encoder(tokenizer, template, most)
+    padding = tokenizer.pad_token_id
+    score = _rewards(causal, ranker, padding) if ranker.kind == "reward" else _implicit(causal, ranker, padding)
+
+    def whole(pairs: Sequence[tuple[str, str]]) -> list[float]:
+        asked = [template.render(turns_of(prompt)) for prompt, _ in pairs]
+        encoded = encoder.encode(asked, [answer for _, answer in pairs]) if pairs else []
+        longest = max((len(one.tokens) for one in encoded), default=0)
+        if longest > most:
+            raise UsageError(f"{ranker.name}: {longest} tokens, its context has {most}: lower --max-prompt")
+        found = score(encoded)
+        if not all(map(math.isfinite, found)):
+            raise UsageError(
+                f"{ranker.kind} {ranker.name}: a score is NaN or infinite; its training diverged, or its dtype"
+            )
+        return found
+
+    return whole
+
+
+def _rewards(causal: Any, ranker: Ranker, padding: int) -> Callable[[Sequence[Encoded]], list[float]]:
+    """A classifier around the base's own layers, so that they are in memory once."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForSequenceClassification
+
+    from s2train.training.reward import scores
+
+    config = deepcopy(causal.config)
+    config.num_labels = 1
+    config.get_text_config().pad_token_id = padding
+    with torch.device("meta"), models.quiet():
+        classifier: Any = AutoModelForSequenceClassification.from_config(config)
+    trunk = causal.base_model_prefix
+    setattr(classifier, trunk, getattr(causal, trunk))
+    width = config.get_text_config().hidden_size
+    setattr(classifier, HEAD, torch.nn.Linear(width, 1, bias=False, device=causal.device, dtype=causal.dtype))
+    with models.quiet():
+        judge: Any = PeftModel.from_pretrained(classifier, str(ranker.folder)).eval()
+    _refuse_misfit(judge, ranker.folder, "default")
+    return lambda encoded: scores(judge, [one.tokens for one in encoded], padding, _BATCH)
+
+
+def _implicit(causal: Any, ranker: Ranker, padding: int) -> Callable[[Sequence[Encoded]], list[float]]:
+    """β (log π(y|x) - log π_ref(y|x)): Rafailov et al. 2023 (arXiv 2305.18290), section 4."""
+    from s2eval.models import adapters
+
+    policy = adapters.attach(causal, str(ranker.folder))
+    if ranker.reference is not None:
+        with models.quiet():
+            policy.load_adapter(str(ranker.reference), _REFERENCE)
+        _refuse_misfit(policy, ranker.reference, _REFERENCE)
+        policy.eval()
+
+    def score(encoded: Sequence[Encoded]) -> list[float]:
+        policy.set_adapter("default")
+        mine = log_likelihoods(policy, encoded, padding)
+        if ranker.reference is None:
+            with policy.disable_adapter():
+                theirs = log_likelihoods(policy, encoded, padding)
+        else:
+            policy.set_adapter(_REFERENCE)
+            theirs = log_likelihoods(policy, encoded, padding)
+        return [ranker.beta * (one - other) for one, other in zip(mine, theirs, strict=True)]
+
+    return score
+
+
+def log_likelihoods(model: Any, encoded: Sequence[Encoded], padding: int) -> list[float]:
+    """log π(answer with its end-of-text | prompt) of each, in nats; sequences of like length together."""
+    import torch
+
+    from s2train import losses
+    from s2train.ppo.rollouts import arrange
+
+    found = [0.0] * len(encoded)
+    order = sorted(range(len(encoded)), key=lambda number: len(encoded[number].tokens))
+    for start in range(0, len(order), _BATCH):
+        some = order[start : start + _BATCH]
+        batch = arrange(
+            [encoded[n].tokens[: encoded[n].prompt] for n in some],
+            [encoded[n].tokens[encoded[n].prompt :] for n in some],
+            padding,
+        ).to(model.device)
+        with torch.no_grad():
+            logits = model(
+                input_ids=batch.tokens,
+                attention_mask=batch.mask,
+                position_ids=(batch.mask.cumsum(-1) - 1).clamp(min=0),
+                use_cache=False,
+                logits_to_keep=batch.before,
+            ).logits
+            each = (losses.log_probabilities(logits, batch.answers) * batch.present).double().sum(-1)
+        for number, value in zip(some, each.tolist(), strict=True):
+            found[number] = value
+    return found
+
+
+def _refuse_misfit(adapted: Any, folder: Path, name: str) -> None:
+    """Raise UsageError unless the adapter's file and the model hold the same tensors, all of them."""
+    import torch
+    from peft import get_peft_model_state_dict
+    from peft.utils import load_peft_weights
+
+    try:
+        stored = load_peft_weights(str(folder), device="cpu")
+    except Exception as error:  # safetensors, pickle and the hub raise a dozen unrelated classes
+        raise PrerequisiteError(f"adapter {folder.name}: its weights cannot be read: {error}") from error
+    there = get_peft_model_state_dict(adapted, adapter_name=name, save_embedding_layers=False)
+    wrong = sorted(there.keys() ^ stored.keys())
+    for key in there.keys() & stored.keys():
+        mine, other = there[key].float().cpu(), stored[key].float()
+        if mine.shape != other.shape or not torch.allclose(mine, other, rtol=1e-2, atol=1e-6):  # rounded to its dtype
+            wrong.append(key)
+    if wrong:
+        raise UsageError(
+            f"adapter {folder.name}: {len(wrong)} of its tensors are not in the model as its file has them "
+            f"({wrong[0]}, for one). Is that the base it was trained on?"
+        )
