@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from s2train.cli import main
+from s2train.training.processes import hush
 
 if __name__ == "__main__":
+    hush()
     raise SystemExit(main())

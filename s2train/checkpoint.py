@@ -81,7 +81,7 @@ class Checkpoint(_Record):
     """
 
     template: str
-    kind: Literal["sft", "reward", "dpo", "ppo", "merge"] | None = None
+    kind: Literal["sft", "reward", "dpo", "ppo", "rloo", "grpo", "merge"] | None = None
     base: Source | None = None
     adapters: tuple[Source, ...] = ()
     method: Literal["bf16", "qdq"] | None = None

@@ -1,4 +1,4 @@
-"""`s2train sft`, `s2train reward`, `s2train dpo`: a configuration becomes a checkpoint."""
+"""`s2train sft`, `s2train reward`, `s2train dpo`, `s2train ppo`: a configuration becomes a checkpoint."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ HELP = {
     "sft": "Fine-tune on questions and answers; a stopped training goes on where it was.",
     "reward": "Train a reward model on pairs of answers, and measure how far to believe it.",
     "dpo": "Optimise preferences directly on pairs of answers.",
+    "ppo": "Let a policy answer, reward its answers by reward models, and learn from that.",
 }
 
 
@@ -25,7 +26,7 @@ def command(name: str) -> Callable[..., None]:
     def train(
         config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="see examples/recipes")],
         overrides: Annotated[
-            list[str] | None, typer.Argument(metavar="[key=value]…", help="e.g. arguments.learning_rate=1e-4")
+            list[str] | None, typer.Argument(metavar="[key=value]…", help="e.g. model.base=smollm2")
         ] = None,
         dry_run: Annotated[
             bool, typer.Option("--dry-run", help="memory, steps, tokens and time; loads and writes nothing")

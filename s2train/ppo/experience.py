@@ -83,7 +83,7 @@ def measure(
 def _tokens(forward: Forward, role: str, answers: Answers, settings: PPO) -> Tensor:
     """(B, T), 0 where there is no token."""
     found = torch.zeros_like(answers.present)
-    for rows in _together(answers, settings.micro):
+    for rows in together(answers, settings.micro):
         part = answers[rows]
         made = forward(role, part, settings.temperature).cpu()
         found[rows, : made.shape[1]] = made * part.present
@@ -92,11 +92,11 @@ def _tokens(forward: Forward, role: str, answers: Answers, settings: PPO) -> Ten
 
 def _scores(forward: Forward, role: str, answers: Answers, settings: PPO) -> Tensor:
     found = torch.zeros(len(answers.tokens))
-    for rows in _together(answers, settings.micro):
+    for rows in together(answers, settings.micro):
         found[rows] = forward(role, answers[rows], 1.0).cpu()
     return found
 
 
-def _together(answers: Answers, size: int) -> tuple[Tensor, ...]:
+def together(answers: Answers, size: int) -> tuple[Tensor, ...]:
     """Rows that go through a model together: those of like length."""
     return answers.mask.sum(1).argsort(stable=True).split(size)

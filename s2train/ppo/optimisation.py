@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 import torch
@@ -16,6 +17,19 @@ from s2train.ppo.experience import Experience, Forward
 from s2train.ppo.processes import Processes
 from s2train.ppo.roles import POLICY, VALUE
 from s2train.ppo.settings import PPO
+
+
+class DivergedError(S2Error):
+    """A loss or a gradient is NaN or infinite.
+
+    Args:
+        what: it is.
+        experience: from which it came.
+    """
+
+    def __init__(self, what: str, experience: Experience) -> None:
+        super().__init__(what)
+        self.experience = experience
 
 
 @dataclass(slots=True)
@@ -66,7 +80,7 @@ def optimise(
     A minibatch's loss is the mean over its tokens, on however many processes and in however many parts it is computed.
 
     Raises:
-        S2Error: a loss is not finite; the weights are those of the update before.
+        DivergedError: a loss or a gradient is not finite; the weights are those of the update before.
     """
     tally = Tally()
     for rows in minibatches(len(experience.old), step, settings, processes):
@@ -82,8 +96,11 @@ def optimise(
         if settings.stop_kl is not None and float(processes.total(apart)) / tokens > settings.stop_kl:
             weights.optimizer.zero_grad(set_to_none=True)
             break
-        for group in weights.groups.values():
-            torch.nn.utils.clip_grad_norm_(group, settings.max_grad_norm)
+        for role, group in weights.groups.items():
+            norm = float(torch.nn.utils.clip_grad_norm_(group, settings.max_grad_norm))
+            if not isfinite(norm):
+                raise DivergedError(f"a gradient of the {role} is NaN or infinite", experience)
+            tally.add(1.0, **{f"{role}_grad_norm": torch.tensor(norm)})
         weights.optimizer.step()
         weights.schedule.step()
         weights.optimizer.zero_grad(set_to_none=True)
@@ -122,5 +139,5 @@ def _loss(
         tally.add(tokens, value_loss=loss.detach(), value_clipped=clipped)
         loss = settings.value_weight * loss
     if not torch.isfinite(loss):
-        raise S2Error(f"the loss of the {role} is {float(loss.detach())}")
+        raise DivergedError(f"the loss of the {role} is {float(loss.detach())}", experience)
     return loss * tokens, distance * tokens

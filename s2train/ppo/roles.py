@@ -185,6 +185,7 @@ class Roles(nn.Module):
             Of policy and reference log-probabilities of the answers' tokens, (B, T); of the value what it expects at
             each of them, (B, T); of a reward the score of the whole, (B,). All in fp32.
         """
+        batch = batch.to(self.causal.device)
         given: dict[str, Any] = {
             "input_ids": batch.tokens,
             "attention_mask": batch.mask,

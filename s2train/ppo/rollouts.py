@@ -38,6 +38,7 @@ def sample(
         prompts: token ids; with an answer they must fit into the context.
         keys: what the random numbers of each depend on.
         ends: ids of tokens that end an answer; the one that does is part of it.
+        settings: with a temperature of 0 the most probable token is taken.
         pad: id that fills up.
     """
     roles.eval()
@@ -95,8 +96,8 @@ def _generated(
             input_ids=batch.tokens[:, :width],
             attention_mask=batch.mask[:, :width],
             max_new_tokens=settings.max_new_tokens,
-            do_sample=True,
-            temperature=settings.temperature,
+            do_sample=settings.temperature > 0,
+            temperature=settings.temperature or None,
             top_k=settings.top_k,
             top_p=settings.top_p,
             eos_token_id=sorted(ends),

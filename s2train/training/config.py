@@ -38,10 +38,18 @@ class Lora(Section):
 
 
 class Quantize(Section):
-    """How the base is quantised with `method: qlora`."""
+    """How the base is quantised with `method: qlora`.
+
+    Attributes:
+        type: of number.
+        double: whether scales are quantised as well.
+        storage: what 4-bit numbers lie in; the numbers are the same. FSDP can split only floating types, and wants all
+            weights in one: that of `dtype`.
+    """
 
     type: Literal["nf4", "fp4"] = "nf4"
     double: bool = True
+    storage: Literal["uint8", "bfloat16", "float16", "float32"] = "uint8"
 
 
 class Model(Section):

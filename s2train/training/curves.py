@@ -12,6 +12,12 @@ PANELS: Mapping[str, tuple[str, ...]] = {
     "accuracy of tokens": ("mean_token_accuracy", "eval_mean_token_accuracy"),
     "pairs in the right order": ("accuracy", "eval_accuracy", "rewards/accuracies", "eval_rewards/accuracies"),
     "difference of rewards": ("margin", "eval_margin", "rewards/margins", "eval_rewards/margins"),
+    "reward": ("reward", "eval_reward"),
+    "KL from the reference, nats an answer": ("kl", "eval_kl"),
+    "tokens of an answer": ("tokens", "eval_tokens"),
+    "Flesch-Kincaid grade": ("eval_fkg",),
+    "loss of the policy": ("policy_loss",),
+    "loss of the value": ("value_loss",),
     "learning rate": ("learning_rate",),
     "norm of the gradient": ("grad_norm",),
 }

@@ -66,18 +66,18 @@ def lines(job: Job) -> Iterator[str]:
         f"{effort.steps:,} steps of {_batch(job):,} {'packed sequences' if _packed(job) else 'rows'}, "
         f"{effort.tokens:,} tokens without padding, {job.arguments.num_train_epochs:g} epochs"
     )
-    yield f"memory, estimated from shapes: {_bytes(used.total)}, and what the libraries themselves take"
+    yield f"memory, estimated from shapes: {in_bytes(used.total)}, and what the libraries themselves take"
     named = {
         "base": used.base, "adapter": used.adapter, "reference": used.reference, "gradients": used.gradients,
         "optimizer": used.optimizer, "activations": used.activations,
     }  # fmt: skip
     for name, size in named.items():
         if size or (name == "reference" and job.kind.name == "dpo"):
-            yield f"  {name:12} {_bytes(size):>10}  {_why(job, name)}".rstrip()
+            yield f"  {name:12} {in_bytes(size):>10}  {_why(job, name)}".rstrip()
     seconds = duration(job, effort)
     yield (
         f"time, estimated from the arithmetic and a matrix product measured on this {job.plan.hardware.device}: "
-        f"{_seconds(seconds)}, without evaluations"
+        f"{in_time(seconds)}, without evaluations"
     )
 
 
@@ -187,11 +187,13 @@ def _why(job: Job, name: str) -> str:
     return "computed twice to save memory" if name == "activations" and job.arguments.gradient_checkpointing else ""
 
 
-def _bytes(size: int) -> str:
+def in_bytes(size: int) -> str:
+    """A number of bytes, in words."""
     return f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
 
 
-def _seconds(seconds: float) -> str:
+def in_time(seconds: float) -> str:
+    """A duration, in words."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

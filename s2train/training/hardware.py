@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from s2train.checkpoint import Dtype
+from s2train.training import processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,14 @@ class Hardware:
 
 
 def find() -> tuple[str, bool]:
-    """The device that training uses here, and whether it has bf16 units."""
+    """The device that training uses here, and whether it has bf16 units.
+
+    Raises:
+        PrerequisiteError: several processes were asked for, and this one stands alone.
+    """
     import torch
+
+    processes.refuse_lone()
 
     if torch.cuda.is_available():
         return "cuda", torch.cuda.is_bf16_supported(including_emulation=False)

@@ -34,7 +34,7 @@ def prepare(kind: Kind, config: Any, where: str) -> Job:
     Raises:
         UsageError, PrerequisiteError: what cannot be trained, and why.
     """
-    _refuse_to_replace(Path(config.out).expanduser())
+    refuse_to_replace(Path(config.out).expanduser())
     settings = config.model
     base = location.of_model(settings.base)
     adapter = location.of_adapter(settings.adapter) if settings.adapter else None
@@ -50,7 +50,7 @@ def prepare(kind: Kind, config: Any, where: str) -> Job:
         settings.template or (prompts.trained_with(adapter.folder) if adapter else None) or "s2", tokenizer
     )
     model = models.outline(plan)
-    _refuse_longer_vocabulary(tokenizer, model, base.name)
+    refuse_longer_vocabulary(tokenizer, model, base.name)
     before = sum(weight.numel() for weight in model.parameters())
     values, length = _values(kind, config, plan, model, where)
     encoder = Encoder(tokenizer, template, length, getattr(config.data, "overlong", "drop") == "truncate")
@@ -80,11 +80,16 @@ def refuse_other_base(adapter: location.Location, base: str, fingerprint: str) -
         )
 
 
-def room(job: Job) -> None:
-    """Raise PrerequisiteError if the disk is too full for the checkpoints that will lie on it at the same time."""
+def room(job: Any, kept: int) -> None:
+    """Raise PrerequisiteError if the disk is too full for the checkpoints that will lie on it at the same time.
+
+    Args:
+        job: any stage's.
+        kept: checkpoints that stay while one more is written.
+    """
     one = job.trainable * 4
     optimizer = 2 * one  # of Adam in 32 bits, the usual case; others need less
-    kept = (job.arguments.save_total_limit or 2) + 1
+    kept += 1
     needed = int(_SPARE * (kept * (one + optimizer) + one)) + (64 << 20)
     place = next(folder for folder in (job.work, *job.work.absolute().parents) if folder.exists())
     free = shutil.disk_usage(place).free
@@ -96,12 +101,14 @@ def room(job: Job) -> None:
         )
 
 
-def _refuse_to_replace(out: Path) -> None:
+def refuse_to_replace(out: Path) -> None:
+    """Raise UsageError where something else than a checkpoint has that name."""
     if out.exists() and not (out / prompts.CHECKPOINT_FILE).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out}: it is there already and no checkpoint of s2train; choose another out=DIR")
 
 
-def _refuse_longer_vocabulary(tokenizer: Any, model: Any, base: str) -> None:
+def refuse_longer_vocabulary(tokenizer: Any, model: Any, base: str) -> None:
+    """Raise UsageError where a tokenizer has tokens without embeddings."""
     rows = model.get_input_embeddings().weight.shape[0]
     if len(tokenizer) > rows:
         raise UsageError(
@@ -165,7 +172,7 @@ def _rows(kind: Kind, config: Any, encoder: Encoder) -> tuple[Rows, Rows, dict[s
             advice = "" if file else "; s2train data makes it: docs/training-data.md"
             raise DataError(f"data.{side if file else 'dir'}: no file {path}{advice}")
         source = Source(path, kind.line)
-        rows = kind.rows(config, encoder, _first(source, limit))
+        rows = kind.rows(config, encoder, first(source, limit))
         hashes[name if not file else path.name] = source.sha256
         if not len(rows) and (side == "train" or rows.read):
             why = "it has no rows"
@@ -176,7 +183,7 @@ def _rows(kind: Kind, config: Any, encoder: Encoder) -> tuple[Rows, Rows, dict[s
     return sides[0], sides[1], hashes
 
 
-def _first(source: Source[Any], limit: int | None) -> Any:
+def first(source: Source[Any], limit: int | None) -> Any:
     """The first lines; the others are read too, since the hash is of the whole file."""
     return (line for number, line in enumerate(source) if limit is None or number < limit)
 
@@ -197,12 +204,13 @@ def _recipe(kind: Kind, config: Any, plan: Plan, template: str, length: int) -> 
     for name in ("dir", "train", "validation"):
         made["data"][name] = made["data"][name] and Path(made["data"][name]).name
     made["arguments"] = {**kind.defaults, "max_length": length, **arguments.given(config.arguments)}
-    return _without_none(json.loads(json.dumps(made)))
+    return without_none(json.loads(json.dumps(made)))
 
 
-def _without_none(value: Any) -> Any:
+def without_none(value: Any) -> Any:
+    """JSON without the keys that say nothing."""
     if isinstance(value, Mapping):
-        return {key: _without_none(one) for key, one in value.items() if one is not None}
+        return {key: without_none(one) for key, one in value.items() if one is not None}
     return value
 
 

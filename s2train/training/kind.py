@@ -16,7 +16,7 @@ from s2train.training.rows import Encoder, Rows
 if TYPE_CHECKING:
     from s2train.training import config
 
-Name = Literal["sft", "reward", "dpo"]
+Name = Literal["sft", "reward", "dpo", "rloo", "grpo"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Kind:
         rows: a file's lines as the trainer wants them.
         trainer: of `trainers`, imported when it is asked for.
         conclude: (job, trainer, folder) → what is measured when training is done; may write files into the folder.
+        equipment: job → what the trainer is given beside what all are; checks what it can before weights are loaded.
         halves: sequences a row that go through the model at once: 2 of pairs.
     """
 
@@ -47,6 +48,7 @@ class Kind:
     rows: Callable[[Any, Encoder, Iterable[Any]], Rows]
     trainer: Callable[[], type]
     conclude: Callable[[Job, Any, Path], dict[str, float]] | None = None
+    equipment: Callable[[Job], dict[str, Any]] | None = None
     halves: int = 1
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from s2eval.errors import PrerequisiteError, UsageError
 from s2train.checkpoint import Quantization
 from s2train.merge.location import Location
+from s2train.training import processes
 from s2train.training.config import Lora, Model
 from s2train.training.hardware import Hardware
 
@@ -154,9 +155,10 @@ def load(plan: Plan) -> Any:
             bnb_4bit_quant_type=how.type,
             bnb_4bit_use_double_quant=how.double,
             bnb_4bit_compute_dtype=getattr(torch, plan.hardware.compute),
+            bnb_4bit_quant_storage=getattr(torch, how.storage),
             llm_int8_skip_modules=[HEAD] if plan.task == "SEQ_CLS" else None,
         )
-        if plan.hardware.device == "cuda":
+        if plan.hardware.device == "cuda" and not processes.fsdp():  # which places weights by itself
             options["device_map"] = {"": torch.cuda.current_device()}
     kind: Any = AutoModelForCausalLM if plan.task == "CAUSAL_LM" else AutoModelForSequenceClassification
     if plan.task == "SEQ_CLS":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
@@ -17,16 +16,17 @@ from s2eval.errors import PrerequisiteError, UsageError
 from s2eval.models import EMBEDDED
 from s2train import checkpoint
 from s2train.checkpoint import Checkpoint, Source
-from s2train.training import curves, models, progress
+from s2train.training import curves, models, processes, progress
 from s2train.training import job as jobs
 from s2train.training.card import card
 from s2train.training.kind import Job
 
 CARD, CURVES = "README.md", "curves.svg"
+PROCESSES = "processes"  # of the metrics, where there were several
 _WEIGHTS = (".safetensors", ".bin")
 
 
-def is_done(job: Job) -> bool:
+def is_done(job: Any) -> bool:
     """Whether the very same training has ended before.
 
     Raises:
@@ -37,6 +37,8 @@ def is_done(job: Job) -> bool:
         return False
     there = {"recipe": made.recipe, "data": made.data, "base": made.base and made.base.sha256}
     differ = [name for name, value in job.identity.items() if there[name] != value]
+    if made.metrics.get(PROCESSES, 1) != processes.count():
+        differ.append(PROCESSES)
     if differ:
         raise UsageError(
             f"{job.out}: a checkpoint of another training is there ({', '.join(differ)} differ). "
@@ -52,27 +54,53 @@ def run(job: Job, *, fresh: bool = False) -> Mapping[str, float]:
         fresh: forget checkpoints of a stopped training, and replace a finished one.
 
     Raises:
-        PrerequisiteError: no room, or another process trains there.
+        PrerequisiteError: no room, or another process trains there, or processes do not see one another.
         DivergedError: the loss is NaN or infinite; the batch is kept.
     """
-    if not fresh and is_done(job):
+    processes.refuse_other_number(job.arguments)
+    _refuse_shards(job)
+    if not fresh and processes.agree(lambda: is_done(job)):
         made = checkpoint.read(job.out)
         return made.metrics if made else {}
     with store.explain_os_errors(job.work):
         job.work.mkdir(parents=True, exist_ok=True)
-    with _alone(job.work), warnings.catch_warnings():
+    with alone(job.work), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of names that the libraries use among themselves
-        if fresh:
-            _empty(job.work)
-        for left in job.out.parent.glob(f"{store.TEMPORARY}{escape(job.out.name)}-*"):  # of a killed process
-            shutil.rmtree(left, ignore_errors=True)
-        jobs.room(job)
-        progress.refuse_other_training(job.work, job.identity)
+        found = processes.agree(lambda: make_ready(job, fresh, job.arguments.save_total_limit or 2))
         trainer = _trainer(job)
-        _train(job, trainer)
+        _train(job, trainer, found)
         metrics = _conclude(job, trainer)
-    shutil.rmtree(job.work, ignore_errors=True)
+    if processes.is_first():
+        shutil.rmtree(job.work, ignore_errors=True)
     return metrics
+
+
+def _refuse_shards(job: Job) -> None:
+    """Raise PrerequisiteError for what needs a whole model in one process, where none has one."""
+    if processes.shards(job.arguments) and job.kind.conclude is not None:
+        raise PrerequisiteError(
+            f"{job.kind.name}: held-out rows are scored by one process, which needs all weights: not with FSDP or "
+            "ZeRO-3. Use DDP or ZeRO-2 (examples/accelerate/multi-gpu.yaml, deepspeed-zero2.yaml)"
+        )
+
+
+def make_ready(job: Any, fresh: bool, kept: int) -> tuple[str, dict[str, Any]] | None:
+    """Clear what is not to stay, check what remains; the checkpoint to go on from, with the facts of its mark.
+
+    Args:
+        job: any stage's.
+        kept: checkpoints that lie there at a time.
+    """
+    if fresh:
+        _empty(job.work)
+    for left in job.out.parent.glob(f"{store.TEMPORARY}{escape(job.out.name)}-*"):  # of a killed process
+        shutil.rmtree(left, ignore_errors=True)
+    jobs.room(job, kept)
+    progress.refuse_other_training(job.work, {**job.identity, PROCESSES: processes.count()})
+    found = progress.newest_whole(job.work)
+    for name in (progress.METRICS, progress.GENERATIONS):
+        progress.cut(job.work / name, found[1]["step"] if found else 0)
+    return (str(found[0]), found[1]) if found else None
 
 
 def _trainer(job: Job) -> Any:
@@ -82,9 +110,10 @@ def _trainer(job: Job) -> Any:
 
     from s2train.training.trainers import Answers, Recorder
 
-    if job.arguments.disable_tqdm:
+    if job.arguments.disable_tqdm or not processes.is_first():
         disable_progress_bars()
         logging.disable_progress_bar()
+    equipment = job.kind.equipment(job) if job.kind.equipment else {}
     set_seed(job.arguments.seed)
     model = models.load(job.plan)
     config = models.lora_config(job.plan) if job.plan.adapted and job.plan.adapter is None else None
@@ -102,45 +131,41 @@ def _trainer(job: Job) -> Any:
         peft_config=config,
         callbacks=[recorder, *(Answers.of(job) if job.plan.task == "CAUSAL_LM" else [])],
         **sides,
+        **equipment,
     )
     recorder.trainer = trainer
     models.restore(trainer.model, before, job.plan.hardware)
-    models.name_base(trainer.model, _base_name(job))
+    models.name_base(trainer.model, base_name(job))
     trainer.remove_callback(PrinterCallback)
     return trainer
 
 
-def _base_name(job: Job) -> str:
+def base_name(job: Any) -> str:
     """What an adapter calls its base: a name that other machines know, else the folder."""
     asked = job.plan.settings.base
     here = Path(asked).expanduser()
     return str(here.absolute()) if asked not in EMBEDDED and here.is_dir() else asked
 
 
-def _train(job: Job, trainer: Any) -> None:
-    found = progress.newest_whole(job.work)
-    step = found[1]["step"] if found else 0
-    for name in (progress.METRICS, progress.GENERATIONS):
-        progress.cut(job.work / name, step)
+def _train(job: Job, trainer: Any, found: tuple[str, dict[str, Any]] | None) -> None:
     if found:
         trainer._total_train_tokens = found[1].get("tokens", 0)
     with store.explain_os_errors(job.work):
-        trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
+        trainer.train(resume_from_checkpoint=found[0] if found else None)
 
 
 def _conclude(job: Job, trainer: Any) -> dict[str, float]:
     """Measure, and put the checkpoint in place."""
-    logged = progress.read(job.work / progress.METRICS)
-    step, best = trainer.state.global_step, job.arguments.load_best_model_at_end
-    done = not best and any("eval_loss" in record and record["step"] == step for record in logged)
-    if len(job.validation) and not done:
+    if len(job.validation) and not processes.agree(lambda: _is_evaluated(job, trainer)):
         trainer.evaluate()
-    if not trainer.is_world_process_zero():
+    weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if processes.shards(job.arguments) else None
+    processes.part()
+    if not processes.is_first():
         return {}
     with store.new_unit(job.out) as folder:
         more = job.kind.conclude(job, trainer, folder) if job.kind.conclude else {}
         metrics = {**_last(job), **more}
-        _save(job, trainer, folder)
+        _save(job, trainer, folder, weights)
         for name in (progress.METRICS, progress.GENERATIONS):
             with suppress(FileNotFoundError):
                 shutil.copyfile(job.work / name, folder / name)
@@ -154,7 +179,7 @@ def _conclude(job: Job, trainer: Any) -> dict[str, float]:
             data=dict(job.data),
             versions=checkpoint.versions(),
             metrics=metrics,
-            files={path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.suffix in _WEIGHTS},
+            files={path.name: sha256(path) for path in sorted(folder.iterdir()) if path.suffix in _WEIGHTS},
         )
         pictures = sorted(path.name for path in folder.glob("*.svg"))
         (folder / CARD).write_text(card(job, made, pictures), encoding="utf-8")
@@ -162,21 +187,36 @@ def _conclude(job: Job, trainer: Any) -> dict[str, float]:
     return metrics
 
 
-def _save(job: Job, trainer: Any, folder: Path) -> None:
-    """An ordinary adapter's or model's folder, with the tokenizer."""
+def _is_evaluated(job: Job, trainer: Any) -> bool:
+    """Whether the weights that are kept, those of the last step or of the best, were evaluated last."""
+    if job.arguments.load_best_model_at_end:
+        return False
+    logged = progress.read(job.work / progress.METRICS)
+    return any("eval_loss" in record and record["step"] == trainer.state.global_step for record in logged)
+
+
+def _save(job: Job, trainer: Any, folder: Path, weights: dict[str, Any] | None) -> None:
+    """An ordinary adapter's or model's folder, with the tokenizer.
+
+    Args:
+        weights: of all processes, where none has all.
+    """
     model = trainer.accelerator.unwrap_model(trainer.model)
+    more = {} if weights is None else {"state_dict": weights}
     if job.plan.adapted:
-        model.save_pretrained(folder, selected_adapters=[models.ADAPTER])
+        model.save_pretrained(folder, selected_adapters=[models.ADAPTER], **more)
         with suppress(FileNotFoundError):
             (folder / CARD).unlink()  # PEFT's, written anew
     else:
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, **more)
     job.tokenizer.save_pretrained(folder)
 
 
 def _last(job: Job) -> dict[str, float]:
     """The last of each number that says how training ended."""
     found: dict[str, float] = {"train_rows": float(len(job.train))}
+    if processes.count() > 1:
+        found[PROCESSES] = float(processes.count())
     names = {"loss": "train_loss", "num_tokens": "train_tokens", "train_runtime": "seconds"}
     for record in progress.read(job.work / progress.METRICS):
         found |= {mine: record[name] for name, mine in names.items() if record.get(name) is not None}
@@ -190,7 +230,7 @@ def _last(job: Job) -> dict[str, float]:
     return found
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -201,9 +241,9 @@ def _empty(folder: Path) -> None:
 
 
 @contextmanager
-def _alone(work: Path) -> Iterator[None]:
+def alone(work: Path) -> Iterator[None]:
     """Only one command trains there at a time; the processes of one command share it."""
-    if os.environ.get("RANK", "0") != "0":
+    if not processes.is_first():
         yield
         return
     from filelock import FileLock, Timeout

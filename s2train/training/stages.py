@@ -12,6 +12,9 @@ from pydantic import BaseModel, ValidationError, create_model
 
 from s2eval import yamlfile
 from s2eval.errors import ConfigError
+from s2train.ppo import forecast as ppo_forecast
+from s2train.ppo import job as ppo_job
+from s2train.ppo.config import Ppo
 from s2train.training import arguments, dpo, forecast, reward, run, sft
 from s2train.training import job as jobs
 from s2train.training.kind import Job, Kind
@@ -53,7 +56,16 @@ def _stage(kind: Kind) -> Stage:
     return Stage(cache(lambda: _with_arguments(kind)), prepare, forecast.lines, train)
 
 
-STAGES: Mapping[str, Stage] = {kind.name: _stage(kind) for kind in (sft.KIND, reward.KIND, dpo.KIND)}
+def _ppo(job: Any, fresh: bool) -> Mapping[str, float]:
+    from s2train.ppo import run as ppo_run
+
+    return ppo_run.run(job, fresh=fresh)
+
+
+STAGES: Mapping[str, Stage] = {
+    **{kind.name: _stage(kind) for kind in (sft.KIND, reward.KIND, dpo.KIND)},
+    "ppo": Stage(lambda: Ppo, ppo_job.prepare, ppo_forecast.lines, _ppo),
+}
 
 
 def load(stage: Stage, path: Path, assignments: Iterable[str] = ()) -> Any:

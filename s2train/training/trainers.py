@@ -16,7 +16,7 @@ from transformers import TrainerCallback
 from trl import DPOTrainer, RewardTrainer, SFTTrainer  # pyright: ignore[reportPrivateImportUsage]
 
 from s2eval.errors import S2Error
-from s2train.training import progress
+from s2train.training import processes, progress
 from s2train.training.kind import Job
 
 BROKEN = "broken_batch"  # .pt, and .json to read
@@ -29,9 +29,9 @@ class DivergedError(S2Error):
 class Watched:
     """A mixin before one of TRL's trainers: looks at every loss, and keeps the batch that breaks it."""
 
-    def training_step(self, model: Any, inputs: dict[str, Any], *more: Any, **options: Any) -> Any:
-        """As the trainer's own."""
-        kept = dict(inputs)
+    def training_step(self, model: Any, inputs: Any, *more: Any, **options: Any) -> Any:
+        """As the trainer's own. Inputs are tensors by name, or rows of trainers that sample their own answers."""
+        kept = dict(inputs) if isinstance(inputs, dict) else {"prompt": [row["prompt"] for row in inputs]}
         trainer: Any = self
         loss = super().training_step(model, inputs, *more, **options)  # type: ignore[misc]
         if not torch.isfinite(loss).all():
@@ -43,13 +43,16 @@ class Watched:
         """Save a batch, and raise DivergedError."""
         trainer: Any = self
         folder, step = Path(trainer.args.output_dir), trainer.state.global_step + 1
-        torch.save({"step": step, "inputs": inputs}, folder / f"{BROKEN}.pt")
-        texts = trainer.processing_class.batch_decode(inputs["input_ids"]) if "input_ids" in inputs else []
-        (folder / f"{BROKEN}.json").write_text(
+        name = BROKEN if processes.is_first() else f"{BROKEN}.{processes.rank()}"
+        torch.save({"step": step, "inputs": inputs}, folder / f"{name}.pt")
+        texts = inputs.get("prompt", [])
+        if "input_ids" in inputs:
+            texts = trainer.processing_class.batch_decode(inputs["input_ids"])
+        (folder / f"{name}.json").write_text(
             json.dumps({"step": step, "what": what, "texts": texts}, indent=1, ensure_ascii=False), encoding="utf-8"
         )
         raise DivergedError(
-            f"step {step}: {what}. The batch is in {folder / BROKEN}.pt, to read in {BROKEN}.json. The newest whole "
+            f"step {step}: {what}. The batch is in {folder / name}.pt, to read in {name}.json. The newest whole "
             "checkpoint is kept: a lower arguments.learning_rate, longer warm-up or arguments.max_grad_norm may help"
         )
 
@@ -101,7 +104,8 @@ class Recorder(TrainerCallback):
             print(f"{where}: {what} {float(loss):.4f}, {seconds:,.0f} s", file=sys.stderr)  # noqa: T201
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        """Everything of the checkpoint is written now."""
+        """Everything of the checkpoint is written now, by all processes once they are here."""
+        processes.wait()
         if state.is_world_process_zero:
             folder = self.work / f"{progress.PREFIX}{state.global_step}"
             progress.mark_whole(folder, tokens=getattr(self.trainer, "_total_train_tokens", 0))
@@ -132,7 +136,7 @@ class Answers(TrainerCallback):
 
     def on_evaluate(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:  # noqa: ARG002
         """After every evaluation."""
-        if not state.is_world_process_zero or args.fsdp or args.deepspeed:  # sharded weights would need every process
+        if not state.is_world_process_zero or processes.shards(args):
             return
         for prompt, reference in zip(self.prompts, self.references, strict=True):
             record = {"step": state.global_step, "prompt": prompt, "answer": self._answer(model, prompt)}

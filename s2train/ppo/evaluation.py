@@ -1,0 +1,96 @@
+"""How the policy answers questions that it is not trained on: rewards, readability, length, KL from the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from s2eval.metrics import readability
+from s2train import losses
+from s2train.ppo.experience import together
+from s2train.ppo.job import Job
+from s2train.ppo.processes import Processes
+from s2train.ppo.roles import POLICY, REFERENCE, REWARD, Answers, Roles
+from s2train.ppo.rollouts import sample
+
+Record = Mapping[str, Any]
+MEANS = ("reward", "kl", "words", "fkg", "fre", "tokens", "ended")
+
+
+@torch.no_grad()
+def evaluate(roles: Roles, job: Job, processes: Processes) -> list[dict[str, Any]]:
+    """A record of each of the first validation prompts, the same in all processes, which share the work.
+
+    A record has `prompt`, `answer`, `rewards` by name as the models gave them, `reward`, which is their weighted sum
+    without penalties, `kl` in nats, `words`, `fkg`, `fre`, `tokens`, `ended`.
+    """
+    places = list(range(processes.rank, min(job.config.evaluate.prompts, len(job.validation)), processes.count))
+    mine = _records(roles, job, places) if places else []
+    if processes.count == 1:
+        return mine
+    from accelerate.utils import gather_object
+
+    found: list[Any] = gather_object(list(zip(places, mine, strict=True)))
+    return [record for _, record in sorted(found, key=lambda pair: pair[0])]
+
+
+def _records(roles: Roles, job: Job, places: Sequence[int]) -> list[dict[str, Any]]:
+    asked = job.config.evaluate
+    settings = job.config.ppo.model_copy(update={
+        "max_new_tokens": asked.max_tokens or job.config.ppo.max_new_tokens,
+        **({"temperature": 0.0} if asked.greedy else {}),
+    })  # fmt: skip
+    keys = [f"{settings.seed}:evaluation:{place}" for place in places]
+    tokens = [job.validation.tokens[place] for place in places]
+    rollouts = sample(roles, tokens, keys, job.ends, settings, job.tokenizer.pad_token_id)
+    answers, temperature = rollouts.answers, settings.temperature or 1.0
+    policy, reference = (_sums(roles, role, answers, settings.micro, temperature) for role in (POLICY, REFERENCE))
+    scores = {name: _scores(roles, REWARD + name, answers, settings.micro) for name in job.judges}
+    total = losses.combine(list(scores.values()), [one.weight for one in job.judges.values()])
+    found: list[dict[str, Any]] = []
+    for row, place in enumerate(places):
+        said = answers.answers[row][answers.present[row].bool()].tolist()
+        text = _text(job, said)
+        measured = readability(text)
+        found.append({
+            "prompt": job.validation.texts[place], "answer": text,
+            "rewards": {name: float(score[row]) for name, score in scores.items()}, "reward": float(total[row]),
+            "kl": float(policy[row] - reference[row]), "words": len(text.split()),
+            "fkg": measured.fkg, "fre": measured.fre, "tokens": len(said), "ended": bool(rollouts.ended[row]),
+        })  # fmt: skip
+    return found
+
+
+def _text(job: Job, tokens: Sequence[int]) -> str:
+    """An answer as evaluation would read it."""
+    text = job.tokenizer.decode(tokens, skip_special_tokens=True)
+    for stop in job.template.stop:
+        text = text.partition(stop)[0]
+    return text.strip()
+
+
+def _sums(roles: Roles, role: str, answers: Answers, size: int, temperature: float) -> Tensor:
+    """log π of whole answers, (B,)."""
+    found = torch.zeros(len(answers.tokens))
+    for rows in together(answers, size):
+        part = answers[rows]
+        found[rows] = (roles(role, part, temperature).cpu() * part.present).sum(1)
+    return found
+
+
+def _scores(roles: Roles, role: str, answers: Answers, size: int) -> Tensor:
+    found = torch.zeros(len(answers.tokens))
+    for rows in together(answers, size):
+        found[rows] = roles(role, answers[rows]).cpu()
+    return found
+
+
+def means(records: Sequence[Record]) -> dict[str, float]:
+    """Of an evaluation, as they are logged."""
+    figures = {f"eval_{name}": sum(float(one[name]) for one in records) / len(records) for name in MEANS}
+    for name in records[0]["rewards"]:
+        figures[f"eval_reward/{name}"] = sum(one["rewards"][name] for one in records) / len(records)
+    return figures

@@ -1,0 +1,190 @@
+"""From a configuration to a job of PPO: data read and encoded, everything checked that can be without weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from s2eval import prompts
+from s2eval.errors import ConfigError, PrerequisiteError, UsageError
+from s2train.merge import location, shards
+from s2train.ppo import judges, questions
+from s2train.ppo.config import Ppo
+from s2train.ppo.judges import Judge
+from s2train.ppo.questions import Prompts
+from s2train.training import hardware, models, processes
+from s2train.training import job as jobs
+from s2train.training.models import Plan
+from s2train.training.rows import Encoder
+
+_ROOM = 1024  # tokens of context where a base does not say
+
+
+@dataclass(frozen=True)
+class Job:
+    """PPO that was checked, and can begin.
+
+    Attributes:
+        where: the configuration's name, for messages.
+        config: as users wrote it.
+        plan: of the base and the policy.
+        fingerprint: of the base's weights.
+        tokenizer, template: of the base; how questions become prompts.
+        train, validation: prompts; none where there is no validation side.
+        judges: name → reward model.
+        data: name → SHA-256 of the files, adapters included.
+        recipe: the configuration as it is written down, without this machine's folders.
+        base, policy, value: parameters; of the value its head as well.
+    """
+
+    where: str
+    config: Ppo
+    plan: Plan
+    fingerprint: str
+    tokenizer: Any
+    template: prompts.Template
+    train: Prompts
+    validation: Prompts
+    judges: Mapping[str, Judge]
+    data: Mapping[str, str]
+    recipe: Mapping[str, Any]
+    base: int
+    policy: int
+    value: int
+
+    @property
+    def out(self) -> Path:
+        """Of the checkpoint; it appears when it is whole."""
+        return Path(self.config.out).expanduser()
+
+    @property
+    def work(self) -> Path:
+        """Where checkpoints lie until then."""
+        return self.out.with_name(f".{self.out.name}.training")
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What makes it the same training again."""
+        return {"recipe": dict(self.recipe), "data": dict(self.data), "base": self.fingerprint}
+
+    @property
+    def trainable(self) -> int:
+        """Parameters of policy and value."""
+        return self.policy + self.value
+
+    @property
+    def parameters(self) -> int:
+        """Those and the base's; the frozen adapters are not among them."""
+        return self.base + self.trainable
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """Tokens that end an answer: what ended those that were trained on."""
+        return frozenset({self.tokenizer.eos_token_id})
+
+    def lines(self) -> list[str]:
+        """What is about to happen, in words."""
+        settings, ppo = self.plan.settings, self.config.ppo
+        start = f", from {self.plan.adapter.name}" if self.plan.adapter else ", a new adapter"
+        reference = "a frozen copy of that adapter" if self.plan.adapter else "the base, its adapters off"
+        rewards = [f"{one.weight:g} × {name} ({one.where.name})" for name, one in self.judges.items()]
+        return [
+            f"ppo: {self.plan.base.name}{start}, {settings.method} in {self.plan.hardware.dtype} on "
+            f"{self.plan.hardware.device}; {self.policy:,} parameters of the policy and {self.value:,} of the value "
+            f"are trained, {self.base:,} of the base are not",
+            f"reward: {' + '.join(rewards)} - {ppo.kl:g} × KL; reference: {reference}",
+            f"template {self.template.name}; at most {self.train.longest:,} tokens of a prompt and "
+            f"{ppo.max_new_tokens:,} of an answer",
+            self.train.line("train"),
+            self.validation.line("validation") if len(self.validation) else "validation: none, so no evaluation",
+            *(one.note for one in self.judges.values() if one.note),
+        ]
+
+
+def prepare(config: Ppo, where: str) -> Job:
+    """Check and count everything; loads no weights and writes nothing.
+
+    Raises:
+        UsageError, PrerequisiteError: what cannot be trained, and why.
+    """
+    jobs.refuse_to_replace(Path(config.out).expanduser())
+    _refuse_settings(config, where)
+    settings = config.model
+    base = location.of_model(settings.base)
+    adapter = location.of_adapter(settings.adapter) if settings.adapter else None
+    chosen = hardware.choose(settings.dtype, settings.method, *hardware.find())
+    plan = Plan(base, settings, chosen, "CAUSAL_LM", adapter)
+    fingerprint = shards.fingerprint(shards.find(base.folder))
+    tokenizer = models.tokenizer(base.folder)
+    if adapter:
+        models.refuse_adapter(adapter, "CAUSAL_LM")
+        jobs.refuse_other_base(adapter, base.name, fingerprint)
+        models.refuse_other_tokenizer(tokenizer, adapter)
+    trained = prompts.trained_with(adapter.folder) if adapter else None
+    template = prompts.get(settings.template or trained or "s2", tokenizer)
+    found = judges.find(config, tokenizer, template, base.name, fingerprint, plan.quantization())
+    model = models.outline(plan)
+    jobs.refuse_longer_vocabulary(tokenizer, model, base.name)
+    context = getattr(model.config.get_text_config(), "max_position_embeddings", None) or _ROOM
+    longest = max(config.ppo.max_new_tokens, config.evaluate.max_tokens or 1)
+    if config.data.max_prompt + longest > context:
+        raise ConfigError(where, [
+            f"data.max_prompt: {config.data.max_prompt:,} tokens and an answer of {longest:,} are more than the base's "
+            f"context of {context:,}"
+        ])  # fmt: skip
+    train, validation, hashes = questions.read(config.data, Encoder(tokenizer, template, config.data.max_prompt))
+    if adapter:
+        hashes["adapter"] = judges.sha256(judges.weights(adapter))
+    hashes |= {f"reward-{name}": one.sha256 for name, one in found.items()}
+    counted = _parameters(config, plan, model)
+    recipe = _recipe(config, plan, template.name, found)
+    return Job(
+        where, config, plan, fingerprint, tokenizer, template, train, validation, found, hashes, recipe, *counted
+    )
+
+
+def _refuse_settings(config: Ppo, where: str) -> None:
+    """Raise ConfigError, PrerequisiteError or UsageError for what could not go on later."""
+    share = config.ppo.micro * processes.count()
+    if config.ppo.minibatch % share:
+        raise ConfigError(where, [
+            f"ppo.minibatch: {config.ppo.minibatch} is no multiple of ppo.micro × processes ({share})"
+        ])  # fmt: skip
+    if processes.fsdp():
+        raise UsageError("ppo: FSDP keeps no whole model to sample from: use DDP (examples/accelerate/multi-gpu.yaml)")
+    if config.report_to != "none" and not find_spec(config.report_to):
+        raise PrerequisiteError(f"report_to: {config.report_to} is not installed: pip install {config.report_to}")
+
+
+def _parameters(config: Ppo, plan: Plan, model: Any) -> tuple[int, int, int]:
+    """Of base, policy, and value with its head."""
+    from s2train.ppo import shapes
+
+    width = model.config.get_text_config().hidden_size
+    before = sum(weight.numel() for weight in model.parameters())
+    policy = shapes.trained(plan)
+    return before, policy, shapes.trained(shapes.of_value(plan, config.value)) + width + 1
+
+
+def _recipe(config: Ppo, plan: Plan, template: str, found: Mapping[str, Judge]) -> dict[str, Any]:
+    """The configuration as it is written down: names in place of folders."""
+    made: dict[str, Any] = config.model_dump(mode="json", exclude={"out", "report_to"})
+    made["model"] |= {
+        "base": plan.base.name,
+        "adapter": plan.adapter and plan.adapter.name,
+        "template": template,
+        "dtype": plan.hardware.dtype,
+    }
+    if plan.adapter:
+        made["model"].pop("lora")
+    if not plan.quantized:
+        made["model"].pop("quantization")
+    for name in ("dir", "prompts", "validation_prompts"):
+        made["data"][name] = made["data"][name] and Path(made["data"][name]).name
+    for name, one in found.items():
+        made["rewards"][name]["adapter"] = one.where.name
+    return jobs.without_none(json.loads(json.dumps(made)))

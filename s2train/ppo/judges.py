@@ -1,0 +1,94 @@
+"""Reward models before they are used: whether they belong to this base, this tokenizer and this template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from s2eval import prompts
+from s2eval.errors import PrerequisiteError, UsageError
+from s2train import checkpoint
+from s2train.checkpoint import Quantization
+from s2train.merge import location
+from s2train.merge.location import Location
+from s2train.ppo.config import Ppo
+from s2train.training import calibration, job, models
+from s2train.training.run import sha256
+
+_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A reward model that may be used.
+
+    Attributes:
+        where: its folder and name.
+        weight: in the sum of rewards.
+        sha256, size: of the file of its tensors; bytes.
+        note: what is not as it was in its training, if anything.
+    """
+
+    where: Location
+    weight: float
+    sha256: str
+    size: int
+    note: str | None = None
+
+
+def find(
+    config: Ppo, tokenizer: Any, template: prompts.Template, base: str, fingerprint: str, mine: Quantization | None
+) -> Mapping[str, Judge]:
+    """Name → reward model.
+
+    Args:
+        base, fingerprint: what the policy stands on.
+        mine: how that is quantised here.
+
+    Raises:
+        UsageError: one does not belong here, or is wrong too often.
+        DataError: one is no reward model of s2train.
+    """
+    found: dict[str, Judge] = {}
+    for name, asked in config.rewards.items():
+        where = location.of_adapter(asked.adapter)
+        calibration.refuse_below_gate(where.folder, minimum=config.gate, allow=config.allow_below_gate)
+        job.refuse_other_base(where, base, fingerprint)
+        models.refuse_other_tokenizer(tokenizer, where)
+        made = checkpoint.read(where.folder)
+        assert made is not None
+        if prompts.get(made.template, tokenizer).hash != template.hash:
+            raise UsageError(
+                f"reward model {where.name}: it was trained on prompts of template {made.template}, the policy's is "
+                f"{template.name}: set model.template, or train another reward model"
+            )
+        path = weights(where)
+        note = _difference(name, made.quantization, mine)
+        found[name] = Judge(where, asked.weight, sha256(path), path.stat().st_size, note)
+    return found
+
+
+def weights(adapter: Location) -> Path:
+    """The file of an adapter's tensors.
+
+    Raises:
+        PrerequisiteError: there is none.
+    """
+    path = next((adapter.folder / name for name in _WEIGHTS if (adapter.folder / name).is_file()), None)
+    if path is None:
+        raise PrerequisiteError(f"adapter {adapter.name}: {adapter.folder} has no {_WEIGHTS[0]}")
+    return path
+
+
+def _difference(name: str, theirs: Quantization | None, mine: Quantization | None) -> str | None:
+    def words(how: Quantization | None) -> str:
+        return "no quantisation" if how is None else f"{how.type}{', double' if how.double else ''}"
+
+    if words(theirs) == words(mine):
+        return None
+    return (
+        f"warning: reward {name} was trained on a base with {words(theirs)}, here it stands on one with {words(mine)}: "
+        "its scores are not quite those whose accuracy was measured"
+    )

@@ -1,0 +1,130 @@
+"""Questions as the policy reads them: tokens of their prompts, those that are too long left out and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from s2eval.errors import DataError
+from s2eval.prompts import Turn
+from s2train.data.jsonl import Source
+from s2train.data.preferences import turns_of
+from s2train.ppo.config import Questions
+from s2train.training.job import first
+from s2train.training.rows import Encoder
+
+
+class Line(BaseModel):
+    """A line of a file: of a set, of preferences, or of no more than questions."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    question: str | None = Field(None, min_length=1)
+    prompt: str | None = Field(None, min_length=1)
+
+    @model_validator(mode="after")
+    def _one(self) -> Line:
+        if (self.question is None) == (self.prompt is None):
+            raise ValueError("expected either `question` or `prompt`")
+        return self
+
+    def turns(self) -> list[Turn]:
+        """For a template."""
+        return turns_of(self.prompt) if self.prompt is not None else [Turn(self.question or "")]
+
+
+@dataclass(slots=True)
+class Prompts:
+    """One side.
+
+    Attributes:
+        texts, tokens: of each prompt.
+        read: lines of the file.
+        dropped: too long, and left out.
+        repeated: prompts that stand there once more, and are left out.
+    """
+
+    texts: list[str] = field(default_factory=list[str])
+    tokens: list[list[int]] = field(default_factory=list[list[int]])
+    read: int = 0
+    dropped: int = 0
+    repeated: int = 0
+    cut: int = 0  # none ever is; cards ask
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest prompt."""
+        return max(map(len, self.tokens), default=0)
+
+    def line(self, name: str) -> str:
+        """What became of the file's lines, in words."""
+        mean = sum(map(len, self.tokens)) / max(len(self), 1)
+        text = f"{name}: {len(self):,} prompts of {self.read:,} lines, {mean:.0f} tokens on average"
+        if self.dropped:
+            text += f"; {self.dropped:,} were too long and left out"
+        if self.repeated:
+            text += f"; {self.repeated:,} were there before"
+        return text
+
+
+def read(data: Questions, encoder: Encoder) -> tuple[Prompts, Prompts, dict[str, str]]:
+    """Both sides, and the hashes of their files. A file of training prompts has no validation side in the folder.
+
+    Raises:
+        DataError: a file is missing or broken, or nothing is left of one.
+    """
+    hashes, sides = dict[str, str](), list[Prompts]()
+    for side, given, limit in (
+        ("train", data.prompts, data.limit),
+        ("validation", data.validation_prompts, data.validation_limit),
+    ):
+        name = f"{data.set}/{side}.jsonl"
+        folder = Path(data.dir).expanduser() if data.dir and not data.prompts else None
+        path = Path(given).expanduser() if given else folder and folder / name
+        if path is None or (side == "validation" and not given and not path.is_file()):
+            sides.append(Prompts())
+            continue
+        if not path.is_file():
+            key, advice = ("prompts", "") if given else ("dir", "; s2train data makes it: docs/training-data.md")
+            raise DataError(f"data.{key}: no file {path}{advice}")
+        source = Source(path, Line)
+        found = encoded(encoder, first(source, limit))
+        hashes[path.name if given else name] = source.sha256
+        if not len(found):
+            why = "it has no lines"
+            if found.read:
+                why = f"all {found.read:,} prompts have more than {encoder.max_length:,} tokens (data.max_prompt)"
+            raise DataError(f"{path}: nothing to answer: {why}")
+        sides.append(found)
+    return sides[0], sides[1], hashes
+
+
+def encoded(encoder: Encoder, lines: Iterable[Line]) -> Prompts:
+    """Prompts of at most `encoder.max_length` tokens. A BOS that the template writes is not added once more."""
+    prompts, seen = Prompts(), set[str]()
+    texts = list[str]()
+    for line in lines:
+        prompts.read += 1
+        text = encoder.prompt(line.turns())
+        if text in seen:
+            prompts.repeated += 1
+        else:
+            seen.add(text)
+            texts.append(text)
+    if not texts:
+        return prompts
+    bos = encoder.tokenizer.bos_token
+    special = not (bos and all(text.startswith(bos) for text in texts))
+    for text, tokens in zip(texts, encoder.tokenizer(texts, add_special_tokens=special)["input_ids"], strict=True):
+        if len(tokens) > encoder.max_length:
+            prompts.dropped += 1
+        else:
+            prompts.texts.append(text)
+            prompts.tokens.append(list(tokens))
+    return prompts

@@ -1,0 +1,303 @@
+"""RLOO and GRPO, by TRL's trainers, with reward models that are adapters of the policy's own base.
+
+G answers are sampled to a prompt. RLOO: an answer's advantage is its reward less the mean of the others' (Ahmadian et
+al. 2024, arXiv 2402.14740), KL from the reference being part of the reward. GRPO: (r - mean) / deviation of its group,
+KL being part of the loss (Shao et al. 2024, arXiv 2402.03300). No value model; the reference is where training starts,
+as for DPO.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from s2eval import prompts
+from s2eval.errors import ConfigError, PrerequisiteError, UsageError
+from s2eval.prompts import Turn
+from s2train import checkpoint
+from s2train.data.records import PairLine
+from s2train.merge import location
+from s2train.merge.location import Location
+from s2train.training import calibration, config, forecast, models, processes
+from s2train.training import job as jobs
+from s2train.training.job import files_of_set
+from s2train.training.kind import Job, Kind
+from s2train.training.rows import Encoder, Rows
+
+_ANSWER = 128  # tokens, unless told otherwise
+_BLOCK = 512
+_PASSES = {"sampling": 1, "own probabilities": 1, "reference": 1}  # forward passes beside training's
+
+
+class Reward(config.Section):
+    """A reward model.
+
+    Attributes:
+        adapter: folder or hub id of what `s2train reward` made on the same base.
+        weight: in the sum of rewards.
+    """
+
+    adapter: str = Field(min_length=1)
+    weight: float = 1.0
+
+
+class Prompts(config.Pairs):
+    """Questions; their answers are not used."""
+
+    @field_validator("overlong")
+    @classmethod
+    def _whole(cls, value: str) -> str:
+        if value != "drop":
+            raise ValueError("a cut prompt is another question: only `drop`")
+        return value
+
+
+class Online(config.Stage):
+    """`s2train ppo` with `algorithm: rloo` or `grpo`.
+
+    Attributes:
+        data: whose questions are answered.
+        rewards: name → reward model; a folder alone has weight 1.
+        gate: accuracy on held-out pairs that reward models need.
+        allow_below_gate: use them anyway.
+        missing_end_penalty: taken from the reward of an answer that did not end by itself.
+        generations: a sample of answers at every evaluation.
+    """
+
+    data: Prompts
+    rewards: dict[str, Reward] = Field(min_length=1)
+    gate: float = Field(calibration.GATE, ge=0, le=1)
+    allow_below_gate: bool = False
+    missing_end_penalty: float = Field(1.0, ge=0)
+    generations: config.Generations = config.Generations.model_validate({})
+
+    @field_validator("rewards", mode="before")
+    @classmethod
+    def _folders(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {name: {"adapter": one} if isinstance(one, str) else one for name, one in value.items()}
+
+    @field_validator("rewards")
+    @classmethod
+    def _names(cls, value: dict[str, Reward]) -> dict[str, Reward]:
+        for name in value:
+            if not name.replace("-", "").replace("_", "").isalnum():
+                raise ValueError(f"{name!r}: expected letters, digits, - and _")
+        return value
+
+    @field_validator("model")
+    @classmethod
+    def _adapted(cls, value: config.Model) -> config.Model:
+        if value.method == "full":
+            raise ValueError("method full changes the base, on which the reward models stand: lora or qlora")
+        return value
+
+
+@dataclass(frozen=True)
+class OnlineJob(Job):
+    """A job with its reward models.
+
+    Attributes:
+        rewards: name → where it lies.
+        notes: what is not as the reward models knew it.
+    """
+
+    rewards: dict[str, Location]
+    notes: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """What is about to happen, in words."""
+        weights = {name: one.weight for name, one in self.config.rewards.items()}
+        parts = [f"{weights[name]:g} × {name} ({where.name})" for name, where in self.rewards.items()]
+        if self.config.missing_end_penalty:
+            parts.append(f"-{self.config.missing_end_penalty:g} for an answer that does not end")
+        return [*super().lines(), f"reward: {', '.join(parts)}", *self.notes]
+
+
+def prepare(kind: Kind, settings: Any, where: str) -> OnlineJob:
+    """Check and count everything; loads no weights and writes nothing.
+
+    Raises:
+        UsageError, PrerequisiteError: what cannot be trained, and why.
+    """
+    job = jobs.prepare(kind, settings, where)
+    _refuse_sizes(job)
+    found = {name: location.of_adapter(one.adapter) for name, one in settings.rewards.items()}
+    notes = [note for name, one in found.items() if (note := _checked(job, name, one))]
+    recipe: dict[str, Any] = {**job.recipe}
+    recipe["rewards"] = {
+        name: {"adapter": one.name, "weight": settings.rewards[name].weight} for name, one in found.items()
+    }
+    hashes = {f"reward-{name}": _sha256(one) for name, one in found.items()}
+    values = {name: getattr(job, name) for name in Job.__dataclass_fields__}
+    values |= {"recipe": recipe, "data": {**job.data, **hashes}}
+    return OnlineJob(**values, rewards=found, notes=tuple(notes))
+
+
+def _checked(job: Job, name: str, reward: Location) -> str | None:
+    """Refuse a reward model that does not belong here; a note where it will see other numbers than in its training."""
+    settings = job.config
+    calibration.refuse_below_gate(reward.folder, minimum=settings.gate, allow=settings.allow_below_gate)
+    jobs.refuse_other_base(reward, job.plan.base.name, job.fingerprint)
+    models.refuse_other_tokenizer(job.tokenizer, reward)
+    made = checkpoint.read(reward.folder)
+    assert made is not None
+    theirs = prompts.get(made.template, job.tokenizer)
+    if theirs.hash != job.template.hash:
+        raise UsageError(
+            f"reward model {reward.name}: it learnt prompts of template {made.template}, the policy's is "
+            f"{job.template.name}: it would read something else than it knows"
+        )
+    mine = job.plan.quantization()
+    kinds = [how and (how.type, how.double, how.blocksize) for how in (made.quantization, mine)]
+    if kinds[0] == kinds[1]:
+        return None
+    told = [how[0] if how else "no" for how in kinds]
+    return (
+        f"note: reward model {name} learnt on a base with {told[0]} quantisation, here it stands on one with {told[1]}"
+    )
+
+
+def _refuse_sizes(job: Job) -> None:
+    """Raise ConfigError for sizes with which nothing would be learnt, or a killed training could not go on."""
+    arguments, wrong = job.arguments, list[str]()
+    if arguments.num_generations < 2:
+        wrong.append("arguments.num_generations: at least 2: an answer is judged by the others to its prompt")
+    group = arguments.generation_batch_size // arguments.num_generations
+    if len(job.train) < group:
+        wrong.append(f"data: {len(job.train)} prompts, but {group} are answered together: fewer, or more data")
+    every = _every(job)
+    if arguments.save_strategy == "steps" and arguments.save_steps % every:
+        wrong.append(
+            f"arguments.save_steps: {arguments.save_steps:g} is no multiple of {every}, the steps that share their "
+            "answers: a killed training would lose those between"
+        )
+    wanted = arguments.num_generations_eval or arguments.num_generations
+    if len(job.validation) and arguments.per_device_eval_batch_size * processes.count() % wanted:
+        wrong.append(f"arguments.per_device_eval_batch_size: must be a multiple of {wanted}, the answers to a prompt")
+    if wrong:
+        raise ConfigError(job.where, wrong)
+
+
+def _every(job: Job) -> int:
+    """Steps of the optimizer that learn from the same answers."""
+    arguments = job.arguments
+    return max(arguments.steps_per_generation * arguments.num_iterations // arguments.gradient_accumulation_steps, 1)
+
+
+def _sha256(adapter: Location) -> str:
+    path = next(path for path in sorted(adapter.folder.glob("adapter_model.*")))
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def lines(job: OnlineJob) -> Iterator[str]:
+    """The dry run, in words."""
+    yield from job.lines()
+    arguments = job.arguments
+    group = arguments.generation_batch_size // arguments.num_generations
+    per_epoch = max(len(job.train) // group, 1) * _every(job)
+    steps = arguments.max_steps if arguments.max_steps > 0 else round(arguments.num_train_epochs * per_epoch)
+    sampled = -(-steps // _every(job)) * arguments.generation_batch_size
+    longest = sampled * job.train.tokens // len(job.train)
+    yield (
+        f"{steps:,} steps; {sampled:,} answers are sampled, {arguments.num_generations} to a prompt, at most "
+        f"{longest:,} tokens with their prompts"
+    )
+    used = forecast.memory(job)
+    copies = len(job.rewards) * job.trainable * 4 + (job.trainable * 4 if job.plan.adapter and arguments.beta else 0)
+    yield (
+        f"memory, estimated from shapes: {(used.total + copies) / 1e9:.2f} GB: base {used.base / 1e9:.2f}, adapter and "
+        f"what trains it {(used.adapter + used.gradients + used.optimizer) / 1e9:.2f}, rewards and reference "
+        f"{copies / 1e9:.2f} if they have the policy's shape, activations {used.activations / 1e9:.2f}"
+    )
+    effort = forecast.Effort(steps, arguments.per_device_train_batch_size, longest * arguments.num_iterations)
+    passes = sum(_PASSES.values()) - (not arguments.beta) + len(job.rewards)
+    seconds = forecast.duration(job, effort) * (1 + passes / 2)
+    yield f"time: not less than {seconds / 3600:.2f} h; sampling token by token takes more than its arithmetic"
+
+
+def _rows(settings: Any, encoder: Encoder, lines: Iterable[Any]) -> Rows:
+    """Rows: `prompt`, as text."""
+    most = settings.arguments.max_completion_length or _ANSWER
+    if most >= encoder.max_length:
+        raise UsageError(
+            f"arguments.max_completion_length: {most}: nothing of arguments.max_length ({encoder.max_length}) is left "
+            "for prompts"
+        )
+    rows, block = Rows(), list[str]()
+
+    def add() -> None:
+        from s2train.training.reward_functions import tokens_of
+
+        for prompt, tokens in zip(block, tokens_of(encoder.tokenizer, block), strict=True):
+            if len(tokens) + most > encoder.max_length:
+                rows.dropped += 1
+            else:
+                rows.columns.setdefault("prompt", []).append(prompt)
+                rows.add(len(tokens) + most, len(tokens) + most, prompt, "", "")
+        block.clear()
+
+    for line in lines:
+        rows.read += 1
+        block.append(encoder.prompt([Turn(line.question)]))
+        if len(block) == _BLOCK:
+            add()
+    if block:
+        add()
+    return rows
+
+
+def _equipment(job: Job) -> dict[str, Any]:
+    """What the trainer is given beside what all are."""
+    from s2train.ppo.roles import read
+    from s2train.training.reward_functions import functions
+
+    assert isinstance(job, OnlineJob)
+    if processes.shards(job.arguments):
+        raise PrerequisiteError(
+            f"{job.kind.name}: every process scores its answers by itself, which needs all weights: not with FSDP or "
+            "ZeRO-3. Use DDP or ZeRO-2 (examples/accelerate/multi-gpu.yaml, deepspeed-zero2.yaml)"
+        )
+    stored = {name: read(str(where.folder)) for name, where in job.rewards.items()}
+    settings, arguments = job.config, job.arguments
+    made = functions(stored, job.tokenizer, arguments.per_device_train_batch_size, settings.missing_end_penalty)
+    weights = [one.weight for one in settings.rewards.values()]
+    arguments.reward_weights = weights + [1.0] * (len(made) - len(weights))
+    return {"reward_funcs": made}
+
+
+def _kind(name: Literal["rloo", "grpo"]) -> Kind:
+    def arguments() -> type:
+        from s2train.training import sampling_trainers
+
+        return sampling_trainers.RlooArguments if name == "rloo" else sampling_trainers.GrpoArguments
+
+    def trainer() -> type:
+        from s2train.training import sampling_trainers
+
+        return sampling_trainers.Rloo if name == "rloo" else sampling_trainers.Grpo
+
+    return Kind(
+        name=name,
+        config=Online,
+        task="CAUSAL_LM",
+        line=PairLine,
+        arguments=arguments,
+        defaults={
+            "eval_strategy": "no", "logging_steps": 1, "num_generations": 4, "max_completion_length": _ANSWER,
+            "beta": 0.05, "learning_rate": 1e-5,
+        },
+        file=files_of_set,
+        rows=_rows,
+        trainer=trainer,
+        equipment=_equipment,
+    )  # fmt: skip
+
+
+KIND_RLOO, KIND_GRPO = _kind("rloo"), _kind("grpo")

@@ -1,0 +1,168 @@
+"""Reward adapters on the policy's own base, as the functions that TRL asks for rewards.
+
+A reward model's adapter joins the policy's `PeftModel`, frozen; to score, it alone is switched on, and the score is
+read where `s2train.ppo.roles` reads it: at the last token that is no padding. Imports torch and PEFT: import it where
+training begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any
+
+import torch
+from peft import get_peft_model_state_dict, set_peft_model_state_dict
+from peft.tuners.tuners_utils import BaseTunerLayer
+from torch import Tensor, nn
+
+from s2eval.errors import UsageError
+from s2train.ppo.roles import Stored
+
+PREFIX = "reward-"  # of the adapter's name in the policy's model
+MISSING_END = "missing_end"
+_HEAD = "score.weight"
+
+
+class Reward:
+    """r(x, y) of one reward model, for TRL.
+
+    Args:
+        name: what TRL calls it in its figures.
+        stored: the adapter with its head.
+        tokenizer: of the base; its padding is what reward models were padded with.
+        batch: sequences that go through the model together.
+    """
+
+    def __init__(self, name: str, stored: Stored, tokenizer: Any, batch: int) -> None:
+        self.__name__ = name
+        self.stored, self.tokenizer, self.batch = stored, tokenizer, batch
+        self.head = _head(stored)
+        self.model: Any = None
+
+    @property
+    def adapter(self) -> str:
+        """Its name in the policy's model."""
+        return PREFIX + self.__name__
+
+    def join(self, model: Any) -> None:
+        """Put the adapter on the policy's `PeftModel`, frozen.
+
+        Raises:
+            UsageError: it does not fit, tensor by tensor.
+        """
+        config = deepcopy(self.stored.config)
+        config.task_type, config.modules_to_save, config.inference_mode = "CAUSAL_LM", None, True
+        model.add_adapter(self.adapter, config)
+        weights = {key: tensor for key, tensor in self.stored.tensors.items() if not key.endswith(_HEAD)}
+        try:
+            set_peft_model_state_dict(model, dict(weights), adapter_name=self.adapter)
+        except RuntimeError as error:  # shapes
+            raise UsageError(f"reward model {self.stored.name}: {' '.join(str(error).split())[:300]}") from error
+        there = get_peft_model_state_dict(model, adapter_name=self.adapter, save_embedding_layers=False)
+        if wrong := sorted(there.keys() ^ weights.keys()):
+            raise UsageError(
+                f"reward model {self.stored.name}: {len(wrong)} of its tensors have no place in the base or are "
+                f"missing ({wrong[0]}, for one)"
+            )
+        for name, parameter in model.named_parameters():
+            if f".{self.adapter}." in name:
+                parameter.requires_grad_(False)
+        self.head = self.head.to(model.device)
+        self.model = model
+
+    def __call__(self, prompts: Sequence[str], completion_ids: Sequence[Sequence[int]], **_: Any) -> list[float]:
+        """Scores of the answers; TRL gives more than is needed."""
+        heads = tokens_of(self.tokenizer, prompts)
+        return self.scores([[*head, *tail] for head, tail in zip(heads, completion_ids, strict=True)])
+
+    def scores(self, sequences: Sequence[Sequence[int]]) -> list[float]:
+        """Of prompts with their answers, in their order; sequences of like length together."""
+        found = [0.0] * len(sequences)
+        order = sorted(range(len(sequences)), key=lambda number: len(sequences[number]))
+        with torch.no_grad(), _acting(self.model, self.adapter) as causal:
+            for start in range(0, len(order), self.batch):
+                some = order[start : start + self.batch]
+                values = self._scored(causal, [sequences[number] for number in some])
+                for number, value in zip(some, values.tolist(), strict=True):
+                    found[number] = value
+        return found
+
+    def _scored(self, causal: Any, sequences: Sequence[Sequence[int]]) -> Tensor:
+        """(B,), fp32. Padded on the right, as in the reward model's training."""
+        padding, width = self.tokenizer.pad_token_id, max(map(len, sequences))
+        tokens = torch.full((len(sequences), width), padding)
+        mask = torch.zeros_like(tokens)
+        for row, sequence in enumerate(sequences):
+            tokens[row, : len(sequence)] = torch.tensor(sequence)
+            mask[row, : len(sequence)] = 1
+        tokens, mask = tokens.to(causal.device), mask.to(causal.device)
+        trunk = getattr(causal, causal.base_model_prefix)
+        hidden = trunk(input_ids=tokens, attention_mask=mask, use_cache=False).last_hidden_state
+        last = (mask * (tokens != padding) * torch.arange(width, device=tokens.device)).argmax(-1)
+        chosen = hidden[torch.arange(len(last), device=hidden.device), last]
+        return self.head(chosen.to(self.head.weight.dtype))[:, 0].float()
+
+
+class MissingEnd:
+    """-penalty for an answer that did not end by itself, else 0, as PPO's.
+
+    Args:
+        penalty: at least 0.
+
+    Attributes:
+        ends: ids of tokens that end an answer, as the trainer knows them.
+    """
+
+    def __init__(self, penalty: float) -> None:
+        self.__name__ = MISSING_END
+        self.penalty, self.ends = penalty, frozenset[int]()
+
+    def __call__(self, completion_ids: Sequence[Sequence[int]], **_: Any) -> list[float]:
+        """One number an answer."""
+        return [0.0 if tokens and tokens[-1] in self.ends else -self.penalty for tokens in completion_ids]
+
+
+def tokens_of(tokenizer: Any, prompts: Sequence[str]) -> list[list[int]]:
+    """Prompts as tokens. A BOS that the template writes is not added once more."""
+    bos = tokenizer.bos_token
+    special = not (bos and all(prompt.startswith(bos) for prompt in prompts))
+    return tokenizer(list(prompts), add_special_tokens=special)["input_ids"]
+
+
+def _head(stored: Stored) -> nn.Linear:
+    found = [tensor for key, tensor in stored.tensors.items() if key.endswith(_HEAD)]
+    if len(found) != 1 or found[0].shape[0] != 1:
+        raise UsageError(
+            f"reward model {stored.name}: its adapter has no score head of one row: s2train reward makes it"
+        )
+    head = nn.Linear(found[0].shape[1], 1, bias=False)
+    head.weight.data.copy_(found[0])
+    return head.requires_grad_(False)
+
+
+@contextmanager
+def _acting(model: Any, adapter: str) -> Iterator[Any]:
+    """The causal model with that adapter alone, without dropout; then everything is as it was.
+
+    PEFT's `set_adapter` would change what is trained.
+    """
+    causal, training = model.get_base_model(), model.training
+    layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
+    before = [(layer._active_adapter, layer._disable_adapters) for layer in layers]
+    model.eval()
+    for layer in layers:
+        layer._active_adapter, layer._disable_adapters = [adapter], False
+    try:
+        yield causal
+    finally:
+        for layer, (active, disabled) in zip(layers, before, strict=True):
+            layer._active_adapter, layer._disable_adapters = active, disabled
+        model.train(training)
+
+
+def functions(rewards: Mapping[str, Stored], tokenizer: Any, batch: int, penalty: float) -> list[Reward | MissingEnd]:
+    """All that TRL adds up, the penalty last."""
+    models: list[Reward | MissingEnd] = [Reward(name, stored, tokenizer, batch) for name, stored in rewards.items()]
+    return [*models, MissingEnd(penalty)] if penalty else models

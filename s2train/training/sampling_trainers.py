@@ -1,0 +1,83 @@
+"""TRL's trainers that sample their own answers, with rewards from adapters on the policy's base.
+
+Imports TRL and torch: import it where training begins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer  # pyright: ignore[reportPrivateImportUsage]
+from trl.trainer.utils import RepeatSampler
+
+from s2train.training.models import ADAPTER
+from s2train.training.reward_functions import MissingEnd, Reward, tokens_of
+from s2train.training.trainers import Watched
+
+_LENGTH = "tokens of a prompt with its answer; rows whose prompt leaves too little room are left out"
+
+
+@dataclass
+class RlooArguments(RLOOConfig):
+    """TRL's, and how long a prompt with its answer may be."""
+
+    max_length: int | None = field(default=None, metadata={"help": _LENGTH})
+
+
+@dataclass
+class GrpoArguments(GRPOConfig):
+    """TRL's, and how long a prompt with its answer may be."""
+
+    max_length: int | None = field(default=None, metadata={"help": _LENGTH})
+
+
+class _Epochs(RepeatSampler):
+    """TRL's order of prompts, made anew for each epoch from its number: so it is the same after a resume."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by accelerate before each epoch."""
+        if self.shuffle:
+            self.generator.manual_seed((self.seed or 0) + epoch)
+
+
+class _Sampling(Watched):
+    """What both share. Its `reward_funcs` join the policy's model, and stay out of its checkpoints."""
+
+    def __init__(self, *, reward_funcs: list[Reward | MissingEnd], **rest: Any) -> None:
+        super().__init__(reward_funcs=reward_funcs, **rest)  # type: ignore[call-arg]
+        trainer: Any = self
+        for function in reward_funcs:
+            if isinstance(function, MissingEnd):
+                function.ends = frozenset(trainer.eos_token_ids)
+            else:
+                function.join(trainer.model)
+
+    def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
+        trainer: Any = self
+        return tokens_of(trainer.processing_class, prompts), None, {}
+
+    def _get_train_sampler(self, dataset: Any = None) -> Any:
+        made: Any = super()._get_train_sampler(dataset)  # type: ignore[misc]
+        return _Epochs(
+            made.data_source, made.mini_repeat_count, made.batch_size, made.repeat_count, made.shuffle, made.seed
+        )
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        """Only what is trained: the reference and the rewards are there whenever training starts."""
+        trainer: Any = self
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        save = model.save_pretrained
+        model.save_pretrained = lambda *args, **options: save(*args, selected_adapters=[ADAPTER], **options)
+        try:
+            super()._save(output_dir, state_dict)  # type: ignore[misc]
+        finally:
+            del model.save_pretrained
+
+
+class Rloo(_Sampling, RLOOTrainer):
+    """REINFORCE with a leave-one-out baseline."""
+
+
+class Grpo(_Sampling, GRPOTrainer):
+    """Group-relative policy optimisation."""
