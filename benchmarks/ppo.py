@@ -49,12 +49,14 @@ class Work:
         folder: of the adapters.
         aspects: rewards.
         answers, tokens: in a step, and of an answer at most.
+        checkpointing: compute layers again for their gradients, on both sides.
     """
 
     folder: Path
     aspects: tuple[str, ...]
     answers: int
     tokens: int
+    checkpointing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,10 @@ def apart(work: Work) -> Any:
         def acting(self, role: str) -> Iterator[Any]:
             yield self.models[role].get_base_model()
 
+        def checkpoint(self) -> None:
+            for role in ("policy", "value"):
+                self.models[role].get_base_model().gradient_checkpointing_enable({"use_reentrant": False})
+
         def forward(self, role: str, batch: Any, temperature: float = 1.0) -> Any:
             given: dict[str, Any] = {
                 "input_ids": batch.tokens,
@@ -157,7 +163,7 @@ def apart(work: Work) -> Any:
             model: Any = self.models[role].get_base_model()
             if role in ("policy", "reference"):
                 logits = model(**given, logits_to_keep=batch.before).logits
-                return losses.log_probabilities(logits / temperature, batch.answers)
+                return losses.log_probabilities(logits if temperature == 1 else logits / temperature, batch.answers)
             hidden = model.model(**given).last_hidden_state
             if role == "value":
                 return self.heads["value"](hidden[:, batch.width - 1 : -1])[..., 0]
@@ -190,7 +196,10 @@ def _settings(work: Work) -> Any:
     from s2train.ppo.settings import PPO
 
     half = max(work.answers // 2, 1)
-    return PPO(steps=1, answers=work.answers, minibatch=half, micro=min(half, 4), epochs=1, max_new_tokens=work.tokens)
+    return PPO(
+        steps=1, answers=work.answers, minibatch=half, micro=min(half, 4), epochs=1, max_new_tokens=work.tokens,
+        checkpointing=work.checkpointing,
+    )  # fmt: skip
 
 
 def step(work: Work, make: Callable[[Work], Any]) -> Reading:
@@ -256,10 +265,11 @@ def memory(work: Work, goal: str) -> list[Row]:
     ours, theirs = alone(step, work, together), alone(step, work, apart)
     models = 3 + len(work.aspects)
     apart_by = max(abs(ours.figures[name] - theirs.figures[name]) for name in ours.figures)
+    how = ", layers computed again" if work.checkpointing else ""
     said = f"{work.answers} answers of {work.tokens} tokens at most, {len(work.aspects)} reward models, LoRA r=16, fp32"
     return [
         Row(
-            f"PPO against {models} models: peak memory",
+            f"PPO against {models} models{how}: peak memory",
             ours.memory,
             theirs.memory,
             ours.memory / theirs.memory,
@@ -268,7 +278,7 @@ def memory(work: Work, goal: str) -> list[Row]:
             f"{said}; the ratio is ours / theirs; largest difference of a step's figures {apart_by:.1e}",
         ),
         Row(
-            f"PPO against {models} models: a step",
+            f"PPO against {models} models{how}: a step",
             ours.seconds,
             theirs.seconds,
             theirs.seconds / ours.seconds,
@@ -307,9 +317,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         alone(write_adapters, Path(folder))
         one = Work(Path(folder), ASPECTS[:1], asked.answers, asked.tokens)
-        three = Work(Path(folder), ASPECTS, asked.answers, asked.tokens)
         if asked.only != "speed":
-            rows += [*memory(one, "≤ 0.5"), *memory(three, "≤ 0.35")]
+            for again, goals in ((True, ("≤ 0.5", "≤ 0.35")), (False, ("", ""))):
+                for aspects, goal in zip((ASPECTS[:1], ASPECTS), goals, strict=True):
+                    rows += memory(Work(Path(folder), aspects, asked.answers, asked.tokens, again), goal)
         if asked.only != "memory":
             rows.append(speed(one, asked.pairs, asked.widths))
     record.write("PPO", rows, {"answers": asked.answers, "tokens": asked.tokens, "lora": LORA}, asked.out)

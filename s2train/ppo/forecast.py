@@ -68,6 +68,9 @@ def memory(job: Job) -> Memory:
     layer = tokens * of.token
     if job.plan.hardware.device == "cpu":  # accelerators never write the attention of every pair of tokens down
         layer += 4 * config.num_attention_heads * tokens * longest
+    layers = config.num_hidden_layers * layer
+    if job.checkpointing:
+        layers = layer + config.num_hidden_layers * tokens * config.hidden_size * model.dtype.itemsize
     logits = 3 * ppo.micro * ppo.max_new_tokens * of.row  # in the base's type and fp32, and their gradient
     together = min(ppo.answers, sizes.MOST_ROWS.get(job.plan.hardware.device, sizes.MOST_ROWS_ELSEWHERE))
     policy, value = _WIDTH * job.policy, _WIDTH * job.value
@@ -79,7 +82,7 @@ def memory(job: Job) -> Memory:
         rewards={name: one.size for name, one in job.judges.items()},
         gradients=policy + value,
         optimizer=_ADAM * job.trainable,
-        learning=config.num_hidden_layers * layer + logits,
+        learning=layers + logits,
         sampling=together * longest * of.keys,
     )
 
@@ -123,7 +126,8 @@ def duration(job: Job, much: Effort) -> float:
     forward = 2.0 * (shape.linear + shape.hidden * shape.vocabulary / 2)  # about half of the passes have logits
     hardware = job.plan.hardware
     rate = cost.rate(shape, 512, getattr(torch, hardware.compute), torch.device(hardware.device))
-    return (much.passed + much.learnt) * forward / (rate * forecast.REACHED)
+    again = much.learnt if job.checkpointing else 0
+    return (much.passed + much.learnt + again) * forward / (rate * forecast.REACHED)
 
 
 def lines(job: Job) -> Iterator[str]:

@@ -77,6 +77,12 @@ class Job:
         return self.policy + self.value
 
     @property
+    def checkpointing(self) -> bool:
+        """Whether layers are computed again for their gradients."""
+        asked = self.config.ppo.checkpointing
+        return self.plan.hardware.checkpointing if asked is None else asked
+
+    @property
     def parameters(self) -> int:
         """Those and the base's; the frozen adapters are not among them."""
         return self.base + self.trainable

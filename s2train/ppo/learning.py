@@ -66,6 +66,8 @@ class Learner:
         self.processes = processes or Processes()
         self.forward: Forward = forward or roles
         self.weights = weights or weigh(roles, settings)
+        if settings.checkpointing:
+            self.roles.checkpoint()
         self.kl = AdaptiveKL(settings.kl, settings.kl_target, settings.kl_horizon)
         self.scales = {aspect: RewardScale(settings.reward_clip, settings.reward_scale) for aspect in task.weights}
         self._check()
@@ -97,7 +99,9 @@ class Learner:
             self.processes,
         )
         self.roles.train()
-        tally = optimise(self.forward, experience, self.weights, self.settings, number, self.processes)
+        tally = optimise(
+            self.forward, experience, self.weights, self.settings, number, self.processes, self.roles.acting
+        )
         self.roles.eval()
         return experience, self._figures(experience, tally)
 

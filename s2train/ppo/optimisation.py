@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
@@ -72,12 +72,24 @@ class Weights:
     groups: dict[str, list[Tensor]]
 
 
+Acting = Callable[[str], AbstractContextManager[Any]]
+
+
 def optimise(
-    forward: Forward, experience: Experience, weights: Weights, settings: PPO, step: int, processes: Processes
+    forward: Forward,
+    experience: Experience,
+    weights: Weights,
+    settings: PPO,
+    step: int,
+    processes: Processes,
+    acting: Acting = nullcontext,
 ) -> Tally:
     """All epochs over a step's answers.
 
     A minibatch's loss is the mean over its tokens, on however many processes and in however many parts it is computed.
+
+    Args:
+        acting: role → what holds the model in it; a layer that is computed again for its gradient must be the same.
 
     Raises:
         DivergedError: a loss or a gradient is not finite; the weights are those of the update before.
@@ -89,7 +101,7 @@ def optimise(
         apart = torch.zeros(())
         for role in (POLICY, VALUE):
             for number, part in enumerate(parts):
-                with processes.hold() if number + 1 < len(parts) else nullcontext():
+                with acting(role), processes.hold() if number + 1 < len(parts) else nullcontext():
                     loss, distance = _loss(forward, role, experience, part, settings, tally)
                     processes.backward(loss * (processes.count / tokens))
                 apart = apart + distance

@@ -163,6 +163,10 @@ class Roles(nn.Module):
         """Names of the rewards."""
         return [name.removeprefix(REWARD) for name in self.heads if name.startswith(REWARD)]
 
+    def checkpoint(self) -> None:
+        """Compute layers again for their gradients instead of keeping what is in them; the role must act until then."""
+        self.causal.gradient_checkpointing_enable({"use_reentrant": False})
+
     @contextmanager
     def acting(self, role: str) -> Iterator[Any]:
         """The causal language model in that role; afterwards the adapters are as they were."""
@@ -195,7 +199,7 @@ class Roles(nn.Module):
         with self.acting(role) as causal:
             if role in (POLICY, REFERENCE):
                 logits = causal(**given, logits_to_keep=batch.before).logits
-                return losses.log_probabilities(logits / temperature, batch.answers)
+                return losses.log_probabilities(logits if temperature == 1 else logits / temperature, batch.answers)
             trunk = getattr(causal, causal.base_model_prefix)
             hidden = trunk(**given).last_hidden_state
         head = self.heads[role]

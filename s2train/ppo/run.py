@@ -121,7 +121,8 @@ def _learner(job: Job, accelerator: Any, found: tuple[str, dict[str, Any]] | Non
         job.tokenizer.pad_token_id,
     )
     together = accelerated(accelerator, wrapped) if processes.count() > 1 else Processes()
-    learner = Learner(roles, task, job.config.ppo, forward=wrapped, weights=weights, processes=together)
+    ppo = job.config.ppo.model_copy(update={"checkpointing": job.checkpointing})
+    learner = Learner(roles, task, ppo, forward=wrapped, weights=weights, processes=together)
     if found:
         learner.restore(torch.load(Path(found[0]) / STATE, map_location=accelerator.device, weights_only=True))
     return learner

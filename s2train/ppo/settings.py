@@ -39,6 +39,8 @@ class PPO(BaseModel):
         reward_scale: divide each reward by its running standard deviation.
         reward_clip: largest absolute reward after that; None: any.
         missing_end_penalty: taken from the reward of an answer that did not end by itself.
+        checkpointing: keep a layer's input only and compute the layer again for its gradient: less memory, more time.
+            None: on accelerators.
         stop_kl: mean log-ratio of a token to the sampling policy at which a step's remaining updates are left out.
         seed: of everything random.
     """
@@ -74,6 +76,7 @@ class PPO(BaseModel):
     reward_clip: Positive | None = None
     missing_end_penalty: Annotated[float, Field(ge=0)] = 1.0
     stop_kl: Positive | None = None
+    checkpointing: bool | None = None
     seed: int = 0
 
     @model_validator(mode="after")

@@ -20,11 +20,13 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return cast.stored(tmp_path_factory.mktemp("ppo"))
 
 
-def test_the_digits_of_four_models(paths: dict[str, Path]) -> None:
-    """Three steps, twelve updates; sampling included."""
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_the_digits_of_four_models(paths: dict[str, Path], checkpointing: bool) -> None:
+    """Three steps, twelve updates; sampling included; a layer that is computed again is in its role."""
     roles = cast.roles(paths)
     four = cast.Four(paths, roles)
-    learner = Learner(roles, cast.TASK, cast.SETTINGS)
+    settings = cast.SETTINGS.model_copy(update={"checkpointing": checkpointing})
+    learner = Learner(roles, cast.TASK, settings)
     for number in range(3):
         _, ours = learner.step(number)
         theirs = four.step(number)
