@@ -42,8 +42,9 @@ def command(name: str) -> Callable[..., None]:
 def _train(name: str, config: Path, overrides: list[str], dry_run: bool, fresh: bool) -> None:
     from s2train.training.stages import STAGES, load
 
-    stage = STAGES[name]
-    job = stage.prepare(load(stage, config, overrides), str(config))
+    settings = load(STAGES[name], config, overrides)
+    stage = STAGES[name].of(getattr(settings, "algorithm", None))
+    job = stage.prepare(settings, str(config))
     for line in stage.forecast(job) if dry_run else job.lines():
         typer.echo(line)
     if dry_run:

@@ -68,32 +68,18 @@ class Evaluate(Section):
     greedy: bool = False
 
 
-class Ppo(Stage):
-    """`s2train ppo`.
+class Rewarded(Stage):
+    """A training in which reward models of the same base judge what the policy says.
 
     Attributes:
-        algorithm: what is done with the rewards.
-        data: whose questions are answered.
         rewards: name → reward model; a folder alone has weight 1.
         gate: accuracy on held-out pairs that reward models need.
         allow_below_gate: use them anyway.
-        value: shape of the value's adapter; its head begins at zero.
-        ppo: the algorithm's settings.
-        evaluate: how it goes, on questions that are not trained on.
-        save_every: steps between checkpoints, of which two are kept.
-        report_to: a tracker that gets the metrics too.
     """
 
-    algorithm: Literal["ppo"] = "ppo"
-    data: Questions
     rewards: dict[str, RewardModel] = Field(min_length=1)
     gate: float = Field(calibration.GATE, ge=0, le=1)
     allow_below_gate: bool = False
-    value: Lora = Lora.model_validate({"r": 16, "alpha": 32})
-    ppo: PPO = PPO()
-    evaluate: Evaluate = Evaluate.model_validate({})
-    save_every: int = Field(10, ge=1)
-    report_to: Tracker = "none"
 
     @field_validator("rewards", mode="before")
     @classmethod
@@ -116,3 +102,26 @@ class Ppo(Stage):
         if value.method == "full":
             raise ValueError("method full changes the base, on which the other roles stand: lora or qlora")
         return value
+
+
+class Ppo(Rewarded):
+    """`s2train ppo`.
+
+    Attributes:
+        algorithm: what is done with the rewards; `rloo` and `grpo` have a configuration of their own
+            (`training.online`).
+        data: whose questions are answered.
+        value: shape of the value's adapter; its head begins at zero.
+        ppo: the algorithm's settings.
+        evaluate: how it goes, on questions that are not trained on.
+        save_every: steps between checkpoints, of which two are kept.
+        report_to: a tracker that gets the metrics too.
+    """
+
+    algorithm: Literal["ppo"] = "ppo"
+    data: Questions
+    value: Lora = Lora.model_validate({"r": 16, "alpha": 32})
+    ppo: PPO = PPO()
+    evaluate: Evaluate = Evaluate.model_validate({})
+    save_every: int = Field(10, ge=1)
+    report_to: Tracker = "none"

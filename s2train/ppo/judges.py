@@ -13,7 +13,7 @@ from s2train import checkpoint
 from s2train.checkpoint import Quantization
 from s2train.merge import location
 from s2train.merge.location import Location
-from s2train.ppo.config import Ppo
+from s2train.ppo.config import Rewarded
 from s2train.training import calibration, job, models
 from s2train.training.run import sha256
 
@@ -39,7 +39,7 @@ class Judge:
 
 
 def find(
-    config: Ppo, tokenizer: Any, template: prompts.Template, base: str, fingerprint: str, mine: Quantization | None
+    config: Rewarded, tokenizer: Any, template: prompts.Template, base: str, fingerprint: str, mine: Quantization | None
 ) -> Mapping[str, Judge]:
     """Name → reward model.
 

@@ -110,9 +110,9 @@ class Roles(nn.Module):
         self.copied = isinstance(policy, Stored)
         self.heads = nn.ModuleDict()
         if isinstance(policy, Stored):
-            _fill(self.model, POLICY, policy)
+            fill(self.model, POLICY, policy)
             self.model.add_adapter(REFERENCE, policy.config)
-            _fill(self.model, REFERENCE, policy)
+            fill(self.model, REFERENCE, policy)
         self.model.add_adapter(VALUE, value)
         for aspect, stored in rewards.items():
             self._add_reward(aspect, stored)
@@ -137,7 +137,7 @@ class Roles(nn.Module):
         config.task_type, config.modules_to_save = "CAUSAL_LM", None
         _refuse(config, stored.name)
         self.model.add_adapter(name, config)
-        _fill(self.model, name, Stored(config, lora, stored.name))
+        fill(self.model, name, Stored(config, lora, stored.name))
         weight = stored.tensors[heads[0]].float()
         head = nn.Linear(weight.shape[1], 1, bias=False, device=self.model.device)
         head.weight.data.copy_(weight)
@@ -156,7 +156,7 @@ class Roles(nn.Module):
 
     def load(self, role: str, tensors: Mapping[str, Tensor]) -> None:
         """Put the tensors that `adapter` gave back."""
-        _fill(self.model, role, Stored(self.model.peft_config[role], tensors, role))
+        fill(self.model, role, Stored(self.model.peft_config[role], tensors, role))
 
     @property
     def aspects(self) -> list[str]:
@@ -241,7 +241,7 @@ def _refuse(config: LoraConfig, name: str) -> None:
         raise UsageError(f"adapter {name}: bias is {config.bias!r}, so it changes what other roles share")
 
 
-def _fill(model: PeftModel, role: str, stored: Stored) -> None:
+def fill(model: PeftModel, role: str, stored: Stored) -> None:
     """Put an adapter's tensors where they belong: all of them, and nothing else is left as it was made."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

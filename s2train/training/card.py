@@ -29,10 +29,11 @@ def card(job: Any, made: Checkpoint, pictures: list[str]) -> str:
     library = "peft" if job.plan.adapted else "transformers"
     start = f", going on from the adapter `{job.plan.adapter.name}`" if job.plan.adapter else ""
     what = _WHAT[made.kind or "sft"]
+    command = "ppo" if made.kind in ("rloo", "grpo") else made.kind
     text = [
         f"---\n{named}library_name: {library}\ntags:\n- {made.kind}\n- s2train\n---",
         f"# {job.out.name}",
-        f"Made by `s2train {made.kind}` from `{base.name}`{start}: {what}.",
+        f"Made by `s2train {command}` from `{base.name}`{start}: {what}.",
         _table(("", ""), [
             ("trained", f"{job.trainable:,} of {job.parameters:,} parameters ({job.plan.settings.method})"),
             ("base's fingerprint", f"`{base.sha256}`"),

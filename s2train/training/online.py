@@ -8,21 +8,19 @@ as for DPO.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from s2eval import prompts
 from s2eval.errors import ConfigError, PrerequisiteError, UsageError
 from s2eval.prompts import Turn
-from s2train import checkpoint
 from s2train.data.records import PairLine
-from s2train.merge import location
-from s2train.merge.location import Location
-from s2train.training import calibration, config, forecast, models, processes
+from s2train.ppo import judges
+from s2train.ppo.config import Rewarded
+from s2train.ppo.judges import Judge
+from s2train.training import config, forecast, processes
 from s2train.training import job as jobs
 from s2train.training.job import files_of_set
 from s2train.training.kind import Job, Kind
@@ -31,18 +29,6 @@ from s2train.training.rows import Encoder, Rows
 _ANSWER = 128  # tokens, unless told otherwise
 _BLOCK = 512
 _PASSES = {"sampling": 1, "own probabilities": 1, "reference": 1}  # forward passes beside training's
-
-
-class Reward(config.Section):
-    """A reward model.
-
-    Attributes:
-        adapter: folder or hub id of what `s2train reward` made on the same base.
-        weight: in the sum of rewards.
-    """
-
-    adapter: str = Field(min_length=1)
-    weight: float = 1.0
 
 
 class Prompts(config.Pairs):
@@ -56,67 +42,34 @@ class Prompts(config.Pairs):
         return value
 
 
-class Online(config.Stage):
+class Online(Rewarded):
     """`s2train ppo` with `algorithm: rloo` or `grpo`.
 
     Attributes:
         data: whose questions are answered.
-        rewards: name → reward model; a folder alone has weight 1.
-        gate: accuracy on held-out pairs that reward models need.
-        allow_below_gate: use them anyway.
         missing_end_penalty: taken from the reward of an answer that did not end by itself.
         generations: a sample of answers at every evaluation.
     """
 
+    algorithm: Literal["rloo", "grpo"]
     data: Prompts
-    rewards: dict[str, Reward] = Field(min_length=1)
-    gate: float = Field(calibration.GATE, ge=0, le=1)
-    allow_below_gate: bool = False
     missing_end_penalty: float = Field(1.0, ge=0)
     generations: config.Generations = config.Generations.model_validate({})
-
-    @field_validator("rewards", mode="before")
-    @classmethod
-    def _folders(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        return {name: {"adapter": one} if isinstance(one, str) else one for name, one in value.items()}
-
-    @field_validator("rewards")
-    @classmethod
-    def _names(cls, value: dict[str, Reward]) -> dict[str, Reward]:
-        for name in value:
-            if not name.replace("-", "").replace("_", "").isalnum():
-                raise ValueError(f"{name!r}: expected letters, digits, - and _")
-        return value
-
-    @field_validator("model")
-    @classmethod
-    def _adapted(cls, value: config.Model) -> config.Model:
-        if value.method == "full":
-            raise ValueError("method full changes the base, on which the reward models stand: lora or qlora")
-        return value
 
 
 @dataclass(frozen=True)
 class OnlineJob(Job):
-    """A job with its reward models.
+    """A job with its reward models, by name."""
 
-    Attributes:
-        rewards: name → where it lies.
-        notes: what is not as the reward models knew it.
-    """
-
-    rewards: dict[str, Location]
-    notes: tuple[str, ...]
+    judges: Mapping[str, Judge]
 
     def lines(self) -> list[str]:
         """What is about to happen, in words."""
-        weights = {name: one.weight for name, one in self.config.rewards.items()}
-        parts = [f"{weights[name]:g} × {name} ({where.name})" for name, where in self.rewards.items()]
+        parts = [f"{one.weight:g} × {name} ({one.where.name})" for name, one in self.judges.items()]
         if self.config.missing_end_penalty:
             parts.append(f"-{self.config.missing_end_penalty:g} for an answer that does not end")
-        return [*super().lines(), f"reward: {', '.join(parts)}", *self.notes]
+        notes = [one.note for one in self.judges.values() if one.note]
+        return [*super().lines(), f"reward: {', '.join(parts)}", *notes]
 
 
 def prepare(kind: Kind, settings: Any, where: str) -> OnlineJob:
@@ -127,40 +80,13 @@ def prepare(kind: Kind, settings: Any, where: str) -> OnlineJob:
     """
     job = jobs.prepare(kind, settings, where)
     _refuse_sizes(job)
-    found = {name: location.of_adapter(one.adapter) for name, one in settings.rewards.items()}
-    notes = [note for name, one in found.items() if (note := _checked(job, name, one))]
-    recipe: dict[str, Any] = {**job.recipe}
-    recipe["rewards"] = {
-        name: {"adapter": one.name, "weight": settings.rewards[name].weight} for name, one in found.items()
-    }
-    hashes = {f"reward-{name}": _sha256(one) for name, one in found.items()}
+    plan = job.plan
+    found = judges.find(settings, job.tokenizer, job.template, plan.base.name, job.fingerprint, plan.quantization())
+    rewards = {name: {"adapter": one.where.name, "weight": one.weight} for name, one in found.items()}
+    hashes = {f"reward-{name}": one.sha256 for name, one in found.items()}
     values = {name: getattr(job, name) for name in Job.__dataclass_fields__}
-    values |= {"recipe": recipe, "data": {**job.data, **hashes}}
-    return OnlineJob(**values, rewards=found, notes=tuple(notes))
-
-
-def _checked(job: Job, name: str, reward: Location) -> str | None:
-    """Refuse a reward model that does not belong here; a note where it will see other numbers than in its training."""
-    settings = job.config
-    calibration.refuse_below_gate(reward.folder, minimum=settings.gate, allow=settings.allow_below_gate)
-    jobs.refuse_other_base(reward, job.plan.base.name, job.fingerprint)
-    models.refuse_other_tokenizer(job.tokenizer, reward)
-    made = checkpoint.read(reward.folder)
-    assert made is not None
-    theirs = prompts.get(made.template, job.tokenizer)
-    if theirs.hash != job.template.hash:
-        raise UsageError(
-            f"reward model {reward.name}: it learnt prompts of template {made.template}, the policy's is "
-            f"{job.template.name}: it would read something else than it knows"
-        )
-    mine = job.plan.quantization()
-    kinds = [how and (how.type, how.double, how.blocksize) for how in (made.quantization, mine)]
-    if kinds[0] == kinds[1]:
-        return None
-    told = [how[0] if how else "no" for how in kinds]
-    return (
-        f"note: reward model {name} learnt on a base with {told[0]} quantisation, here it stands on one with {told[1]}"
-    )
+    values |= {"recipe": {**job.recipe, "rewards": rewards}, "data": {**job.data, **hashes}}
+    return OnlineJob(**values, judges=found)
 
 
 def _refuse_sizes(job: Job) -> None:
@@ -190,12 +116,6 @@ def _every(job: Job) -> int:
     return max(arguments.steps_per_generation * arguments.num_iterations // arguments.gradient_accumulation_steps, 1)
 
 
-def _sha256(adapter: Location) -> str:
-    path = next(path for path in sorted(adapter.folder.glob("adapter_model.*")))
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def lines(job: OnlineJob) -> Iterator[str]:
     """The dry run, in words."""
     yield from job.lines()
@@ -210,14 +130,14 @@ def lines(job: OnlineJob) -> Iterator[str]:
         f"{longest:,} tokens with their prompts"
     )
     used = forecast.memory(job)
-    copies = len(job.rewards) * job.trainable * 4 + (job.trainable * 4 if job.plan.adapter and arguments.beta else 0)
+    copies = len(job.judges) * job.trainable * 4 + (job.trainable * 4 if job.plan.adapter and arguments.beta else 0)
     yield (
         f"memory, estimated from shapes: {(used.total + copies) / 1e9:.2f} GB: base {used.base / 1e9:.2f}, adapter and "
         f"what trains it {(used.adapter + used.gradients + used.optimizer) / 1e9:.2f}, rewards and reference "
         f"{copies / 1e9:.2f} if they have the policy's shape, activations {used.activations / 1e9:.2f}"
     )
     effort = forecast.Effort(steps, arguments.per_device_train_batch_size, longest * arguments.num_iterations)
-    passes = sum(_PASSES.values()) - (not arguments.beta) + len(job.rewards)
+    passes = sum(_PASSES.values()) - (not arguments.beta) + len(job.judges)
     seconds = forecast.duration(job, effort) * (1 + passes / 2)
     yield f"time: not less than {seconds / 3600:.2f} h; sampling token by token takes more than its arithmetic"
 
@@ -264,10 +184,10 @@ def _equipment(job: Job) -> dict[str, Any]:
             f"{job.kind.name}: every process scores its answers by itself, which needs all weights: not with FSDP or "
             "ZeRO-3. Use DDP or ZeRO-2 (examples/accelerate/multi-gpu.yaml, deepspeed-zero2.yaml)"
         )
-    stored = {name: read(str(where.folder)) for name, where in job.rewards.items()}
+    stored = {name: read(str(one.where.folder)) for name, one in job.judges.items()}
     settings, arguments = job.config, job.arguments
     made = functions(stored, job.tokenizer, arguments.per_device_train_batch_size, settings.missing_end_penalty)
-    weights = [one.weight for one in settings.rewards.values()]
+    weights = [one.weight for one in job.judges.values()]
     arguments.reward_weights = weights + [1.0] * (len(made) - len(weights))
     return {"reward_funcs": made}
 

@@ -13,12 +13,11 @@ from copy import deepcopy
 from typing import Any
 
 import torch
-from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
 from s2eval.errors import UsageError
-from s2train.ppo.roles import Stored
+from s2train.ppo.roles import Stored, fill
 
 PREFIX = "reward-"  # of the adapter's name in the policy's model
 MISSING_END = "missing_end"
@@ -56,16 +55,7 @@ class Reward:
         config.task_type, config.modules_to_save, config.inference_mode = "CAUSAL_LM", None, True
         model.add_adapter(self.adapter, config)
         weights = {key: tensor for key, tensor in self.stored.tensors.items() if not key.endswith(_HEAD)}
-        try:
-            set_peft_model_state_dict(model, dict(weights), adapter_name=self.adapter)
-        except RuntimeError as error:  # shapes
-            raise UsageError(f"reward model {self.stored.name}: {' '.join(str(error).split())[:300]}") from error
-        there = get_peft_model_state_dict(model, adapter_name=self.adapter, save_embedding_layers=False)
-        if wrong := sorted(there.keys() ^ weights.keys()):
-            raise UsageError(
-                f"reward model {self.stored.name}: {len(wrong)} of its tensors have no place in the base or are "
-                f"missing ({wrong[0]}, for one)"
-            )
+        fill(model, self.adapter, Stored(config, weights, self.stored.name))
         for name, parameter in model.named_parameters():
             if f".{self.adapter}." in name:
                 parameter.requires_grad_(False)

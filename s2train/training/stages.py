@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from s2eval.errors import ConfigError
 from s2train.ppo import forecast as ppo_forecast
 from s2train.ppo import job as ppo_job
 from s2train.ppo.config import Ppo
-from s2train.training import arguments, dpo, forecast, reward, run, sft
+from s2train.training import arguments, dpo, forecast, online, reward, run, sft
 from s2train.training import job as jobs
 from s2train.training.kind import Job, Kind
 from s2train.training.overrides import override
@@ -31,12 +31,18 @@ class Stage:
             to happen, and the folders `out` and `work`.
         forecast: (job) → lines of the dry run.
         run: (job, fresh) → what was measured.
+        algorithms: others of the same command, by what its configuration calls `algorithm:`.
     """
 
     config: Callable[[], type[BaseModel]]
     prepare: Callable[[Any, str], Any]
     forecast: Callable[[Any], Iterable[str]]
     run: Callable[[Any, bool], Mapping[str, float]]
+    algorithms: Mapping[str, Stage] = field(default_factory=dict[str, "Stage"])
+
+    def of(self, algorithm: object) -> Stage:
+        """The stage of that algorithm; this one where it is none of the others."""
+        return self.algorithms.get(algorithm, self) if isinstance(algorithm, str) else self
 
 
 def _with_arguments(kind: Kind) -> type[BaseModel]:
@@ -56,6 +62,13 @@ def _stage(kind: Kind) -> Stage:
     return Stage(cache(lambda: _with_arguments(kind)), prepare, forecast.lines, train)
 
 
+def _online(kind: Kind) -> Stage:
+    def train(job: Job, fresh: bool) -> Mapping[str, float]:
+        return run.run(job, fresh=fresh)
+
+    return Stage(cache(lambda: _with_arguments(kind)), partial(online.prepare, kind), online.lines, train)
+
+
 def _ppo(job: Any, fresh: bool) -> Mapping[str, float]:
     from s2train.ppo import run as ppo_run
 
@@ -64,7 +77,13 @@ def _ppo(job: Any, fresh: bool) -> Mapping[str, float]:
 
 STAGES: Mapping[str, Stage] = {
     **{kind.name: _stage(kind) for kind in (sft.KIND, reward.KIND, dpo.KIND)},
-    "ppo": Stage(lambda: Ppo, ppo_job.prepare, ppo_forecast.lines, _ppo),
+    "ppo": Stage(
+        lambda: Ppo,
+        ppo_job.prepare,
+        ppo_forecast.lines,
+        _ppo,
+        {kind.name: _online(kind) for kind in (online.KIND_RLOO, online.KIND_GRPO)},
+    ),
 }
 
 
@@ -75,7 +94,7 @@ def load(stage: Stage, path: Path, assignments: Iterable[str] = ()) -> Any:
         ConfigError: with every error of the file and of the overrides, each on a line.
     """
     raw, wrong = override(yamlfile.read(path, "model:, data: and out:"), assignments)
-    model = stage.config()
+    model = stage.of(raw.get("algorithm")).config()
     try:
         made = model.model_validate(raw)
     except ValidationError as error:

@@ -21,7 +21,7 @@ from s2train.training import models, online, progress, run
 from s2train.training.kind import Kind
 from s2train.training.reward_functions import MissingEnd, Reward, tokens_of
 from s2train.training.run import run as train
-from s2train.training.stages import Stage, _with_arguments, load
+from s2train.training.stages import STAGES, load
 from tests.s2train.training import tiny
 
 KINDS = {"rloo": online.KIND_RLOO, "grpo": online.KIND_GRPO}
@@ -48,9 +48,9 @@ def recipe(base: Path, data: Path, reward: Path, out: Path, **arguments: Any) ->
 
 def job(kind: Kind, raw: dict[str, Any], folder: Path, *overrides: str) -> online.OnlineJob:
     path = folder / f"{kind.name}.yaml"
-    path.write_text(yaml.safe_dump(raw), encoding="utf-8")
-    stage: Any = Stage(lambda: _with_arguments(kind), online.prepare, online.lines, run.run)  # type: ignore[arg-type]
-    return online.prepare(kind, load(stage, path, overrides), path.name)
+    path.write_text(yaml.safe_dump({**raw, "algorithm": kind.name}), encoding="utf-8")
+    settings = load(STAGES["ppo"], path, overrides)
+    return STAGES["ppo"].of(settings.algorithm).prepare(settings, path.name)
 
 
 def killed(action: Callable[[], object]) -> None:
@@ -249,7 +249,7 @@ def test_reward_models_that_do_not_belong_here_are_refused(
     model = {"base": str(other), "method": "lora"}
     assert "it was trained on other weights" in refused(model=model)
     chat = {"base": str(base), "method": "lora", "template": "s2-space"}
-    assert "it learnt prompts of template s2" in refused(model=chat)
+    assert "trained on prompts of template s2" in refused(model=chat)
 
 
 def below(reward: Path, out: Path) -> Path:
