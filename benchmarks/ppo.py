@@ -151,7 +151,7 @@ def apart(work: Work) -> Any:
 
         def checkpoint(self) -> None:
             for role in ("policy", "value"):
-                self.models[role].get_base_model().gradient_checkpointing_enable({"use_reentrant": False})
+                self.models[role].get_base_model().activation_checkpointing_enable({"use_reentrant": False})
 
         def forward(self, role: str, batch: Any, temperature: float = 1.0) -> Any:
             given: dict[str, Any] = {

@@ -165,7 +165,7 @@ class Roles(nn.Module):
 
     def checkpoint(self) -> None:
         """Compute layers again for their gradients instead of keeping what is in them; the role must act until then."""
-        self.causal.gradient_checkpointing_enable({"use_reentrant": False})
+        self.causal.activation_checkpointing_enable({"use_reentrant": False})
 
     @contextmanager
     def acting(self, role: str) -> Iterator[Any]:
