@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import exp
 from pathlib import Path
@@ -59,11 +59,13 @@ class Bin:
 
 
 def accuracy(pairs: Sequence[Judged]) -> Estimate:
-    """The share of pairs in the right order: Wilson's interval, or clustered by prompt where prompts repeat."""
+    """The share of pairs in the right order: Wilson's interval, or clustered by prompt where prompts repeat, within 0 and 1."""
     right = [pair.right for pair in pairs]
     if len({pair.prompt for pair in pairs}) == len(pairs):
         return proportion(sum(right), len(right))
-    return clustered_mean([float(one) for one in right], [pair.prompt for pair in pairs])
+    found = clustered_mean([float(one) for one in right], [pair.prompt for pair in pairs])
+    low, high = (end if end is None else min(max(end, 0.0), 1.0) for end in (found.ci_low, found.ci_high))
+    return replace(found, ci_low=low, ci_high=high)
 
 
 def by_source(pairs: Sequence[Judged]) -> dict[str, Estimate]:

@@ -47,6 +47,12 @@ def test_pairs_of_one_prompt_are_one_piece_of_evidence() -> None:
     assert found.ci_low < apart.ci_low  # three prompts right and one wrong tell less than fifteen pairs and five
 
 
+def test_an_interval_of_a_share_stays_within_0_and_1() -> None:
+    """2 prompts, one all right and one all wrong: the mean is 1/2, and Student's t with one degree reaches far beyond."""
+    found = accuracy([Judged(f"p{number // 2}", "s", float(number < 2), 0.5) for number in range(4)])
+    assert (found.value, found.ci_low, found.ci_high) == (0.5, 0.0, 1.0)
+
+
 def test_equal_rewards_are_not_right() -> None:
     assert accuracy([judged(0.0, "a"), judged(1.0, "b")]).value == 0.5
     assert metrics([judged(0.0, "a"), judged(1.0, "b")])["ties"] == 1
