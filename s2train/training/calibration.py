@@ -59,7 +59,7 @@ class Bin:
 
 
 def accuracy(pairs: Sequence[Judged]) -> Estimate:
-    """The share of pairs in the right order: Wilson's interval, or clustered by prompt where prompts repeat, within 0 and 1."""
+    """The share of pairs in the right order: Wilson's interval; clustered by prompt where prompts repeat."""
     right = [pair.right for pair in pairs]
     if len({pair.prompt for pair in pairs}) == len(pairs):
         return proportion(sum(right), len(right))

@@ -48,7 +48,7 @@ def test_pairs_of_one_prompt_are_one_piece_of_evidence() -> None:
 
 
 def test_an_interval_of_a_share_stays_within_0_and_1() -> None:
-    """2 prompts, one all right and one all wrong: the mean is 1/2, and Student's t with one degree reaches far beyond."""
+    """Of 2 prompts one is all right and one all wrong: Student's t with one degree of freedom reaches far beyond."""
     found = accuracy([Judged(f"p{number // 2}", "s", float(number < 2), 0.5) for number in range(4)])
     assert (found.value, found.ci_low, found.ci_high) == (0.5, 0.0, 1.0)
 
