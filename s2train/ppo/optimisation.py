@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from ctypes import CDLL
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
@@ -72,6 +74,8 @@ class Weights:
     groups: dict[str, list[Tensor]]
 
 
+_trim = getattr(CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+
 Acting = Callable[[str], AbstractContextManager[Any]]
 
 
@@ -104,6 +108,7 @@ def optimise(
                 with acting(role), processes.hold() if number + 1 < len(parts) else nullcontext():
                     loss, distance = _loss(forward, role, experience, part, settings, tally)
                     processes.backward(loss * (processes.count / tokens))
+                give_back()
                 apart = apart + distance
         if settings.stop_kl is not None and float(processes.total(apart)) / tokens > settings.stop_kl:
             weights.optimizer.zero_grad(set_to_none=True)
@@ -118,6 +123,12 @@ def optimise(
         weights.optimizer.zero_grad(set_to_none=True)
         tally.updates += 1
     return tally
+
+
+def give_back() -> None:
+    """Let glibc return what it holds free to the system: between passes of unlike sizes that is hundreds of MiB."""
+    if _trim is not None:
+        _trim(0)
 
 
 def minibatches(answers: int, step: int, settings: PPO, processes: Processes) -> Iterator[Tensor]:
