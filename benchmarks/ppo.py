@@ -2,8 +2,8 @@
 
 Both sides run the same loop on the embedded model in fp32, with the same adapters, batches and settings; frozen copies
 have no optimizer state. Each has a process of its own. Memory is the most that was ever resident (VmHWM) less what was
-resident after the imports. Rollouts: new tokens a CPU second, the same prompts and settings, `generate` at several
-widths, the best counts.
+resident after the imports. Rollouts: new tokens a CPU second, ELI5's questions with what they add (S2_SHARED_DATA), the
+same prompts and settings, `generate` at several widths, the best counts.
 
     OMP_NUM_THREADS=1 python -m benchmarks.ppo                        # about half an hour
     OMP_NUM_THREADS=1 python -m benchmarks.ppo --answers 4 --tokens 8 --pairs 1 --widths 4 --out /tmp/bench.json
@@ -12,6 +12,8 @@ widths, the best counts.
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +29,7 @@ from benchmarks import record
 from benchmarks.merge import status
 from benchmarks.record import Row
 
+DATA = Path(os.environ.get("S2_SHARED_DATA", record.ROOT.parent / "shared" / "data"))
 ASPECTS = ("simplicity", "helpfulness", "harmlessness")
 LORA: dict[str, Any] = {"r": 16, "lora_alpha": 32, "target_modules": "all-linear"}
 QUESTIONS = (
@@ -69,7 +72,7 @@ class Reading:
 
 
 def write_adapters(folder: Path) -> None:
-    """Where training starts, and a reward model for each aspect; random factors, so that each does something."""
+    """Where training starts, and a reward model for each aspect; small random factors, so that it still speaks."""
     import torch
     from peft import LoraConfig, get_peft_model
 
@@ -82,7 +85,7 @@ def write_adapters(folder: Path) -> None:
         adapted: Any = get_peft_model(_base(classifier=rewards), LoraConfig(**LORA, **kind))
         for key, weight in adapted.named_parameters():
             if "lora_B" in key:
-                weight.data.normal_(std=0.01)
+                weight.data.normal_(std=1e-4)
         adapted.save_pretrained(folder / name)
 
 
@@ -192,6 +195,21 @@ def _prompts() -> list[list[int]]:
     return [_tokenizer()(template.render([Turn(question)]))["input_ids"] for question in QUESTIONS]
 
 
+def _eli5(number: int) -> list[list[int]]:
+    """Prompts of up to 128 tokens."""
+    from s2eval import prompts
+    from s2eval.prompts import Turn
+
+    template, tokenizer, found = prompts.get("s2"), _tokenizer(), list[list[int]]()
+    with (DATA / "eli5" / "explainlikeimfive.jsonl").open(encoding="utf-8") as file:
+        for line in map(json.loads, file):
+            asked = template.render([Turn(f"{line['title']} {line['selftext']}".strip())])
+            tokens = tokenizer(asked)["input_ids"]
+            if len(tokens) <= 128 and len(found) < number:
+                found.append(tokens)
+    return found
+
+
 def _settings(work: Work) -> Any:
     from s2train.ppo.settings import PPO
 
@@ -226,9 +244,8 @@ def rollouts(work: Work, width: int | None) -> float:
 
     from s2train.ppo import rollouts as ours
 
-    roles, prompts, tokenizer = together(work), _prompts(), _tokenizer()
+    roles, asked, tokenizer = together(work), _eli5(work.answers), _tokenizer()
     ends, pad, settings = frozenset({tokenizer.eos_token_id}), _padding(), _settings(work)
-    asked = [prompts[nth % len(prompts)] for nth in range(work.answers)]
     started = time.process_time()
     if width is None:
         made = ours.sample(roles, asked, [f"{nth}" for nth in range(work.answers)], ends, settings, pad)
@@ -310,19 +327,19 @@ def main() -> None:
     parser.add_argument("--answers", type=int, default=32)
     parser.add_argument("--tokens", type=int, default=48)
     parser.add_argument("--pairs", type=int, default=3)
-    parser.add_argument("--widths", type=int, nargs="+", default=[1, 8, 16, 32])
+    parser.add_argument("--widths", type=int, nargs="+", default=[1, 16, 32, 64])
     parser.add_argument("--only", choices=["memory", "speed"])
     asked: argparse.Namespace = parser.parse_args()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         alone(write_adapters, Path(folder))
-        one = Work(Path(folder), ASPECTS[:1], asked.answers, asked.tokens)
         if asked.only != "speed":
             for again, goals in ((True, ("≤ 0.5", "≤ 0.35")), (False, ("", ""))):
                 for aspects, goal in zip((ASPECTS[:1], ASPECTS), goals, strict=True):
                     rows += memory(Work(Path(folder), aspects, asked.answers, asked.tokens, again), goal)
         if asked.only != "memory":
-            rows.append(speed(one, asked.pairs, asked.widths))
+            longer = Work(Path(folder), ASPECTS[:1], 2 * asked.answers, 2 * asked.tokens)
+            rows.append(speed(longer, asked.pairs, asked.widths))
     record.write("PPO", rows, {"answers": asked.answers, "tokens": asked.tokens, "lora": LORA}, asked.out)
 
 
