@@ -66,6 +66,7 @@ def run(job: Job, *, fresh: bool = False) -> Mapping[str, float]:
         job.work.mkdir(parents=True, exist_ok=True)
     with alone(job.work), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of names that the libraries use among themselves
+        warnings.filterwarnings("ignore", "Could not find a config file")  # PEFT's, of a base known by a name of ours
         found = processes.agree(lambda: make_ready(job, fresh, job.arguments.save_total_limit or 2))
         trainer = _trainer(job)
         _train(job, trainer, found)
