@@ -52,7 +52,10 @@ def run(data: Path, steps: int, changes: list[str]) -> tuple[float, float]:
         out = Path(folder) / "model"
         words = [f"out={out}", "data.dir=null", f"data.train={data}", f"arguments.max_steps={steps}", *ALIKE, *changes]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-m", "s2train", "sft", str(RECIPE), *words], check=True, capture_output=True)
+        command = [sys.executable, "-m", "s2train", "sft", str(RECIPE), *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(f"{' '.join(command)}:\n{done.stderr[-2000:]}")
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         made = checkpoint.read(out)
         assert made is not None

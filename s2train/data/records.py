@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from s2train.data.rules import Rule
 
@@ -53,6 +53,30 @@ class PairLine(BaseModel):
 
     def pair(self) -> Pair:
         return Pair(self.id, self.question, self.answer, self.source, extra=self.model_extra or {})
+
+
+class QuestionLine(BaseModel):
+    """A line of which only what is asked counts: a set's `question`, or a preference file's `prompt`, which may be a
+    dialogue in hh-rlhf's form.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    question: str | None = None
+    prompt: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> QuestionLine:
+        if (self.question is None) == (self.prompt is None):
+            raise ValueError("expected either a field 'question' or a field 'prompt'")
+        if not self.text.strip():
+            raise ValueError("nothing is asked")
+        return self
+
+    @property
+    def text(self) -> str:
+        """The question, or the dialogue."""
+        return self.question if self.question is not None else self.prompt or ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,11 @@ Prompts, not pairs, are what was drawn: pairs of one prompt share answers. So ev
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,14 +89,12 @@ def grade_of_better(pairs: Sequence[tuple[Candidate, Candidate]], ranking: int) 
 
 
 def tau_b(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """(C - D) / √((C + D + T₁)(C + D + T₂)), T₁ the pairs tied in the first only.
+    """Kendall's tau-b (Biometrika 33 (1945) 239-251), by scipy; None where either ties everything."""
+    from scipy.stats import kendalltau
 
-    Source: Kendall, Biometrika 33 (1945) 239-251. None where either ties everything.
-    """
-    signs = [(_sign(first[i] - first[j]), _sign(second[i] - second[j])) for i, j in combinations(range(len(first)), 2)]
-    concordant = sum(a * b for a, b in signs)
-    by_first, by_second = sum(a != 0 for a, _ in signs), sum(b != 0 for _, b in signs)
-    return concordant / (by_first * by_second) ** 0.5 if by_first and by_second else None
+    result: Any = kendalltau(first, second)
+    found = float(result.statistic)
+    return None if math.isnan(found) else found
 
 
 def kappa(tables: Floats) -> Floats:

@@ -6,31 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, model_validator
-
 from s2eval.errors import DataError
 from s2train.data.jsonl import Source
-
-
-class QuestionLine(BaseModel):
-    """A line with a `question` (a set's) or a `prompt` (a preference file's; a dialogue in hh-rlhf's form, too)."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    question: str | None = None
-    prompt: str | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> QuestionLine:
-        if (self.question is None) == (self.prompt is None):
-            raise ValueError("expected a field 'prompt' or a field 'question'")
-        if not self.text.strip():
-            raise ValueError("an empty prompt")
-        return self
-
-    @property
-    def text(self) -> str:
-        return self.question if self.question is not None else self.prompt or ""
+from s2train.data.records import QuestionLine
 
 
 @dataclass(frozen=True, slots=True)

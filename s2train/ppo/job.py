@@ -18,6 +18,7 @@ from s2train.ppo.judges import Judge
 from s2train.ppo.questions import Prompts
 from s2train.training import hardware, models, processes
 from s2train.training import job as jobs
+from s2train.training.kind import Placed
 from s2train.training.models import Plan
 from s2train.training.rows import Encoder
 
@@ -25,7 +26,7 @@ _ROOM = 1024  # tokens of context where a base does not say
 
 
 @dataclass(frozen=True)
-class Job:
+class Job(Placed):
     """PPO that was checked, and can begin.
 
     Attributes:
@@ -55,21 +56,6 @@ class Job:
     base: int
     policy: int
     value: int
-
-    @property
-    def out(self) -> Path:
-        """Of the checkpoint; it appears when it is whole."""
-        return Path(self.config.out).expanduser()
-
-    @property
-    def work(self) -> Path:
-        """Where checkpoints lie until then."""
-        return self.out.with_name(f".{self.out.name}.training")
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What makes it the same training again."""
-        return {"recipe": dict(self.recipe), "data": dict(self.data), "base": self.fingerprint}
 
     @property
     def trainable(self) -> int:

@@ -13,21 +13,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from s2eval.errors import S2Error
 from s2train import losses
 from s2train.ppo.experience import Experience, Forward
 from s2train.ppo.processes import Processes
 from s2train.ppo.roles import POLICY, VALUE
 from s2train.ppo.settings import PPO
+from s2train.training.progress import DivergedError
+
+Acting = Callable[[str], AbstractContextManager[Any]]
+_trim = getattr(CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None  # glibc's
 
 
-class DivergedError(S2Error):
-    """A loss or a gradient is NaN or infinite.
-
-    Args:
-        what: it is.
-        experience: from which it came.
-    """
+class BrokenExperienceError(DivergedError):
+    """What diverged, and the experience from which it came."""
 
     def __init__(self, what: str, experience: Experience) -> None:
         super().__init__(what)
@@ -74,11 +72,6 @@ class Weights:
     groups: dict[str, list[Tensor]]
 
 
-_trim = getattr(CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-
-Acting = Callable[[str], AbstractContextManager[Any]]
-
-
 def optimise(
     forward: Forward,
     experience: Experience,
@@ -96,7 +89,7 @@ def optimise(
         acting: role → what holds the model in it; a layer that is computed again for its gradient must be the same.
 
     Raises:
-        DivergedError: a loss or a gradient is not finite; the weights are those of the update before.
+        BrokenExperienceError: a loss or a gradient is not finite; the weights are those of the update before.
     """
     tally = Tally()
     for rows in minibatches(len(experience.old), step, settings, processes):
@@ -116,7 +109,7 @@ def optimise(
         for role, group in weights.groups.items():
             norm = float(torch.nn.utils.clip_grad_norm_(group, settings.max_grad_norm))
             if not isfinite(norm):
-                raise DivergedError(f"a gradient of the {role} is NaN or infinite", experience)
+                raise BrokenExperienceError(f"a gradient of the {role} is NaN or infinite", experience)
             tally.add(1.0, **{f"{role}_grad_norm": torch.tensor(norm)})
         weights.optimizer.step()
         weights.schedule.step()
@@ -162,5 +155,5 @@ def _loss(
         tally.add(tokens, value_loss=loss.detach(), value_clipped=clipped)
         loss = settings.value_weight * loss
     if not torch.isfinite(loss):
-        raise DivergedError(f"the loss of the {role} is {float(loss.detach())}", experience)
+        raise BrokenExperienceError(f"the loss of the {role} is {float(loss.detach())}", experience)
     return loss * tokens, distance * tokens

@@ -6,34 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
 from s2eval.errors import DataError
-from s2eval.prompts import Turn
 from s2train.data.jsonl import Source
 from s2train.data.preferences import turns_of
+from s2train.data.records import QuestionLine
 from s2train.ppo.config import Questions
 from s2train.training.job import first
-from s2train.training.rows import Encoder
-
-
-class Line(BaseModel):
-    """A line of a file: of a set, of preferences, or of no more than questions."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    question: str | None = Field(None, min_length=1)
-    prompt: str | None = Field(None, min_length=1)
-
-    @model_validator(mode="after")
-    def _one(self) -> Line:
-        if (self.question is None) == (self.prompt is None):
-            raise ValueError("expected either `question` or `prompt`")
-        return self
-
-    def turns(self) -> list[Turn]:
-        """For a template."""
-        return turns_of(self.prompt) if self.prompt is not None else [Turn(self.question or "")]
+from s2train.training.rows import Encoder, tokens_of
 
 
 @dataclass(slots=True)
@@ -52,7 +31,6 @@ class Prompts:
     read: int = 0
     dropped: int = 0
     repeated: int = 0
-    cut: int = 0  # none ever is; cards ask
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -93,7 +71,7 @@ def read(data: Questions, encoder: Encoder) -> tuple[Prompts, Prompts, dict[str,
         if not path.is_file():
             key, advice = ("prompts", "") if given else ("dir", "; s2train data makes it: docs/training-data.md")
             raise DataError(f"data.{key}: no file {path}{advice}")
-        source = Source(path, Line)
+        source = Source(path, QuestionLine)
         found = encoded(encoder, first(source, limit))
         hashes[path.name if given else name] = source.sha256
         if not len(found):
@@ -105,23 +83,19 @@ def read(data: Questions, encoder: Encoder) -> tuple[Prompts, Prompts, dict[str,
     return sides[0], sides[1], hashes
 
 
-def encoded(encoder: Encoder, lines: Iterable[Line]) -> Prompts:
-    """Prompts of at most `encoder.max_length` tokens. A BOS that the template writes is not added once more."""
+def encoded(encoder: Encoder, lines: Iterable[QuestionLine]) -> Prompts:
+    """Prompts of at most `encoder.max_length` tokens."""
     prompts, seen = Prompts(), set[str]()
     texts = list[str]()
     for line in lines:
         prompts.read += 1
-        text = encoder.prompt(line.turns())
+        text = encoder.prompt(turns_of(line.text))
         if text in seen:
             prompts.repeated += 1
         else:
             seen.add(text)
             texts.append(text)
-    if not texts:
-        return prompts
-    bos = encoder.tokenizer.bos_token
-    special = not (bos and all(text.startswith(bos) for text in texts))
-    for text, tokens in zip(texts, encoder.tokenizer(texts, add_special_tokens=special)["input_ids"], strict=True):
+    for text, tokens in zip(texts, tokens_of(encoder.tokenizer, texts), strict=True):
         if len(tokens) > encoder.max_length:
             prompts.dropped += 1
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -126,22 +126,10 @@ class Roles(nn.Module):
         self._trained()
 
     def _add_reward(self, aspect: str, stored: Stored) -> None:
-        heads = [key for key in stored.tensors if key.endswith(_HEAD)]
-        if len(heads) != 1 or stored.tensors[heads[0]].shape[0] != 1:
-            raise UsageError(
-                f"reward model {stored.name}: its adapter has no score head of one row; train it with reward"
-            )
-        name = REWARD + aspect
-        lora = {key: tensor for key, tensor in stored.tensors.items() if key not in heads}
-        config = deepcopy(stored.config)
-        config.task_type, config.modules_to_save = "CAUSAL_LM", None
-        _refuse(config, stored.name)
-        self.model.add_adapter(name, config)
-        fill(self.model, name, Stored(config, lora, stored.name))
-        weight = stored.tensors[heads[0]].float()
-        head = nn.Linear(weight.shape[1], 1, bias=False, device=self.model.device)
-        head.weight.data.copy_(weight)
-        self.heads[name] = head
+        name, head, lora = REWARD + aspect, head_of(stored), lora_of(stored)
+        self.model.add_adapter(name, lora.config)
+        fill(self.model, name, lora)
+        self.heads[name] = head.to(self.model.device)
 
     def _trained(self) -> None:
         """Policy and value are trained, in fp32 and without dropout: their ratios are of the very same function."""
@@ -170,17 +158,8 @@ class Roles(nn.Module):
     @contextmanager
     def acting(self, role: str) -> Iterator[Any]:
         """The causal language model in that role; afterwards the adapters are as they were."""
-        bare = role == REFERENCE and not self.copied
-        before = [(layer._active_adapter, layer._disable_adapters) for layer in self._layers]
-        for layer in self._layers:
-            layer._disable_adapters = bare
-            if not bare:
-                layer._active_adapter = [role]
-        try:
+        with acting(self._layers, None if role == REFERENCE and not self.copied else role):
             yield self.causal
-        finally:
-            for layer, (active, disabled) in zip(self._layers, before, strict=True):
-                layer._active_adapter, layer._disable_adapters = active, disabled
 
     def forward(self, role: str, batch: Answers, temperature: float = 1.0) -> Tensor:
         """What the role says of the answers.
@@ -202,13 +181,11 @@ class Roles(nn.Module):
                 return losses.log_probabilities(logits if temperature == 1 else logits / temperature, batch.answers)
             trunk = getattr(causal, causal.base_model_prefix)
             hidden = trunk(**given).last_hidden_state
-        head = self.heads[role]
+        head: Any = self.heads[role]
         if role == VALUE:
             return head(hidden[:, batch.width - 1 : -1].to(head.weight.dtype))[..., 0].float()
-        columns = torch.arange(hidden.shape[1], device=hidden.device)
-        last = (batch.mask * (batch.tokens != self.padding) * columns).argmax(-1)
-        rows = torch.arange(len(last), device=hidden.device)
-        return head(hidden[rows, last].to(head.weight.dtype))[:, 0].float()
+        read = last_tokens(hidden, batch.tokens, batch.mask, self.padding)
+        return head(read.to(head.weight.dtype))[:, 0].float()
 
     def adapter(self, role: str) -> dict[str, Tensor]:
         """The tensors of a role's adapter as PEFT stores them."""
@@ -228,6 +205,56 @@ def read(folder: str) -> Stored:
     if not isinstance(config, LoraConfig):
         raise UsageError(f"adapter {folder}: its peft_type is {config.peft_type}; here only LORA can be trained")
     return Stored(config, load_peft_weights(folder, device="cpu"), folder)
+
+
+@contextmanager
+def acting(layers: Sequence[BaseTunerLayer], adapter: str | None) -> Iterator[None]:
+    """That adapter alone, or none; then as before. PEFT's `set_adapter` would change what is trained."""
+    before = [(layer._active_adapter, layer._disable_adapters) for layer in layers]
+    for layer in layers:
+        layer._disable_adapters = adapter is None
+        if adapter is not None:
+            layer._active_adapter = [adapter]
+    try:
+        yield
+    finally:
+        for layer, (active, disabled) in zip(layers, before, strict=True):
+            layer._active_adapter, layer._disable_adapters = active, disabled
+
+
+def head_of(stored: Stored) -> nn.Linear:
+    """A reward model's head, frozen, fp32.
+
+    Raises:
+        UsageError: it has none of one row.
+    """
+    found = [tensor for key, tensor in stored.tensors.items() if key.endswith(_HEAD)]
+    if len(found) != 1 or found[0].shape[0] != 1:
+        raise UsageError(
+            f"reward model {stored.name}: its adapter has no score head of one row: s2train reward makes it"
+        )
+    head = nn.Linear(found[0].shape[1], 1, bias=False)
+    head.weight.data.copy_(found[0])
+    return head.requires_grad_(False)
+
+
+def lora_of(stored: Stored) -> Stored:
+    """A reward model's adapter without its head, for a causal language model.
+
+    Raises:
+        UsageError: it changes more than the layers that it is put on.
+    """
+    config = deepcopy(stored.config)
+    config.task_type, config.modules_to_save = "CAUSAL_LM", None
+    _refuse(config, stored.name)
+    return Stored(config, {key: one for key, one in stored.tensors.items() if not key.endswith(_HEAD)}, stored.name)
+
+
+def last_tokens(hidden: Tensor, tokens: Tensor, mask: Tensor, padding: int) -> Tensor:
+    """Where transformers reads a score: the last layer, (B, D), at each row's last token that is no padding."""
+    columns = torch.arange(hidden.shape[1], device=hidden.device)
+    last = (mask * (tokens != padding) * columns).argmax(-1)
+    return hidden[torch.arange(len(last), device=hidden.device), last]
 
 
 def _refuse(config: LoraConfig, name: str) -> None:

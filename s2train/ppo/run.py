@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from s2eval import store
-from s2eval.errors import PrerequisiteError, S2Error
+from s2eval.errors import PrerequisiteError
 from s2train import checkpoint
 from s2train.checkpoint import Checkpoint, Source
 from s2train.ppo import shapes
@@ -22,15 +22,16 @@ from s2train.ppo.evaluation import evaluate, means
 from s2train.ppo.experience import Experience
 from s2train.ppo.job import Job
 from s2train.ppo.learning import Learner, Task, weigh
-from s2train.ppo.optimisation import DivergedError
+from s2train.ppo.optimisation import BrokenExperienceError
 from s2train.ppo.processes import Processes, accelerated
 from s2train.ppo.roles import POLICY, Roles, read
 from s2train.training import curves, models, processes, progress
 from s2train.training import run as trainings
 from s2train.training.card import card
+from s2train.training.progress import BROKEN, DivergedError
 
 KEPT = 2  # checkpoints
-STATE, BROKEN, WEIGHTS = "state.pt", "broken_batch", "adapter_model.safetensors"
+STATE, WEIGHTS = "state.pt", "adapter_model.safetensors"
 
 
 def run(job: Job, *, fresh: bool = False) -> Mapping[str, float]:
@@ -41,7 +42,7 @@ def run(job: Job, *, fresh: bool = False) -> Mapping[str, float]:
 
     Raises:
         PrerequisiteError: no room, or another process trains there, or processes do not see one another.
-        S2Error: a loss or a gradient is NaN or infinite; the batch is kept.
+        DivergedError: a loss or a gradient is NaN or infinite; the batch is kept.
     """
     accelerator = _accelerator(job)
     if not fresh and processes.agree(lambda: trainings.is_done(job)):
@@ -136,7 +137,7 @@ def _train(job: Job, learner: Learner, accelerator: Any, done: int) -> None:
         before = time.perf_counter()
         try:
             _, figures = learner.step(number)
-        except DivergedError as error:
+        except BrokenExperienceError as error:
             raise _broken(job, number + 1, str(error), error.experience) from None
         figures["seconds"] = time.perf_counter() - before
         _log(job, accelerator, number + 1, figures)
@@ -185,7 +186,7 @@ def _save(job: Job, learner: Learner, step: int) -> None:
     processes.wait()
 
 
-def _broken(job: Job, step: int, what: str, experience: Experience) -> S2Error:
+def _broken(job: Job, step: int, what: str, experience: Experience) -> DivergedError:
     """Save the batch; the error that says where."""
     name = BROKEN if processes.is_first() else f"{BROKEN}.{processes.rank()}"
     answers = experience.answers
@@ -196,7 +197,7 @@ def _broken(job: Job, step: int, what: str, experience: Experience) -> S2Error:
     (job.work / f"{name}.json").write_text(
         json.dumps({"step": step, "what": what, "texts": texts}, indent=1, ensure_ascii=False), encoding="utf-8"
     )
-    return S2Error(
+    return DivergedError(
         f"step {step}: {what}. The batch is in {job.work / name}.pt, to read in {name}.json. The newest whole "
         "checkpoint is kept: a lower ppo.learning_rate, longer ppo.warmup or a larger ppo.kl may help"
     )

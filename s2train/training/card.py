@@ -40,8 +40,7 @@ def card(job: Any, made: Checkpoint, pictures: list[str]) -> str:
             ("quantisation", _quantisation(made)),
             ("prompt template", f"`{made.template}`, hash `{job.template.hash}`"),
             *((name, f"SHA-256 `{digest}`") for name, digest in made.data.items()),
-            ("rows", f"{len(job.train):,} of {job.train.read:,} ({job.train.dropped:,} left out as too long, "
-             f"{job.train.cut:,} cut)"),
+            ("rows", job.train.line("train").removeprefix("train: ")),
         ]),
         "## Measured",
         _table(("", ""), [(name, f"{value:.4g}") for name, value in made.metrics.items()]),

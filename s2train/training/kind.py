@@ -52,8 +52,32 @@ class Kind:
     halves: int = 1
 
 
+class Placed:
+    """Where a job's files lie, and what makes it the same training again; of any stage."""
+
+    config: Any
+    fingerprint: str
+    data: Mapping[str, str]
+    recipe: Mapping[str, Any]
+
+    @property
+    def out(self) -> Path:
+        """Of the checkpoint; it appears when it is whole."""
+        return Path(self.config.out).expanduser()
+
+    @property
+    def work(self) -> Path:
+        """Where checkpoints lie until then."""
+        return self.out.with_name(f".{self.out.name}.training")
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What makes it the same training again."""
+        return {"recipe": dict(self.recipe), "data": dict(self.data), "base": self.fingerprint}
+
+
 @dataclass(frozen=True)
-class Job:
+class Job(Placed):
     """A training that was checked, and can begin.
 
     Attributes:
@@ -86,21 +110,6 @@ class Job:
     recipe: Mapping[str, Any]
     parameters: int
     trainable: int
-
-    @property
-    def out(self) -> Path:
-        """Of the checkpoint; it appears when it is whole."""
-        return Path(self.config.out).expanduser()
-
-    @property
-    def work(self) -> Path:
-        """Where checkpoints lie until then."""
-        return self.out.with_name(f".{self.out.name}.training")
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What makes it the same training again."""
-        return {"recipe": dict(self.recipe), "data": dict(self.data), "base": self.fingerprint}
 
     def lines(self) -> list[str]:
         """What is about to happen, in words."""

@@ -24,7 +24,7 @@ from s2train.training import config, forecast, processes
 from s2train.training import job as jobs
 from s2train.training.job import files_of_set
 from s2train.training.kind import Job, Kind
-from s2train.training.rows import Encoder, Rows
+from s2train.training.rows import Encoder, Rows, tokens_of
 
 _ANSWER = 128  # tokens, unless told otherwise
 _BLOCK = 512
@@ -153,8 +153,6 @@ def _rows(settings: Any, encoder: Encoder, lines: Iterable[Any]) -> Rows:
     rows, block = Rows(), list[str]()
 
     def add() -> None:
-        from s2train.training.reward_functions import tokens_of
-
         for prompt, tokens in zip(block, tokens_of(encoder.tokenizer, block), strict=True):
             if len(tokens) + most > encoder.max_length:
                 rows.dropped += 1

@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from s2eval import store
-from s2eval.errors import PrerequisiteError
+from s2eval.errors import PrerequisiteError, S2Error
 
 METRICS, GENERATIONS = "metrics.jsonl", "generations.jsonl"
 WHOLE = "whole.json"  # in a checkpoint: its files with their sizes, written last
 PREFIX = "checkpoint-"
+BROKEN = "broken_batch"  # .pt, and .json to read
+
+
+class DivergedError(S2Error):
+    """A loss or a gradient is NaN or infinite."""
 
 
 def append(path: Path, record: Mapping[str, Any]) -> None:

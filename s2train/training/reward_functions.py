@@ -9,19 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from typing import Any
 
 import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
-from torch import Tensor, nn
+from torch import Tensor
 
-from s2eval.errors import UsageError
-from s2train.ppo.roles import Stored, fill
+from s2train.ppo.roles import Stored, acting, fill, head_of, last_tokens, lora_of
+from s2train.training.rows import tokens_of
 
 PREFIX = "reward-"  # of the adapter's name in the policy's model
 MISSING_END = "missing_end"
-_HEAD = "score.weight"
 
 
 class Reward:
@@ -37,7 +35,7 @@ class Reward:
     def __init__(self, name: str, stored: Stored, tokenizer: Any, batch: int) -> None:
         self.__name__ = name
         self.stored, self.tokenizer, self.batch = stored, tokenizer, batch
-        self.head = _head(stored)
+        self.head = head_of(stored)
         self.model: Any = None
 
     @property
@@ -51,11 +49,10 @@ class Reward:
         Raises:
             UsageError: it does not fit, tensor by tensor.
         """
-        config = deepcopy(self.stored.config)
-        config.task_type, config.modules_to_save, config.inference_mode = "CAUSAL_LM", None, True
-        model.add_adapter(self.adapter, config)
-        weights = {key: tensor for key, tensor in self.stored.tensors.items() if not key.endswith(_HEAD)}
-        fill(model, self.adapter, Stored(config, weights, self.stored.name))
+        lora = lora_of(self.stored)
+        lora.config.inference_mode = True
+        model.add_adapter(self.adapter, lora.config)
+        fill(model, self.adapter, lora)
         for name, parameter in model.named_parameters():
             if f".{self.adapter}." in name:
                 parameter.requires_grad_(False)
@@ -71,7 +68,7 @@ class Reward:
         """Of prompts with their answers, in their order; sequences of like length together."""
         found = [0.0] * len(sequences)
         order = sorted(range(len(sequences)), key=lambda number: len(sequences[number]))
-        with torch.no_grad(), _acting(self.model, self.adapter) as causal:
+        with torch.no_grad(), _judging(self.model, self.adapter) as causal:
             for start in range(0, len(order), self.batch):
                 some = order[start : start + self.batch]
                 values = self._scored(causal, [sequences[number] for number in some])
@@ -90,9 +87,7 @@ class Reward:
         tokens, mask = tokens.to(causal.device), mask.to(causal.device)
         trunk = getattr(causal, causal.base_model_prefix)
         hidden = trunk(input_ids=tokens, attention_mask=mask, use_cache=False).last_hidden_state
-        last = (mask * (tokens != padding) * torch.arange(width, device=tokens.device)).argmax(-1)
-        chosen = hidden[torch.arange(len(last), device=hidden.device), last]
-        return self.head(chosen.to(self.head.weight.dtype))[:, 0].float()
+        return self.head(last_tokens(hidden, tokens, mask, padding).to(self.head.weight.dtype))[:, 0].float()
 
 
 class MissingEnd:
@@ -114,41 +109,15 @@ class MissingEnd:
         return [0.0 if tokens and tokens[-1] in self.ends else -self.penalty for tokens in completion_ids]
 
 
-def tokens_of(tokenizer: Any, prompts: Sequence[str]) -> list[list[int]]:
-    """Prompts as tokens. A BOS that the template writes is not added once more."""
-    bos = tokenizer.bos_token
-    special = not (bos and all(prompt.startswith(bos) for prompt in prompts))
-    return tokenizer(list(prompts), add_special_tokens=special)["input_ids"]
-
-
-def _head(stored: Stored) -> nn.Linear:
-    found = [tensor for key, tensor in stored.tensors.items() if key.endswith(_HEAD)]
-    if len(found) != 1 or found[0].shape[0] != 1:
-        raise UsageError(
-            f"reward model {stored.name}: its adapter has no score head of one row: s2train reward makes it"
-        )
-    head = nn.Linear(found[0].shape[1], 1, bias=False)
-    head.weight.data.copy_(found[0])
-    return head.requires_grad_(False)
-
-
 @contextmanager
-def _acting(model: Any, adapter: str) -> Iterator[Any]:
-    """The causal model with that adapter alone, without dropout; then everything is as it was.
-
-    PEFT's `set_adapter` would change what is trained.
-    """
-    causal, training = model.get_base_model(), model.training
-    layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
-    before = [(layer._active_adapter, layer._disable_adapters) for layer in layers]
+def _judging(model: Any, adapter: str) -> Iterator[Any]:
+    """The causal model with that adapter alone, without dropout; then everything is as it was."""
+    training = model.training
     model.eval()
-    for layer in layers:
-        layer._active_adapter, layer._disable_adapters = [adapter], False
     try:
-        yield causal
+        with acting([module for module in model.modules() if isinstance(module, BaseTunerLayer)], adapter):
+            yield model.get_base_model()
     finally:
-        for layer, (active, disabled) in zip(layers, before, strict=True):
-            layer._active_adapter, layer._disable_adapters = active, disabled
         model.train(training)
 
 

@@ -112,8 +112,7 @@ class Encoder:
 
     def encode(self, prompts: Sequence[str], answers: Sequence[str]) -> list[Encoded]:
         """Prompts with their answers. A BOS that the template writes is not added once more."""
-        bos = self.tokenizer.bos_token
-        special = not (bos and all(prompt.startswith(bos) for prompt in prompts))
+        special = adds_special(self.tokenizer, prompts)
         whole = [prompt + self.completion(answer) for prompt, answer in zip(prompts, answers, strict=True)]
         heads = self.tokenizer(list(prompts), add_special_tokens=special)["input_ids"]
         found = list[Encoded]()
@@ -121,6 +120,19 @@ class Encoder:
             shared = _shared(head, tokens)
             found.append(Encoded(tokens, shared, shared < len(head)))
         return found
+
+
+def adds_special(tokenizer: Any, prompts: Sequence[str]) -> bool:
+    """Whether the tokenizer is to add its special tokens: not where the template has written the BOS already."""
+    bos = tokenizer.bos_token
+    return not (bos and all(prompt.startswith(bos) for prompt in prompts))
+
+
+def tokens_of(tokenizer: Any, prompts: Sequence[str]) -> list[list[int]]:
+    """Prompts as tokens; none of none."""
+    if not prompts:
+        return []
+    return tokenizer(list(prompts), add_special_tokens=adds_special(tokenizer, prompts))["input_ids"]
 
 
 def opening(template: Template) -> str:

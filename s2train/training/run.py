@@ -19,14 +19,14 @@ from s2train.checkpoint import Checkpoint, Source
 from s2train.training import curves, models, processes, progress
 from s2train.training import job as jobs
 from s2train.training.card import card
-from s2train.training.kind import Job
+from s2train.training.kind import Job, Placed
 
 CARD, CURVES = "README.md", "curves.svg"
 PROCESSES = "processes"  # of the metrics, where there were several
 _WEIGHTS = (".safetensors", ".bin")
 
 
-def is_done(job: Any) -> bool:
+def is_done(job: Placed) -> bool:
     """Whether the very same training has ended before.
 
     Raises:
@@ -85,7 +85,7 @@ def _refuse_shards(job: Job) -> None:
         )
 
 
-def make_ready(job: Any, fresh: bool, kept: int) -> tuple[str, dict[str, Any]] | None:
+def make_ready(job: Placed, fresh: bool, kept: int) -> tuple[str, dict[str, Any]] | None:
     """Clear what is not to stay, check what remains; the checkpoint to go on from, with the facts of its mark.
 
     Args:

@@ -12,7 +12,8 @@ from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer  # pyright: ign
 from trl.trainer.utils import RepeatSampler
 
 from s2train.training.models import ADAPTER
-from s2train.training.reward_functions import MissingEnd, Reward, tokens_of
+from s2train.training.reward_functions import MissingEnd, Reward
+from s2train.training.rows import tokens_of
 from s2train.training.trainers import Watched
 
 _LENGTH = "tokens of a prompt with its answer; rows whose prompt leaves too little room are left out"

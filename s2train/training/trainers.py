@@ -15,15 +15,9 @@ import torch
 from transformers import TrainerCallback
 from trl import DPOTrainer, RewardTrainer, SFTTrainer  # pyright: ignore[reportPrivateImportUsage]
 
-from s2eval.errors import S2Error
 from s2train.training import processes, progress
 from s2train.training.kind import Job
-
-BROKEN = "broken_batch"  # .pt, and .json to read
-
-
-class DivergedError(S2Error):
-    """The loss or a gradient is NaN or infinite."""
+from s2train.training.progress import BROKEN, DivergedError
 
 
 class Watched:

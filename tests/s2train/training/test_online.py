@@ -19,7 +19,8 @@ from s2train import checkpoint
 from s2train.ppo.roles import read
 from s2train.training import models, online, progress, run
 from s2train.training.kind import Kind
-from s2train.training.reward_functions import MissingEnd, Reward, tokens_of
+from s2train.training.reward_functions import MissingEnd, Reward
+from s2train.training.rows import tokens_of
 from s2train.training.run import run as train
 from s2train.training.stages import STAGES, load
 from tests.s2train.training import tiny
