@@ -6,6 +6,7 @@ rest. Nothing in it names a folder of the machine that wrote it.
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
@@ -74,7 +75,8 @@ class Checkpoint(_Record):
         method: of merging.
         quantization: of the base, in training.
         recipe: the stage's configuration, resolved.
-        data: name → SHA-256 of the files it was trained on.
+        data: name → SHA-256 of the files it was trained on; of `adapter` the tensors it started from, of `reward-NAME`
+            a reward model's.
         versions: packages that made it.
         metrics: name → value.
         files: its weights' files → SHA-256.
@@ -113,6 +115,12 @@ def read(folder: Path) -> Checkpoint | None:
 def write(folder: Path, checkpoint: Checkpoint) -> None:
     """Write the folder's `s2train.json`, atomically; what is not known is left out."""
     store.write_json(folder / CHECKPOINT_FILE, checkpoint.model_dump(mode="json", exclude_defaults=True))
+
+
+def sha256(path: Path) -> str:
+    """Of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:

@@ -54,9 +54,8 @@ def attach(
     tokens = _probe(model, config)
     before = logits(model, tokens)
     adapted = _put_on(model, path, name, revision, where)
-    problems = list(_problems(adapted, weights, name))
-    if problems:
-        raise UsageError(f"{where}: {'; '.join(problems)}. {_advice(path, config)}")
+    if found := list(problems(adapted, weights, name)):
+        raise UsageError(f"{where}: {'; '.join(found)}. {_advice(path, config)}")
     after = logits(adapted, tokens)
     if not after.isfinite().all():
         raise UsageError(
@@ -106,7 +105,7 @@ def _probe(model: Any, config: Any) -> torch.Tensor:
 
 
 def _put_on(model: Any, path: str, name: str, revision: str | None, where: str) -> Any:
-    """As lm-eval's `hf` does it, except that tensors of a wrong shape are left for `_problems` to tell."""
+    """As lm-eval's `hf` does it, except that tensors of a wrong shape are left for `problems` to tell."""
     from peft import PeftModel
 
     try:
@@ -124,8 +123,13 @@ def _put_on(model: Any, path: str, name: str, revision: str | None, where: str) 
     return adapted.eval()
 
 
-def _problems(adapted: Any, weights: Mapping[str, torch.Tensor], name: str) -> Iterator[str]:
-    """What of the adapter's file is not in the model, or the other way round: one phrase a kind."""
+def problems(adapted: Any, weights: Mapping[str, torch.Tensor], name: str) -> Iterator[str]:
+    """What of an adapter's file is not in the model that it was put on, or the other way round: one phrase a kind.
+
+    Args:
+        weights: the file's tensors, as PEFT names them.
+        name: PEFT's name for the adapter.
+    """
     from peft.utils import get_peft_model_state_dict
 
     weights = _renamed(adapted, weights, name)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 from s2eval import prompts
-from s2eval.errors import PrerequisiteError, UsageError
+from s2eval.errors import UsageError
 from s2train.data.preferences import turns_of
 from s2train.label.bases import Bases, context
 from s2train.label.rankings import Ranker
@@ -73,7 +72,7 @@ def _rewards(causal: Any, ranker: Ranker, padding: int) -> Callable[[Sequence[En
     setattr(classifier, HEAD, torch.nn.Linear(width, 1, bias=False, device=causal.device, dtype=causal.dtype))
     with models.quiet():
         judge: Any = PeftModel.from_pretrained(classifier, str(ranker.folder)).eval()
-    _refuse_misfit(judge, ranker.folder, "default")
+    models.refuse_misfit(judge, models.stored(ranker.folder), models.ADAPTER, ranker.folder.name)
     return lambda encoded: scores(judge, [one.tokens for one in encoded], padding, _BATCH)
 
 
@@ -85,7 +84,7 @@ def _implicit(causal: Any, ranker: Ranker, padding: int) -> Callable[[Sequence[E
     if ranker.reference is not None:
         with models.quiet():
             policy.load_adapter(str(ranker.reference), _REFERENCE)
-        _refuse_misfit(policy, ranker.reference, _REFERENCE)
+        models.refuse_misfit(policy, models.stored(ranker.reference), _REFERENCE, ranker.reference.name)
         policy.eval()
 
     def score(encoded: Sequence[Encoded]) -> list[float]:
@@ -130,26 +129,3 @@ def log_likelihoods(model: Any, encoded: Sequence[Encoded], padding: int) -> lis
         for number, value in zip(some, each.tolist(), strict=True):
             found[number] = value
     return found
-
-
-def _refuse_misfit(adapted: Any, folder: Path, name: str) -> None:
-    """Raise UsageError unless the adapter's file and the model hold the same tensors, all of them."""
-    import torch
-    from peft import get_peft_model_state_dict
-    from peft.utils import load_peft_weights
-
-    try:
-        stored = load_peft_weights(str(folder), device="cpu")
-    except Exception as error:  # safetensors, pickle and the hub raise a dozen unrelated classes
-        raise PrerequisiteError(f"adapter {folder.name}: its weights cannot be read: {error}") from error
-    there = get_peft_model_state_dict(adapted, adapter_name=name, save_embedding_layers=False)
-    wrong = sorted(there.keys() ^ stored.keys())
-    for key in there.keys() & stored.keys():
-        mine, other = there[key].float().cpu(), stored[key].float()
-        if mine.shape != other.shape or not torch.allclose(mine, other, rtol=1e-2, atol=1e-6):  # rounded to its dtype
-            wrong.append(key)
-    if wrong:
-        raise UsageError(
-            f"adapter {folder.name}: {len(wrong)} of its tensors are not in the model as its file has them "
-            f"({wrong[0]}, for one). Is that the base it was trained on?"
-        )

@@ -11,6 +11,7 @@ from typing import Any
 
 from s2eval import prompts
 from s2eval.errors import ConfigError, PrerequisiteError, UsageError
+from s2train import checkpoint
 from s2train.merge import location, shards
 from s2train.ppo import judges, questions
 from s2train.ppo.config import Ppo
@@ -130,7 +131,7 @@ def prepare(config: Ppo, where: str) -> Job:
         ])  # fmt: skip
     train, validation, hashes = questions.read(config.data, Encoder(tokenizer, template, config.data.max_prompt))
     if adapter:
-        hashes["adapter"] = judges.sha256(judges.weights(adapter))
+        hashes["adapter"] = checkpoint.sha256(models.weights(adapter))
     hashes |= {f"reward-{name}": one.sha256 for name, one in found.items()}
     counted = _parameters(config, plan, model)
     recipe = _recipe(config, plan, template.name, found)

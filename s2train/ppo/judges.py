@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from s2eval import prompts
-from s2eval.errors import PrerequisiteError, UsageError
+from s2eval.errors import UsageError
 from s2train import checkpoint
 from s2train.checkpoint import Quantization
 from s2train.merge import location
 from s2train.merge.location import Location
 from s2train.ppo.config import Rewarded
 from s2train.training import calibration, job, models
-from s2train.training.run import sha256
-
-_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +60,10 @@ def find(
                 f"reward model {where.name}: it was trained on prompts of template {made.template}, the policy's is "
                 f"{template.name}: set model.template, or train another reward model"
             )
-        path = weights(where)
+        path = models.weights(where)
         note = _difference(name, made.quantization, mine)
-        found[name] = Judge(where, asked.weight, sha256(path), path.stat().st_size, note)
+        found[name] = Judge(where, asked.weight, checkpoint.sha256(path), path.stat().st_size, note)
     return found
-
-
-def weights(adapter: Location) -> Path:
-    """The file of an adapter's tensors.
-
-    Raises:
-        PrerequisiteError: there is none.
-    """
-    path = next((adapter.folder / name for name in _WEIGHTS if (adapter.folder / name).is_file()), None)
-    if path is None:
-        raise PrerequisiteError(f"adapter {adapter.name}: {adapter.folder} has no {_WEIGHTS[0]}")
-    return path
 
 
 def _difference(name: str, theirs: Quantization | None, mine: Quantization | None) -> str | None:

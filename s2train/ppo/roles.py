@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
 from s2eval.errors import UsageError
 from s2train import losses
+from s2train.training import models
 
 POLICY, VALUE, REFERENCE = "policy", "value", "reference"
 REWARD = "reward-"  # and the aspect
@@ -110,9 +111,9 @@ class Roles(nn.Module):
         self.copied = isinstance(policy, Stored)
         self.heads = nn.ModuleDict()
         if isinstance(policy, Stored):
-            fill(self.model, POLICY, policy)
+            models.fill(self.model, policy.tensors, POLICY, policy.name)
             self.model.add_adapter(REFERENCE, policy.config)
-            fill(self.model, REFERENCE, policy)
+            models.fill(self.model, policy.tensors, REFERENCE, policy.name)
         self.model.add_adapter(VALUE, value)
         for aspect, stored in rewards.items():
             self._add_reward(aspect, stored)
@@ -128,7 +129,7 @@ class Roles(nn.Module):
     def _add_reward(self, aspect: str, stored: Stored) -> None:
         name, head, lora = REWARD + aspect, head_of(stored), lora_of(stored)
         self.model.add_adapter(name, lora.config)
-        fill(self.model, name, lora)
+        models.fill(self.model, lora.tensors, name, lora.name)
         self.heads[name] = head.to(self.model.device)
 
     def _trained(self) -> None:
@@ -144,7 +145,7 @@ class Roles(nn.Module):
 
     def load(self, role: str, tensors: Mapping[str, Tensor]) -> None:
         """Put the tensors that `adapter` gave back."""
-        fill(self.model, role, Stored(self.model.peft_config[role], tensors, role))
+        models.fill(self.model, tensors, role, role)
 
     @property
     def aspects(self) -> list[str]:
@@ -199,12 +200,11 @@ def read(folder: str) -> Stored:
         UsageError: it is no LoRA adapter.
     """
     from peft import PeftConfig
-    from peft.utils import load_peft_weights
 
     config = PeftConfig.from_pretrained(folder)
     if not isinstance(config, LoraConfig):
         raise UsageError(f"adapter {folder}: its peft_type is {config.peft_type}; here only LORA can be trained")
-    return Stored(config, load_peft_weights(folder, device="cpu"), folder)
+    return Stored(config, models.stored(Path(folder)), folder)
 
 
 @contextmanager
@@ -266,21 +266,3 @@ def _refuse(config: LoraConfig, name: str) -> None:
             )
     if config.bias != "none":
         raise UsageError(f"adapter {name}: bias is {config.bias!r}, so it changes what other roles share")
-
-
-def fill(model: PeftModel, role: str, stored: Stored) -> None:
-    """Put an adapter's tensors where they belong: all of them, and nothing else is left as it was made."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        set_peft_model_state_dict(model, dict(stored.tensors), adapter_name=role, ignore_mismatched_sizes=True)
-    there = get_peft_model_state_dict(model, adapter_name=role, save_embedding_layers=False)
-    lost = [key for key in stored.tensors if key not in there]
-    lacking = [key for key in there if key not in stored.tensors]
-    other = [key for key in there if key in stored.tensors and not _same(there[key], stored.tensors[key])]
-    for keys, what in ((lost, "have no place in the base"), (lacking, "are missing"), (other, "do not fit")):
-        if keys:
-            raise UsageError(f"adapter {stored.name}: {len(keys)} of its tensors {what} ({keys[0]}, for one)")
-
-
-def _same(one: Tensor, other: Tensor) -> bool:
-    return one.shape == other.shape and torch.equal(one.float().cpu(), other.float().cpu())

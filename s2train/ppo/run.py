@@ -221,7 +221,7 @@ def _conclude(job: Job, learner: Learner) -> dict[str, float]:
             data=dict(job.data),
             versions=checkpoint.versions(),
             metrics=metrics,
-            files={WEIGHTS: trainings.sha256(folder / WEIGHTS)},
+            files={WEIGHTS: checkpoint.sha256(folder / WEIGHTS)},
         )
         text = card(job, made, sorted(path.name for path in folder.glob("*.svg")))
         (folder / trainings.CARD).write_text(text, encoding="utf-8")
@@ -240,6 +240,7 @@ def _save_policy(job: Job, roles: Roles, folder: Path) -> None:
     config.inference_mode = True
     config.save_pretrained(str(folder))
     job.tokenizer.save_pretrained(folder)
+    trainings.open_weights(folder)
 
 
 def _last(job: Job) -> dict[str, float]:

@@ -55,6 +55,8 @@ def prepare(kind: Kind, config: Any, where: str) -> Job:
     values, length = _values(kind, config, plan, model, where)
     encoder = Encoder(tokenizer, template, length, getattr(config.data, "overlong", "drop") == "truncate")
     train, validation, hashes = _rows(kind, config, encoder)
+    if adapter:
+        hashes["adapter"] = checkpoint.sha256(models.weights(adapter))
     if not len(validation) and "eval_strategy" not in config.arguments.model_fields_set:
         values["eval_strategy"] = "no"
     if plan.adapted:

@@ -21,6 +21,7 @@ Task = Literal["CAUSAL_LM", "SEQ_CLS"]
 HEAD = "score"  # of a reward model
 ADAPTER = "default"  # PEFT's name of what is trained
 ADAPTER_CONFIG = "adapter_config.json"
+_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,18 @@ def refuse_adapter(adapter: Location, task: Task) -> None:
         raise UsageError(f"{where}: it holds whole modules ({names}), which a reward model cannot take over")
 
 
+def weights(adapter: Location) -> Path:
+    """The file of an adapter's tensors.
+
+    Raises:
+        PrerequisiteError: there is none.
+    """
+    path = next((adapter.folder / name for name in _WEIGHTS if (adapter.folder / name).is_file()), None)
+    if path is None:
+        raise PrerequisiteError(f"adapter {adapter.name}: {adapter.folder} has no {_WEIGHTS[0]}")
+    return path
+
+
 def load(plan: Plan) -> Any:
     """The base with its weights.
 
@@ -217,24 +230,51 @@ def start_from(model: Any, plan: Plan) -> Any:
         adapted.peft_config[ADAPTER].inference_mode = False
         adapted.set_adapter(ADAPTER)
         return adapted
-    from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
-    from peft.utils import load_peft_weights
+    from peft import get_peft_model, get_peft_model_state_dict
 
     adapted = get_peft_model(model, lora_config(plan))
     head = {name: weight for name, weight in get_peft_model_state_dict(adapted).items() if f".{HEAD}." in name}
-    weights = head | load_peft_weights(str(plan.adapter.folder), device="cpu")
-    try:
-        result = set_peft_model_state_dict(adapted, weights, adapter_name=ADAPTER)
-        lost = list(result.unexpected_keys)
-    except RuntimeError as error:  # shapes
-        raise UsageError(f"adapter {plan.adapter.name}: {' '.join(str(error).split())[:300]}") from error
-    lacking = [key for key in result.missing_keys if f".{ADAPTER}" in key and "lora_" in key]
-    if lost or lacking:
-        raise UsageError(
-            f"adapter {plan.adapter.name}: {len(lost)} of its tensors have no place in a reward model of this base, "
-            f"and {len(lacking)} are missing ({', '.join([*lost, *lacking][:3])}). Is that the base it was trained on?"
-        )
+    fill(adapted, head | stored(plan.adapter.folder), ADAPTER, plan.adapter.name)
     return adapted
+
+
+def stored(adapter: Path) -> dict[str, Any]:
+    """The tensors of an adapter's folder, on the CPU.
+
+    Raises:
+        PrerequisiteError: they cannot be read.
+    """
+    from peft.utils import load_peft_weights
+
+    try:
+        return load_peft_weights(str(adapter), device="cpu")
+    except Exception as error:  # safetensors, pickle and the hub raise a dozen unrelated classes
+        raise PrerequisiteError(f"adapter {adapter.name}: its weights cannot be read: {error}") from error
+
+
+def fill(adapted: Any, weights: Mapping[str, Any], name: str, label: str) -> None:
+    """Put an adapter's tensors where they belong: all of them, and nothing else is left as it was made.
+
+    Args:
+        name: PEFT's, of an adapter that is there.
+        label: what messages call it.
+
+    Raises:
+        UsageError: they do not fit.
+    """
+    from peft import set_peft_model_state_dict
+
+    with quiet():
+        set_peft_model_state_dict(adapted, dict(weights), adapter_name=name, ignore_mismatched_sizes=True)
+    refuse_misfit(adapted, weights, name, label)
+
+
+def refuse_misfit(adapted: Any, weights: Mapping[str, Any], name: str, label: str) -> None:
+    """Raise UsageError unless the model computes with an adapter's tensors, all of them, and no others."""
+    from s2eval.models import adapters
+
+    if found := list(adapters.problems(adapted, weights, name)):
+        raise UsageError(f"adapter {label}: {'; '.join(found)}. Is that the base it was trained on?")
 
 
 def trained(model: Any) -> dict[str, Any]:

@@ -15,7 +15,8 @@ import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor
 
-from s2train.ppo.roles import Stored, acting, fill, head_of, last_tokens, lora_of
+from s2train.ppo.roles import Stored, acting, head_of, last_tokens, lora_of
+from s2train.training import models
 from s2train.training.rows import tokens_of
 
 PREFIX = "reward-"  # of the adapter's name in the policy's model
@@ -52,7 +53,7 @@ class Reward:
         lora = lora_of(self.stored)
         lora.config.inference_mode = True
         model.add_adapter(self.adapter, lora.config)
-        fill(model, self.adapter, lora)
+        models.fill(model, lora.tensors, self.adapter, lora.name)
         for name, parameter in model.named_parameters():
             if f".{self.adapter}." in name:
                 parameter.requires_grad_(False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
@@ -180,7 +179,7 @@ def _conclude(job: Job, trainer: Any) -> dict[str, float]:
             data=dict(job.data),
             versions=checkpoint.versions(),
             metrics=metrics,
-            files={path.name: sha256(path) for path in sorted(folder.iterdir()) if path.suffix in _WEIGHTS},
+            files={path.name: checkpoint.sha256(path) for path in sorted(folder.iterdir()) if path.suffix in _WEIGHTS},
         )
         pictures = sorted(path.name for path in folder.glob("*.svg"))
         (folder / CARD).write_text(card(job, made, pictures), encoding="utf-8")
@@ -211,6 +210,14 @@ def _save(job: Job, trainer: Any, folder: Path, weights: dict[str, Any] | None) 
     else:
         model.save_pretrained(folder, **more)
     job.tokenizer.save_pretrained(folder)
+    open_weights(folder)
+
+
+def open_weights(folder: Path) -> None:
+    """Let those read the weights who may read the tokenizer: safetensors writes files for their owner alone."""
+    mode = (folder / "tokenizer_config.json").stat().st_mode
+    for path in folder.glob("*.safetensors"):
+        path.chmod(mode)
 
 
 def _last(job: Job) -> dict[str, float]:
@@ -229,11 +236,6 @@ def _last(job: Job) -> dict[str, float]:
         found["steps"] = float(record["step"])
     found.pop("eval_num_tokens", None)
     return found
-
-
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _empty(folder: Path) -> None:

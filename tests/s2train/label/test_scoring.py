@@ -95,19 +95,23 @@ def test_an_adapter_whose_tensors_are_not_all_there(made: dict[str, Path], tmp_p
     tensors = load_file(lame / tiny.WEIGHTS)
     tensors.pop(next(name for name in tensors if "q_proj.lora_B" in name))
     save_file(tensors, lame / tiny.WEIGHTS)
-    with pytest.raises(UsageError, match="1 of its tensors"):
+    with pytest.raises(UsageError, match="adapter lame: its configuration asks for 1 more than its file has"):
         scores(Bases(), ranker(made, f"reward:{lame}"))
 
 
-def test_a_score_that_is_no_number(made: dict[str, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [(torch.inf, "NaN or infinity stands in 1 of its"), (3e38, "a score is NaN or infinite")],  # 64 of them: no fp32
+)
+def test_a_score_that_is_no_number(made: dict[str, Path], tmp_path: Path, value: float, message: str) -> None:
     import shutil
 
     broken = shutil.copytree(made["plain"], tmp_path / "broken")
     tensors = load_file(broken / tiny.WEIGHTS)
     head = next(name for name in tensors if "score" in name)
-    tensors[head] = tensors[head] * torch.inf
+    tensors[head] = tensors[head].sign() * value
     save_file(tensors, broken / tiny.WEIGHTS)
-    with pytest.raises(UsageError, match="NaN or infinite"):
+    with pytest.raises(UsageError, match=message):
         scores(Bases(), ranker(made, f"reward:{broken}"))
 
 

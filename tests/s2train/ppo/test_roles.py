@@ -101,7 +101,7 @@ def test_adapters_that_do_not_fit_are_refused(paths: dict[str, Path], tmp_path: 
     lora = LoraConfig(**cast.LORA)
     other = tiny.base(tmp_path / "other", torch.float32, hidden_size=32)
     sft = tiny.train(tiny.load(other), tmp_path / "sft")
-    with pytest.raises(UsageError, match="do not fit"):
+    with pytest.raises(UsageError, match="the model wants another shape for"):
         Roles(tiny.load(paths["base"]), read(str(sft)), lora, {}, cast.PAD)
     with pytest.raises(UsageError, match="no score head"):
         Roles(tiny.load(paths["base"]), lora, lora, {"simplicity": read(str(paths["sft"]))}, cast.PAD)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from s2eval.errors import ConfigError, DataError, PrerequisiteError, UsageError
+from s2train import checkpoint
 from s2train.training import job as jobs
 from s2train.training import progress
 from s2train.training.run import run
@@ -28,8 +31,6 @@ def test_an_adapter_of_another_base(sft: Path, smollm2: Path, data: Path, tmp_pa
 
 @pytest.mark.parametrize("stage", ["sft", "reward"])
 def test_an_adapter_whose_tensors_do_not_all_fit(stage: str, sft: Path, base: Path, data: Path, tmp_path: Path) -> None:
-    from safetensors.torch import save_file
-
     adapter = Path(shutil.copytree(sft, tmp_path / "adapter"))
     tensors = tiny.weights(adapter)
     name = next(name for name in tensors if "layers.1" in name)
@@ -37,9 +38,27 @@ def test_an_adapter_whose_tensors_do_not_all_fit(stage: str, sft: Path, base: Pa
     save_file(tensors, adapter / tiny.WEIGHTS)
     raw = tiny.recipe(stage, base, data, tmp_path / "out")
     raw["model"] = {"base": str(base), "adapter": str(adapter)}
-    with pytest.raises(UsageError, match=r"no place"):
+    with pytest.raises(UsageError, match=r"adapter .*: the model has no place for 1 of its"):
         tiny.train(stage, raw, tmp_path)
     assert not (tmp_path / "out").exists()
+
+
+def test_an_adapter_that_was_trained_anew_is_another_start(sft: Path, base: Path, data: Path, tmp_path: Path) -> None:
+    """Its name is the same: what s2train.json keeps is the hash of its tensors."""
+    adapter = Path(shutil.copytree(sft, tmp_path / "adapter"))
+    raw = tiny.recipe("dpo", base, data, tmp_path / "out", max_steps=1)
+    raw["model"] = {"base": str(base), "adapter": str(adapter)}
+    made = checkpoint.read(tiny.train("dpo", raw, tmp_path).out)
+    assert made is not None
+    assert made.data["adapter"] == hashlib.sha256((sft / tiny.WEIGHTS).read_bytes()).hexdigest()
+    run(tiny.job("dpo", raw, tmp_path))  # done already
+    save_file({name: weight * 2 for name, weight in tiny.weights(sft).items()}, adapter / tiny.WEIGHTS)
+    with pytest.raises(UsageError, match=r"a checkpoint of another training is there \(data differ\)"):
+        run(tiny.job("dpo", raw, tmp_path))
+
+
+def test_weights_may_be_read_by_those_who_may_read_the_rest(sft: Path) -> None:
+    assert (sft / tiny.WEIGHTS).stat().st_mode == (sft / "s2train.json").stat().st_mode
 
 
 def test_a_tokenizer_that_differs(sft: Path, base: Path, data: Path, tmp_path: Path) -> None:
