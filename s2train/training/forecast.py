@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from s2train.training import models
+from s2train.training import models, processes
 from s2train.training.kind import Job
 
 REACHED = 0.5  # share of the rate of bare products that training is taken to reach; an assumption
@@ -82,9 +82,9 @@ def lines(job: Job) -> Iterator[str]:
 
 
 def estimate(job: Job) -> Effort:
-    """Steps and tokens of the whole training; packed rows are packed to count them."""
+    """Steps and tokens of the whole training, over all processes; packed rows are packed to count them."""
     rows = _sequences(job)
-    batches = ceil(rows / max(job.arguments.per_device_train_batch_size, 1))
+    batches = ceil(rows / max(job.arguments.per_device_train_batch_size, 1) / processes.count())
     per_epoch = max(ceil(batches / max(job.arguments.gradient_accumulation_steps, 1)), 1)
     asked = job.arguments.max_steps
     steps = asked if asked > 0 else ceil(job.arguments.num_train_epochs * per_epoch)
@@ -147,7 +147,7 @@ def _activations(job: Job, model: Any, sizes: Any) -> int:
 
 
 def duration(job: Job, effort: Effort) -> float:
-    """Seconds: FLOPs over the rate of bare products, times what training reaches of it."""
+    """Seconds: FLOPs over the rate of bare products, times what training reaches of it, in all processes together."""
     import torch
 
     from s2eval.models import cost
@@ -160,7 +160,7 @@ def duration(job: Job, effort: Effort) -> float:
         passes += 1.0  # the reference's
     hardware = job.plan.hardware
     rate = cost.rate(shape, 512, getattr(torch, hardware.compute), torch.device(hardware.device))
-    return effort.tokens * forward * passes / (rate * REACHED)
+    return effort.tokens * forward * passes / (rate * REACHED * processes.count())
 
 
 def _packed(job: Job) -> bool:
@@ -168,7 +168,8 @@ def _packed(job: Job) -> bool:
 
 
 def _batch(job: Job) -> int:
-    return job.arguments.per_device_train_batch_size * job.arguments.gradient_accumulation_steps
+    per_process = job.arguments.per_device_train_batch_size * job.arguments.gradient_accumulation_steps
+    return per_process * processes.count()
 
 
 def _why(job: Job, name: str) -> str:

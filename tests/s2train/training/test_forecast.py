@@ -28,6 +28,15 @@ def test_parameters_steps_tokens_and_memory(base: Path, data: Path, tmp_path: Pa
     assert not list(tmp_path.glob(".out*"))
 
 
+def test_processes_share_the_rows(base: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """24 rows, twice, in steps of 2 × 4: 6; as many tokens as one process would see."""
+    job = tiny.job("sft", tiny.recipe("sft", base, data, tmp_path / "out", num_train_epochs=2), tmp_path)
+    monkeypatch.setattr("s2train.training.processes.count", lambda: 2)
+    effort = forecast.estimate(job)
+    assert (effort.steps, effort.tokens) == (6, 2 * job.train.tokens)
+    assert "6 steps of 8 rows" in "\n".join(forecast.lines(job))
+
+
 def _buffers(job: object) -> int:
     from s2train.training import models
 
