@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from s2eval import store
 from s2eval.errors import DataError, PrerequisiteError, UsageError
@@ -19,7 +19,7 @@ from s2train.checkpoint import Checkpoint
 from s2train.label.bases import Ground
 from s2train.merge import location, shards
 from s2train.merge.location import Location
-from s2train.training import calibration
+from s2train.training import calibration, models
 from s2train.training.job import refuse_other_base
 from s2train.training.models import ADAPTER_CONFIG
 
@@ -163,7 +163,7 @@ def _ranker(named: Named, known: Known, allow_below_gate: bool) -> Ranker:
     beta, reference = BETA, None
     if named.kind == "dpo":
         beta = _beta(recipe.get("arguments") or {}, found)
-        reference = _reference(named, found, (recipe.get("model") or {}).get("adapter"), ground, known)
+        reference = _reference(named, found, made, ground, known)
         content["beta"] = beta
         content["reference"] = reference and identity(ModelSpec(str(reference), str(ground.folder), str(reference)))
     key = f"{named.kind}:{found.name}@{store.key_of(content)}"
@@ -228,9 +228,10 @@ def _beta(arguments: Mapping[str, Any], found: Location) -> float:
     return float(arguments.get("beta", BETA))
 
 
-def _reference(named: Named, found: Location, started: str | None, ground: Ground, known: Known) -> Path | None:
+def _reference(named: Named, found: Location, made: Checkpoint, ground: Ground, known: Known) -> Path | None:
     """The adapter that was π_ref; None where training began with a new one, so that the base was."""
-    where = f"dpo {found.name}"
+    where, recipe = f"dpo {found.name}", cast("Any", made.recipe or {})
+    started: str | None = (recipe.get("model") or {}).get("adapter")
     if started is None:
         if named.reference:
             raise UsageError(f"{where}: its reference is the base (it started from no adapter): leave @… out")
@@ -243,11 +244,13 @@ def _reference(named: Named, found: Location, started: str | None, ground: Groun
             f"{where}: its reference is the adapter {started!r} that it started from, which is not at {place}. "
             f"Say where it is: --rank dpo:{named.place}@FOLDER"
         ) from error
-    if reference.name != started:
-        raise UsageError(
-            f"{where}: it started from an adapter called {started!r}, but @{named.reference} is {reference.name!r}"
-        )
     _refuse_other_adapter(reference, "dpo")
+    if made.data.get("adapter") != checkpoint.sha256(models.weights(reference)):
+        raise UsageError(
+            f"{where}: it started from other weights than those of {reference.folder}: its s2train.json names "
+            f"{started!r} with SHA-256 {made.data.get('adapter', 'unknown')[:12]}… Say where they are: "
+            f"--rank dpo:{named.place}@FOLDER"
+        )
     fingerprint = known.fingerprint if ground.folder == known.folder else None
     refuse_other_base(reference, ground.folder.name, fingerprint or shards.fingerprint(shards.find(ground.folder)))
     return reference.folder

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 
 from s2eval.errors import DataError, PrerequisiteError, S2Error, UsageError
 from s2train.label.rankings import BETA, Known, Named, Ranker, Ranking, parse, prepare
@@ -84,7 +85,12 @@ def test_a_reference_that_moved_must_be_named(made: dict[str, Path], tmp_path: P
     with pytest.raises(PrerequisiteError, match=r"started from, which is not at .*sft\. Say where it is"):
         ranking(made, f"dpo:{alone}")
     assert ranking(made, f"dpo:{alone}@{made['sft']}").parts[0][0].reference == made["sft"]
-    with pytest.raises(UsageError, match=r"started from an adapter called 'sft', but .* is 'plain'"):
+    another = shutil.copytree(made["sft"], tmp_path / "sft")
+    weights = {name: weight * 2 for name, weight in tiny.weights(another).items()}
+    save_file(weights, another / tiny.WEIGHTS)  # trained anew under its name
+    with pytest.raises(UsageError, match=r"dpo dpo-sft: it started from other weights than those of .*sft"):
+        ranking(made, f"dpo:{alone}")
+    with pytest.raises(UsageError, match="dpo plain: an adapter of peft_type LORA and task_type SEQ_CLS"):
         ranking(made, f"dpo:{alone}@{made['plain']}")
     with pytest.raises(UsageError, match="its reference is the base"):
         ranking(made, f"dpo:{made['dpo']}@{made['sft']}")
