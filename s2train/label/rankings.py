@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from s2eval import store
 from s2eval.errors import DataError, PrerequisiteError, UsageError
@@ -230,7 +230,8 @@ def _beta(arguments: Mapping[str, Any], found: Location) -> float:
 
 def _reference(named: Named, found: Location, made: Checkpoint, ground: Ground, known: Known) -> Path | None:
     """The adapter that was π_ref; None where training began with a new one, so that the base was."""
-    where, recipe = f"dpo {found.name}", cast("Any", made.recipe or {})
+    where = f"dpo {found.name}"
+    recipe: Any = made.recipe or {}
     started: str | None = (recipe.get("model") or {}).get("adapter")
     if started is None:
         if named.reference:
