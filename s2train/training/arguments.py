@@ -68,11 +68,18 @@ def _two(value: Any) -> Any:
     return value
 
 
+def _known_order(value: Any) -> Any:
+    if value == "batch_rebalance":
+        raise ValueError(f"{value!r}: its order after a resume is not known to be the same; use 'group_by_length'")
+    return value
+
+
 _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "packing_strategy": _bfd,
     "completion_only_loss": _on_answers,
     "assistant_only_loss": _not_conversational,
     "save_total_limit": _two,
+    "train_sampling_strategy": _known_order,
 }
 
 

@@ -106,6 +106,8 @@ def _refuse_sizes(job: Job) -> None:
     wanted = arguments.num_generations_eval or arguments.num_generations
     if len(job.validation) and arguments.per_device_eval_batch_size * processes.count() % wanted:
         wrong.append(f"arguments.per_device_eval_batch_size: must be a multiple of {wanted}, the answers to a prompt")
+    if arguments.train_sampling_strategy == "group_by_length":
+        wrong.append("arguments.train_sampling_strategy: group_by_length: answers are not there yet; leave it out")
     if wrong:
         raise ConfigError(job.where, wrong)
 

@@ -8,11 +8,15 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from pyarrow import compute
 from transformers import TrainerCallback
+from transformers.trainer_pt_utils import LengthGroupedSampler
 from trl import DPOTrainer, RewardTrainer, SFTTrainer  # pyright: ignore[reportPrivateImportUsage]
 
 from s2train.training import processes, progress
@@ -54,7 +58,54 @@ class Watched:
         """Cards are written by `card.py`, when a checkpoint is whole."""
 
 
-class Sft(Watched, SFTTrainer):
+class _ByLength(LengthGroupedSampler):
+    """Rows of like length together, in an order made anew for each epoch from its number: the same after a resume."""
+
+    def __init__(self, lengths: list[int], batch: int, seed: int) -> None:
+        self.order = torch.Generator()
+        super().__init__(batch, lengths=lengths, generator=self.order)
+        self.seed, self.epoch = seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by accelerate before each epoch."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        self.order.manual_seed(self.seed + self.epoch)
+        return super().__iter__()
+
+
+class Grouped(Watched):
+    """Watched, and `train_sampling_strategy: group_by_length` for pairs too, of which the longer half counts."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        trainer: Any = self
+        arguments = trainer.args
+        if arguments.train_sampling_strategy != "group_by_length":
+            return super()._get_train_sampler(train_dataset)  # type: ignore[misc]
+        batch = arguments.train_batch_size * arguments.gradient_accumulation_steps
+        rows = trainer.train_dataset if train_dataset is None else train_dataset
+        return _ByLength(lengths(rows), batch, arguments.data_seed or arguments.seed)
+
+
+def lengths(rows: Any) -> list[int]:
+    """Tokens of each row that a batch is padded to: of a pair, of its longer half.
+
+    Args:
+        rows: a data set with `input_ids`, or with `chosen_ids`, `rejected_ids` and perhaps `prompt_ids`.
+    """
+    table = rows.with_format("arrow")[:]
+    found: dict[str, Any] = {
+        name: compute.call_function("list_value_length", [table[name]]).to_numpy()
+        for name in table.column_names
+        if name.endswith("_ids")
+    }
+    if "input_ids" in found:
+        return found["input_ids"].tolist()
+    return (found.get("prompt_ids", 0) + np.maximum(found["chosen_ids"], found["rejected_ids"])).tolist()
+
+
+class Sft(Grouped, SFTTrainer):
     """Rows have `input_ids` and `labels`, which TRL takes as they are."""
 
     def __init__(self, *, args: Any, **rest: Any) -> None:
@@ -63,11 +114,11 @@ class Sft(Watched, SFTTrainer):
         super().__init__(args=args, **rest)
 
 
-class Reward(Watched, RewardTrainer):
+class Reward(Grouped, RewardTrainer):
     """Rows have `chosen_ids` and `rejected_ids`, which TRL takes as they are."""
 
 
-class Dpo(Watched, DPOTrainer):
+class Dpo(Grouped, DPOTrainer):
     """Rows have `prompt_ids`, `chosen_ids` and `rejected_ids`; TRL would encode texts once more, in its own way."""
 
     def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:

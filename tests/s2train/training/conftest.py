@@ -24,3 +24,10 @@ def sft(tmp_path_factory: pytest.TempPathFactory, base: Path, data: Path) -> Pat
     """An SFT adapter of the base."""
     folder = tmp_path_factory.mktemp("training")
     return tiny.train("sft", tiny.recipe("sft", base, data, folder / "sft"), folder).out
+
+
+@pytest.fixture(scope="session")
+def reward(tmp_path_factory: pytest.TempPathFactory, base: Path, data: Path) -> Path:
+    """A reward model of the base: plain words against `notwithstanding`."""
+    folder = tmp_path_factory.mktemp("reward")
+    return tiny.train("reward", tiny.recipe("reward", base, data, folder / "plain", num_train_epochs=4), folder).out

@@ -28,25 +28,6 @@ from tests.s2train.training import tiny
 KINDS = {"rloo": online.KIND_RLOO, "grpo": online.KIND_GRPO}
 
 
-@pytest.fixture(scope="module")
-def reward(tmp_path_factory: pytest.TempPathFactory, base: Path, data: Path) -> Path:
-    """A reward model of the base: plain words against `notwithstanding`."""
-    folder = tmp_path_factory.mktemp("reward")
-    return tiny.train("reward", tiny.recipe("reward", base, data, folder / "plain", num_train_epochs=4), folder).out
-
-
-def recipe(base: Path, data: Path, reward: Path, out: Path, **arguments: Any) -> dict[str, Any]:
-    """4 steps, in each 2 prompts with 4 answers of up to 6 tokens."""
-    raw = tiny.recipe("sft", base, data, out)
-    del raw["arguments"]["packing"]
-    raw["rewards"], raw["gate"] = {"plain": str(reward)}, 0.5
-    raw["arguments"] |= {
-        "per_device_train_batch_size": 8, "num_generations": 4, "max_completion_length": 6, "max_steps": 4, **arguments
-    }  # fmt: skip
-    raw["data"]["validation_limit"] = 2
-    return raw
-
-
 def job(kind: Kind, raw: dict[str, Any], folder: Path, *overrides: str) -> online.OnlineJob:
     path = folder / f"{kind.name}.yaml"
     path.write_text(yaml.safe_dump({**raw, "algorithm": kind.name}), encoding="utf-8")
@@ -70,7 +51,7 @@ def test_rewards_are_those_of_a_classification_model(
     from peft import PeftModel
     from transformers import AutoModelForSequenceClassification
 
-    raw = recipe(base, data, reward, tmp_path / "out")
+    raw = tiny.online(base, data, reward, tmp_path / "out")
     raw["model"] = {"base": str(base), "adapter": str(sft)}
     made = job(KINDS[name], raw, tmp_path)
     made.work.mkdir()
@@ -148,7 +129,7 @@ def test_an_easy_reward_rises(
     monkeypatch.setattr(models, "load", load_leaning)
     monkeypatch.setattr(Reward, "__call__", Favourite.call)
     more = {"max_steps": 8, "max_completion_length": 4, "learning_rate": 0.1, "beta": 0.0, "save_steps": 8}
-    raw = recipe(base, data, reward, tmp_path / "out", **more)
+    raw = tiny.online(base, data, reward, tmp_path / "out", **more)
     raw["missing_end_penalty"], raw["generations"] = 0.0, {"prompts": 0}
     made = job(KINDS[name], raw, tmp_path)
     train(made)
@@ -166,7 +147,7 @@ def test_a_checkpoint_is_an_ordinary_adapter(
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    raw = recipe(base, data, reward, tmp_path / "out", max_steps=2)
+    raw = tiny.online(base, data, reward, tmp_path / "out", max_steps=2)
     raw["model"] = {"base": str(base), "adapter": str(sft)}
     raw["rewards"] = {"plain": {"adapter": str(reward), "weight": 2.0}}
     made = job(KINDS[name], raw, tmp_path)
@@ -193,7 +174,7 @@ def test_killed_and_the_same_parameters(
     """In the second epoch of 4 prompts, after checkpoint-4 of 6."""
     from s2train.training.trainers import Recorder
 
-    raw = recipe(base, data, reward, tmp_path / "whole", max_steps=6)
+    raw = tiny.online(base, data, reward, tmp_path / "whole", max_steps=6)
     raw["data"]["limit"] = 4
     whole = job(KINDS[name], raw, tmp_path)
     train(whole)
@@ -229,7 +210,7 @@ def test_killed_and_the_same_parameters(
 def test_what_cannot_be_trained_is_refused(
     override: str, what: str, base: Path, data: Path, reward: Path, tmp_path: Path
 ) -> None:
-    raw = recipe(base, data, reward, tmp_path / "out", save_steps=3)
+    raw = tiny.online(base, data, reward, tmp_path / "out", save_steps=3)
     if "method=full" in override:
         del raw["model"]["lora"]
     with pytest.raises(UsageError, match=what):
@@ -241,7 +222,7 @@ def test_reward_models_that_do_not_belong_here_are_refused(
 ) -> None:
     def refused(**changes: Any) -> str:
         with pytest.raises(UsageError) as told:
-            job(online.KIND_GRPO, {**recipe(base, data, reward, tmp_path / "out"), **changes}, tmp_path)
+            job(online.KIND_GRPO, {**tiny.online(base, data, reward, tmp_path / "out"), **changes}, tmp_path)
         return str(told.value)
 
     assert "no reward model of s2train" in refused(rewards={"plain": str(sft)})
@@ -266,7 +247,7 @@ def below(reward: Path, out: Path) -> Path:
 
 def test_the_dry_run_tells_steps_answers_and_rewards(base: Path, data: Path, reward: Path, tmp_path: Path) -> None:
     """4 steps of 8 answers, 4 to a prompt."""
-    raw = recipe(base, data, reward, tmp_path / "out")
+    raw = tiny.online(base, data, reward, tmp_path / "out")
     told = "\n".join(online.lines(job(online.KIND_RLOO, raw, tmp_path)))
     assert "4 steps; 32 answers are sampled, 4 to a prompt" in told
     assert "reward: 1 × plain (plain), -1 for an answer that does not end" in told
@@ -274,7 +255,7 @@ def test_the_dry_run_tells_steps_answers_and_rewards(base: Path, data: Path, rew
 
 
 def test_a_config_error_names_the_key(base: Path, data: Path, reward: Path, tmp_path: Path) -> None:
-    raw = recipe(base, data, reward, tmp_path / "out")
+    raw = tiny.online(base, data, reward, tmp_path / "out")
     raw["rewards"] = {"plain": {"adapter": str(reward), "wait": 1}}
     with pytest.raises(ConfigError, match=r"rewards\.plain\.wait"):
         job(online.KIND_RLOO, raw, tmp_path)

@@ -131,6 +131,18 @@ def recipe(stage: str, base: Path, data: Path, out: Path, **arguments: Any) -> d
     return made
 
 
+def online(base: Path, data: Path, reward: Path, out: Path, **arguments: Any) -> dict[str, Any]:
+    """RLOO or GRPO, but for the name `algorithm`: 4 steps, in each 2 prompts with 4 answers of up to 6 tokens."""
+    made = recipe("sft", base, data, out)
+    del made["arguments"]["packing"]
+    made["rewards"], made["gate"] = {"plain": str(reward)}, 0.5
+    made["arguments"] |= {
+        "per_device_train_batch_size": 8, "num_generations": 4, "max_completion_length": 6, "max_steps": 4, **arguments
+    }  # fmt: skip
+    made["data"]["validation_limit"] = 2
+    return made
+
+
 def job(stage: str, raw: Mapping[str, Any], folder: Path, *overrides: str) -> Job:
     """The checked job of a configuration, by way of a file."""
     path = folder / f"{stage}.yaml"
