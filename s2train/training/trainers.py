@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from pyarrow import compute
+from torch.utils.data import SequentialSampler
 from transformers import TrainerCallback
 from transformers.trainer_pt_utils import LengthGroupedSampler
 from trl import DPOTrainer, RewardTrainer, SFTTrainer  # pyright: ignore[reportPrivateImportUsage]
@@ -58,8 +59,14 @@ class Watched:
         """Cards are written by `card.py`, when a checkpoint is whole."""
 
 
-class _ByLength(LengthGroupedSampler):
-    """Rows of like length together, in an order made anew for each epoch from its number: the same after a resume."""
+class ByLength(LengthGroupedSampler):
+    """Rows of like length together, in an order made anew for each epoch from its number: the same after a resume.
+
+    Args:
+        lengths: of the rows.
+        batch: rows of a step, of all processes: so that several have the batches of one.
+        seed: of the order.
+    """
 
     def __init__(self, lengths: list[int], batch: int, seed: int) -> None:
         self.order = torch.Generator()
@@ -83,9 +90,14 @@ class Grouped(Watched):
         arguments = trainer.args
         if arguments.train_sampling_strategy != "group_by_length":
             return super()._get_train_sampler(train_dataset)  # type: ignore[misc]
-        batch = arguments.train_batch_size * arguments.gradient_accumulation_steps
+        batch = arguments.train_batch_size * arguments.gradient_accumulation_steps * processes.count()
         rows = trainer.train_dataset if train_dataset is None else train_dataset
-        return _ByLength(lengths(rows), batch, arguments.data_seed or arguments.seed)
+        seed = arguments.seed if arguments.data_seed is None else arguments.data_seed
+        return ByLength(lengths(rows), batch, seed)
+
+    def _get_eval_sampler(self, eval_dataset: Any) -> Any:
+        """In the file's order, so that what is measured does not hang on how rows are learnt from."""
+        return SequentialSampler(eval_dataset)
 
 
 def lengths(rows: Any) -> list[int]:

@@ -17,6 +17,8 @@ from s2train.training import processes, progress
 from tests.s2train.training import tiny
 from tests.s2train.training.two import ROOT, in_two, launched
 
+GROUPED = {"train_sampling_strategy": "group_by_length", "per_device_train_batch_size": 2}
+
 
 def recipe(stage: str, base: Path, data: Path, out: Path, **arguments: Any) -> dict[str, Any]:
     """Without dropout, whose random numbers differ between processes."""
@@ -27,17 +29,23 @@ def recipe(stage: str, base: Path, data: Path, out: Path, **arguments: Any) -> d
 
 @pytest.mark.parametrize(
     ("stage", "more"),
-    [("sft", {}), ("sft", {"packing": True, "num_train_epochs": 3}), ("dpo", {}), ("reward", {})],
-    ids=["sft", "packed", "dpo", "reward"],
+    [("sft", {}), ("sft", {"packing": True, "num_train_epochs": 3}), ("dpo", {}), ("reward", GROUPED)],
+    ids=["sft", "packed", "dpo", "reward by length"],
 )
 def test_two_processes_do_what_one_does(
     stage: str, more: dict[str, Any], base: Path, data: Path, tmp_path: Path
 ) -> None:
-    """4 rows a step: of one process, or 2 of each of two. Rows have different lengths, so a mean of the processes'
-    means over tokens would be another loss.
+    """4 rows a step, or 2: of one process, or half of them of each of two. Rows have different lengths, so a mean of
+    the processes' means over tokens would be another loss.
     """
     alone = tiny.train(stage, recipe(stage, base, data, tmp_path / "one", **more), tmp_path)
-    raw = recipe(stage, base, data, tmp_path / "two", **{**more, "per_device_train_batch_size": 2})
+    raw = recipe(
+        stage,
+        base,
+        data,
+        tmp_path / "two",
+        **{**more, "per_device_train_batch_size": alone.arguments.per_device_train_batch_size // 2},
+    )
     done = in_two(stage, raw, tmp_path)
     assert done.stdout.count("written: ") == 1
     one, two = (

@@ -16,6 +16,8 @@ from s2train.training import progress
 from s2train.training import run as runs
 from tests.s2train.training import tiny
 
+BY_LENGTH = {"train_sampling_strategy": "group_by_length", "per_device_train_batch_size": 2, "max_steps": 6}
+
 
 def killed(action: Callable[[], object]) -> None:
     """Run it in a process of its own, which must end by SIGKILL."""
@@ -47,11 +49,16 @@ def die_before_mark(step: int) -> None:
     progress.mark_whole = mark_whole
 
 
-@pytest.mark.parametrize("stage", ["sft", "reward", "dpo"])
-def test_killed_twice_and_the_same_parameters(stage: str, base: Path, data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("stage", "more"), [("sft", {}), ("reward", {}), ("dpo", {}), ("dpo", BY_LENGTH)],
+    ids=["sft", "reward", "dpo", "dpo by length"],
+)  # fmt: skip
+def test_killed_twice_and_the_same_parameters(
+    stage: str, more: dict[str, Any], base: Path, data: Path, tmp_path: Path
+) -> None:
     """Dropout is on, so the state of the random numbers must come back too."""
-    whole = tiny.train(stage, tiny.recipe(stage, base, data, tmp_path / "whole"), tmp_path)
-    raw = tiny.recipe(stage, base, data, tmp_path / "killed")
+    whole = tiny.train(stage, tiny.recipe(stage, base, data, tmp_path / "whole", **more), tmp_path)
+    raw = tiny.recipe(stage, base, data, tmp_path / "killed", **more)
 
     def first() -> None:
         die_at(3)  # after checkpoint-2
