@@ -2,7 +2,7 @@
 leads on one line and cut to the same number of sentences; then the same five models on OneStopEnglish's articles.
 
 Set beside what words a sentence and the Flesch-Kincaid grade alone give. Real data from S2_SHARED_DATA. A fold that was
-trained before is not trained again; a stopped one goes on.
+trained before is not trained again; a stopped one goes on. `calibration.svg` in the folder is of all held-out pairs.
 
     python -m benchmarks.simplicity --work runs/simplicity                # about two hours on two cores
     python -m benchmarks.simplicity --work DIR --folds 2 --limit 40 --steps 4 --articles 4 --out /tmp/bench.json
@@ -31,6 +31,9 @@ from s2eval.stats import clustered_mean, paired_difference, proportion
 from s2train.data.preferences.leads import LeadRecord, leads, sentences
 from s2train.data.preferences.records import Preference
 from s2train.data.preferences.settings import LeadSettings
+from s2train.training import calibration
+from s2train.training.calibration import Judged
+from s2train.training.reward import CALIBRATION, HELD_OUT
 
 RECIPE = record.ROOT / "examples" / "recipes" / "smollm2-reward.yaml"
 DATA = Path(os.environ.get("S2_SHARED_DATA", record.ROOT.parent / "shared" / "data"))
@@ -89,10 +92,10 @@ def train(work: Path, fold: int, folds: int, pairs: Sequence[Titled], steps: int
     return folder / "model"
 
 
-def held_out(model: Path) -> list[tuple[str, bool]]:
-    """Prompt, and whether the Simple lead got the higher reward, of each pair of its fold."""
-    rows = map(json.loads, (model / "held_out.jsonl").read_text(encoding="utf-8").splitlines())
-    return [(row["prompt"], row["chosen"] > row["rejected"]) for row in rows]
+def held_out(model: Path) -> list[Judged]:
+    """The pairs of its fold; the Simple lead is the chosen one."""
+    lines = (model / HELD_OUT).read_text(encoding="utf-8").splitlines()
+    return [Judged(**json.loads(line)) for line in lines]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +176,11 @@ def of_leads(asked: argparse.Namespace) -> tuple[list[Row], list[Path]]:
     template = prompts.get("s2")
     by_prompt = {template.render([Turn(one.pair.prompt)]): one for one in pairs}
     judged = [pair for model in models for pair in held_out(model)]
-    titles = [by_prompt[prompt].title for prompt, _ in judged]
-    right = [is_right for _, is_right in judged]
-    texts = [by_prompt[prompt].pair for prompt, _ in judged]
+    titles = [by_prompt[one.prompt].title for one in judged]
+    right = [one.right for one in judged]
+    texts = [by_prompt[one.prompt].pair for one in judged]
+    sure = calibration.bins(judged)
+    calibration.draw(sure, asked.work / f"{CALIBRATION}.svg")
     formulas = {
         name: [lower(measure, pair.chosen, pair.rejected) for pair in texts]
         for name, measure in (("words a sentence", words_per_sentence), ("Flesch-Kincaid grade", grade))
@@ -188,6 +193,7 @@ def of_leads(asked: argparse.Namespace) -> tuple[list[Row], list[Path]]:
         share("the same: lower end of its interval", right, titles, f"≥ {EDITORS}"),
         *(share(f"Simple above regular Wikipedia: {name}", found, titles) for name, found in formulas.items()),
         Row("reward model less words a sentence", gain.estimate.value or 0.0, note=f"{least} to {most}, p = {p}"),
+        Row("expected calibration error", calibration.calibration_error(sure), note=f"{len(sure)} bins of equal n"),
     ]  # fmt: skip
     return rows, models
 
