@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from s2eval import prompts
-from s2eval.errors import ConfigError, PrerequisiteError, UsageError
+from s2eval.errors import ConfigError, UsageError
 from s2train import checkpoint
 from s2train.merge import location, shards
 from s2train.ppo import judges, questions
 from s2train.ppo.config import Ppo
 from s2train.ppo.judges import Judge
 from s2train.ppo.questions import Prompts
-from s2train.training import hardware, models, processes
+from s2train.training import hardware, models, processes, trackers
 from s2train.training import job as jobs
 from s2train.training.kind import Placed
 from s2train.training.models import Plan
@@ -149,8 +148,7 @@ def _refuse_settings(config: Ppo, where: str) -> None:
         ])  # fmt: skip
     if processes.fsdp():
         raise UsageError("ppo: FSDP keeps no whole model to sample from: use DDP (examples/accelerate/multi-gpu.yaml)")
-    if config.report_to != "none" and not find_spec(config.report_to):
-        raise PrerequisiteError(f"report_to: {config.report_to} is not installed: pip install {config.report_to}")
+    trackers.refuse_missing(config.report_to, "report_to")
 
 
 def _parameters(config: Ppo, plan: Plan, model: Any) -> tuple[int, int, int]:

@@ -76,7 +76,7 @@ def _accelerator(job: Job) -> Any:
         cpu=job.plan.hardware.device == "cpu",
         mixed_precision="no",  # types are those of the base and of its adapters
         log_with=None if tracker == "none" else tracker,
-        project_config=ProjectConfiguration(project_dir=str(job.out.with_name(f"{job.out.name}.logs"))),
+        project_config=ProjectConfiguration(project_dir=str(job.logs)),
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
     if made.num_processes != processes.count():
@@ -87,7 +87,8 @@ def _accelerator(job: Job) -> Any:
     if made.distributed_type in (DistributedType.DEEPSPEED, DistributedType.FSDP, DistributedType.MEGATRON_LM):
         raise PrerequisiteError(f"ppo: {made.distributed_type.value} is not supported, only DDP")
     if tracker != "none":
-        made.init_trackers("s2train-ppo", config={"recipe": json.dumps(dict(job.recipe))})
+        named = {tracker: {"name": job.out.name}} if tracker != "tensorboard" else {}
+        made.init_trackers("s2train-ppo", config={"recipe": json.dumps(dict(job.recipe))}, init_kwargs=named)
     return made
 
 

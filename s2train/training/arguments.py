@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, create_model
 
 from s2eval.errors import ConfigError
+from s2train.training import trackers
 
 _FOLDER = "`out:` says where; checkpoints lie in a hidden folder beside it"
 _TOKENS = "rows are encoded before TRL sees them; prompts are what `model.template` says"
@@ -78,6 +79,7 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "packing_strategy": _bfd,
     "completion_only_loss": _on_answers,
     "assistant_only_loss": _not_conversational,
+    "report_to": trackers.known,
     "save_total_limit": _two,
     "train_sampling_strategy": _known_order,
 }

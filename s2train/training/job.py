@@ -15,7 +15,7 @@ from s2train import checkpoint
 from s2train.data.jsonl import Source
 from s2train.data.layout import PREFERENCES
 from s2train.merge import location, shards
-from s2train.training import arguments, hardware, models
+from s2train.training import arguments, hardware, models, trackers
 from s2train.training.kind import Job, Kind
 from s2train.training.models import Plan
 from s2train.training.rows import Encoder, Rows
@@ -35,6 +35,7 @@ def prepare(kind: Kind, config: Any, where: str) -> Job:
         UsageError, PrerequisiteError: what cannot be trained, and why.
     """
     refuse_to_replace(Path(config.out).expanduser())
+    trackers.refuse_missing(config.arguments.report_to, "arguments.report_to")
     settings = config.model
     base = location.of_model(settings.base)
     adapter = location.of_adapter(settings.adapter) if settings.adapter else None
@@ -130,6 +131,8 @@ def _values(kind: Kind, config: Any, plan: Plan, model: Any, where: str) -> tupl
     ours: dict[str, Any] = {
         "output_dir": str(Path(config.out).with_name(f".{Path(config.out).name}.training")),
         "report_to": "none",
+        "run_name": Path(config.out).name,
+        "project": f"s2train-{kind.name}",
         "save_strategy": "steps",
         "save_steps": 100,
         "save_total_limit": 2,
@@ -205,7 +208,8 @@ def _recipe(kind: Kind, config: Any, plan: Plan, template: str, length: int) -> 
         made["model"].pop("quantization")
     for name in ("dir", "train", "validation"):
         made["data"][name] = made["data"][name] and Path(made["data"][name]).name
-    made["arguments"] = {**kind.defaults, "max_length": length, **arguments.given(config.arguments)}
+    given = {name: one for name, one in arguments.given(config.arguments).items() if name not in trackers.FIELDS}
+    made["arguments"] = {**kind.defaults, "max_length": length, **given}
     return without_none(json.loads(json.dumps(made)))
 
 

@@ -71,6 +71,11 @@ class Placed:
         return self.out.with_name(f".{self.out.name}.training")
 
     @property
+    def logs(self) -> Path:
+        """Where a tracker writes that keeps files."""
+        return self.out.with_name(f"{self.out.name}.logs")
+
+    @property
     def identity(self) -> dict[str, Any]:
         """What makes it the same training again."""
         return {"recipe": dict(self.recipe), "data": dict(self.data), "base": self.fingerprint}

@@ -15,7 +15,7 @@ from s2eval.errors import PrerequisiteError, UsageError
 from s2eval.models import EMBEDDED
 from s2train import checkpoint
 from s2train.checkpoint import Checkpoint, Source
-from s2train.training import curves, models, processes, progress
+from s2train.training import curves, models, processes, progress, trackers
 from s2train.training import job as jobs
 from s2train.training.card import card
 from s2train.training.kind import Job, Placed
@@ -137,6 +137,7 @@ def _trainer(job: Job) -> Any:
     models.restore(trainer.model, before, job.plan.hardware)
     models.name_base(trainer.model, base_name(job))
     trainer.remove_callback(PrinterCallback)
+    trackers.keep(trainer, job.logs)
     return trainer
 
 

@@ -161,6 +161,6 @@ def test_a_full_disk_and_a_name_that_is_taken(
 
 
 def test_a_tracker_that_is_not_installed(raw: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("s2train.ppo.job.find_spec", lambda _: None)
+    monkeypatch.setattr("s2train.training.trackers.find_spec", lambda _: None)
     with pytest.raises(PrerequisiteError, match="wandb is not installed"):
         small.job(raw, tmp_path, "report_to=wandb")
