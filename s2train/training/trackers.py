@@ -46,7 +46,7 @@ def keep(trainer: Any, folder: Path) -> None:
     Args:
         trainer: transformers'. Where TENSORBOARD_LOGGING_DIR says another folder, it is that.
     """
-    from transformers.integrations import TensorBoardCallback
+    from transformers.integrations.integration_utils import TensorBoardCallback
 
     for callback in trainer.callback_handler.callbacks:
         if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
