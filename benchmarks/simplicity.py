@@ -144,12 +144,11 @@ def judge(model: Path, found: Sequence[Levels], length: int) -> list[bool]:
     classifier.config.pad_token_id = tokenizer.pad_token_id
     adapted = PeftModel.from_pretrained(classifier, str(model))
     encoder = Encoder(tokenizer, prompts.get("s2", tokenizer), length)
-    asked = [encoder.prompt([Turn(f"What is {one.article}?")]) for one in found]
-    easier, harder = (
-        scores(adapted, [one.tokens[:length] for one in encoder.encode(asked, texts)], tokenizer.pad_token_id, 8)
-        for texts in ([one.easier for one in found], [one.harder for one in found])
-    )
-    return [low > high for low, high in zip(easier, harder, strict=True)]
+    texts = list(dict.fromkeys((one.article, text) for one in found for text in (one.easier, one.harder)))
+    asked = [encoder.prompt([Turn(f"What is {article}?")]) for article, _ in texts]
+    encoded = [one.tokens[:length] for one in encoder.encode(asked, [text for _, text in texts])]
+    rewards = dict(zip(texts, scores(adapted, encoded, tokenizer.pad_token_id, 8), strict=True))
+    return [rewards[one.article, one.easier] > rewards[one.article, one.harder] for one in found]
 
 
 def share(name: str, right: Sequence[bool], of: Sequence[str], goal: str = "", note: str = "") -> Row:
