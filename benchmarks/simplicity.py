@@ -4,7 +4,7 @@ leads on one line and cut to the same number of sentences; then the same five mo
 Set beside what words a sentence and the Flesch-Kincaid grade alone give. Real data from S2_SHARED_DATA. A fold that was
 trained before is not trained again; a stopped one goes on. `calibration.svg` in the folder is of all held-out pairs.
 
-    python -m benchmarks.simplicity --work runs/simplicity                # about two hours on two cores
+    python -m benchmarks.simplicity --work runs/simplicity                # about two and a half hours
     python -m benchmarks.simplicity --work DIR --folds 2 --limit 40 --steps 4 --articles 4 --out /tmp/bench.json
 """
 
@@ -186,12 +186,12 @@ def of_leads(asked: argparse.Namespace) -> tuple[list[Row], list[Path]]:
     }
     gain = paired_difference([float(x) for x in formulas["words a sentence"]], [float(x) for x in right])
     about = f"{asked.folds} folds by title, all pairs, at most {asked.sentences} sentences"
-    least, most, p = gain.estimate.ci_low, gain.estimate.ci_high, gain.p
+    about_gain = f"{gain.estimate.ci_low:.3f} to {gain.estimate.ci_high:.3f}, p = {gain.p:.4f}"
     rows = [
         share("Simple above regular Wikipedia: reward model", right, titles, note=about),
         share("the same: lower end of its interval", right, titles, f"≥ {EDITORS}"),
         *(share(f"Simple above regular Wikipedia: {name}", found, titles) for name, found in formulas.items()),
-        Row("reward model less words a sentence", gain.estimate.value or 0.0, note=f"{least} to {most}, p = {p}"),
+        Row("reward model less words a sentence", gain.estimate.value or 0.0, note=about_gain),
         Row("expected calibration error", calibration.calibration_error(sure), note=f"{len(sure)} bins of equal n"),
     ]  # fmt: skip
     return rows, models

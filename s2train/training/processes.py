@@ -77,6 +77,19 @@ def fsdp(environment: Mapping[str, str] = os.environ) -> bool:
     return environment.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
 
 
+def refuse_fsdp_on_cpus(device: str) -> None:
+    """Raise PrerequisiteError where accelerate would leave FSDP out without a word, each process with all weights.
+
+    Args:
+        device: that training uses.
+    """
+    if fsdp() and device == "cpu":
+        raise PrerequisiteError(
+            "FSDP was asked for, and accelerate has none on CPUs: every process would hold all weights. "
+            "Use examples/accelerate/cpu-two-processes.yaml"
+        )
+
+
 def shards(arguments: Any) -> bool:
     """Whether no process holds all weights: FSDP, or DeepSpeed's ZeRO-3."""
     if arguments.fsdp or fsdp():

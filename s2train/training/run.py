@@ -58,6 +58,7 @@ def run(job: Job, *, fresh: bool = False) -> Mapping[str, float]:
     """
     processes.refuse_other_number(job.arguments)
     _refuse_shards(job)
+    processes.refuse_fsdp_on_cpus(job.plan.hardware.device)
     if not fresh and processes.agree(lambda: is_done(job)):
         made = checkpoint.read(job.out)
         return made.metrics if made else {}

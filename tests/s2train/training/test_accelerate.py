@@ -65,6 +65,16 @@ def test_a_reward_model_is_not_trained_in_shards(
     assert not job.work.exists()
 
 
+def test_fsdp_on_cpus_is_refused_since_accelerate_would_leave_it_out(
+    base: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = tiny.job("sft", tiny.recipe("sft", base, data, tmp_path / "out"), tmp_path)
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(PrerequisiteError, match="accelerate has none on CPUs"):
+        run.run(job)
+    assert not job.work.exists()
+
+
 def test_four_bits_in_floats_are_the_same_numbers(base: Path, data: Path, tmp_path: Path) -> None:
     """`storage` is how FSDP can split them; what is trained does not change."""
     raw = tiny.recipe("sft", base, data, tmp_path / "bytes", max_steps=2)

@@ -10,7 +10,7 @@ import pytest
 from s2train import checkpoint
 from s2train.training import progress
 from tests.s2train.training import tiny
-from tests.s2train.training.two import in_two, launched
+from tests.s2train.training.torchrun import in_two, launched
 
 BATCH = 4  # answers of a process: those to one prompt
 

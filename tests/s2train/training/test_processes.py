@@ -15,7 +15,7 @@ from s2eval.errors import PrerequisiteError
 from s2train import checkpoint
 from s2train.training import processes, progress
 from tests.s2train.training import tiny
-from tests.s2train.training.two import ROOT, in_two, launched
+from tests.s2train.training.torchrun import ROOT, in_two, launched
 
 GROUPED = {"train_sampling_strategy": "group_by_length", "per_device_train_batch_size": 2}
 
@@ -29,8 +29,8 @@ def recipe(stage: str, base: Path, data: Path, out: Path, **arguments: Any) -> d
 
 @pytest.mark.parametrize(
     ("stage", "more"),
-    [("sft", {}), ("sft", {"packing": True, "num_train_epochs": 3}), ("dpo", {}), ("reward", GROUPED)],
-    ids=["sft", "packed", "dpo", "reward by length"],
+    [("sft", {}), ("sft", {"packing": True, "num_train_epochs": 3}), ("dpo", {}), ("reward", {}), ("reward", GROUPED)],
+    ids=["sft", "packed", "dpo", "reward", "reward by length"],
 )
 def test_two_processes_do_what_one_does(
     stage: str, more: dict[str, Any], base: Path, data: Path, tmp_path: Path
@@ -39,13 +39,8 @@ def test_two_processes_do_what_one_does(
     the processes' means over tokens would be another loss.
     """
     alone = tiny.train(stage, recipe(stage, base, data, tmp_path / "one", **more), tmp_path)
-    raw = recipe(
-        stage,
-        base,
-        data,
-        tmp_path / "two",
-        **{**more, "per_device_train_batch_size": alone.arguments.per_device_train_batch_size // 2},
-    )
+    half = {"per_device_train_batch_size": alone.arguments.per_device_train_batch_size // 2}
+    raw = recipe(stage, base, data, tmp_path / "two", **{**more, **half})
     done = in_two(stage, raw, tmp_path)
     assert done.stdout.count("written: ") == 1
     one, two = (
