@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from s2eval import store
 from s2eval.records import Row
 from s2eval.store import read_scores
 
@@ -39,5 +40,9 @@ def rows(run: Path) -> dict[tuple[str, str, str], Row]:
 
 
 def written(run: Path) -> dict[str, int]:
-    """Unit → when it was written."""
-    return {str(path.parent.relative_to(run)): path.stat().st_mtime_ns for path in run.glob("*/*/unit.json")}
+    """Whole unit → when it was written; what a killed process left half-done is none."""
+    return {
+        str(path.parent.relative_to(run)): path.stat().st_mtime_ns
+        for path in run.glob("*/*/unit.json")
+        if not path.parent.name.startswith(store.TEMPORARY)
+    }
