@@ -11,7 +11,7 @@ from typing import Any
 
 from s2eval.errors import DataError, UsageError
 from s2eval.records import Estimate
-from s2eval.stats import clustered_mean, proportion
+from s2eval.stats import clustered_mean, paired_difference, proportion
 from s2train import checkpoint
 
 GATE = 0.70
@@ -27,12 +27,15 @@ class Judged:
         prompt: as text; pairs of one prompt are not independent.
         source: where the pair comes from.
         chosen, rejected: rewards.
+        chosen_tokens, rejected_tokens: of each answer with its prompt.
     """
 
     prompt: str
     source: str
     chosen: float
     rejected: float
+    chosen_tokens: int
+    rejected_tokens: int
 
     @property
     def right(self) -> bool:
@@ -60,12 +63,31 @@ class Bin:
 
 def accuracy(pairs: Sequence[Judged]) -> Estimate:
     """The share of pairs in the right order: Wilson's interval; clustered by prompt where prompts repeat."""
-    right = [pair.right for pair in pairs]
-    if len({pair.prompt for pair in pairs}) == len(pairs):
+    return _share([pair.right for pair in pairs], pairs)
+
+
+def _share(right: Sequence[bool], pairs: Sequence[Judged]) -> Estimate:
+    if not _prompts(pairs):
         return proportion(sum(right), len(right))
     found = clustered_mean([float(one) for one in right], [pair.prompt for pair in pairs])
     low, high = (end if end is None else min(max(end, 0.0), 1.0) for end in (found.ci_low, found.ci_high))
     return replace(found, ci_low=low, ci_high=high)
+
+
+def _prompts(pairs: Sequence[Judged]) -> list[str] | None:
+    """Each pair's prompt where prompts repeat, so that pairs are clustered; else None."""
+    prompts = [pair.prompt for pair in pairs]
+    return prompts if len(set(prompts)) < len(prompts) else None
+
+
+def by_length(pairs: Sequence[Judged]) -> list[bool]:
+    """Which pairs length alone orders right: the longer answer or the shorter one, whichever does better on these.
+
+    Answers of equal length are wrong, as equal rewards are.
+    """
+    longer = [pair.chosen_tokens > pair.rejected_tokens for pair in pairs]
+    shorter = [pair.chosen_tokens < pair.rejected_tokens for pair in pairs]
+    return max(longer, shorter, key=sum)
 
 
 def by_source(pairs: Sequence[Judged]) -> dict[str, Estimate]:
@@ -103,7 +125,11 @@ def calibration_error(found: Sequence[Bin]) -> float:
 
 
 def metrics(pairs: Sequence[Judged], minimum: float = GATE) -> dict[str, float]:
-    """The numbers of `s2train.json`; `passes_gate` is 1 where the accuracy is at least `minimum`, else 0."""
+    """The numbers of `s2train.json`.
+
+    `passes_gate` is 1 where the accuracy is at least `minimum`, else 0; `over_length` is the accuracy less that of
+    length alone, paired.
+    """
     whole = accuracy(pairs)
     assert whole.value is not None
     found = {ACCURACY: whole.value, LOW: whole.ci_low, HIGH: whole.ci_high, "pairs": float(len(pairs))}
@@ -113,6 +139,15 @@ def metrics(pairs: Sequence[Judged], minimum: float = GATE) -> dict[str, float]:
         "ties": float(sum(pair.chosen == pair.rejected for pair in pairs)),
         "calibration_error": calibration_error(bins(pairs)),
     }
+    simple = by_length(pairs)
+    length = _share(simple, pairs)
+    found |= {"by_length": length.value, "by_length_low": length.ci_low, "by_length_high": length.ci_high}
+    gain = paired_difference(
+        [float(one) for one in simple], [float(pair.right) for pair in pairs], clusters=_prompts(pairs)
+    )
+    over = gain.estimate
+    found |= {"over_length": over.value, "over_length_low": over.ci_low, "over_length_high": over.ci_high}
+    found["over_length_p"] = gain.p
     for name, estimate in by_source(pairs).items():
         parts = {"": estimate.value, "_low": estimate.ci_low, "_high": estimate.ci_high, "_pairs": estimate.n}
         found |= {f"accuracy/{name}{part}": value for part, value in parts.items()}

@@ -70,9 +70,10 @@ def judged(job: Job, model: Any) -> list[Judged]:
     """The held-out pairs with their rewards."""
     side, batch = job.validation, job.arguments.per_device_eval_batch_size
     padding = job.tokenizer.pad_token_id
-    chosen = scores(model, side.columns["chosen_ids"], padding, batch)
-    rejected = scores(model, side.columns["rejected_ids"], padding, batch)
-    return [Judged(*values) for values in zip(side.prompts, side.sources, chosen, rejected, strict=True)]
+    halves = [side.columns[name] for name in ("chosen_ids", "rejected_ids")]
+    rewards = [scores(model, half, padding, batch) for half in halves]
+    tokens = [[len(sequence) for sequence in half] for half in halves]
+    return [Judged(*values) for values in zip(side.prompts, side.sources, *rewards, *tokens, strict=True)]
 
 
 def _conclude(job: Job, trainer: Any, folder: Path) -> dict[str, float]:

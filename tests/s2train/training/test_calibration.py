@@ -15,6 +15,7 @@ from s2train.training.calibration import (
     Judged,
     accuracy,
     bins,
+    by_length,
     by_source,
     calibration_error,
     confidence,
@@ -26,7 +27,7 @@ from s2train.training.calibration import (
 
 
 def judged(difference: float, prompt: str = "", source: str = "s") -> Judged:
-    return Judged(prompt or str(difference), source, difference, 0.0)
+    return Judged(prompt or str(difference), source, difference, 0.0, 7, 7)
 
 
 def test_accuracy_has_wilsons_interval_where_prompts_differ() -> None:
@@ -38,9 +39,9 @@ def test_accuracy_has_wilsons_interval_where_prompts_differ() -> None:
 
 
 def test_pairs_of_one_prompt_are_one_piece_of_evidence() -> None:
-    pairs = [Judged(f"p{number // 5}", "s", float(number < 15), 0.5) for number in range(20)]  # 4 prompts of 5 pairs
+    pairs = [Judged(f"p{number // 5}", "s", float(number < 15), 0.5, 7, 7) for number in range(20)]  # 4 prompts of 5
     found = accuracy(pairs)
-    apart = accuracy([Judged(f"p{number}", "s", pair.chosen, 0.5) for number, pair in enumerate(pairs)])
+    apart = accuracy([Judged(f"p{number}", "s", pair.chosen, 0.5, 7, 7) for number, pair in enumerate(pairs)])
     assert found.value == apart.value == 0.75
     assert found.ci_low is not None
     assert apart.ci_low is not None
@@ -49,13 +50,34 @@ def test_pairs_of_one_prompt_are_one_piece_of_evidence() -> None:
 
 def test_an_interval_of_a_share_stays_within_0_and_1() -> None:
     """Of 2 prompts one is all right and one all wrong: Student's t with one degree of freedom reaches far beyond."""
-    found = accuracy([Judged(f"p{number // 2}", "s", float(number < 2), 0.5) for number in range(4)])
+    found = accuracy([Judged(f"p{number // 2}", "s", float(number < 2), 0.5, 7, 7) for number in range(4)])
     assert (found.value, found.ci_low, found.ci_high) == (0.5, 0.0, 1.0)
 
 
 def test_equal_rewards_are_not_right() -> None:
     assert accuracy([judged(0.0, "a"), judged(1.0, "b")]).value == 0.5
     assert metrics([judged(0.0, "a"), judged(1.0, "b")])["ties"] == 1
+
+
+def test_length_alone_is_set_beside_it() -> None:
+    """The shorter answer is right for 8 of 10, the longer for 1, one pair has equal lengths; the model: the first 9."""
+    lengths = [(5, 9)] * 8 + [(9, 5), (7, 7)]
+    pairs = [Judged(f"p{place}", "s", float(place < 9), 0.5, *each) for place, each in enumerate(lengths)]
+    assert by_length(pairs) == [True] * 8 + [False, False]
+    found = metrics(pairs)
+    assert found["by_length"] == 0.8
+    assert (found["by_length_low"], found["by_length_high"]) == (proportion(8, 10).ci_low, proportion(8, 10).ci_high)
+    assert found["over_length"] == pytest.approx(0.1)  # 9/10 - 8/10
+    assert found["over_length_p"] == 0.5  # McNemar's mid-p of 1 against 0: 2 × ½ - ½
+    assert found["over_length_low"] < 0.1 < found["over_length_high"]
+
+
+def test_length_is_compared_by_prompts_where_they_repeat() -> None:
+    """The model is right where length is wrong, on every pair of 3 prompts: 3 signs, not 12."""
+    pairs = [Judged(f"p{place // 4}", "s", 1.0, 0.5, 9, 5 if place % 4 < 2 else 13) for place in range(12)]
+    found = metrics(pairs)
+    assert (found["by_length"], found["over_length"]) == (0.5, 0.5)  # the longer or the shorter: half of each prompt
+    assert found["over_length_p"] == 0.25  # 2 of the 2³ sign patterns are as far from 0
 
 
 def test_by_source() -> None:

@@ -40,6 +40,10 @@ def test_what_comes_out(trained: Path) -> None:
     held_out = [json.loads(line) for line in (trained / "held_out.jsonl").read_text().splitlines()]
     assert len(held_out) == 8
     assert all(pair["chosen"] > pair["rejected"] for pair in held_out)
+    longer = sum(pair["chosen_tokens"] > pair["rejected_tokens"] for pair in held_out)
+    shorter = sum(pair["chosen_tokens"] < pair["rejected_tokens"] for pair in held_out)
+    assert found["by_length"] == max(longer, shorter) / 8
+    assert found["over_length"] == pytest.approx(1 - found["by_length"])
     assert {"calibration.svg", "curves.svg"} <= {path.name for path in trained.iterdir()}
     about = json.loads((trained / "adapter_config.json").read_text())
     assert about["task_type"] == "SEQ_CLS"
