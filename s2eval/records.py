@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +89,25 @@ class Row:
     n: int
     n_valid: int
     provenance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One model on one task, as read back from disk.
+
+    Attributes:
+        model, task: names.
+        samples: one a document, in document order; empty where no samples were logged.
+        aggregates: metric → (value, stderr) as lm-eval printed them; stderr None where it printed N/A.
+        n: documents evaluated.
+        provenance: the unit's key, or the hash of the results file of plain lm-eval.
+        facts: further facts for the report's notes (template, versions, limit, BERTScore's key and hash, …).
+    """
+
+    model: str
+    task: str
+    samples: tuple[Sample, ...]
+    aggregates: Mapping[str, tuple[float, float | None]]
+    n: int
+    provenance: str
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
