@@ -6,7 +6,7 @@
     RUN/<model>/<task>/bertscore.json scores of the answers, made after the model was released
     RUN/scores.csv, RUN/report.md
 
-A unit's folder appears by one rename, so it is either absent or whole, whenever the process is killed.
+A unit's folder appears and is replaced in one step, so it is either absent or complete, whenever the process is killed.
 Folders written by plain `lm_eval --output_path DIR --log_samples` are read as well.
 """
 
@@ -28,6 +28,7 @@ from s2eval.errors import DataError, PrerequisiteError
 from s2eval.identity import key_of
 from s2eval.lm_eval_logs import UNIT, find_lm_eval, read_samples, units_of
 from s2eval.records import Row, Sample, Unit
+from s2eval.replacement import TEMPORARY, recover, recover_below, replace_folder
 
 __all__ = [
     "BERTSCORE",
@@ -48,13 +49,14 @@ __all__ = [
     "read_samples",
     "read_scores",
     "read_unit",
+    "recover",
+    "replace_folder",
     "write_atomically",
     "write_json",
     "write_scores",
 ]
 
 SCORES, RUN, REPORT, BERTSCORE = "scores.csv", "run.yaml", "report.md", "bertscore.json"
-TEMPORARY = ".unfinished-"
 
 
 # --- writing ---------------------------------------------------------------------------------------------------
@@ -98,13 +100,7 @@ def new_unit(folder: Path) -> Iterator[Path]:
     try:
         with explain_os_errors(folder):
             yield temporary
-            if folder.exists():
-                old = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{folder.name}-", dir=folder.parent))
-                folder.rename(old / "replaced")
-                temporary.rename(folder)
-                shutil.rmtree(old, ignore_errors=True)
-            else:
-                temporary.rename(folder)
+            replace_folder(temporary, folder)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -132,7 +128,8 @@ def explain_os_errors(where: Path) -> Iterator[None]:
 
 
 def clear_unfinished(run: Path) -> None:
-    """Remove the folders and files that a killed process left; call it only while holding the run's lock."""
+    """Complete or undo what a killed process left half-done; call it only while holding the run's lock."""
+    recover_below(run)
     for left in list(run.rglob(f"{TEMPORARY}*")):
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)

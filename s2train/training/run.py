@@ -30,7 +30,9 @@ def is_done(job: Placed) -> bool:
 
     Raises:
         UsageError: another one has, under that name.
+        PrerequisiteError: another process trains there.
     """
+    _recover(job)
     made = checkpoint.read(job.out)
     if made is None:
         return False
@@ -44,6 +46,13 @@ def is_done(job: Placed) -> bool:
             "Choose another out=DIR, or --fresh to replace it"
         )
     return True
+
+
+def _recover(job: Placed) -> None:
+    """Give a checkpoint its name back that was being replaced when the process was killed."""
+    if job.out.parent.is_dir() and not job.out.exists() and processes.is_first():
+        with alone(job.work):
+            store.recover(job.out)
 
 
 def run(job: Job, *, fresh: bool = False) -> Mapping[str, float]:

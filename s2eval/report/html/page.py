@@ -57,13 +57,16 @@ def write_page(path: Path, document: Document, scored: Sequence[Scored] = (), *,
     text = render_page(document, packed)
     folder = pieces.folder_of(path)
     with store.explain_os_errors(path):
-        if len(text.encode()) > largest and packed.texts:
+        beside = len(text.encode()) > largest and bool(packed.texts)
+        if beside:
             pieces.write(folder, packed.texts, packed.key)
             text = render_page(document, packed, folder)
         else:
-            pieces.remove(folder)
+            pieces.check(folder)
         with store.write_atomically(path) as file:
             file.write(text)
+        if not beside:  # not before: until now a page that needs them had the name
+            pieces.remove(folder)
     return path
 
 

@@ -29,7 +29,8 @@ def write(folder: Path, packed: Mapping[str, str], key: str) -> None:
     Raises:
         PrerequisiteError: it holds what no report left there.
     """
-    _refuse_others(folder)
+    store.recover(folder)
+    check(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f"{store.TEMPORARY}{folder.name}-", dir=folder.parent))
     try:
@@ -38,8 +39,7 @@ def write(folder: Path, packed: Mapping[str, str], key: str) -> None:
             (temporary / f"{name}.js").write_text(
                 f"s2piece({json.dumps(name)},{json.dumps(key)},{json.dumps(text)});\n", encoding="ascii"
             )
-        remove(folder)
-        temporary.rename(folder)
+        store.replace_folder(temporary, folder)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -52,11 +52,12 @@ def remove(folder: Path) -> None:
         PrerequisiteError: it holds what no report left there.
     """
     if folder.is_dir():
-        _refuse_others(folder)
+        check(folder)
         shutil.rmtree(folder)
 
 
-def _refuse_others(folder: Path) -> None:
+def check(folder: Path) -> None:
+    """Raise a PrerequisiteError if the folder holds what no report left there."""
     if folder.exists() and not (folder.is_dir() and all(_NAME.fullmatch(path.name) for path in folder.iterdir())):
         raise PrerequisiteError(
             f"{folder}: holds other files, and belongs to the report. Choose another name with --out"

@@ -290,6 +290,21 @@ def test_without_samples_nothing_of_the_data_is_there(made: tuple[Document, list
     assert not re.search(r"why \d|Tell|Answer \d|piece-", text)
 
 
+def test_a_page_keeps_its_pieces_until_another_has_its_name(
+    made: tuple[Document, list[Scored]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = write_page(tmp_path / "report.html", *made, largest=1000)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "report_files").iterdir()}
+
+    def fail(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("s2eval.store.write_atomically", fail)
+    with pytest.raises(KeyboardInterrupt):
+        write_page(page, made[0])
+    assert {path.name: path.read_bytes() for path in (tmp_path / "report_files").iterdir()} == before
+
+
 def test_a_prompt_that_models_share_is_there_once(one_file: Path) -> None:
     pieces = re.findall(r'id="piece-0-\d+">([^<]*)<', one_file.read_text(encoding="utf-8"))
     documents = [one for piece in pieces for one in json.loads(gzip.decompress(base64.b64decode(piece)))]

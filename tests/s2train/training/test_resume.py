@@ -100,6 +100,20 @@ def test_killed_when_all_steps_are_done(base: Path, data: Path, tmp_path: Path) 
     assert checkpoint.read(again.out).metrics["steps"] == 6  # type: ignore[union-attr]
 
 
+def test_killed_while_it_replaces_a_finished_training(
+    base: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without an exchange of names, as on NFS: the old checkpoint is there again, and nothing is trained."""
+    raw = tiny.recipe("sft", base, data, tmp_path / "out")
+    job = tiny.train("sft", raw, tmp_path)
+    before = (job.out / "adapter_model.safetensors").read_bytes()
+    job.out.rename(tmp_path / ".replaced-out")
+    monkeypatch.setattr(runs, "_trainer", lambda _: pytest.fail("trained again"))
+    assert tiny.train("sft", raw, tmp_path).out == job.out
+    assert (job.out / "adapter_model.safetensors").read_bytes() == before
+    assert not (tmp_path / ".replaced-out").exists()
+
+
 def test_from_a_quantised_base(base: Path, data: Path, tmp_path: Path) -> None:
     raw = tiny.recipe("sft", base, data, tmp_path / "whole")
     raw["model"]["method"] = "qlora"
