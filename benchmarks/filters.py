@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks.answers import DEMO, SHARED
 from benchmarks.record import Row, arguments, write
+from s2eval import jsonl
 from s2eval.metrics.safety import Profanity, toxicity
 from s2train.data.engine import AHEAD, Local
 from s2train.data.filters import Filters, Verdict, chosen, judged, verdicts
@@ -45,8 +46,7 @@ def pairs(count: int) -> list[Pair]:
             for answer in row["answers"]["text"]
         ]
     else:
-        lines = (DEMO / "eli5" / "validation.jsonl").read_text(encoding="utf-8").splitlines()
-        found = [(row["question"], row["answer"]) for row in map(json.loads, lines)]
+        found = [(row["question"], row["answer"]) for _, row in jsonl.records(DEMO / "eli5" / "validation.jsonl")]
     return [Pair(f"p{i}", *texts, "benchmark") for i, texts in enumerate(islice(cycle(found), count))]
 
 

@@ -24,7 +24,7 @@ from typing import Any
 
 from benchmarks import record
 from benchmarks.record import Row
-from s2eval import prompts
+from s2eval import jsonl, prompts
 from s2eval.metrics import readability
 from s2eval.prompts import Turn
 from s2eval.stats import clustered_mean, paired_difference, proportion
@@ -94,8 +94,7 @@ def train(work: Path, fold: int, folds: int, pairs: Sequence[Titled], steps: int
 
 def held_out(model: Path) -> list[Judged]:
     """The pairs of its fold; the Simple lead is the chosen one."""
-    lines = (model / HELD_OUT).read_text(encoding="utf-8").splitlines()
-    return [Judged(**json.loads(line)) for line in lines]
+    return [Judged(**record) for _, record in jsonl.records(model / HELD_OUT)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from statistics import median
 
 from benchmarks import record
 from benchmarks.record import Row
-from s2eval import prompts
+from s2eval import jsonl, prompts
 from s2eval.prompts import Turn
 from s2train import checkpoint
 from s2train.merge import location
@@ -79,7 +79,7 @@ def padding(data: Path, batch: int = 8, draws: int = 4000) -> float:
     """Tokens with padding for one without, in batches drawn at random: about what packing can save."""
     tokenizer = models.tokenizer(location.of_model("smollm2").folder)
     encoder = Encoder(tokenizer, prompts.get("s2", tokenizer), SEQUENCE)
-    rows = [json.loads(line) for line in data.read_text(encoding="utf-8").splitlines()]
+    rows = [row for _, row in jsonl.records(data)]
     asked = [encoder.prompt([Turn(row["question"])]) for row in rows]
     sizes = [len(one.tokens) for one in encoder.encode(asked, [row["answer"] for row in rows])]
     drawn = [random.Random(seed).sample(sizes, batch) for seed in range(draws)]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from s2eval import jsonl
 from s2eval.errors import DataError, PrerequisiteError, UnknownNameError
 
 VARIABLE = "S2_DATA_DIR"
@@ -164,7 +164,7 @@ def load(source: Source[R], split: str, root: Path | None) -> list[R]:
     path = root / source.folder / f"{split}.jsonl"
     if not path.is_file():
         raise DataError(f"{path}: no such file ({_elsewhere(source)})")
-    rows = [_parse(source, f"{path}, line {number}", line) for number, line in _lines(path)]
+    rows = [_parse(source, f"{path}, line {number}", record) for number, record in jsonl.records(path)]
     if not rows:
         raise DataError(f"{path}: no rows")
     return rows
@@ -177,24 +177,9 @@ def _elsewhere(source: Source[Any]) -> str:
     return f"the folder is what {VARIABLE} says; without it the hub's {source.hub}{config} is read"
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    number = 0
+def _parse(source: Source[R], where: str, record: Any) -> R:
     try:
-        with path.open("rb") as file:  # bytes, so that a line that is not UTF-8 is known by its number
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield number, line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}, line {number}: not UTF-8 text ({error})") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-
-
-def _parse(source: Source[R], where: str, line: str) -> R:
-    try:
-        return source.row.model_validate(json.loads(line))
-    except json.JSONDecodeError as error:
-        raise DataError(f"{where}: not JSON ({error.msg}, column {error.colno})") from error
+        return source.row.model_validate(record)
     except ValidationError as error:
         raise DataError(f"{where}: {describe(error)}") from error
 
@@ -221,7 +206,8 @@ def _load_hub(source: Source[R], split: str) -> list[R]:
             f"cannot read {source.hub} ({split}) from the Hugging Face hub: {error}. "
             f"Check the network, or set {VARIABLE} to a folder with {source.folder}/{split}.jsonl"
         ) from error
-    return [_parse(source, f"{source.hub} {split}, row {number}", json.dumps(row)) for number, row in enumerate(rows)]
+    plain = map(json.loads, map(json.dumps, rows))  # the types that a file has
+    return [_parse(source, f"{source.hub} {split}, row {number}", row) for number, row in enumerate(plain)]
 
 
 def mmlu_subjects(root: Path | None, known: tuple[str, ...]) -> tuple[str, ...]:

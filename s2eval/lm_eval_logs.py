@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from s2eval import jsonl
 from s2eval.errors import DataError
 from s2eval.identity import key_of
 from s2eval.records import Sample, Unit
 
 UNIT = "unit.json"
 """What marks the folder of a unit of a run; its files belong to `s2eval.store.read_unit`."""
-_BUFFER = 1 << 20  # bytes; a line of samples, with the shots of each choice, is tens of thousands
 
 
 def find_lm_eval(folder: Path, *, texts: bool = True) -> list[Unit]:
@@ -38,7 +38,7 @@ def units_of(results: Path, model: str | None, texts: bool) -> Iterator[Unit]:
         DataError: not a results file of lm-eval, or a broken line of samples.
     """
     try:
-        content = json.loads(results.read_text(encoding="utf-8"))
+        content = json.loads(results.read_bytes())
         found = {task: _aggregates(content["results"].get(task, {})) for task in content["configs"]}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{results}: not a results file of lm-eval ({error!r})") from error
@@ -84,17 +84,16 @@ def read_samples(path: Path, *, texts: bool = True) -> Iterator[Sample]:
         DataError: a line that is no JSON or lacks a field; file and line are named.
     """
     found: dict[int, Sample] = {}
-    with path.open("rb", buffering=_BUFFER) as file:
-        for number, line in enumerate(file, 1):
-            try:
-                sample = _sample(json.loads(line.decode("utf-8")) if texts else _without_texts(line))
-                first = found.setdefault(sample.doc_id, sample)
-                if first is not sample:
-                    if not first.values.keys().isdisjoint(sample.values):
-                        raise ValueError(f"document {sample.doc_id} was met before")
-                    found[sample.doc_id] = replace(first, values={**first.values, **sample.values})
-            except (ValueError, KeyError, TypeError, IndexError) as error:
-                raise DataError(f"{path}, line {number}: not a sample of lm-eval ({error!r})") from error
+    for number, line in jsonl.lines(path):
+        try:
+            sample = _sample(jsonl.parse(line) if texts else _without_texts(line))
+            first = found.setdefault(sample.doc_id, sample)
+            if first is not sample:
+                if not first.values.keys().isdisjoint(sample.values):
+                    raise ValueError(f"document {sample.doc_id} was met before")
+                found[sample.doc_id] = replace(first, values={**first.values, **sample.values})
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise DataError(f"{path}, line {number}: not a sample of lm-eval ({error!r})") from error
     return iter(sorted(found.values(), key=lambda sample: sample.doc_id))
 
 
@@ -110,7 +109,7 @@ def _without_texts(line: bytes) -> Mapping[str, Any]:
             return json.loads((line[:start] + line[end:]).decode("utf-8"))
         except ValueError:
             pass
-    whole = json.loads(line.decode("utf-8"))
+    whole = jsonl.parse(line)
     return {name: value for name, value in whole.items() if name not in ("doc", "target", "filtered_resps")}
 
 

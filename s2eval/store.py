@@ -170,7 +170,7 @@ def read_scores(path: Path) -> list[Row]:
         DataError: a column is missing or a value is no number; file and line are named.
     """
     rows: list[Row] = []
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
         try:
             if missing := {one.name for one in fields(Row)} - set(reader.fieldnames or ()):

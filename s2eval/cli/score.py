@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from s2eval import jsonl
 from s2eval.errors import DataError
 from s2eval.records import Estimate
 
@@ -65,17 +66,7 @@ def read(file: Path, *, needs_reference: bool) -> list[tuple[str, str]]:
         DataError: no such file, a broken line, a missing field; line and field are named.
     """
     records: list[tuple[str, str]] = []
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file}: cannot be read: {error}") from error
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{file}, line {number}: not JSON ({error.msg}, column {error.colno})") from error
+    for number, record in jsonl.records(file):
         for field in ("prediction", "reference") if needs_reference else ("prediction",):
             if not isinstance(record, dict) or not isinstance(record.get(field), str):
                 raise DataError(f"{file}, line {number}: {field}: missing, or no text")

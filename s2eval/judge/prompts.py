@@ -17,6 +17,7 @@ from typing import Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from s2eval import jsonl
 from s2eval.errors import DataError, nearest
 from s2eval.judge.rows import FileRow, Filled, Problems, Text, read_rows
 
@@ -182,7 +183,7 @@ def read_text(path: Path) -> str:
         DataError: it cannot be read, or there is no text in it.
     """
     try:
-        text = path.read_bytes().decode("utf-8").removesuffix("\n")  # bytes: read_text() would change \r\n
+        text = path.read_bytes().removeprefix(jsonl.BOM).decode("utf-8").removesuffix("\n")  # read_text() changes \r\n
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from s2eval import jsonl
 from s2eval.data import describe
 from s2eval.errors import DataError
 
@@ -82,22 +82,14 @@ def read_rows(path: Path, row: type[R], problems: Problems) -> list[tuple[int, R
     Raises:
         DataError: the file cannot be read, or has no lines.
     """
-    try:
-        lines = path.read_bytes().split(b"\n")  # of bytes: to str, U+2028 inside of a text ends a line
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     rows: list[tuple[int, R]] = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    for number, line in jsonl.lines(path):
         try:
-            rows.append((number, row.model_validate(json.loads(line.decode("utf-8")))))
+            rows.append((number, row.model_validate(jsonl.parse(line))))
         except ValidationError as error:
             problems.add(number, describe(error))
-        except json.JSONDecodeError as error:
-            problems.add(number, f"not JSON ({error.msg}, column {error.colno})")
-        except (ValueError, RecursionError) as error:  # no UTF-8, a number of 5,000 digits, brackets 1,000 deep
-            problems.add(number, f"not JSON ({error})")
+        except ValueError as error:
+            problems.add(number, str(error))
     if not rows and not problems:
         raise DataError(f"{path}: no lines")
     return rows

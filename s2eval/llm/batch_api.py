@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from s2eval import jsonl
 from s2eval.errors import ServiceError
 from s2eval.llm.endpoint import Endpoint
 from s2eval.llm.responses import Problem, refusal, retry_after
@@ -180,7 +181,7 @@ class BatchApi:
             lambda: self._carry(lambda: files.content(file)),
             unknown=f"the answers ({file}) are no longer at {self._url}. Go on without --batch to ask again",
         )
-        for line in content.split(b"\n"):
+        for _, line in jsonl.numbered(content.split(b"\n")):
             try:
                 row = Row.model_validate_json(line)
             except ValidationError:

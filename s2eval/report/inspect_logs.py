@@ -79,7 +79,7 @@ def read(path: Path) -> Scored:
     if path.suffix == ".eval":
         raise UsageError(f"{path}: Inspect's binary log cannot be read here; {CONVERT}")
     try:
-        log = _Log.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        log = _Log.model_validate(json.loads(path.read_bytes()))
     except ValidationError as error:
         raise DataError(f"{path}: not a log of Inspect: {describe(error)}") from error
     except (OSError, ValueError) as error:

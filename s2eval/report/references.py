@@ -98,7 +98,7 @@ def load_references(folder: Path | None = None) -> References:
 
 
 def _read(file: Path) -> list[PublishedNumber]:
-    with file.open(encoding="utf-8", newline="") as stream:
+    with file.open(encoding="utf-8-sig", newline="") as stream:
         return [
             PublishedNumber(line["model"], file.stem, line.get("dataset", ""), metric, text, line["source"])
             for line in csv.DictReader(stream)

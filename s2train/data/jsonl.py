@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from s2eval import jsonl
 from s2eval.errors import DataError, PrerequisiteError
 from s2train.data.lines import Lines
 
@@ -40,10 +41,9 @@ class Source(Generic[Model]):
         """Raise DataError if the file cannot be read, and at the first line that is not what `model` asks for."""
         self._lines = lines = Lines(self.path, may_be_empty=True)
         for block in lines:
-            for number, line in enumerate(block.split(b"\n"), start=lines.lines + 1):
-                if line.strip():
-                    self.rows += 1
-                    yield _record(line, self.model, f"{self.path}:{number}")
+            for number, line in jsonl.numbered(block.split(b"\n"), start=lines.lines + 1):
+                self.rows += 1
+                yield _record(line, self.model, f"{self.path}:{number}")
 
     @property
     def name(self) -> str:

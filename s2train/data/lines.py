@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from s2eval import jsonl
 from s2eval.errors import DataError, PrerequisiteError
 
 MAX_WINDOW = 2**31  # what Reddit's dumps ask for; zstd's own limit on 64 bits
@@ -18,17 +19,8 @@ _COMPRESSED = 2**14  # bytes of zstd at a time: at its best ratio, 1 : 32,768, t
 _PLAIN = 2**18
 _GZIP_ONLY = 16 + zlib.MAX_WBITS
 
-_BOM = b"\xef\xbb\xbf"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _GZIP = b"\x1f\x8b"
-_FOREIGN = {
-    b"BZh": "bzip2",
-    b"\xfd7zXZ": "xz",
-    b"PK\x03\x04": "zip",
-    b"7z\xbc\xaf": "7-Zip",
-    b"\xff\xfe": "UTF-16",
-    b"\xfe\xff": "UTF-16",
-}
 
 
 @dataclass(slots=True)
@@ -108,8 +100,8 @@ class Lines:
         read = self._zstd if zstd else self._gzip if first.startswith(_GZIP) else self._plain
         for data in read(first, file):
             if not self.size:
-                _refuse_foreign(self.path, data)
-            yield data if self.size else data.removeprefix(_BOM)
+                jsonl.check_plain(self.path, data, "UTF-8, gzip or zstd")
+            yield data if self.size else data.removeprefix(jsonl.BOM)
             self.size += len(data)
 
     def _plain(self, first: bytes, file: BinaryIO) -> Iterator[bytes]:
@@ -182,9 +174,3 @@ class Lines:
             f"{self.path}: damaged: {message}, between bytes {start:,} and {self.read:,} of the file, "
             f"after line {self.lines:,}; fetch it again"
         )
-
-
-def _refuse_foreign(path: Path, data: bytes) -> None:
-    for magic, name in _FOREIGN.items():
-        if data.startswith(magic):
-            raise DataError(f"{path}: {name}, where UTF-8, gzip or zstd is expected; convert it first")

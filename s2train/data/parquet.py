@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from s2eval import jsonl
 from s2eval.errors import DataError
 from s2train.data.jsonl import Sink
 
@@ -42,8 +42,8 @@ def write_parquet(files: Sequence[tuple[Path, Sink]]) -> None:
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open("rb") as file:
-        yield from map(json.loads, file)
+    for _, record in jsonl.records(path):
+        yield record
 
 
 def _arrow(name: str, found: set[type], pa: Any) -> Any:

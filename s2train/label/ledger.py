@@ -9,7 +9,7 @@ from typing import TextIO
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from s2eval import store
+from s2eval import jsonl, store
 from s2eval.errors import PrerequisiteError
 from s2train.data.jsonl import broken
 
@@ -104,9 +104,8 @@ class Ledger:
     def _read(self) -> None:
         if not self.path.is_file():
             return
-        lines = self.path.read_bytes().split(b"\n")
-        torn = lines.pop()  # what follows the last line break was not written to its end
-        for number, raw in enumerate(lines, 1):
+        *lines, torn = self.path.read_bytes().split(b"\n")  # what follows the last line end was not written to its end
+        for number, raw in jsonl.numbered(lines):
             try:
                 line = AnswerLine.model_validate_json(raw)
             except ValidationError as error:

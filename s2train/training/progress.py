@@ -6,10 +6,11 @@ import json
 import math
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from s2eval import store
+from s2eval import jsonl, store
 from s2eval.errors import PrerequisiteError, S2Error
 
 METRICS, GENERATIONS = "metrics.jsonl", "generations.jsonl"
@@ -34,16 +35,16 @@ def _finite(value: Any) -> Any:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The lines; one that a killed process left half-written is left out."""
+    """The records; a line that a killed process left half-written is left out."""
     if not path.is_file():
         return []
-    found: list[dict[str, Any]] = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue
-    return found
+    records: list[dict[str, Any]] = []
+    for _, line in jsonl.lines(path):
+        with suppress(ValueError):
+            record = jsonl.parse(line)
+            if isinstance(record, dict):
+                records.append(record)
+    return records
 
 
 def cut(path: Path, step: int) -> None:

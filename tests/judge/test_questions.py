@@ -88,7 +88,7 @@ def test_text_of_any_script_and_line_separators_inside_of_it_stay(tmp_path: Path
 
 BROKEN = {
     "no JSON": ('{"question_id": 3, ', "not JSON (", "column 20"),
-    "no UTF-8": (b'{"question_id": "\xff"}', "not JSON (", "0xff"),
+    "no UTF-8": (b'{"question_id": "\xff"}', "not UTF-8 text (", "0xff"),
     "brackets without end": ("[" * 100_000, "not JSON ("),
     "no object": ("[1, 2]", "valid dictionary"),
     "a field is missing": ({"question_id": 3, "category": "explaining"}, "turns: Field required"),

@@ -114,7 +114,6 @@ def test_a_document_with_several_filters_is_one_sample(tmp_path: Path) -> None:
     "broken",
     [
         "{",
-        "",
         "[1]",
         "null",
         {key: value for key, value in line(1).items() if key != "doc_hash"},
@@ -124,7 +123,7 @@ def test_a_document_with_several_filters_is_one_sample(tmp_path: Path) -> None:
         line(1, metrics=["s2_fre_corpus"], s2_fre_corpus="5"),
         line(0),
     ],
-    ids=["half", "blank", "list", "null", "no hash", "no value", "no number", "two counts", "text", "twice"],
+    ids=["half", "list", "null", "no hash", "no value", "no number", "two counts", "text", "twice"],
 )
 def test_a_broken_sample_is_told_with_file_and_line(tmp_path: Path, broken: dict[str, Any] | str) -> None:
     path = write(tmp_path / "samples.jsonl", line(0), broken, line(2))

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
+from s2eval import jsonl
 from s2eval.judge import results, suite
 from s2eval.report.html.logs import one_line, text_of, to_bytes
 from s2eval.report.scored import Scored
@@ -54,8 +55,7 @@ def _rows(path: Path) -> list[Mapping[str, Any]]:
     """The lines of a file that was read and found right before; none where there is no file."""
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return [json.loads(line) for line in file if line.strip()]
+    return [json.loads(line.decode("utf-8", "replace")) for _, line in jsonl.lines(path)]
 
 
 def _is_by(row: Mapping[str, Any], judge: str) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from s2eval import store
+from s2eval import jsonl, store
 from s2eval.report.html.markdown import marked_up
 
 _START = re.compile(rb'\{"doc_id": (\d+), "doc": ')
@@ -72,20 +72,19 @@ def read(path: Path, wanted: Callable[[int], bool]) -> Iterator[Line]:
     Args:
         wanted: whether the question of that document is still to be read.
     """
-    with path.open("rb", buffering=1 << 20) as file:
-        for line in file:
-            start = _START.match(line)
-            if start and not wanted(doc_id := int(start[1])):
-                place = line.rfind(b'"resps": ')
-                tail: dict[str, Any] = {}
-                with contextlib.suppress(ValueError):
-                    tail = json.loads("{" + line[place:].decode("utf-8", "replace")) if place > 0 else {}
-                if "filtered_resps" in tail and "metrics" in tail:
-                    yield Line(doc_id, "", None, _answer(tail))
-                    continue
-            whole: dict[str, Any] = json.loads(line.decode("utf-8", "replace"))
-            asked, title = _question(whole)
-            yield Line(int(whole["doc_id"]), title, asked, _answer(whole))
+    for _, line in jsonl.lines(path):
+        start = _START.match(line)
+        if start and not wanted(doc_id := int(start[1])):
+            place = line.rfind(b'"resps": ')
+            tail: dict[str, Any] = {}
+            with contextlib.suppress(ValueError):
+                tail = json.loads("{" + line[place:].decode("utf-8", "replace")) if place > 0 else {}
+            if "filtered_resps" in tail and "metrics" in tail:
+                yield Line(doc_id, "", None, _answer(tail))
+                continue
+        whole: dict[str, Any] = json.loads(line.decode("utf-8", "replace"))
+        asked, title = _question(whole)
+        yield Line(int(whole["doc_id"]), title, asked, _answer(whole))
 
 
 def to_bytes(value: Any) -> bytes:

@@ -13,7 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import s2train
-from s2eval import store
+from s2eval import jsonl, store
 from s2eval.errors import DataError, UsageError
 from s2train.data.engine import HERE, Engine
 from s2train.data.lines import Lines
@@ -199,7 +199,7 @@ def is_dump(path: Path) -> bool:
     """
     for block in Lines(path):
         with suppress(ValueError):
-            thing, _ = parse(block[: block.find(b"\n") + 1])
+            thing, _ = parse(next((line for _, line in jsonl.numbered(block.split(b"\n"))), b""))
             return "answers" not in thing and "id" in thing and ("title" in thing or "body" in thing)
         return False
     return False

@@ -54,6 +54,18 @@ def test_lines_after_the_step_are_written_again(tmp_path: Path) -> None:
     assert progress.read(path) == [{"step": 1, "loss": 0.5}, {"step": 2, "loss": None}]
 
 
+def test_a_resumed_training_keeps_generations_with_any_separator(tmp_path: Path) -> None:
+    path = tmp_path / progress.GENERATIONS
+    answers = ["one\u2028two", "one\u0085two\u2029three", "one\x0btwo\x0cthree\x1cfour"]
+    for answer in answers:
+        progress.append(path, {"step": 1, "answer": answer})
+    with path.open("ab") as file:
+        file.write(b'{"step": 2, "answer": "caf\xc3')  # killed within a character
+    progress.cut(path, 1)
+    assert [record["answer"] for record in progress.read(path)] == answers
+    assert path.read_bytes().count(b"\n") == 3
+
+
 def test_another_training_is_not_gone_on_from(tmp_path: Path) -> None:
     mine = {"recipe": {"arguments": {"seed": 0}, "data": {"limit": 3}}, "base": "a"}
     progress.refuse_other_training(tmp_path, mine)
