@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from s2eval import yamlfile
+from s2eval import chat_arguments, yamlfile
 from s2eval.errors import UsageError
 
 _NAME_LENGTH = 100
@@ -76,9 +76,13 @@ class ModelEntry(_Section):
 
     @field_validator("args")
     @classmethod
-    def _no_second_model(cls, args: dict[str, Any]) -> dict[str, Any]:
+    def _checked_arguments(cls, args: dict[str, Any]) -> dict[str, Any]:
         if {"pretrained", "peft", "loaded"} & set(args):  # it would be evaluated under the name of `model`
             raise ValueError("pretrained and peft stand in `model`: PATH, or adapter:PATH@BASE")
+        try:
+            chat_arguments.collect(args)
+        except UsageError as error:
+            raise ValueError(str(error)) from error
         return args
 
     @model_validator(mode="before")

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from s2eval import chat_arguments
 from s2eval.errors import DataError, PrerequisiteError, UnknownNameError, UsageError
 
 HUMAN, ASSISTANT = "### Human:", "Assistant:"
@@ -36,16 +37,33 @@ class Template:
         hash: 16 hex digits over what determines the text, whatever the name; stands in every result.
         stop: texts at which an answer ends (the end-of-sequence token ends it anyway).
         render: dialogue → prompt, ending where the model's answer begins.
+        arguments: of the tokenizer's chat template, such as `enable_thinking`; part of the hash.
     """
 
     name: str
     hash: str
     stop: tuple[str, ...]
     render: Callable[[Sequence[Turn]], str]
+    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def label(self) -> str:
+        """The name with the arguments, as results show it."""
+        return label(self.name, self.arguments)
 
 
 # `s2` is literally what the paper prints: no space before "Assistant:".
 _PLAIN = {"s2": f" ###{ASSISTANT}", "s2-space": f" ### {ASSISTANT}"}
+
+
+def label(name: str, arguments: Mapping[str, Any]) -> str:
+    """A template's name with its arguments.
+
+    >>> label("chat", {"enable_thinking": False})
+    'chat with enable_thinking=false'
+    """
+    given = ", ".join(f"{key}={json.dumps(value, default=str)}" for key, value in sorted(arguments.items()))
+    return f"{name} with {given}" if given else name
 
 
 def names() -> tuple[str, ...]:
@@ -53,27 +71,38 @@ def names() -> tuple[str, ...]:
     return (*_PLAIN, "chat", "fastchat:NAME")
 
 
-def get(name: str, tokenizer: Any = None) -> Template:
+def get(name: str, tokenizer: Any = None, arguments: Mapping[str, Any] | None = None) -> Template:
     """The template of that name.
 
     Args:
         name: see `names`.
         tokenizer: a transformers tokenizer; needed by `chat` only.
+        arguments: of the tokenizer's chat template, by name (`s2eval.chat_arguments`).
 
     Raises:
         UnknownNameError: no such template.
-        UsageError: `chat` without a tokenizer, or with one that has no chat template.
+        UsageError: `chat` without a tokenizer, or with one that has no chat template; an argument that the template
+            does not read.
     """
+    if name == "chat":
+        return _chat(tokenizer, arguments or {})
+    if arguments:
+        raise UsageError(
+            f"template {name!r} takes no arguments ({', '.join(arguments)}): only `chat`, the tokenizer's own, does"
+        )
     if name in _PLAIN:
         return _plain(name)
-    if name == "chat":
-        return _chat(tokenizer)
     if name.startswith("fastchat:"):
         return _fastchat(name)
     raise UnknownNameError("template", name, names(), see="docs/templates.md")
 
 
-def resolve(name: str | None, checkpoint: str | None = None, tokenizer: Any = None) -> Template:
+def resolve(
+    name: str | None,
+    checkpoint: str | None = None,
+    tokenizer: Any = None,
+    arguments: Mapping[str, Any] | None = None,
+) -> Template:
     """The template to evaluate a model with.
 
     In this order: `name` if given; what the checkpoint's `s2train.json` says; `chat` where the tokenizer has a
@@ -83,12 +112,13 @@ def resolve(name: str | None, checkpoint: str | None = None, tokenizer: Any = No
         name: a template name or None.
         checkpoint: folder of the model or adapter; hub ids have no `s2train.json`.
         tokenizer: a transformers tokenizer or None.
+        arguments: as of `get`.
     """
     if name is None and checkpoint is not None:
         name = trained_with(Path(checkpoint))
     if name is None:
         name = "chat" if getattr(tokenizer, "chat_template", None) else "s2"
-    return get(name, tokenizer)
+    return get(name, tokenizer, arguments)
 
 
 def trained_with(checkpoint: Path) -> str | None:
@@ -125,11 +155,15 @@ def _plain(name: str) -> Template:
     return Template(name, _digest(render), (HUMAN,), render)
 
 
-def _chat(tokenizer: Any) -> Template:
+def _chat(tokenizer: Any, arguments: Mapping[str, Any]) -> Template:
     if not getattr(tokenizer, "chat_template", None):
         raise UsageError(
             "template 'chat': the tokenizer has no chat template. Choose another one: " + ", ".join(_PLAIN)
         )
+    try:
+        chat_arguments.check(arguments, tokenizer.get_chat_template())
+    except ValueError as error:  # several templates, none of which is the default
+        raise UsageError(f"template 'chat': {error}") from error
 
     def render(turns: Sequence[Turn]) -> str:
         messages: list[dict[str, str]] = []
@@ -137,10 +171,12 @@ def _chat(tokenizer: Any) -> Template:
             messages.append({"role": "user", "content": turn.question})
             if turn.answer is not None:
                 messages.append({"role": "assistant", "content": turn.answer})
-        return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **arguments)
 
     # its source too: it may treat some texts in ways that the probes do not show
-    return Template("chat", _digest(render, str(tokenizer.chat_template)), (HUMAN,), render)
+    more = [json.dumps(dict(arguments), sort_keys=True, default=str)] if arguments else []
+    digest = _digest(render, str(tokenizer.chat_template), *more)
+    return Template("chat", digest, (HUMAN,), render, dict(arguments))
 
 
 def _fastchat(name: str) -> Template:

@@ -51,7 +51,7 @@ def document(row: PairRow, template: Template) -> dict[str, str]:
         "answer": row.answer,
         "source": row.source,
         "prompt": template.render([Turn(row.question)]),
-        "template": template.name,
+        "template": template.label,
         "template_hash": template.hash,
     }
 

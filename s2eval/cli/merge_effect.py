@@ -58,6 +58,9 @@ def merge_effect(
         Path | None, typer.Option(help="JSON lines of {question} or {question, answer}; default: MT(S)-Bench's")
     ] = None,
     template: Annotated[str | None, typer.Option(help="prompt template; default: what it was trained with")] = None,
+    chat_template_args: Annotated[
+        str | None, typer.Option(metavar="JSON", help="of the tokenizer's: '{\"enable_thinking\": false}'")
+    ] = None,
     quant_type: Annotated[
         QuantType | None, typer.Option(help="base in training, where nothing tells; none: not quantised")
     ] = None,
@@ -73,6 +76,7 @@ def merge_effect(
     Compares the adapter on its base as it was trained with both merges: weights, next-token distributions, and scores
     on tasks. Repeat the command to go on after an interruption.
     """
+    from s2eval import chat_arguments
     from s2eval import prompts as templates
     from s2eval.config import default_name
     from s2eval.models.spec import base_of, parse
@@ -84,8 +88,9 @@ def merge_effect(
     names = [name.strip() for text in tasks or () for name in text.split(",") if name.strip()]
     if names:
         plan.expand(names)
+    arguments = chat_arguments.parse(chat_template_args)
     if template not in (None, "chat"):  # that needs a tokenizer
-        templates.get(template)
+        templates.get(template, arguments=arguments)
     asked = predictions.read_prompts(prompts)
     base = base or base_of(adapter)
     spec = parse(f"adapter:{adapter}@{base}")
@@ -95,11 +100,19 @@ def merge_effect(
     folder = out or Path(f"runs/merge-effect-{default_name(adapter)}")
     try:
         with local.locked(folder):
-            merged = job.merge(request, spec, folder, quantised=quantised, template=template, say=_say)
+            merged = job.merge(
+                request,
+                spec,
+                folder,
+                quantised=quantised,
+                template=template,
+                template_arguments=arguments,
+                say=_say,
+            )
             measured = job.measure(merged, spec, asked, folder, _say)
             compared = _evaluate(merged, names, limit, folder / job.TASKS) if names else None
             notes = [_ASSUMED] if told is None and quant_type is None else []
-            effect = Effect(adapter, base, merged.template, merged.quantization, measured, compared, tuple(notes))
+            effect = Effect(adapter, base, merged.label, merged.quantization, measured, compared, tuple(notes))
             text = _write(effect, folder)[format]
     except KeyboardInterrupt:
         command = shlex.join(["s2eval", *sys.argv[1:]])

@@ -59,6 +59,9 @@ def mtbench(
     mode: Annotated[Mode, typer.Option(help="rate each answer, or compare it with the baseline's")] = Mode.single,
     baseline: Annotated[str | None, typer.Option(help="MODEL to compare with, in --mode pairwise")] = None,
     template: Annotated[str | None, typer.Option(help="of models here; default: what they were trained with")] = None,
+    chat_template_args: Annotated[
+        str | None, typer.Option(metavar="JSON", help="of models here: '{\"enable_thinking\": false}'")
+    ] = None,
     choices: Annotated[int, typer.Option(min=1, help="answers to each question")] = 1,
     judge_repeats: Annotated[int, typer.Option(min=1, help="judgments of each answer")] = 1,
     parser: Annotated[ParserName, typer.Option(help="how verdicts are read; docs/verdicts.md")] = ParserName.strict,
@@ -92,6 +95,7 @@ def mtbench(
     if structured and (mode is Mode.pairwise or parser is ParserName.fastchat):
         raise UsageError("--structured is for ratings, and has a parser of its own: leave out --mode and --parser")
 
+    from s2eval import chat_arguments
     from s2eval.judge import bench
     from s2eval.judge import results as written
     from s2eval.judge import suite as suites
@@ -112,24 +116,31 @@ def mtbench(
             "requests_per_minute": requests_per_minute,
             "tokens_per_minute": tokens_per_minute,
         }
+        local = {"dtype": dtype, "device": device}
+        arguments = chat_arguments.parse(chat_template_args)
         access = Access(
             base_url,
             budget,
             template,
-            {"dtype": dtype, "device": device},
+            {**local, **({chat_arguments.MAPPING: arguments} if arguments else {})},
             remote,
             ledger if batch else None,
             lambda line: typer.echo(line, err=True),
         )
         how = Judging(
-            open_judge(judge, replace(access, base_url=judge_base_url or base_url, template=None)),
+            open_judge(judge, replace(access, base_url=judge_base_url or base_url, template=None, local=local)),
             parser.value,
             judge_repeats,
             structured,
         )
         models = [open_model(text, chosen, access) for text in model]
         against = open_model(baseline, chosen, access) if baseline else None
-        names = [one.name for one in (*models, *([against] if against else []))]
+        answering = (*models, *([against] if against else []))
+        if (template or arguments) and not any(participant.template for participant in answering):
+            raise UsageError(
+                "--template and --chat-template-args are for models on this machine; here a server applies its own"
+            )
+        names = [one.name for one in answering]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise UsageError(f"two models are called {', '.join(twice)} in folders and tables: judge them separately")
         if dry_run:

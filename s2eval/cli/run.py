@@ -43,6 +43,7 @@ def run(
     local.quiet_lm_eval()
     specs = parse_models(settings, config)
     units = plan.plan(settings, specs, folder)
+    plan.check_chat_arguments(units, settings)
     picked = plan.select([*units, *judges.plan(settings)], only or ())
     chosen = [part for part in picked if isinstance(part, plan.Unit)]
     judged = [part for part in picked if isinstance(part, judges.Judged)]

@@ -29,12 +29,12 @@ SUITE, SCORE, RATED = "mtsbench", "s2_judge_score", "s2_judge_rated"
 T = TypeVar("T")
 
 
-def questions(*, template: str | None = None, pretrained: Any = None, peft: str | None = None, **_: Any) -> Any:
+def questions(*, template: str | None = None, pretrained: Any = None, peft: str | None = None, **model: Any) -> Any:
     """The sixty first turns, each with its prompt; the judge is looked for now, before anything is answered.
 
     Args:
         template: name of the prompt's template; by default the one that fits the model (`prompts.resolve`).
-        pretrained, peft: the model's arguments.
+        pretrained, peft, model: the model's arguments.
     """
     from s2eval.judge.suite import load
 
@@ -44,15 +44,14 @@ def questions(*, template: str | None = None, pretrained: Any = None, peft: str 
     else:
         _open(name)
         log.warning("s2_mtsbench: answers will be judged by %s", name)
-    tokenizer = tasks.tokenizer_of(pretrained) if isinstance(pretrained, str) else None
-    chosen = prompts.resolve(template, peft or (pretrained if isinstance(pretrained, str) else None), tokenizer)
+    chosen = tasks.template_for(template, pretrained, peft, model)
     rows = [
         {
             "id": question.id,
             "category": question.category,
             "question": question.turns[0],
             "prompt": chosen.render([prompts.Turn(question.turns[0])]),
-            "template": chosen.name,
+            "template": chosen.label,
             "template_hash": chosen.hash,
         }
         for question in load(SUITE).questions

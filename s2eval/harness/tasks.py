@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import datasets
 from lm_eval.api.samplers import ContextSampler
 
-from s2eval import data, leaderboard, paths, prompts, qa
+from s2eval import chat_arguments, data, leaderboard, paths, prompts, qa
 from s2eval.errors import UsageError
 from s2eval.harness.aggregations import BertPair
 from s2eval.leaderboard import SHOTS, SUBJECTS, Document
@@ -107,7 +107,7 @@ def warn_of_bos(pretrained: Any = None, add_bos_token: Any = None, tokenizer: An
     name = tokenizer or pretrained
     if add_bos_token is not None or not isinstance(name, str):
         return
-    loaded = tokenizer_of(name)
+    loaded = tokenizer_of(name, {})
     if loaded is not None and loaded.bos_token_id is not None and loaded.bos_token_id in loaded("a").input_ids[:1]:
         log.warning(
             "%s: its tokenizer adds BOS; the leaderboard of 2023 did not. For the same tokens add "
@@ -116,16 +116,36 @@ def warn_of_bos(pretrained: Any = None, add_bos_token: Any = None, tokenizer: An
         )
 
 
-def tokenizer_of(name: str) -> Any:
-    """The tokenizer of that name; None where it cannot be loaded, which the model's own loading will explain."""
-    from transformers import AutoTokenizer
+def tokenizer_of(pretrained: str, options: Mapping[str, Any]) -> Any:
+    """A model's tokenizer; None where it cannot be loaded, which the model's own loading will explain.
 
-    from s2eval.models import embedded
+    Args:
+        pretrained: folder, hub id, or name of an embedded model.
+        options: the model's other arguments.
+    """
+    from s2eval.models import embedded, tokenizers
 
     try:
-        return AutoTokenizer.from_pretrained(str(embedded.resolve(name)))
+        return tokenizers.load(str(embedded.resolve(pretrained)), options)
     except (OSError, ValueError):
         return None
+
+
+def template_for(name: str | None, pretrained: Any, peft: str | None, options: Mapping[str, Any]) -> prompts.Template:
+    """The prompt template that fits a model (`prompts.resolve`), with the arguments that the model is given for it.
+
+    Args:
+        name: of the template, where one is asked for.
+        pretrained, peft: the model's arguments; a model in memory has no folder and no tokenizer that is known here.
+        options: its other arguments.
+
+    Raises:
+        UsageError: an argument that the template does not take.
+    """
+    arguments = chat_arguments.collect(options)
+    if not isinstance(pretrained, str):
+        return prompts.resolve(name, peft, options.get("tokenizer"), arguments)
+    return prompts.resolve(name, peft or pretrained, tokenizer_of(pretrained, options), arguments)
 
 
 def _score_choices(dataset: str, doc: dict[str, Any], results: Sequence[tuple[float, bool]]) -> dict[str, float]:
@@ -171,7 +191,7 @@ def pairs(
     bertscore_later: bool = False,
     pretrained: Any = None,
     peft: str | None = None,
-    **_: Any,
+    **model: Any,
 ) -> datasets.DatasetDict:
     """Sampled pairs of a validation split, each with its prompt.
 
@@ -183,13 +203,12 @@ def pairs(
             demonstration: minilm). Looked for now, so that it is not missed after all answers are written.
         bertscore_later: `s2eval run` measures BERTScore itself, after the model was released.
         pretrained, peft: the model's arguments.
+        model: its other ones; those for its tokenizer and its chat template matter.
     """
     # the demonstration's `full` is its two other sets; S2_DATA_DIR holds a file of its own, made by s2train
     names = ("eli5", "wiki") if demo and dataset == "full" else (dataset,)
     rows = [row for name in names for row in data.load(data.PAIRS[name], "validation", _root(demo))]
-    tokenizer = tokenizer_of(pretrained) if isinstance(pretrained, str) else None
-    checkpoint = peft or (pretrained if isinstance(pretrained, str) else None)
-    chosen = prompts.resolve(template, checkpoint, tokenizer)
+    chosen = template_for(template, pretrained, peft, model)
     documents = [qa.document(row, chosen) for row in qa.sample(rows, sample_size, sample_seed)]
     if bertscore_later:
         return _split(documents)

@@ -129,7 +129,7 @@ def _open(text: str, access: Access) -> Participant:
     from s2eval.models.dialogues import open_local
 
     local = open_local(text, access.template, **access.local)
-    template = f"{local.template.name} ({local.template.hash})"
+    template = f"{local.template.label} ({local.template.hash})"
     return Participant(text, default_name(text), text, local.service, local, local.template.stop, template)
 
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from s2eval import prompts
+from s2eval import chat_arguments, prompts
 from s2eval.errors import PrerequisiteError, UsageError
 from s2eval.llm.calls import Call, Done, Message, Reply
+from s2eval.models import tokenizers
 from s2eval.models.spec import ModelSpec, identity, parse
 
 CONTEXT_SHARE = 0.75  # of the context, that an answer may take at most: the rest is for what is asked
@@ -83,17 +84,18 @@ def open_local(text: str, template: str | None = None, **options: Any) -> LocalS
     Args:
         text: as users type it (`s2eval.models.parse`).
         template: a template's name; by default what it was trained with, else the tokenizer's, else `s2`.
-        options: arguments of the backend, such as `dtype` or `device`.
+        options: arguments of the backend, such as `dtype` or `device`; those for the tokenizer and its chat template
+            are used for the prompts too.
 
     Raises:
         UsageError, PrerequisiteError: no such model or template, or it is incomplete.
     """
     spec = parse(text)
-    chosen = prompts.resolve(template, spec.checkpoint, _tokenizer(spec))
+    chosen = prompts.resolve(template, spec.checkpoint, _tokenizer(spec, options), chat_arguments.collect(options))
     # on a GPU `auto` is the checkpoint's own type, and the same type computes other digits
     place = "" if _device(options).startswith("cpu") else ":accelerator"
     content = f"local:{identity(spec)}:{chosen.hash}{place}"
-    arguments = {name: value for name, value in options.items() if value is not None}
+    arguments = {name: value for name, value in chat_arguments.without(options).items() if value is not None}
     return LocalService(spec, chosen, content + "".join(f":{k}={v}" for k, v in sorted(arguments.items())), arguments)
 
 
@@ -105,10 +107,8 @@ def _device(options: Mapping[str, Any]) -> str:
     return best_device()
 
 
-def _tokenizer(spec: ModelSpec) -> Any:
-    from transformers import AutoTokenizer
-
+def _tokenizer(spec: ModelSpec, options: Mapping[str, Any]) -> Any:
     try:
-        return AutoTokenizer.from_pretrained(spec.pretrained)
+        return tokenizers.load(spec.pretrained, options)
     except (OSError, ValueError) as error:
         raise PrerequisiteError(f"model {spec.text}: its tokenizer cannot be loaded: {error}") from error

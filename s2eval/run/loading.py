@@ -6,6 +6,7 @@ import gc
 from importlib import import_module
 from typing import Any
 
+from s2eval import chat_arguments
 from s2eval.config import RunConfig
 from s2eval.errors import PrerequisiteError, S2Error
 from s2eval.run.plan import Unit
@@ -89,7 +90,7 @@ def opened(backend: Any, unit: Unit, config: RunConfig, **more: Any) -> Any:
         "dtype": entry.dtype,
         "batch_size": entry.batch_size or config.batch_size,
         **({"device": entry.device} if entry.device else {}),
-        **entry.args,
+        **chat_arguments.without(entry.args),
         **more,
     }
     try:

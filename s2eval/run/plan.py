@@ -15,9 +15,10 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from s2eval import paths, prompts, qa, store
+from s2eval import chat_arguments, paths, prompts, qa, store
 from s2eval.config import ModelEntry, RunConfig
 from s2eval.errors import UnknownNameError, UsageError
+from s2eval.models import tokenizers
 from s2eval.models.spec import ModelSpec, identity
 from s2eval.plugin import OURS, without_covered
 
@@ -137,10 +138,28 @@ def plan(config: RunConfig, specs: Sequence[ModelSpec], run: Path) -> list[Unit]
     return units
 
 
+def check_chat_arguments(units: Sequence[Unit], config: RunConfig) -> None:
+    """Arguments of a chat template are refused where a model is asked no question: nothing would use them.
+
+    Raises:
+        UsageError: with the first such model.
+    """
+    asked = {unit.entry.name for unit in units if unit.facts["template"]}
+    for entry in config.models:
+        arguments = chat_arguments.collect(entry.args)
+        if arguments and not config.judges and entry.name not in asked:
+            raise UsageError(
+                f"model {entry.name}: {', '.join(arguments)} would change nothing: no task of this run uses a chat "
+                "template. Leave it out of args"
+            )
+
+
 def _base(entry: ModelEntry, spec: ModelSpec) -> str:
     folder = Path(spec.pretrained).expanduser()
     name = str(folder.resolve()) if folder.is_dir() else spec.pretrained
-    return json.dumps([name, spec.engine, entry.dtype, entry.device, entry.args], sort_keys=True, default=str)
+    return json.dumps(
+        [name, spec.engine, entry.dtype, entry.device, chat_arguments.without(entry.args)], sort_keys=True, default=str
+    )
 
 
 def _load(
@@ -151,7 +170,9 @@ def _load(
     from lm_eval.tasks import TaskManager
     from lm_eval.tasks._yaml_loader import load_yaml
 
+    for_prompts = (*chat_arguments.KEYS, *tokenizers.KEYS)
     metadata = {
+        **{name: entry.args[name] for name in for_prompts if name in entry.args},
         "pretrained": spec.pretrained,
         "peft": spec.peft,
         "template": entry.template or config.template,

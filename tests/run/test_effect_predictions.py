@@ -87,7 +87,7 @@ def trio(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     folders = {method: out / method for method in (QDQ, BF16)}
     for method, folder in folders.items():
         tiny.merged(tiny_model, out / "adapter", folder, method)
-    return entries(parse(f"adapter:{out / 'adapter'}@{tiny_model}"), Quantization(), folders)
+    return entries(parse(f"adapter:{out / 'adapter'}@{tiny_model}"), Quantization(), folders, {})
 
 
 def test_all_pairs_position_by_position(trio: dict[str, Any], tmp_path: Path, tiny_model: Path) -> None:

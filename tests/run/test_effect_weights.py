@@ -25,7 +25,7 @@ def compared(
     folders = {method: out / method for method in methods}
     for method, folder in folders.items():
         tiny.merged(base, adapter, folder, method)
-    entry = entries(parse(f"adapter:{adapter}@{base}"), how, folders)[TRAINED]
+    entry = entries(parse(f"adapter:{adapter}@{base}"), how, folders, {})[TRAINED]
     with loaded(entry) as lm:
         return weights.compare(lm.model, folders)
 

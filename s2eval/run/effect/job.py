@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from s2eval import store
 from s2eval.config import ModelEntry
 from s2eval.models.spec import ModelSpec, identity
+from s2eval.prompts import label
 from s2eval.report.effect import BF16, QDQ, TRAINED, Measured, Weights
 from s2eval.run.effect import merges, predictions, weights
 from s2eval.run.effect.merges import Made, Quantization, Request
@@ -30,11 +31,13 @@ class Merged:
         entries: name → entry of a run: as trained, then the merges, what is nearer by expectation first.
         made: method → what the merge wrote down.
         template: that all are asked with.
+        label: the same with its arguments, as reports show it.
     """
 
     entries: dict[str, ModelEntry]
     made: dict[str, Made]
     template: str
+    label: str
 
     @property
     def quantization(self) -> str:
@@ -50,6 +53,7 @@ def merge(
     *,
     quantised: bool,
     template: str | None,
+    template_arguments: Mapping[str, Any],
     say: Callable[[str], None],
 ) -> Merged:
     """Make what is not there yet.
@@ -60,6 +64,7 @@ def merge(
         out: folder of everything.
         quantised: whether the adapter was trained on a base in 4 bits; only then `qdq` is made.
         template: prompt template; None: what the merges say.
+        template_arguments: of the tokenizer's chat template.
 
     Raises:
         S2Error: `s2train merge` failed.
@@ -75,7 +80,9 @@ def merge(
     say("merging with bf16")
     made[BF16] = merges.merge(request, BF16, out / MERGED / BF16)
     folders = {method: (out / MERGED / method).resolve() for method in made}
-    return Merged(entries(spec, how, folders), made, template or made[BF16].template)
+    name = template or made[BF16].template
+    models = entries(spec, how, folders, template_arguments)
+    return Merged(models, made, name, label(name, template_arguments))
 
 
 def measure(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from s2eval import paths, prompts, store
+from s2eval import chat_arguments, paths, prompts, store
 from s2eval.config import ModelEntry
 from s2eval.errors import PrerequisiteError, UsageError
 from s2eval.judge.questions import read_questions
@@ -116,7 +116,8 @@ def compare(
             with loaded(entry) as lm:
                 meet(name, lm)
                 if not encoded:
-                    encoded += encode(lm, asked, prompts.get(template, lm.tokenizer))
+                    chosen = prompts.get(template, lm.tokenizer, chat_arguments.collect(entry.args))
+                    encoded += encode(lm, asked, chosen)
                     _check_room(scratch, encoded, lm.model.config.get_text_config().vocab_size, len(names) - 1)
                 dtypes[str(lm.model.dtype).removeprefix("torch.")] = None
                 for number, one in enumerate(encoded):

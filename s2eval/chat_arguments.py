@@ -1,0 +1,101 @@
+"""Arguments of a tokenizer's chat template, such as `enable_thinking`: collected, and checked against its source.
+
+lm-eval's names are used: `chat_template_args`, a mapping, and `enable_thinking` by itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+from s2eval.errors import UsageError, nearest
+
+MAPPING, THINKING = "chat_template_args", "enable_thinking"
+KEYS = (MAPPING, THINKING)
+# What rendering sets by itself.
+_RENDERING = frozenset({"messages", "add_generation_prompt"})
+
+
+def collect(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The template's arguments among a model's arguments (`args:` of a run, lm-eval's `--model_args`), by name.
+
+    Raises:
+        UsageError: `chat_template_args` is no mapping of names, or contradicts `enable_thinking`.
+    """
+    given = options.get(MAPPING)
+    if given is not None and not (isinstance(given, Mapping) and all(isinstance(key, str) for key in given)):
+        raise UsageError(f"{MAPPING}: {given!r} is no mapping; write for instance {MAPPING}: {{{THINKING}: false}}")
+    arguments = dict(cast("Mapping[str, Any]", given or {}))
+    thinking = options.get(THINKING)
+    if thinking is None:
+        return arguments
+    if arguments.get(THINKING, thinking) != thinking:
+        raise UsageError(f"{THINKING} is {thinking!r}, and {arguments[THINKING]!r} in {MAPPING}; keep one of them")
+    return {**arguments, THINKING: thinking}
+
+
+def parse(text: str | None) -> dict[str, Any]:
+    """The argument of `--chat-template-args`; none where it is left out.
+
+    Raises:
+        UsageError: it is no JSON object.
+    """
+    if text is None:
+        return {}
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise UsageError(f"--chat-template-args {text}: expected JSON such as '{{\"{THINKING}\": false}}'")
+    return cast("dict[str, Any]", value)
+
+
+def without(options: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's arguments less those of its template: prompts come rendered to the backend, which would refuse
+    `enable_thinking` for log-likelihoods, where no template is used."""
+    return {name: value for name, value in options.items() if name not in KEYS}
+
+
+def check(arguments: Mapping[str, Any], source: str) -> None:
+    """Every argument is a variable that the chat template reads.
+
+    Args:
+        arguments: name → value.
+        source: the template, in Jinja.
+
+    Raises:
+        UsageError: with the first that nothing would read, and the nearest variable, or all of them.
+    """
+    if not arguments:
+        return
+    known = sorted(_variables(source) - _RENDERING)
+    for name in arguments:
+        if name not in known:
+            close = nearest(name, known)
+            hint = f"did you mean {close!r}?" if close else f"its variables are: {', '.join(known) or 'none'}"
+            raise UsageError(f"the tokenizer's chat template has no variable {name!r}; {hint}")
+
+
+def _variables(source: str) -> set[str]:
+    """Names that the template reads and does not only set itself; empty where it is no Jinja, which rendering tells."""
+    from jinja2 import TemplateSyntaxError, meta, nodes
+    from jinja2.ext import Extension
+    from jinja2.parser import Parser
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    class Generation(Extension):
+        """`{% generation %}` of transformers, which marks an answer for training."""
+
+        tags = {"generation"}  # noqa: RUF012 (Jinja's own form)
+
+        def parse(self, parser: Parser) -> list[nodes.Node]:
+            next(parser.stream)
+            return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+    environment = ImmutableSandboxedEnvironment(extensions=["jinja2.ext.loopcontrols", Generation])
+    try:
+        return meta.find_undeclared_variables(environment.parse(source))
+    except TemplateSyntaxError:
+        return set()
