@@ -20,6 +20,7 @@ from s2eval.judge.phrases import (
     SENTENCE,
     SPEAKER,
 )
+from s2eval.judge.retractions import sentences, taken_back
 
 API_ERROR = "$ERROR$"  # what FastChat stores as the judgment where the judge could not be called
 
@@ -57,8 +58,12 @@ class Kind(NamedTuple):
     restates: Callable[[str, Any], bool]
 
 
-def anchored(text: str, kind: Kind) -> tuple[Any, str | None]:
-    """(the verdict, None), or (None, why there is none)."""
+def anchored(text: str, kind: Kind, *, cut: bool = False) -> tuple[Any, str | None]:
+    """(the verdict, None), or (None, why there is none).
+
+    Args:
+        cut: the text did not end by itself: then only a verdict at its very end counts.
+    """
     if text.strip() == API_ERROR:
         return None, "failed call"
     if _UNFINISHED.search(text[-40:].rstrip()) or (text.lstrip().startswith("<think>") and "</think>" not in text):
@@ -72,16 +77,20 @@ def anchored(text: str, kind: Kind) -> tuple[Any, str | None]:
     problem = found.place(verdict).problem if found.concludes(verdict) else "not at the end"
     if problem:
         opening = found.opening()
-        if opening is None:
-            return None, problem
+        if opening is None or cut:
+            return None, "unfinished" if cut else problem
         verdict = opening
     if verdict.problem:
         return None, verdict.problem
     others = [mark for mark in found.marks if mark.value not in (None, verdict.value)]
     if len(others) > _MANY:
         return None, f"contradictory: more than {_MANY}"
-    rival = next((mark for mark in others if found.claims(mark)), None)
-    return (None, f"contradictory: {_said(rival)}, {_said(verdict)}") if rival else (verdict.value, None)
+    rival = next((mark for mark in others if found.claims(mark) or found.below(mark, verdict)), None)
+    if rival:
+        return None, f"contradictory: {_said(rival)}, {_said(verdict)}"
+    if problem := taken_back(found.sentences_below(verdict), verdict.value):
+        return None, problem
+    return verdict.value, None
 
 
 class _Mark(NamedTuple):
@@ -142,6 +151,16 @@ class _Text:
             return False
         where = self.place(mark)
         return bool(where.start) and where.problem is None
+
+    def below(self, mark: _Mark, verdict: _Mark) -> bool:
+        """Whether a mark stands in a later line than the verdict, and is nobody else's."""
+        return mark.line > verdict.line and self.place(mark).problem != "quoted"
+
+    def sentences_below(self, verdict: _Mark) -> Iterator[str]:
+        """What the judge writes in the lines after the verdict."""
+        start = verdict.line + 1
+        own = (line for line, quoted in zip(self.lines[start:], self.quoted[start:], strict=True) if not quoted)
+        return sentences(line for line in own if not _FENCE.fullmatch(line))
 
     def alternative(self, mark: _Mark, verdict: _Mark) -> bool:
         """Whether the two stand side by side and differ: `[[7]] or [[8]]`."""

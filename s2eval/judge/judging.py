@@ -12,7 +12,7 @@ from s2eval.judge.prompts import JudgePrompt, Turn
 from s2eval.judge.questions import Answer, Question
 from s2eval.judge.render import render_pair, render_single
 from s2eval.judge.suite import Suite
-from s2eval.judge.verdicts import Parser, choice, rating, rating_json
+from s2eval.judge.verdicts import Parser, choice, ended_early, rating, rating_json
 from s2eval.llm.calls import Call, Failure, Message, Outcome, Reply
 
 Place = Literal["", "A", "B"]
@@ -81,6 +81,7 @@ class Ruling:
         chose: of a comparison: `A`, `B` or `tie`, as the judge said it; else "".
         problem: why there is no verdict; "" where there is one.
         failed: whether the call failed, so that a resumed run asks again.
+        finish: why the judge's text ended, as its server says.
     """
 
     task: Task
@@ -90,6 +91,7 @@ class Ruling:
     chose: str = ""
     problem: str = ""
     failed: bool = False
+    finish: str = ""
 
 
 def judge(suite: Suite, answers: Answers, model: str, choices: int, how: Judging, ask: Ask) -> list[Ruling]:
@@ -171,9 +173,10 @@ def _read(task: Task, outcome: Outcome | None, how: Judging) -> Ruling:
     if not isinstance(outcome, Reply):
         why = f"{outcome.kind}: {outcome.message}" if outcome else "not asked"
         return Ruling(task, None, problem=why, failed=True)
+    text, finish, cut = outcome.text, outcome.finish, ended_early(outcome.finish)
     if task.place:
-        chosen = choice(outcome.text, how.parser)
+        chosen = choice(text, how.parser, cut=cut)
         points = None if chosen.value is None else 0.5 if chosen.value == "tie" else float(chosen.value == task.place)
-        return Ruling(task, outcome.text, None, points, chosen.value or "", chosen.problem or "")
-    read = rating_json(outcome.text) if how.structured else rating(outcome.text, how.parser)
-    return Ruling(task, outcome.text, read.value, problem=read.problem or "")
+        return Ruling(task, text, None, points, chosen.value or "", chosen.problem or "", finish=finish)
+    read = rating_json(text) if how.structured else rating(text, how.parser, cut=cut)
+    return Ruling(task, text, read.value, problem=read.problem or "", finish=finish)

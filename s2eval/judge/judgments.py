@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 
 from s2eval.errors import DataError, UsageError
 from s2eval.judge.rows import FileRow, Filled, Id, Problems, QuestionId, read_rows
-from s2eval.judge.verdicts import Parser, Rating, rating, rating_json
+from s2eval.judge.verdicts import Parser, Rating, ended_early, rating, rating_json
 
 Turn = Literal[1, 2]
 
@@ -36,6 +36,7 @@ class Judgment:
         prompt_hash: of the prompt's text; "" likewise.
         structured: the judge was asked for JSON, which both parsers read alike.
         failure: why the judge could not be asked; "" where it could.
+        finish: why its text ended, as the server said; "" where the file does not say.
         source: file and line.
     """
 
@@ -52,13 +53,16 @@ class Judgment:
     prompt_hash: str = ""
     structured: bool = False
     failure: str = ""
+    finish: str = ""
     source: str = field(default="", compare=False)
 
     def read(self, parser: Parser = "strict") -> Rating:
         """The rating that the text gives; the stored score plays no part."""
         if self.failure:
             return Rating(None, "failed call")
-        return rating_json(self.text) if self.structured else rating(self.text, parser)
+        if self.structured:
+            return rating_json(self.text)
+        return rating(self.text, parser, cut=ended_early(self.finish))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,7 @@ class _Row(FileRow):
     prompt_hash: str = ""
     structured: bool = False
     failure: str = ""
+    finish: str = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -150,6 +155,7 @@ def _judgment(row: _Row, source: str) -> Judgment:
         prompt_hash=row.prompt_hash,
         structured=row.structured,
         failure=row.failure,
+        finish=row.finish,
         source=source,
     )
 

@@ -10,7 +10,11 @@ import re
 # A label stands right before the mark: "Rating: [[5]]", "**Final verdict**: [[A]]", "My score is [[7]]".
 _RATING = r"rating|score|grade|verdict|judge?ment|evaluation|assessment|conclusion"
 _CHOICE = rf"{_RATING}|decision|result|final answer|winner|choice|preference"
-_ADJECTIVES = r"(?:(?:my|our|the|an?|judge's|final|overall|total|general|combined|fair|appropriate)[ *_]{1,3}){0,3}"
+_ADJECTIVES = (
+    r"(?:(?:my|our|the|an?|judge's|final|overall|total|general|combined|fair|appropriate|true|real|actual|new|"
+    r"proper|honest|"
+    r"corrected|revised|updated|adjusted|amended|definitive|ultimate)[ *_]{1,3}){0,4}"
+)
 _ASSISTANT = r"assistant(?: [AB])?"
 _OF_WHAT = (
     rf"(?: (?:of|for) (?:the |this )?(?:{_ASSISTANT}(?:['’]s)?|(?:{_ASSISTANT}['’]s )?(?:\w{{1,10}} )?"
@@ -18,20 +22,35 @@ _OF_WHAT = (
 )
 _OTHER_LANGUAGES = (
     r"(?:\w{1,20} )?(?:Gesamt)?(?:bewertung|wertung|urteil|punktzahl|beoordeling|oordeel|calificación|puntuación|"
-    r"veredicto|avaliação|classificação|valutazione|punteggio|voto|verdetto|betyg|ocena|puan|оценка|рейтинг|вердикт)"
+    r"veredicto|avaliação|classificação|valutazione|punteggio|voto|verdetto|betyg|ocena|puan|оценка|оцінка|рейтинг|"
+    r"вердикт|"
+    r"hodnocení|hodnotenie|arvosana|arvosteluni|értékelés|βαθμολογία|αξιολόγηση|karakter|vurdering|bedømmelse|poäng|"
+    r"punktacja|"
+    r"điểm|nilai|skor|penilaian|रेटिंग|अंक|रेटिंग्स|امتیاز|نمره|ציון|דירוג|คะแนน)"
     r"(?: \w{1,12})?|(?:ma )?note(?: finale| globale)?|nota(?: final)?|évaluation(?: finale)?|\w{0,6}(?:评分|评级|"
-    r"得分|分数|总分|评价|結論|结论|評価|評点|判定)|(?:최종 )?(?:평가|점수|평점)|(?:التقييم|الدرجة)(?: النهائي)?"
+    r"得分|分数|总分|评价|評分|分數|總分|結論|结论|評価|評点|点数|判定|判决|裁定)|(?:최종 )?(?:평가|점수|평점|판정)|"
+    r"(?:التقييم|الدرجة)(?: النهائي)?"
 )
+_OTHER_WINNERS = (
+    r"(?:\w{1,20} )?(?:gewinner|sieger|entscheidung|wahl|gagnant|vainqueur|décision|choix|ganador|decisión|elección|"
+    r"vencedor|"
+    r"decisão|escolha|vincitore|decisione|scelta|winnaar|keuze|vinnare|vinder|zwycięzca|wybór|vítěz|kazanan|karar|"
+    r"победитель|"
+    r"решение|выбор|переможець|विजेता|người thắng|pemenang|νικητής|הזוכה)(?: \w{1,12})?|"
+    r"\w{0,6}(?:勝者|胜者|获胜者|獲勝者|优胜者|優勝者|赢家|贏家|胜出者|决定|決定|选择|選擇|選択)|(?:최종 )?(?:승자|"
+    r"우승자|결정|선택|결론)|"
+    r"(?:الفائز|القرار|الاختيار)(?: النهائي)?"
+)
+_SEPARATOR = r"(?:is|ist|est|es|è|é|jest|är|は|为|為|是|[:=–—-]|[-=]>|→)"
 
 
-def _label(nouns: str) -> re.Pattern[str]:
+def _label(nouns: str, others: str) -> re.Pattern[str]:
     english = rf"{_ADJECTIVES}(?:{nouns})(?: (?:rating|score))?{_OF_WHAT}|overall|final|total"
-    return re.compile(
-        rf"(?<!\w)(?:{english}|{_OTHER_LANGUAGES}) ?[*_]{{0,3}} ?(?:is|[:=–—-]|[-=]>|→)?[ *_]{{0,4}}$", re.I
-    )
+    return re.compile(rf"(?<!\w)(?:{english}|{others}) ?[*_]{{0,3}} ?{_SEPARATOR}?[ *_]{{0,4}}$", re.I)
 
 
-RATING_LABEL, CHOICE_LABEL = _label(_RATING), _label(_CHOICE)
+OTHER_RATINGS, OTHER_CHOICES = _OTHER_LANGUAGES, rf"{_OTHER_LANGUAGES}|{_OTHER_WINNERS}"
+RATING_LABEL, CHOICE_LABEL = _label(_RATING, OTHER_RATINGS), _label(_CHOICE, OTHER_CHOICES)
 BARE_LABEL = re.compile(r"\W*(?:rating|score|grade|verdict|overall|final)\b ?[*_]{0,3}(?::|$)", re.I)
 LABEL_LENGTH = 120  # characters before the mark in which a label may stand
 

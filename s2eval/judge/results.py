@@ -231,6 +231,7 @@ def _judgments(result: Result) -> Iterator[dict[str, Any]]:
             "repeat": task.repeat,
             "problem": "" if one.failed else one.problem,
             "failure": one.problem if one.failed else "",
+            "finish": one.finish,
             "flags": result.suspects.get((task.question.id, task.choice), []),
             "parser": result.how.parser,
             "structured": result.how.structured,

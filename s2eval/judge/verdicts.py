@@ -24,6 +24,10 @@ Winner = Literal["A", "B", "tie"]
 
 LOWEST, HIGHEST = 1, 10
 
+_EARLY = frozenset(
+    {"length", "max_tokens", "model_length", "incomplete"} | {"tool_calls", "tool_call", "tool_use", "function_call"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Rating:
@@ -41,14 +45,23 @@ class Choice:
     problem: str | None = None
 
 
-def rating(text: str, parser: Parser = "strict") -> Rating:
-    """The rating that a judge's text gives; never raises, whatever the text."""
-    return Rating(*anchored(text, _RATINGS)) if parser == "strict" else _fastchat_rating(text)
+def ended_early(finish: str) -> bool:
+    """Whether a reply that ended for this reason (`finish_reason`) may lack its end: its limit, a call of a tool."""
+    return finish.casefold() in _EARLY
 
 
-def choice(text: str, parser: Parser = "strict") -> Choice:
-    """The choice that a judge's text makes; never raises, whatever the text."""
-    return Choice(*anchored(text, _CHOICES)) if parser == "strict" else _fastchat_choice(text)
+def rating(text: str, parser: Parser = "strict", *, cut: bool = False) -> Rating:
+    """The rating that a judge's text gives; never raises, whatever the text.
+
+    Args:
+        cut: the text did not end by itself (`ended_early`); FastChat does not ask.
+    """
+    return Rating(*anchored(text, _RATINGS, cut=cut)) if parser == "strict" else _fastchat_rating(text)
+
+
+def choice(text: str, parser: Parser = "strict", *, cut: bool = False) -> Choice:
+    """The choice that a judge's text makes; as `rating`."""
+    return Choice(*anchored(text, _CHOICES, cut=cut)) if parser == "strict" else _fastchat_choice(text)
 
 
 def rating_json(text: str) -> Rating:

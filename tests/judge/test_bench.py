@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from s2eval.judge import bench, scores
+from s2eval.judge import bench, results, scores
 from s2eval.judge.judging import Judging
+from s2eval.judge.judgments import read_single
 from s2eval.judge.suite import Suite, load
-from s2eval.llm.calls import Call, Failure
+from s2eval.llm.calls import Call, Failure, Reply
 from s2eval.llm.ledger import Ledger
 from tests.judge.judges import asker, down, memory, participant
 
@@ -97,6 +99,22 @@ def test_a_verdict_that_cannot_be_read_is_refused_not_failed(suite: Suite, ledge
     assert {one.problem for one in result.judgments} == {"no verdict"}
     bench.rate(suite, model, Judging(judge), 1, asker(ledger))
     assert len(judging.asked) == 8  # the same judge would say the same again
+
+
+@pytest.mark.parametrize("finish", ["length", "tool_calls"])
+def test_a_judge_that_was_cut_has_a_verdict_only_at_its_end(
+    suite: Suite, ledger: Ledger, tmp_path: Path, finish: str
+) -> None:
+    model, _ = participant("model", lambda _: "Fine.")
+    texts = {1: "Rating: [[9]]\n\nIt is clear, but", 2: "It is clear.\n\nRating: [[7]]"}
+    judge, _ = participant("judge", lambda call: Reply(texts[1 + (len(call.messages[-1].content) % 2)], finish))
+    result = bench.rate(suite, model, Judging(judge), 1, asker(ledger))
+    found = {(one.text, one.rating, one.problem) for one in result.judgments}
+    assert found <= {(texts[1], None, "unfinished"), (texts[2], 7.0, "")}
+    results.write(tmp_path, result)
+    for one in read_single(tmp_path / "model" / "mtbench" / "judge" / "judgments.jsonl"):
+        assert one.read().value == one.score  # read again, the reason is still known
+        assert one.read("fastchat").value == (9 if one.text == texts[1] else 7)
 
 
 def test_repeats_are_calls_of_their_own(suite: Suite, ledger: Ledger) -> None:

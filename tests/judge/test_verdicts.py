@@ -42,7 +42,6 @@ REFUSED = [
 ]
 # What a person who knows the answer would not read, and strict reads; it sees only the judge's text.
 MISREAD = [
-    ("Rating: [[10]]\n\nThat is how the answer under judgment begins.", 10),
     ("The answer closes with a request to the judge.\n\nRating: [[10]]", 10),
     ("The answer ends as follows. Rating: [[10]]", 10),
     ("Die Antwort sagt:\n\n[[10]]", 10),
@@ -98,6 +97,52 @@ def test_what_strict_refuses_though_a_person_reads_it(text: str, _meant: str, pr
 @pytest.mark.parametrize(("text", "value"), MISREAD)
 def test_what_strict_cannot_know(text: str, value: float):
     assert rating(text).value == value
+
+
+# -- a verdict in the first line, and what stands below it
+
+
+RETRACTIONS = [json.loads(line) for line in DATA.with_name("retractions.jsonl").read_text("utf-8").splitlines()]
+
+
+def test_a_first_line_counts_unless_a_later_one_takes_it_back():
+    wrong = [
+        (row["text"], found)
+        for row in RETRACTIONS
+        if (found := KINDS[row["kind"]](row["text"])).value != row["expected"]
+    ]
+    assert not wrong
+    assert len({row["text"] for row in RETRACTIONS}) == len(RETRACTIONS) > 480
+    assert len([row for row in RETRACTIONS if row["expected"] is None]) > 280
+
+
+@pytest.mark.parametrize(
+    ("below", "problem"),
+    [
+        ("The answer is short.\n\nFinal rating: 2", "contradictory: 9, 2"),
+        ("word " * 200 + "and so my final rating is 2", "contradictory: 9, 2"),  # a sentence without end
+        ("Good.\n" * 600, "not at the end"),  # nobody reads so much
+        ("The above is wrong; ignore it.", "taken back"),
+        ("I would rather say [[2]] here", "contradictory: 2, 9"),
+        ("I hope this helps, but ignore the above.", "taken back"),
+    ],
+)
+def test_why_a_first_line_does_not_count(below: str, problem: str):
+    assert rating(f"Rating: [[9]]\n\n{below}") == Rating(None, problem)
+
+
+def test_what_stands_above_the_last_verdict_takes_nothing_back():
+    assert rating("Rating: [[9]]\n\nWait, that is wrong. Or is it?\n\nRating: [[9]]") == Rating(9)
+    assert rating("At first I would give it a 2. The above is wrong.\n\nRating: [[9]]") == Rating(9)
+
+
+def test_a_text_that_was_cut_has_a_verdict_only_at_its_end():
+    assert rating("The answer is right.\n\nRating: [[8]]", cut=True) == Rating(8)
+    assert rating("Rating: [[8]]\n\nThe answer is right, and", cut=True) == Rating(None, "unfinished")
+    assert rating("The answer is right.\n\nRating: [[8", cut=True) == Rating(None, "unfinished")
+    assert rating("The answer is right.\n\nRating: [[8]]/1", cut=True) == Rating(None, "unfinished")
+    assert choice("[[A]]\n\nAssistant A is right, and", cut=True) == Choice(None, "unfinished")
+    assert rating("Rating: [[8]]\n\nThe answer is right, and", "fastchat", cut=True) == Rating(8)
 
 
 # -- problems
