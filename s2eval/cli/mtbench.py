@@ -111,6 +111,7 @@ def mtbench(
     price = tables.load(prices, batch=batch)
     budget = Budget(max_calls, max_cost, price.of)
     with bench.known(out / CALLS) if dry_run else Ledger.open(out / CALLS) as ledger:
+        budget.keep_in(ledger)
         remote: dict[str, Any] = {
             "max_in_flight": in_flight,
             "requests_per_minute": requests_per_minute,

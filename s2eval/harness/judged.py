@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -111,6 +112,7 @@ def _judge(name: str, items: Sequence[tuple[Any, str]]) -> list[float | None]:
     suite = load(SUITE).part(said, turns=1)
     given = tuple(Answer(question.id, "model", 0, (said[question.id],)) for question in suite.questions)
     with Ledger.open(paths.cache() / "judge" / "calls.sqlite") as ledger:
+        budget.keep_in(ledger, f"lm-eval {uuid.uuid4().hex}")  # the limits are those of this run
         asker = bench.Asker(ledger, tables.load(), budget)
         first = judging.judge(suite, Answers(given, {}, frozenset()), "model", 1, how, asker)
     problems = Counter(one.problem.partition(":")[0] for one in first if one.problem)

@@ -29,7 +29,7 @@ class Asker:
     """Asks for real, through the store.
 
     Attributes:
-        budget: checked before the first call of each round.
+        budget: checked before the first call of each round; kept in the ledger.
     """
 
     ledger: Ledger
@@ -39,10 +39,11 @@ class Asker:
 
     def __call__(self, participant: Participant, calls: Sequence[Call]) -> Mapping[str, Outcome]:
         assert participant.service is not None
-        if self.budget is not None and participant.remote:
-            self.budget.check(self.ledger.pending(calls))
+        budget = self.budget if participant.remote else None
+        if budget is not None:
+            budget.check(self.ledger.pending(calls))
         told = lambda done, total, spent: self.progress(participant.name, done, total, spent)  # noqa: E731
-        return ask(participant.service, calls, self.ledger, cost=self.prices.cost, progress=told)
+        return ask(participant.service, calls, self.ledger, cost=self.prices.cost, progress=told, budget=budget)
 
 
 @dataclass(slots=True)

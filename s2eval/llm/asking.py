@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from s2eval.errors import IncompleteError
+from s2eval.llm.budget import Budget
 from s2eval.llm.calls import Call, Outcome, Reply, Service
 from s2eval.llm.ledger import Ledger, Spent
 
@@ -19,6 +20,7 @@ def ask(
     *,
     cost: Cost | None = None,
     progress: Progress | None = None,
+    budget: Budget | None = None,
 ) -> dict[str, Outcome]:
     """Key → how the call ended, of all calls: those with a stored reply are not asked again, failures are.
 
@@ -26,6 +28,7 @@ def ask(
 
     Args:
         cost: USD of a call that ended (`Prices.cost`); None = not known.
+        budget: what the service charges, kept in this ledger (`Budget.keep_in`); then `cost` is not needed.
         progress: told, at first and after each call, how many calls have ended, how many there are, and what this
             run has spent so far.
 
@@ -39,13 +42,14 @@ def ask(
     pending = {key: call for key, call in by_key.items() if not isinstance(outcomes.get(key), Reply)}
     done, spent = len(by_key) - len(pending), Spent()
     ended: set[str] = set()
+    before = budget.spent if budget else spent
 
     def end(call: Call, outcome: Outcome) -> None:
         nonlocal spent
         usd = cost(call, outcome) if cost is not None else None
-        ledger.record(call, outcome, usd)
+        ledger.record(call, outcome, usd, charged=budget is not None)
         ended.add(call.key)
-        spent = spent.plus(outcome, usd)
+        spent = spent.plus(outcome, usd) if budget is None else budget.spent - before
         if progress is not None:
             progress(done + len(ended), len(by_key), spent)
 

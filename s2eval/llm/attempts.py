@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_exponential_jitter
 
 from s2eval.errors import ServiceError
-from s2eval.llm.calls import Call, Done, Failure, Outcome, Reply
+from s2eval.llm.calls import Call, Done, Failure, Outcome, Reply, Usage
 from s2eval.llm.dialect import Dialect, alternative, explain
 from s2eval.llm.limits import Gate, tokens
-from s2eval.llm.responses import Problem
+from s2eval.llm.responses import Problem, billed
 from s2eval.llm.secrets import redact
 from s2eval.llm.transport import send, unreachable
 
@@ -31,7 +31,7 @@ AGAIN = "What was answered is kept: the same command goes on from there"
 class Purse(Protocol):
     """Who pays; `budget.Budget` is one."""
 
-    async def admit(self, call: Call) -> float:
+    async def admit(self, call: Call) -> Any:
         """Before every attempt: set aside what it may cost, waiting for other attempts to end if need be.
 
         Raises:
@@ -39,8 +39,9 @@ class Purse(Protocol):
         """
         ...
 
-    def settle(self, reserved: float, call: Call, reply: Reply | None) -> None:
-        """After every attempt, once: with its reply, or None where there is none."""
+    def settle(self, reserved: Any, usage: Usage | None) -> None:
+        """After every attempt, once, whatever became of it: with what `admit` gave, and the tokens that the server
+        bills; None = unknown."""
         ...
 
 
@@ -236,17 +237,19 @@ class Run:
         """One attempt, when its turn comes."""
         call, purse, task = asked.call, self._purse, asyncio.current_task()
         async with self._gate.place(tokens(call)) as ticket:
-            reserved, reply = await purse.admit(call) if purse else 0.0, None
+            reserved = await purse.admit(call) if purse else None
+            usage: Usage | None = Usage(0, 0)  # nothing is sent yet
             try:
                 await self._gate.resumed()  # a pause may have begun while the purse was waited for
                 self._in_flight.add(task)
                 asked.made += 1
+                usage = None  # whatever interrupts it from here, the server may bill it
                 outcome = await send(self._client, call, dialect, self._patience.timeout)
-                reply = outcome if isinstance(outcome, Reply) else None
+                usage = billed(outcome)
             finally:
                 self._in_flight.discard(task)
                 if purse:
-                    purse.settle(reserved, call, reply)
+                    purse.settle(reserved, usage)
             self._adapt(outcome, ticket)
         return outcome
 

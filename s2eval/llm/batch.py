@@ -9,19 +9,20 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from filelock import FileLock, Timeout
 
 from s2eval.errors import BudgetError, IncompleteError, PrerequisiteError, ServiceError
 from s2eval.llm.batch_api import ENDED, ENDPOINT, Batch, BatchApi, Complaint, Row
-from s2eval.llm.calls import Call, Done, Failure, Outcome, Reply
+from s2eval.llm.budget import NOTHING, Budget, Reservation
+from s2eval.llm.calls import Call, Done, Failure, Outcome, Reply, Usage
 from s2eval.llm.dialect import Dialect, body, explain
 from s2eval.llm.endpoint import endpoint
 from s2eval.llm.ledger import Ledger
-from s2eval.llm.responses import Problem, read_document, refusal
+from s2eval.llm.responses import Problem, billed, read_document, refusal
+from s2eval.llm.usage import usage_of
 
 MOST_CALLS, MOST_BYTES = 50_000, 200_000_000  # of one batch: OpenAI's limits
 _OPENAI = Dialect(limit="max_completion_tokens")  # what all of its models take
@@ -29,20 +30,7 @@ _QUEUE_FULL = {"token_limit_exceeded", "rate_limit_exceeded"}  # more tokens in 
 _PATIENCE = 600.0  # seconds that the server, or another process that is submitting, may keep us waiting
 
 
-class Purse(Protocol):
-    """Who pays; `budget.Budget` is one."""
-
-    def reserve(self, call: Call) -> float:
-        """Set aside what a call may cost.
-
-        Raises:
-            BudgetError: a limit would be passed.
-        """
-        ...
-
-    def settle(self, reserved: float, call: Call, reply: Reply | None) -> None:
-        """It ended, with a reply or without."""
-        ...
+_End = Callable[[Call, Outcome, Usage | None], None]
 
 
 class BatchService:
@@ -51,7 +39,8 @@ class BatchService:
     Args:
         base_url, api_key: as of `OpenAIService`.
         ledger: the store of the calls, in which the batches are noted, too.
-        purse: the limits, with the prices of batches. What an earlier run has submitted does not count again.
+        purse: the limits, with the prices of batches. What a call may cost is charged when it is submitted, and
+            corrected when its batch has ended.
         dialect: how the models want to be asked.
         wait: whether a run waits until all its batches have ended. If not, it collects those that have.
         interval: seconds between two looks at the batches.
@@ -69,7 +58,7 @@ class BatchService:
         api_key: str | None,
         ledger: Ledger,
         *,
-        purse: Purse | None = None,
+        purse: Budget | None = None,
         dialect: Dialect = _OPENAI,
         wait: bool = True,
         interval: float = 60.0,
@@ -84,7 +73,7 @@ class BatchService:
         self._dialect, self._wait, self._interval, self._say = dialect, wait, interval, say
         self._most_calls, self._most_bytes = most_calls, most_bytes
         self._patience, self._pause = patience, pause
-        self._reserved: dict[str, float] = {}
+        self._reserved: dict[str, Reservation] = {}
 
     def run(self, calls: Sequence[Call], done: Done) -> None:
         """Submit what is in no open batch, wait for all, and tell each call when its batch has ended.
@@ -97,21 +86,24 @@ class BatchService:
         """
         api, left = BatchApi(self._endpoint, self._patience, self._pause), {call.key: call for call in calls}
 
-        def end(call: Call, outcome: Outcome) -> None:
+        def end(call: Call, outcome: Outcome, usage: Usage | None) -> None:
+            self._settle(call, usage)
             done(call, outcome)
-            self._settle(call, outcome)
             del left[call.key]
 
-        while left:
-            limit = self._submit(api, left, end)
-            batches = [noted for noted in self._notes.open() if not left.keys().isdisjoint(noted.keys)]
-            if limit is not None and not batches:
-                raise limit
-            self._collect(api, batches, left, end)
+        try:
+            while left:
+                limit = self._submit(api, left, end)
+                batches = [noted for noted in self._notes.open() if not left.keys().isdisjoint(noted.keys)]
+                if limit is not None and not batches:
+                    raise limit
+                self._collect(api, batches, left, end)
+        finally:
+            self._give_back()
 
     # --- submitting ---
 
-    def _submit(self, api: BatchApi, left: dict[str, Call], end: Done) -> BudgetError | None:
+    def _submit(self, api: BatchApi, left: dict[str, Call], end: _End) -> BudgetError | None:
         """Submit those that are in no open batch; gives the error of the purse where it kept some back."""
         try:
             with FileLock(f"{self._ledger.path}.batch.lock", timeout=_PATIENCE):
@@ -120,8 +112,12 @@ class BatchService:
                 within, limit = self._within_limits([call for key, call in left.items() if key not in there])
                 for lines in self._groups(within, end):
                     token = uuid.uuid4().hex
-                    self._notes.plan(token, lines)
-                    file = api.upload(f"s2eval-{token}.jsonl", b"".join(lines.values()))
+                    self._notes.plan(token, lines, self._reserved)
+                    try:
+                        file = api.upload(f"s2eval-{token}.jsonl", b"".join(lines.values()))
+                    except ServiceError:
+                        self._release(token, lines)
+                        raise
                     batch = api.create(file, token)
                     self._notes.submitted(token, batch)
                     self._say(f"{batch}: {len(lines)} calls submitted")
@@ -139,7 +135,7 @@ class BatchService:
                 continue
             found = api.find(noted.token, noted.made_at)
             if found is None:
-                self._notes.drop(noted.token)
+                self._release(noted.token, noted.keys)
             else:
                 self._notes.submitted(noted.token, found)
 
@@ -152,18 +148,42 @@ class BatchService:
                 return calls[:number], error
         return calls, None
 
-    def _settle(self, call: Call, outcome: Outcome) -> None:
-        if self._purse is not None and call.key in self._reserved:
-            self._purse.settle(self._reserved.pop(call.key), call, outcome if isinstance(outcome, Reply) else None)
+    def _settle(self, call: Call, usage: Usage | None) -> None:
+        if self._purse is None:
+            return
+        noted = self._notes.take([call.key]).get(call.key)
+        reserved = self._reserved.pop(call.key, None)
+        if reserved is None and noted is not None:
+            _, estimate, usd = noted
+            reserved = self._purse.resume(call.model, self._purse.price(call), estimate, usd)
+        if reserved is not None:
+            self._purse.settle(reserved, usage)
 
-    def _groups(self, calls: list[Call], end: Done) -> Iterator[dict[str, bytes]]:
+    def _release(self, token: str, keys: Iterable[str]) -> None:
+        """Forget a batch of which nothing was submitted, so that nothing is billed."""
+        for key, (model, estimate, usd) in self._notes.take(keys).items():
+            if self._purse is not None:
+                reserved = self._reserved.pop(key, None) or self._purse.resume(model, None, estimate, usd)
+                self._purse.settle(reserved, NOTHING)
+        self._notes.drop(token)
+
+    def _give_back(self) -> None:
+        """What was reserved for calls that are in no batch."""
+        noted = {key for batch in self._notes.open() for key in batch.keys}
+        for key in [key for key in self._reserved if key not in noted]:
+            assert self._purse is not None
+            self._purse.settle(self._reserved.pop(key), NOTHING)
+
+    def _groups(self, calls: list[Call], end: _End) -> Iterator[dict[str, bytes]]:
         """Key → line, a file at a time: of one model each, within the limits. A line that is too long has ended."""
         for model in dict.fromkeys(call.model for call in calls):
             group, size = dict[str, bytes](), 0
             for call in (call for call in calls if call.model == model):
                 line = self._line(call)
                 if len(line) > self._most_bytes:
-                    end(call, Failure("refused", f"a request of {len(line)} bytes, larger than a batch may be"))
+                    end(
+                        call, Failure("refused", f"a request of {len(line)} bytes, larger than a batch may be"), NOTHING
+                    )
                     continue
                 if len(group) == self._most_calls or size + len(line) > self._most_bytes:
                     yield group
@@ -179,7 +199,7 @@ class BatchService:
 
     # --- collecting ---
 
-    def _collect(self, api: BatchApi, batches: list[_Noted], left: dict[str, Call], end: Done) -> None:
+    def _collect(self, api: BatchApi, batches: list[_Noted], left: dict[str, Call], end: _End) -> None:
         """Tell the calls of these batches as they end."""
         fatal: Problem | None = None
         while batches:
@@ -192,7 +212,8 @@ class BatchService:
                     continue
                 asked = {key: left[key] for key in noted.keys if key in left}
                 for key, answer in _answers(api, batch, asked).items():
-                    end(asked[key], answer if isinstance(answer, Reply) else Failure(answer.kind, answer.message))
+                    outcome = answer if isinstance(answer, Reply) else Failure(answer.kind, answer.message)
+                    end(asked[key], outcome, billed(answer))
                     if isinstance(answer, Problem) and answer.then == "end":
                         fatal = fatal or answer
                 self._notes.close(asked)
@@ -225,28 +246,29 @@ def _answers(api: BatchApi, batch: Batch, asked: dict[str, Call]) -> dict[str, R
 def _answer(call: Call, row: Row) -> Reply | Problem:
     if row.response is None:
         error = row.error or Complaint()
-        kind = "timeout" if error.code == "batch_expired" else "server"
-        return Problem(kind, error.said or "a row without answer and error", "retry")
-    if 200 <= row.response.status_code < 300:
-        return read_document(call, row.response.body)
-    return explain(call, refusal(row.response.status_code, row.response.body))
+        expired = error.code == "batch_expired"  # what was not answered in time is not billed
+        kind = "timeout" if expired else "server"
+        return Problem(kind, error.said or "a row without answer and error", "retry", free=expired)
+    status, body = row.response.status_code, row.response.body
+    if 200 <= status < 300:
+        return read_document(call, body)
+    return explain(call, replace(refusal(status, body), usage=usage_of(body)))
 
 
 def _unanswered(batch: Batch) -> Problem:
     """What came of a call that a batch that has ended has no row for."""
     if batch.status == "expired":
-        return Problem("timeout", f"{batch.id} expired before this call was answered", "retry")
+        return Problem("timeout", f"{batch.id} expired before this call was answered", "retry", free=True)
     if batch.status == "cancelled":
         return Problem("server", f"{batch.id} was cancelled before this call was answered", "retry")
     if batch.status == "failed":
         refusals = [refusal(400, {"error": complaint.model_dump()}) for complaint in batch.complaints]
         said = "; ".join(complaint.said for complaint in batch.complaints[:3]) or "no reason told"
         if any(complaint.code in _QUEUE_FULL for complaint in batch.complaints):
-            return Problem(
-                "rate limit", f"{batch.id} failed: {said}. Ask for less at once, or go without --batch", "retry"
-            )
+            message = f"{batch.id} failed: {said}. Ask for less at once, or go without --batch"
+            return Problem("rate limit", message, "retry", free=True)
         fatal = any(one.then == "end" for one in refusals)
-        return Problem("refused", f"{batch.id} failed: {said}", "end" if fatal else "give up")
+        return Problem("refused", f"{batch.id} failed: {said}", "end" if fatal else "give up", free=True)
     return Problem("malformed", f"{batch.id} ended without a row for this call", "retry")
 
 
@@ -273,6 +295,10 @@ class _Notes:
                 "CREATE TABLE IF NOT EXISTS batches (token TEXT PRIMARY KEY, id TEXT, made_at REAL NOT NULL)"
             )
             connection.execute("CREATE TABLE IF NOT EXISTS batched (key TEXT PRIMARY KEY, token TEXT NOT NULL)")
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS set_aside"  # of what a budget reserved for the calls in open batches
+                " (key TEXT PRIMARY KEY, model TEXT NOT NULL, estimate REAL NOT NULL, usd REAL NOT NULL)"
+            )
 
     def open(self) -> list[_Noted]:
         with self._ledger.transaction() as connection:
@@ -282,10 +308,23 @@ class _Notes:
                 keys.setdefault(token, []).append(key)
         return [_Noted(token, batch, made_at, tuple(keys[token])) for token, batch, made_at in rows if token in keys]
 
-    def plan(self, token: str, keys: Iterable[str]) -> None:
+    def plan(self, token: str, keys: Iterable[str], reserved: Mapping[str, Reservation]) -> None:
+        amounts = [(key, one.model, one.estimate, one.usd) for key in keys if (one := reserved.get(key))]
         with self._ledger.transaction() as connection:
+            connection.executemany("INSERT OR REPLACE INTO set_aside VALUES (?, ?, ?, ?)", amounts)
             connection.execute("INSERT INTO batches (token, made_at) VALUES (?, ?)", (token, time.time()))
             connection.executemany("INSERT INTO batched VALUES (?, ?)", ((key, token) for key in keys))
+
+    def take(self, keys: Iterable[str]) -> dict[str, tuple[str, float, float]]:
+        """Key → model, estimate and USD set aside, which are no longer noted."""
+        taken: dict[str, tuple[str, float, float]] = {}
+        with self._ledger.transaction() as connection:
+            for key in keys:
+                row = connection.execute("SELECT model, estimate, usd FROM set_aside WHERE key = ?", (key,)).fetchone()
+                if row:
+                    taken[key] = row
+                    connection.execute("DELETE FROM set_aside WHERE key = ?", (key,))
+        return taken
 
     def submitted(self, token: str, batch: str) -> None:
         with self._ledger.transaction() as connection:

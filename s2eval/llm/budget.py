@@ -1,8 +1,9 @@
-"""The limits `--max-calls` and `--max-cost`, held also by calls in flight.
+"""The limits `--max-calls` and `--max-cost`, held over calls in flight, processes and runs of one store.
 
-Before every attempt the most that it can cost is set aside, and given back when it ends, less what it did cost. So the
-sum of what was spent and what is in flight never passes the limit. An attempt without a valid reply is taken to cost
-nothing, which is what OpenAI says of errors; a server may bill one that timed out.
+Before every attempt the most that it can cost is charged to the store's account, and corrected when the server has
+reported what it bills, whatever became of the reply. Where it does not report it, or nobody saw the end of the attempt,
+the whole stays charged. A server that bills more than the estimate raises the estimates of what follows, and the first
+attempt of each model under a limit of cost goes alone, so that this is seen before many are under way.
 
 Not for several threads: the attempts of one event loop, or one after the other.
 """
@@ -10,13 +11,57 @@ Not for several threads: the attempts of one event loop, or one after the other.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass
+from pathlib import Path
 
 from s2eval.errors import BudgetError, UsageError
-from s2eval.llm.calls import Call, Reply
-from s2eval.llm.ledger import Spent
-from s2eval.llm.prices import Price, cost, dearest
+from s2eval.llm import account
+from s2eval.llm.account import Spent
+from s2eval.llm.calls import Call, Usage
+from s2eval.llm.ledger import Ledger
+from s2eval.llm.prices import FREE, Price, cost, dearest
+
+NOTHING = Usage(0, 0)
+_MEMORY = Path(":memory:")
+_ROUNDING = 1e-9  # USD, by which sums of what was charged and given back may be off
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What is charged for an attempt until its cost is known.
+
+    Attributes:
+        model: whose account is charged.
+        price: of the model; None = not known.
+        estimate: USD that it costs at most, by the length of the texts.
+        usd: the same by what the server billed beyond its estimates before; this is charged.
+    """
+
+    model: str
+    price: Price | None
+    estimate: float
+    usd: float
+
+    @property
+    def opened(self) -> Spent:
+        """What the attempt adds to an account when it starts."""
+        return Spent(calls=1, usd=self.usd, assumed=int(self.usd > 0), assumed_usd=self.usd)
+
+    def final(self, usage: Usage | None) -> Spent:
+        """What the attempt has cost in the end; `usage` as in `Budget.settle`."""
+        usd = cost(self.price, usage)
+        if usd is None and self.price is not None:
+            return self.opened
+        return Spent(
+            calls=1,
+            tokens_in=usage.tokens_in if usage else 0,
+            tokens_out=usage.tokens_out if usage else 0,
+            usd=usd or 0.0,
+            unknown=int(usd is None and usage != NOTHING),
+        )
 
 
 class Budget:
@@ -33,13 +78,27 @@ class Budget:
     ) -> None:
         self.max_calls, self.max_cost, self._price = max_calls, max_cost, price
         self._spent = Spent()
-        self._in_flight, self._set_aside = 0, 0.0
+        self._ledger, self._scope, self._counted = _private(), "", None
+        self._in_flight, self._seen = Counter[str](), set[str]()
         self._waiting: list[asyncio.Future[None]] = []
+
+    def keep_in(self, ledger: Ledger, scope: str | None = None) -> None:
+        """Charge to the account of a store, whose earlier runs and other processes then count against the limits.
+
+        Args:
+            scope: only what was charged under this name counts; None = all that the store's calls have cost.
+        """
+        self._ledger, self._scope, self._counted = ledger, scope or "", scope
 
     @property
     def spent(self) -> Spent:
-        """By the attempts so far; those in flight count as calls, not yet as USD."""
+        """By the attempts of this object so far; of those in flight, what is set aside."""
         return self._spent
+
+    @property
+    def in_flight(self) -> int:
+        """Attempts that have not been settled."""
+        return self._in_flight.total()
 
     def check(self, calls: Iterable[Call]) -> None:
         """Before the first call: whether the limits can be held at all.
@@ -48,33 +107,26 @@ class Budget:
             UsageError: there is a limit of cost, and a price is not known.
         """
         for call in calls:
-            self._most(call)
+            self.price(call)
 
-    def reserve(self, call: Call) -> float:
-        """Set aside what one attempt may cost; what is returned goes back to `settle`, exactly once.
+    def reserve(self, call: Call) -> Reservation:
+        """Charge what one attempt may cost; what is returned goes back to `settle`, exactly once.
 
         Raises:
             BudgetError: it might pass a limit.
             UsageError: there is a limit of cost, and the price of this call is not known.
         """
-        most = self._most(call)
-        if self.max_calls is not None and self._spent.calls >= self.max_calls:
-            raise BudgetError(
-                f"--max-calls {self.max_calls} is reached ({_told(self._spent)}). What was answered is kept; the same"
-                " command with a higher limit goes on"
-            )
-        if self.max_cost is not None and self._spent.usd + self._set_aside + most > self.max_cost:
-            raise BudgetError(
-                f"--max-cost {self.max_cost:.2f} USD: the next call may cost up to {most:.4f} USD"
-                f" ({_told(self._spent)}; {self._set_aside:.4f} USD set aside for {self._in_flight} in flight). What"
-                " was answered is kept; the same command with a higher limit goes on"
-            )
-        self._in_flight += 1
-        self._set_aside += most
-        self._spent = replace(self._spent, calls=self._spent.calls + 1)
-        return most
+        price = self.price(call)
+        estimate = dearest(call, price) if price else 0.0
+        with self._ledger.transaction(durable=False) as connection:
+            reserved = Reservation(call.model, price, estimate, estimate * account.overrun(connection, call.model))
+            self._check_limits(account.total(connection, self._counted), reserved.usd)
+            account.add(connection, self._scope, call.model, reserved.opened)
+        self._in_flight[call.model] += 1
+        self._spent += reserved.opened
+        return reserved
 
-    async def admit(self, call: Call) -> float:
+    async def admit(self, call: Call) -> Reservation:
         """`reserve`, but where the attempts in flight may still give enough back, wait for them.
 
         Raises:
@@ -82,50 +134,94 @@ class Budget:
             UsageError: see `reserve`.
         """
         while True:
-            try:
-                return self.reserve(call)
-            except BudgetError:
-                used_up = self.max_calls is not None and self._spent.calls >= self.max_calls
-                if used_up or not self._in_flight:
-                    raise
+            if not self._waits(call):
+                try:
+                    return self.reserve(call)
+                except BudgetError:
+                    if not self.in_flight or self._is_used_up():
+                        raise
             ended = asyncio.get_running_loop().create_future()
             self._waiting.append(ended)
             await ended
 
-    def settle(self, reserved: float, call: Call, reply: Reply | None) -> None:
-        """An attempt ended: with a valid reply, or (None) without.
+    def settle(self, reserved: Reservation, usage: Usage | None) -> None:
+        """An attempt ended, with a reply or without.
 
-        A reply whose tokens the server did not count costs what was set aside for it, and is in `spent.unknown`.
+        Args:
+            usage: the tokens that the server bills for it; None = unknown, and what was set aside stays charged.
         """
-        self._in_flight -= 1
-        self._set_aside = self._set_aside - reserved if self._in_flight else 0.0  # no rounding stays behind
-        if reply is not None:
-            usd = cost(self._price(call), reply)
-            self._spent = replace(
-                self._spent,
-                tokens_in=self._spent.tokens_in + (reply.tokens_in or 0),
-                tokens_out=self._spent.tokens_out + (reply.tokens_out or 0),
-                usd=self._spent.usd + (reserved if usd is None else usd),
-                unknown=self._spent.unknown + (usd is None),
-            )
+        final = reserved.final(usage)
+        ratio = final.usd / reserved.estimate if usage is not None and reserved.estimate else 1.0
+        with self._ledger.transaction(durable=False) as connection:
+            account.add(connection, self._scope, reserved.model, final - reserved.opened, ratio)
+        self._spent += final - reserved.opened
+        self._in_flight[reserved.model] -= 1
+        self._seen.add(reserved.model)
         for ended in self._waiting:
             if not ended.done():
                 ended.set_result(None)
         self._waiting.clear()
 
-    def _most(self, call: Call) -> float:
+    def resume(self, model: str, price: Price | None, estimate: float, usd: float) -> Reservation:
+        """What an earlier run reserved for an attempt that has ended since; goes back to `settle`, exactly once."""
+        reserved = Reservation(model, price, estimate, usd)
+        if self._ledger.path == _MEMORY:
+            with self._ledger.transaction() as connection:
+                account.add(connection, self._scope, model, reserved.opened)
+        self._in_flight[model] += 1
+        self._spent += reserved.opened
+        return reserved
+
+    def price(self, call: Call) -> Price | None:
+        """Of a call; None = not known.
+
+        Raises:
+            UsageError: it is not known, and there is a limit of cost.
+        """
         price = self._price(call)
-        if price is not None:
-            return dearest(call, price)
-        if self.max_cost is None:
-            return 0.0
-        raise UsageError(
-            f"--max-cost: no price known for {call.model} ({call.service}). Give one in a file that S2EVAL_PRICES"
-            f" names: `date: …`, `source: …`, `models: {{{call.model}: {{input: USD per million tokens, output: …}}}}`;"
-            " or limit with --max-calls"
-        )
+        if price is None and self.max_cost is not None:
+            raise UsageError(
+                f"--max-cost: no price known for {call.model} ({call.service}). Give one in a file that S2EVAL_PRICES"
+                f" names: `date: …`, `source: …`, `models: {{{call.model}: {{input: USD per million tokens, output:"
+                " …}}`; or limit with --max-calls"
+            )
+        return price
+
+    def _waits(self, call: Call) -> bool:
+        """Whether the first attempt of this model is under way, which shows what the server bills."""
+        if self.max_cost is None or call.model in self._seen or not self._in_flight[call.model]:
+            return False
+        return self.price(call) != FREE
+
+    def _is_used_up(self) -> bool:
+        """Whether no more calls are allowed, whatever comes back from those in flight."""
+        with self._ledger.transaction(durable=False) as connection:
+            calls = account.total(connection, self._counted).calls
+        return self.max_calls is not None and calls >= self.max_calls
+
+    def _check_limits(self, total: Spent, usd: float) -> None:
+        earlier = ", earlier runs included" if total.calls > self._spent.calls else ""
+        if self.max_calls is not None and total.calls >= self.max_calls:
+            raise BudgetError(
+                f"--max-calls {self.max_calls} is reached ({_sum(total)}{earlier}). What was answered is kept; the same"
+                " command with a higher limit resumes"
+            )
+        if self.max_cost is not None and total.usd + usd > self.max_cost + _ROUNDING:
+            raise BudgetError(
+                f"--max-cost {self.max_cost:.2f} USD: the next call may cost up to {usd:.4f} USD"
+                f" ({_sum(total)}{earlier}). What was answered is kept; the same command with a higher limit resumes"
+            )
 
 
-def _told(spent: Spent) -> str:
+def _private() -> Ledger:
+    """An account of this object alone, for a budget that is kept in no store."""
+    connection = sqlite3.connect(_MEMORY, isolation_level=None, check_same_thread=False)
+    account.create(connection)
+    return Ledger(_MEMORY, connection)
+
+
+def _sum(spent: Spent) -> str:
     calls = f"{spent.calls} call{'' if spent.calls == 1 else 's'}"
-    return f"spent: {calls}, {spent.usd:.4f} USD" + (f", {spent.unknown} of unknown cost" if spent.unknown else "")
+    assumed = f", {spent.assumed_usd:.4f} of it set aside for {spent.assumed} whose cost is not known"
+    unknown = f", {spent.unknown} of unknown price"
+    return f"spent: {calls}, {spent.usd:.4f} USD" + assumed * bool(spent.assumed) + unknown * bool(spent.unknown)

@@ -54,6 +54,17 @@ class Call:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+MOST_TOKENS = 10**12  # of one reply; a larger number is no count
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that a server bills for one attempt."""
+
+    tokens_in: int
+    tokens_out: int
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A valid reply.

@@ -12,12 +12,14 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from s2eval.errors import DataError, PrerequisiteError, S2Error
+from s2eval.llm import account
+from s2eval.llm.account import Spent
 from s2eval.llm.calls import Call, Failure, Outcome, Reply
 from s2eval.llm.secrets import redact
 from s2eval.store import explain_os_errors
@@ -37,38 +39,9 @@ CREATE TABLE IF NOT EXISTS calls (
     text TEXT, finish TEXT, model TEXT, seconds REAL, tokens_in INTEGER, tokens_out INTEGER,   -- of a reply
     kind TEXT, message TEXT,                                                                   -- of a failure
     attempts INTEGER NOT NULL DEFAULT 0, -- over all runs
-    cost REAL DEFAULT 0,                 -- USD over all runs; NULL = not known
+    cost REAL DEFAULT 0,                 -- USD, of older releases; the table `account` has it now
     first_at TEXT NOT NULL, last_at TEXT NOT NULL
 )"""
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What calls have cost.
-
-    Attributes:
-        calls: attempts made, those without a reply included.
-        tokens_in, tokens_out: of the replies, where the server counts them.
-        usd: of the replies with a known price.
-        unknown: replies whose cost nobody knows.
-    """
-
-    calls: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    usd: float = 0.0
-    unknown: int = 0
-
-    def plus(self, outcome: Outcome, cost: float | None) -> Spent:
-        """With one more call; a failure is taken to cost what `cost` says, nothing if that is None."""
-        reply = outcome if isinstance(outcome, Reply) else None
-        return Spent(
-            self.calls + outcome.attempts,
-            self.tokens_in + ((reply and reply.tokens_in) or 0),
-            self.tokens_out + ((reply and reply.tokens_out) or 0),
-            self.usd + (cost or 0.0),
-            self.unknown + (reply is not None and cost is None),
-        )
 
 
 class Ledger:
@@ -96,9 +69,14 @@ class Ledger:
             yield cls(path, connection)
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """The connection inside one transaction: on the disk when the block ends well, else as if it had not been."""
+    def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """The connection inside one transaction: done when the block ends well, else as if it had not been.
+
+        Args:
+            durable: on the disk then, even if the power fails; if not, safe against a kill only, and much faster.
+        """
         with _explained(self.path):
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -108,7 +86,7 @@ class Ledger:
                     self._connection.execute("ROLLBACK")
                 raise
 
-    def record(self, call: Call, outcome: Outcome, cost: float | None = None) -> None:
+    def record(self, call: Call, outcome: Outcome, cost: float | None = None, *, charged: bool = False) -> None:
         """Store how a call ended; on the disk when this returns.
 
         A reply that is there already stays as it is, whatever comes; attempts and cost add up.
@@ -117,15 +95,14 @@ class Ledger:
             call: what was asked.
             outcome: what came of it; keys are taken out of a failure's message.
             cost: USD of these attempts. None: not known for a reply, nothing for a failure.
+            charged: a `Budget` has charged these attempts to the account of this store.
         """
-        failed = isinstance(outcome, Failure)
         text = _canonical(asdict(call))
         row = _row(outcome) | {
             "key": call.key,
             "call": text,
             "service": _bytes(call.service),
             "attempts": outcome.attempts,
-            "cost": 0.0 if failed and cost is None else cost,
             "now": datetime.now(UTC).isoformat(timespec="milliseconds"),
         }
         with self.transaction() as connection:
@@ -134,17 +111,15 @@ class Ledger:
                 " VALUES (:key, 'failed', CAST(:service AS TEXT), :call, :now, :now)",
                 row,
             )
-            connection.execute(
-                "UPDATE calls SET attempts = attempts + :attempts, cost = cost + :cost, last_at = :now"
-                " WHERE key = :key",
-                row,
-            )
+            connection.execute("UPDATE calls SET attempts = attempts + :attempts, last_at = :now WHERE key = :key", row)
             connection.execute(
                 "UPDATE calls SET status = :status, text = CAST(:text AS TEXT), finish = CAST(:finish AS TEXT),"
                 " model = CAST(:model AS TEXT), seconds = :seconds, tokens_in = :tokens_in, tokens_out = :tokens_out,"
                 " kind = :kind, message = CAST(:message AS TEXT) WHERE key = :key AND status = 'failed'",
                 row,
             )
+            if not charged:
+                account.add(connection, "", call.model, Spent().plus(outcome, cost))
 
     def outcomes(self, calls: Iterable[Call]) -> dict[str, Outcome]:
         """Key → how the call ended, for those of the calls that were asked before; `attempts` are over all runs."""
@@ -173,12 +148,8 @@ class Ledger:
 
     def spent(self) -> Spent:
         """Over all calls and all runs."""
-        query = (
-            "SELECT COALESCE(SUM(attempts), 0), COALESCE(SUM(tokens_in), 0), COALESCE(SUM(tokens_out), 0),"
-            " COALESCE(SUM(cost), 0.0), COALESCE(SUM(cost IS NULL), 0) FROM calls"
-        )
         with _explained(self.path):
-            return Spent(*self._connection.execute(query).fetchone())
+            return account.total(self._connection)
 
     def count(self) -> tuple[int, int]:
         """(replies, failures) in the store."""
@@ -250,6 +221,11 @@ def _prepare(path: Path, connection: sqlite3.Connection) -> None:
         connection.execute(_TABLE)
         connection.execute(f"PRAGMA application_id = {_APPLICATION}")
         connection.execute(f"PRAGMA user_version = {FORMAT}")
+        connection.execute("COMMIT")
+    if not account.exists(connection):
+        connection.execute("BEGIN IMMEDIATE")
+        if not account.exists(connection):  # another process may have been faster
+            account.create(connection)
         connection.execute("COMMIT")
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from s2eval import paths
 from s2eval.errors import ConfigError
-from s2eval.llm.calls import Call, Outcome, Reply
+from s2eval.llm.calls import Call, Outcome, Reply, Usage
 
 VARIABLE = "S2EVAL_PRICES"
 _HOST = "api.openai.com"  # whose prices the shipped table has
@@ -92,13 +92,13 @@ class Prices:
         return cost(self.of(call), outcome) if isinstance(outcome, Reply) else 0.0
 
 
-def cost(price: Price | None, reply: Reply) -> float | None:
-    """USD of a reply; None where its price is not known, or the server did not count its tokens and asks for them."""
+def cost(price: Price | None, usage: Usage | Reply | None) -> float | None:
+    """USD of one attempt; None where its price is not known, or its tokens are not and cost something."""
     if price == FREE:
         return 0.0
-    if price is None or reply.tokens_in is None or reply.tokens_out is None:
+    if price is None or usage is None or usage.tokens_in is None or usage.tokens_out is None:
         return None
-    return price.usd(reply.tokens_in, reply.tokens_out)
+    return price.usd(usage.tokens_in, usage.tokens_out)
 
 
 @dataclass(frozen=True, slots=True)

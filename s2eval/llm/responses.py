@@ -6,13 +6,14 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, cast
 
-from s2eval.llm.calls import Call, FailureKind, Reply
+from s2eval.llm.calls import Call, FailureKind, Reply, Usage
 from s2eval.llm.secrets import shown
+from s2eval.llm.usage import is_free, usage_of
 
 Then = Literal["retry", "give up", "end"]
 
@@ -42,6 +43,8 @@ class Problem:
         wait: seconds that the server asks to wait; None = it does not.
         reached: whether there was a connection to the server.
         code, param: what the error object says: its code or type, the parameter that it is about.
+        usage: tokens that the server reports, and bills, all the same.
+        free: nothing was billed, unless `usage` says otherwise: nothing was sent, or the server refused the request.
     """
 
     kind: FailureKind
@@ -52,6 +55,17 @@ class Problem:
     reached: bool = True
     code: str = ""
     param: str = ""
+    usage: Usage | None = None
+    free: bool = False
+
+
+def billed(outcome: Reply | Problem) -> Usage | None:
+    """The tokens that an attempt is billed for; None = unknown, so that it may have cost all that was set aside."""
+    if isinstance(outcome, Problem):
+        return outcome.usage or (Usage(0, 0) if outcome.free else None)
+    if outcome.tokens_in is None or not outcome.tokens_out:  # a reply of no tokens was not counted
+        return None
+    return Usage(outcome.tokens_in, outcome.tokens_out)
 
 
 def read(call: Call, status: int, headers: Mapping[str, str], body: bytes) -> Reply | Problem:
@@ -69,14 +83,16 @@ def parse(status: int, headers: Mapping[str, str], body: bytes) -> Any | Problem
     wait = retry_after(headers)
     if 300 <= status < 400:
         where = shown(headers.get("location", "elsewhere"))
-        return Problem("refused", f"HTTP {status}, a redirection to {where}. {_CHECK_URL}.", "end", status)
+        return Problem("refused", f"HTTP {status}, a redirection to {where}. {_CHECK_URL}.", "end", status, free=True)
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
         if 200 <= status < 300:
             return _unreadable(status, body, wait)
         document = body.decode(errors="replace")
-    return document if 200 <= status < 300 else refusal(status, document, wait)
+    if 200 <= status < 300:
+        return document
+    return replace(refusal(status, document, wait), usage=usage_of(document))
 
 
 def _unreadable(status: int, body: bytes, wait: float | None) -> Problem:
@@ -87,7 +103,12 @@ def _unreadable(status: int, body: bytes, wait: float | None) -> Problem:
 
 def read_document(call: Call, document: Any, wait: float | None = None) -> Reply | Problem:
     """The reply in the parsed body of a successful answer, as `read`; also of a line of the Batch API."""
+    outcome = _read_document(call, document, wait)
+    # a refusal inside a successful answer may come after tokens that are billed
+    return replace(outcome, usage=usage_of(document), free=False) if isinstance(outcome, Problem) else outcome
 
+
+def _read_document(call: Call, document: Any, wait: float | None) -> Reply | Problem:
     def malformed(what: str, then: Then = "retry") -> Problem:
         return Problem("malformed", f"not a chat completion: {what}", then, 200, wait)
 
@@ -128,17 +149,12 @@ def read_document(call: Call, document: Any, wait: float | None = None) -> Reply
 
 
 def _reply(text: str, finish: str | None, document: dict[str, Any]) -> Reply:
-    usage, model = document.get("usage"), document.get("model")
-
-    def count(name: str) -> int | None:
-        value = usage.get(name) if isinstance(usage, dict) else None
-        return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63 else None
-
+    usage, model = usage_of(document), document.get("model")
     return Reply(
         text,
         finish=finish or "unknown",
-        tokens_in=count("prompt_tokens"),
-        tokens_out=count("completion_tokens"),
+        tokens_in=usage and usage.tokens_in,
+        tokens_out=usage and usage.tokens_out,
         model=shown(model) if isinstance(model, str) else "",
     )
 
@@ -183,15 +199,17 @@ def refusal(status: int, document: Any, wait: float | None = None) -> Problem:
     """
     said, code, param = _words(document)
     codes = {word.casefold() for word in code.split()}
+    filtered = bool(codes & _FILTER) or (status in (400, 403) and _FILTERED.search(said) is not None)
 
     def problem(kind: FailureKind, then: Then, advice: str = "") -> Problem:
         message = f"HTTP {status}: {said}" if said else f"HTTP {status}"
         message = f"{message.rstrip('.')}. {advice}." if advice else message
-        return Problem(kind, message, then, status, wait, code=code, param=param)
+        free = is_free(status, filtered=filtered)
+        return Problem(kind, message, then, status, wait, code=code, param=param, free=free)
 
     if status == 402 or codes & _QUOTA:
         return problem("refused", "end", _PAY)
-    if codes & _FILTER or (status in (400, 403) and _FILTERED.search(said)):
+    if filtered:
         return problem("refused", "give up")
     if status in (401, 403) or codes & _KEY or (status == 400 and _BAD_KEY.search(said)):
         return problem("refused", "end", _CHECK_KEY)

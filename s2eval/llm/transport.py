@@ -95,7 +95,7 @@ def _unanswered(cause: BaseException | None, timeout: float) -> Problem:
 
     reason = shown(str(cause) or type(cause).__name__)
     if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
-        return Problem("connection", f"no connection: {reason}", "retry", reached=False)
+        return Problem("connection", f"no connection: {reason}", "retry", reached=False, free=True)
     if isinstance(cause, httpx2.TimeoutException):
         return _timed_out(timeout)
     if isinstance(cause, httpx2.DecodingError):

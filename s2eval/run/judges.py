@@ -86,6 +86,7 @@ def judge(planned: Sequence[Judged], out: Path, *, keep_going: bool, say: Callab
             say(f"{one.name}: {len(one.suite.questions)} questions")
             try:
                 results.refuse_another(out, one.suite, one.how, one.model)
+                one.budget.keep_in(ledger, one.name)
                 asker = bench.Asker(ledger, prices, one.budget)
                 result = bench.rate(one.suite, one.model, one.how, one.judge.choices, asker)
                 results.write(out, result, one.entry.group, one.entry.seed)

@@ -183,6 +183,7 @@ def data_questions(
         budget = Budget(max_calls, max_cost, price.of)
         told = asking.load_prompt(prompt)
         with Ledger.open(out / layout.CANDIDATES / layout.CALLS) as ledger:
+            budget.keep_in(ledger)
             remote: dict[str, Any] = {"max_in_flight": in_flight} if model.startswith(asking.REMOTE) else {}
             writer = asking.open_writer(
                 model, base_url, budget=budget, batches=ledger if batch else None, say=_say, remote=remote
@@ -191,7 +192,14 @@ def data_questions(
                 _forecast(asking.calls(wanted, writer, told, settings.questions).values(), ledger, price)
                 return
             made = asking.write_questions(
-                wanted, writer, ledger, settings.questions, prompt=told, cost=price.cost, progress=_progress()
+                wanted,
+                writer,
+                ledger,
+                settings.questions,
+                prompt=told,
+                cost=price.cost,
+                progress=_progress(),
+                budget=budget if remote else None,
             )
         if made.pairs:
             written.write(out, made.pairs, made.funnel.entry() | {"model": writer.name, "prompt_hash": told.hash})

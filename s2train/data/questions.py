@@ -313,6 +313,7 @@ def write_questions(
     prompt: Prompt | None = None,
     cost: Callable[[Call, Outcome], float | None] | None = None,
     progress: Callable[[int, int, Spent], None] | None = None,
+    budget: Budget | None = None,
 ) -> QuestionSet:
     """A question for each passage; replies that the ledger has are not asked for again.
 
@@ -320,7 +321,8 @@ def write_questions(
     round stays, so no passage loses its question to another's second try.
 
     Args:
-        cost: USD of a call that ended (`Prices.cost`).
+        cost: USD of a call that ended (`Prices.cost`); not needed with a budget.
+        budget: what the writer's service charges, kept in this ledger (`Budget.keep_in`).
         progress: told after each call of a round: calls ended, calls of the round, what the round has spent.
 
     Raises:
@@ -335,7 +337,7 @@ def write_questions(
     def round_of(asked: Sequence[Passage], taken: Iterable[str], *, again: bool) -> Sifted:
         made = calls(asked, writer, prompt, settings, again=again)
         keys = {identity: call.key for identity, call in made.items()}
-        ended = ask(writer.service, made.values(), ledger, cost=cost, progress=progress) if made else {}
+        ended = ask(writer.service, made.values(), ledger, cost=cost, progress=progress, budget=budget) if made else {}
         return sift(asked, {identity: ended[key] for identity, key in keys.items()}, settings.checks, taken)
 
     first = round_of(wanted, (), again=False)

@@ -13,7 +13,7 @@ import pytest
 
 from s2eval.errors import BudgetError, PrerequisiteError, ServiceError, UsageError
 from s2eval.llm.budget import Budget
-from s2eval.llm.calls import Call, Failure, Message, Reply
+from s2eval.llm.calls import Call, Failure, Message, Reply, Usage
 from s2eval.llm.client import OpenAIService
 from tests.llm.asked import KEY, Told, call, calls, service
 from tests.llm.faults import RATE, error, http, in_turn, ok, serve
@@ -182,7 +182,7 @@ def test_an_interrupt_drops_what_is_in_flight():
         assert time.monotonic() - started < 5
     assert not told
     assert budget.spent.calls == 2
-    assert budget._in_flight == 0  # what was set aside is given back
+    assert budget.in_flight == 0  # every attempt is settled
 
 
 def test_inside_a_loop_it_says_what_to_do():
@@ -206,8 +206,8 @@ class Book:
         self.admitted.append(one)
         return 0.25
 
-    def settle(self, reserved, one, reply):
-        self.settled.append((reserved, reply and reply.text))
+    def settle(self, reserved, usage):
+        self.settled.append((reserved, usage))
 
 
 def test_every_attempt_is_paid_for():
@@ -215,7 +215,8 @@ def test_every_attempt_is_paid_for():
     with serve(in_turn(error(500, "oops"), RATE, http(200, "{"), ok("[[3]]"))) as server:
         reply = ask(server, call("q"), purse=book)
     assert reply.attempts == len(server.requests) == len(book.admitted) == 4
-    assert book.settled == [(0.25, None)] * 3 + [(0.25, "[[3]]")]
+    # a server error and a broken body may have been billed, a refusal is not
+    assert book.settled == [(0.25, None), (0.25, Usage(0, 0)), (0.25, None), (0.25, Usage(11, 7))]
 
 
 def test_at_the_limit_of_calls_no_call_starts_and_what_is_in_flight_is_told():
