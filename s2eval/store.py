@@ -18,17 +18,19 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TextIO
 
+from s2eval import integrity
 from s2eval.errors import DataError, PrerequisiteError
 from s2eval.identity import key_of
-from s2eval.lm_eval_logs import UNIT, find_lm_eval, read_samples, units_of
-from s2eval.records import Row, Sample, Unit
+from s2eval.lm_eval_logs import UNIT, find_lm_eval, read_samples
+from s2eval.records import Row, Unit
 from s2eval.replacement import TEMPORARY, recover, recover_below, replace_folder
+from s2eval.units import BERTSCORE, FILES, UNVERIFIED, bertscore_problem, is_done, key_in, read_unit, unit_problem
 
 __all__ = [
     "BERTSCORE",
@@ -37,7 +39,9 @@ __all__ = [
     "SCORES",
     "TEMPORARY",
     "UNIT",
+    "UNVERIFIED",
     "Unit",
+    "bertscore_problem",
     "clear_unfinished",
     "explain_os_errors",
     "find_lm_eval",
@@ -51,12 +55,15 @@ __all__ = [
     "read_unit",
     "recover",
     "replace_folder",
+    "unit_problem",
     "write_atomically",
     "write_json",
     "write_scores",
+    "write_sealed",
+    "write_unit",
 ]
 
-SCORES, RUN, REPORT, BERTSCORE = "scores.csv", "run.yaml", "report.md", "bertscore.json"
+SCORES, RUN, REPORT = "scores.csv", "run.yaml", "report.md"
 
 
 # --- writing ---------------------------------------------------------------------------------------------------
@@ -144,6 +151,17 @@ def write_json(path: Path, value: Any) -> None:
         file.write("\n")
 
 
+def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON file atomically, with the hash of its content in it."""
+    write_json(path, integrity.sealed(value))
+
+
+def write_unit(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write the unit's UNIT, when all its other files are there: it lists them with lines and SHA-256."""
+    files = [path for path in folder.iterdir() if path.is_file() and path.name != UNIT]
+    write_sealed(folder / UNIT, {**facts, FILES: integrity.record(files)})
+
+
 def write_scores(path: Path, rows: Iterable[Row]) -> None:
     """Write `scores.csv`: one row a number; floats in full, absent values empty."""
     with write_atomically(path) as file:
@@ -188,45 +206,3 @@ def _row(line: Mapping[str, str]) -> Row:
     texts = {name: line[name] for name in ("model", "group", "task", "subset", "judge", "turn", "metric", "provenance")}
     seed = int(line["seed"]) if line["seed"] else None
     return Row(seed=seed, n=int(line["n"]), n_valid=int(line["n_valid"]), **texts, **numbers)  # type: ignore[arg-type]
-
-
-def is_done(folder: Path, key: str) -> bool:
-    """Whether the unit was committed with the same inputs."""
-    return key_in(folder / UNIT) == key
-
-
-def key_in(path: Path) -> str | None:
-    """The `key` of a unit's JSON file; None where there is no such file or it is unreadable."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))["key"]
-    except (OSError, ValueError, KeyError, TypeError):  # no JSON and no UTF-8 are ValueErrors
-        return None
-
-
-def read_unit(folder: Path, *, texts: bool = True) -> Unit:
-    """Read a committed unit of a run folder; `texts` as of `read_samples`.
-
-    Raises:
-        DataError: a file of it is missing or broken, as no run leaves them.
-    """
-    try:
-        facts = json.loads((folder / UNIT).read_text(encoding="utf-8"))
-        (results,) = folder.glob("results_*.json")
-        (unit,) = units_of(results, facts["model"], texts)
-        samples = unit.samples
-        if (folder / BERTSCORE).is_file():
-            encoded = json.loads((folder / BERTSCORE).read_text(encoding="utf-8"))
-            samples = _with_bertscore(samples, encoded.pop("scores"))
-            facts["bertscore"] = encoded
-        return Unit(unit.model, unit.task, samples, unit.aggregates, unit.n, facts["key"], facts)
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{folder}: a broken unit ({error!r}). Remove the folder and run again") from error
-
-
-def _with_bertscore(samples: Sequence[Sample], scores: Sequence[Sequence[float]]) -> tuple[Sample, ...]:
-    names = ("s2_bertscore_precision", "s2_bertscore_recall", "s2_bertscore_f1")
-    joined: list[Sample] = []
-    for sample, triple in zip(samples, scores, strict=True):
-        values = {**sample.values, **dict(zip(names, triple, strict=True))}
-        joined.append(replace(sample, values=values))
-    return tuple(joined)

@@ -94,6 +94,8 @@ def sides(found: Found, baseline: str | None, models: Sequence[str]) -> list[tup
             return Side(name, (name,))
         if name in groups:
             return Side(name, tuple(groups[name]))
+        for remark in found.remarks:  # perhaps that is why it is unknown
+            typer.echo(remark, err=True)
         raise UnknownNameError("model", name, [*known, *groups])
 
     if baseline is not None:
@@ -102,7 +104,8 @@ def sides(found: Found, baseline: str | None, models: Sequence[str]) -> list[tup
     else:
         pairs = list(combinations([side(name) for name in dict.fromkeys(models or known)], 2))
     if not pairs:
-        raise UsageError(f"a comparison needs two models; found {', '.join(known)}")
+        reasons = "".join(f"\n  {remark}" for remark in found.remarks)
+        raise UsageError(f"a comparison needs two models; found {', '.join(known)}{reasons}")
     return pairs
 
 

@@ -157,6 +157,7 @@ def _evaluate(merged: Merged, names: Sequence[str], limit: int | None, folder: P
     config = RunConfig.model_validate(settings)
     units = plan.plan(config, [parse(entry.model) for entry in config.models], folder)
     with local.locked(folder):
+        local.report_broken(units, _say)
         write_config(config, folder, units)
         try:
             local.evaluate(units, config, keep_going=False, say=_say)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from s2eval.errors import UsageError
+
+if TYPE_CHECKING:
+    from s2eval.report.folders import Source
 
 
 class Format(StrEnum):
@@ -56,6 +60,7 @@ def report(
     if no_samples and format is not Format.html:
         raise UsageError(f"--no-samples is for --format html; {format.value} has no samples")
     read = [sources.read(folder) for folder in folders]
+    warn_of_broken(read)
     if format is Format.csv:
         from s2eval.report.render_csv import print_csv
 
@@ -91,3 +96,10 @@ def report(
         return
     with store.explain_os_errors(out), store.write_atomically(out) as file:
         file.write(text)
+
+
+def warn_of_broken(sources: Iterable[Source]) -> None:
+    """Print to standard error what the tables lack because files are missing or changed."""
+    for source in sources:
+        for problem in source.broken:
+            typer.echo(f"warning: left out: {problem}", err=True)

@@ -53,11 +53,17 @@ def run(
         else:
             for unit in chosen:
                 state = "done" if unit.done else "to do"
-                typer.echo(f"{state:6} {unit.name}: {unit.documents} documents, {unit.requests} requests")
+                counts = f"{unit.documents} documents, {unit.requests} requests"
+                problem = f"; {broken}, so it is evaluated again" if (broken := problem_of(unit, settings)) else ""
+                typer.echo(f"{'broken' if problem else state:6} {unit.name}: {counts}{problem}")
         for one, asked in judges.pending(judged, folder):
-            state = "to do" if asked.calls else "done"
+            problem = judges.problem(one, folder)
+            state = "broken" if problem else "to do" if asked.calls else "done"
+            broken = f"; {problem}, so it is judged again" if problem else ""
             money = f", at most {asked.usd_at_most:.2f} USD" if asked.usd_at_most else ""
-            typer.echo(f"{state:6} {one.name}: {len(one.suite.questions)} questions, {asked.calls} calls{money}")
+            typer.echo(
+                f"{state:6} {one.name}: {len(one.suite.questions)} questions, {asked.calls} calls{money}{broken}"
+            )
         typer.echo(f"{sum(unit.done for unit in chosen)} of {len(chosen)} units done in {folder}")
         return
 
@@ -72,6 +78,7 @@ def run(
 
     try:
         with local.locked(folder):
+            local.report_broken(chosen, tell)
             if fresh:
                 local.forget(chosen)
             # before the first unit, so that a report of a killed run tells what is missing
@@ -91,6 +98,14 @@ def run(
     typer.echo(str(report))
     if failures:
         raise local.incomplete(failures, resume)
+
+
+def problem_of(unit: Unit, settings: RunConfig) -> str:
+    """What is broken of a unit's result, its BERTScore included."""
+    from s2eval import store
+
+    scored = "bertscore" in settings.metrics and unit.answers and (unit.folder / store.BERTSCORE).exists()
+    return unit.problem or (store.bertscore_problem(unit.folder) if scored else "")
 
 
 def checks() -> Checks:

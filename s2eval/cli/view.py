@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from s2eval.cli.report import Reference
+from s2eval.cli.report import Reference, warn_of_broken
 
 
 def view(
@@ -28,6 +28,7 @@ def view(
 
     def make(page: Path) -> None:
         read = [sources.read(folder) for folder in folders]
+        warn_of_broken(read)
         published = reference is not None or any(source.references for source in read)
         document = sources.document(read, published=published, mix_judges=mix_judges, pictures=True)
         write_page(page, document, [] if no_samples else [one for source in read for one in source.scored])

@@ -4,6 +4,9 @@ OUT/<model>/mtbench/<judge>/answers.jsonl       FastChat's form, and more fields
 OUT/<model>/mtbench/<judge>/judgments.jsonl     likewise; a judgment without rating has score null, and why
 OUT/<model>/mtbench/<judge>/pairwise-<baseline>.jsonl
 OUT/<model>/mtbench/<judge>/single.json, pairwise-<baseline>.json     rows of scores.csv, and how they came about
+
+A JSON of numbers is written last. It lists the files that its numbers were made of with lines and SHA-256, and carries
+its own hash; numbers that differ from them are broken, and judging again replaces them.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from s2eval import store
+from s2eval import integrity, store
 from s2eval.errors import DataError, UsageError
 from s2eval.judge import scores
 from s2eval.judge.bench import Result
@@ -28,6 +31,7 @@ FOLDER, ANSWERS, JUDGMENTS = "mtbench", "answers.jsonl", "judgments.jsonl"
 FLAGGED = "s2_flagged"
 DEFAULT_SUITE = "mtsbench"
 _FORMAT = 1
+_FILES = "files"  # of a JSON of numbers: what they were made of; version 0.1.0 listed nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +57,12 @@ def write(out: Path, result: Result, group: str | None = None, seed: int | None 
     about = facts(result)
     stored = Stored(tuple(rows(result, group or result.model.name, seed)), about)
     judged = f"pairwise-{result.against.name}" if result.against else "single"
+    texts = [folder / ANSWERS, folder / (f"{judged}.jsonl" if result.against else JUDGMENTS)]
     with store.explain_os_errors(folder):
-        _lines(folder / ANSWERS, _answers(result))
-        _lines(folder / (f"{judged}.jsonl" if result.against else JUDGMENTS), _judgments(result))
-        store.write_json(folder / f"{judged}.json", {"facts": about, "rows": [asdict(row) for row in stored.rows]})
+        _lines(texts[0], _answers(result))
+        _lines(texts[1], _judgments(result))
+        numbers = {"facts": about, "rows": [asdict(row) for row in stored.rows], _FILES: integrity.record(texts)}
+        store.write_sealed(folder / f"{judged}.json", numbers)
     return stored
 
 
@@ -77,7 +83,10 @@ def refuse_another(out: Path, suite: Suite, how: Judging, model: Participant) ->
     """
     folder = out / model.name / FOLDER / folder_name(suite, how)
     for path in sorted(folder.glob("*.json")):
-        found = _content(path)["facts"]
+        content = {} if problem(path) else _content(path)
+        if not content:  # broken, and replaced when it is judged again
+            continue
+        found = content["facts"]
         for kind, one in (("model", model), ("judge", how.judge)):
             text = str(found[kind]["text"])
             if text != one.text:
@@ -91,25 +100,87 @@ def read(out: Path) -> list[Stored]:
     """The results below a folder, in the order of their names.
 
     Raises:
-        DataError: a file that this module did not write.
+        DataError: one of them is broken, or a file that this module did not write.
     """
-    found: list[Stored] = []
-    for path in sorted(out.glob(f"*/{FOLDER}/*/*.json")):
-        content = _content(path)
-        found.append(Stored(tuple(Row(**row) for row in content["rows"]), content["facts"]))
+    found, broken = read_all(out)
+    if broken:
+        raise DataError(broken[0])
     return found
 
 
+def read_all(out: Path) -> tuple[list[Stored], list[str]]:
+    """The results below a folder, in the order of their names, and what is wrong with those that are broken."""
+    found: list[Stored] = []
+    broken: list[str] = []
+    for path in paths(out):
+        content = {} if (wrong := problem(path)) else _content(path)
+        if not content:
+            wrong = wrong or "not the numbers of a judge"
+            broken.append(f"{path}: {wrong}. Judge again: what was asked before is not asked again")
+            continue
+        found.append(Stored(tuple(Row(**row) for row in content["rows"]), content["facts"]))
+    return found, broken
+
+
+def paths(out: Path) -> list[Path]:
+    """The JSON files of numbers below a folder."""
+    return sorted(out.glob(f"*/{FOLDER}/*/*.json"))
+
+
+def path_of(out: Path, suite: Suite, how: Judging, model: str) -> Path:
+    """Where the ratings of a model by a judge are."""
+    return out / model / FOLDER / folder_name(suite, how) / "single.json"
+
+
+def problem(path: Path) -> str:
+    """What is missing or changed of a JSON of numbers and of the files that they were made of; "" where nothing is."""
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        if not integrity.seal_holds(content) or (_FILES in content and integrity.SEAL not in content):
+            return "was changed since it was written"
+        if _FILES not in content:
+            return _problem_without_hashes(path, content["facts"])
+        listed = dict(content[_FILES])
+        answers = {ANSWERS: listed.pop(ANSWERS)} if ANSWERS in listed else {}
+        wrong = integrity.problem(path.parent, listed)
+        return wrong or ("" if _any_lists(path.parent, path) else integrity.problem(path.parent, answers))
+    except FileNotFoundError:
+        return "is missing"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return f"not the numbers of a judge ({error!r})"
+
+
+def _any_lists(folder: Path, path: Path) -> bool:
+    """Whether another JSON of the folder lists its answers as they are: every result of a judge writes them anew."""
+    for other in folder.glob("*.json"):
+        try:
+            listed = {} if other == path else json.loads(other.read_text(encoding="utf-8"))[_FILES]
+            if ANSWERS in listed and not integrity.problem(folder, {ANSWERS: listed[ANSWERS]}):
+                return True
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            continue
+    return False
+
+
+def _problem_without_hashes(path: Path, facts: Mapping[str, Any]) -> str:
+    """Of version 0.1.0: each judgment has a line, where the judgments were kept."""
+    judgments = path.with_name(JUDGMENTS) if path.name == "single.json" else path.with_suffix(".jsonl")
+    if "n" not in facts or not judgments.is_file():
+        return ""
+    lines = integrity.fingerprint(judgments).lines
+    return "" if lines == facts["n"] else f"{judgments.name} has {lines} lines for {facts['n']} judgments"
+
+
 def _content(path: Path) -> dict[str, Any]:
-    """A file of numbers, of the form that `write` gives it."""
+    """A file of numbers, of the form that `write` gives it; empty where it has another form."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         for row in content["rows"]:
             Row(**row)
         for who in ("model", "judge"):
             str(content["facts"][who]["text"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: not the numbers of a judge ({error!r}). Remove it and judge again") from error
+    except (ValueError, KeyError, TypeError):
+        return {}
     return content
 
 

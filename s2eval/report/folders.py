@@ -22,7 +22,7 @@ from s2eval.report.definitions import DEFINITIONS, FAMILIES
 from s2eval.report.differences import against_baseline, comparison_key, sentences, with_sentences
 from s2eval.report.judged import SEVERAL, judged_tables, mixed, notes_of
 from s2eval.report.scored import Contests, Scored, of_unit
-from s2eval.report.scored_folders import conditions, judged_results, lm_eval_conditions
+from s2eval.report.scored_folders import conditions, judged_results, lm_eval_conditions, read_units
 from s2eval.report.tables import Document, Picture, Table, build_tables
 from s2eval.report.ties import mark_ties
 from s2eval.report.training_sets import matrices, training_set
@@ -46,6 +46,7 @@ class Source:
         trained_on: model → what it was trained on, where that is known; see `training_sets.training_set`.
         scored: what each document scored, where samples were kept.
         contests: of two models, as a judge decided them.
+        broken: what was left out because its files are missing or changed, as sentences; `notes` has them too.
     """
 
     title: str
@@ -58,6 +59,7 @@ class Source:
     trained_on: Mapping[str, str] = field(default_factory=dict[str, str])
     scored: tuple[Scored, ...] = ()
     contests: tuple[Contests, ...] = ()
+    broken: tuple[str, ...] = ()
 
 
 def read(folder: Path) -> Source:
@@ -68,12 +70,14 @@ def read(folder: Path) -> Source:
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
-    judged = results.read(folder)
+    judged, broken = results.read_all(folder)
     if (folder / store.RUN).is_file():
-        return _run(folder, judged)
+        return _with_broken(_run(folder, judged, broken), broken)
     if judged:
         models = tuple(dict.fromkeys(row.model for one in judged for row in one.rows))
-        return _judged(Source(folder.name, models, ()), judged, folder)
+        return _with_broken(_judged(Source(folder.name, models, ()), judged, folder), broken)
+    if broken:
+        raise DataError("\n".join(broken))
     if units := store.find_lm_eval(folder, texts=False):
         return _lm_eval(folder, units)
     if (folder / store.SCORES).is_file():
@@ -275,7 +279,13 @@ def _judged(source: Source, judged: Sequence[results.Stored], folder: Path) -> S
     )
 
 
-def _run(folder: Path, judged: Sequence[results.Stored]) -> Source:
+def _with_broken(source: Source, broken: Sequence[str]) -> Source:
+    """The source with notes on the results of judges that were left out."""
+    notes = tuple(f"Left out: {one}." for one in broken)
+    return replace(source, broken=(*source.broken, *broken), notes=(*source.notes, *notes))
+
+
+def _run(folder: Path, judged: Sequence[results.Stored], judged_broken: Sequence[str]) -> Source:
     try:
         config = cast("dict[str, Any]", yaml.safe_load((folder / store.RUN).read_text(encoding="utf-8")))
         models = cast("list[dict[str, Any]]", config["models"])
@@ -284,10 +294,13 @@ def _run(folder: Path, judged: Sequence[results.Stored]) -> Source:
         raise DataError(f"{folder / store.RUN}: not the configuration of a run ({error!r})") from error
     # Units of an earlier configuration may lie there too: other tasks, or the same with other inputs.
     unfinished = {folder / str(name) for name in config.get("unfinished") or ()}
-    tasks = {str(name) for name in config.get("tasks") or ()}
-    paths = [path.parent for name in names for path in sorted((folder / name).glob(f"*/{store.UNIT}"))]
-    wanted = [path for path in paths if path.name in tasks and path not in unfinished]
-    units, broken = _units(wanted)
+    tasks = sorted({str(name) for name in config.get("tasks") or ()})
+    paths = [path for name in names for path in sorted((folder / name).glob("*")) if path.is_dir()]
+    paths = [path for path in paths if (path / store.UNIT).exists() or path.name in tasks]
+    wanted = [path for name in names for task in tasks if (path := folder / name / task) not in unfinished]
+    units, broken = read_units((path for path in wanted if path.is_dir()), texts=False)
+    if units or broken:
+        broken += (f"{path}: the unit is missing" for path in wanted if not path.is_dir())
     groups = {str(model["name"]): str(model["group"]) for model in models if model.get("group")}
     seeds = {str(model["name"]): cast("int | None", model.get("seed")) for model in models}
     if units:
@@ -298,7 +311,7 @@ def _run(folder: Path, judged: Sequence[results.Stored]) -> Source:
         rows = store.read_scores(folder / store.SCORES)
     else:
         raise DataError(
-            "\n".join(broken)
+            "\n".join((*broken, *judged_broken))
             or f"{folder}: the run has no finished unit yet. Resume it: s2eval run CONFIG --out {folder}"
         )
     told = {
@@ -310,6 +323,7 @@ def _run(folder: Path, judged: Sequence[results.Stored]) -> Source:
         names,
         tuple(rows),
         references={str(model["name"]): str(model["reference"]) for model in models if model.get("reference")},
+        broken=tuple(broken),
         notes=(*(f"Left out: {one}." for one in broken), *run_notes.of_run(config, models, units, str(folder))),
         table_notes=run_notes.subjects(units) | run_notes.encoders(units),
         trained_on={name: found for name, found in told.items() if found},
@@ -319,15 +333,3 @@ def _run(folder: Path, judged: Sequence[results.Stored]) -> Source:
         ),
     )
     return _judged(source, judged, folder)
-
-
-def _units(paths: Sequence[Path]) -> tuple[list[store.Unit], list[str]]:
-    """The units, and what is wrong with those that cannot be read."""
-    units: list[store.Unit] = []
-    broken: list[str] = []
-    for path in paths:
-        try:
-            units.append(store.read_unit(path, texts=False))
-        except DataError as error:
-            broken.append(str(error))
-    return units, broken

@@ -10,7 +10,7 @@ from s2eval.leaderboard import SUBJECTS
 from s2eval.models.work import remarks
 from s2eval.records import Row
 from s2eval.report.definitions import FAMILIES
-from s2eval.store import Unit
+from s2eval.store import UNVERIFIED, Unit
 
 PAPERS_ENCODER = "roberta-large"
 _SHOWN = 4
@@ -39,6 +39,11 @@ def of_run(
     for one in sorted({(str(of["encoder"]), str(of["hash"])) for unit in units if (of := unit.facts.get("bertscore"))}):
         yield f"BERTScore by {one[0]}: {one[1]}."
     yield from versions(units)
+    if unverified := sorted(f"{unit.model}/{unit.task}" for unit in units if unit.facts.get(UNVERIFIED)):
+        yield (
+            f"Written without hashes by an earlier version, so that a changed value would not be noticed: "
+            f"{_some(unverified)}. Their numbers of documents are right."
+        )
     missing = cast("list[str]", config.get("unfinished") or [])
     if missing:
         yield (

@@ -65,6 +65,8 @@ def _read(path: Path, parser: Parser) -> Found:
         raise DataError(f"{path}: no such folder or file")
     found = _file(path, parser) if path.is_file() else _folder(path, parser)
     if not found.scored and not found.contests:
+        if found.remarks:
+            raise DataError("\n".join((f"{path}: nothing to compare:", *found.remarks)))
         if any(path.rglob("*.eval")):
             raise DataError(f"{path}: logs of Inspect in its binary form only; {inspect_logs.CONVERT}")
         if (path / store.SCORES).is_file():
@@ -102,7 +104,7 @@ def _folder(path: Path, parser: Parser) -> Found:
     return Found(
         (*units, *(one for found in (*judged, *other) for one in found.scored), *map(inspect_logs.read, logs)),
         tuple(one for found in (*judged, *other) for one in found.contests),
-        tuple(remarks),
+        (*remarks, *(remark for one in judged for remark in one.remarks)),
     )
 
 
@@ -117,17 +119,30 @@ def _run(folder: Path) -> tuple[list[Scored], tuple[str, ...]]:
     except (yaml.YAMLError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder / store.RUN}: not the configuration of a run ({error!r})") from error
     unfinished = cast("list[str]", config.get("unfinished") or [])
-    tasks = {str(name) for name in config.get("tasks") or ()}
+    tasks = sorted({str(name) for name in config.get("tasks") or ()})
     scored: list[Scored] = []
+    remarks = [f"{folder}: not finished, so not compared: {', '.join(unfinished)}"] if unfinished else []
     for name, model in models.items():
-        for path in sorted(path.parent for path in (folder / name).glob(f"*/{store.UNIT}")):
-            if path.name in tasks and f"{name}/{path.name}" not in unfinished:
-                unit = store.read_unit(path)
-                scored.append(
-                    of_unit(unit, conditions(unit.facts), str(folder), str(model.get("group") or ""), model.get("seed"))
-                )
-    remarks = (f"{folder}: not finished, so not compared: {', '.join(unfinished)}",) if unfinished else ()
-    return scored, remarks
+        paths = [path for task in tasks if (path := folder / name / task).is_dir()]
+        units, broken = read_units(path for path in paths if f"{name}/{path.name}" not in unfinished)
+        remarks += (f"not compared: {problem}" for problem in broken)
+        scored += (
+            of_unit(unit, conditions(unit.facts), str(folder), str(model.get("group") or ""), model.get("seed"))
+            for unit in units
+        )
+    return scored, tuple(remarks)
+
+
+def read_units(folders: Iterable[Path], *, texts: bool = True) -> tuple[list[store.Unit], list[str]]:
+    """The units, and what is wrong with those that are missing or broken."""
+    units: list[store.Unit] = []
+    broken: list[str] = []
+    for folder in folders:
+        try:
+            units.append(store.read_unit(folder, texts=texts))
+        except DataError as error:
+            broken.append(str(error))
+    return units, broken
 
 
 def conditions(facts: Mapping[str, Any]) -> dict[str, str]:
@@ -195,6 +210,9 @@ def judged_results(folder: Path) -> tuple[tuple[Scored, ...], tuple[Contests, ..
 def _judged(folder: Path, parser: Parser) -> Iterator[Found]:
     """Results that `s2eval mtbench` or the judges of a run left: the judgments beside each JSON of numbers."""
     for path, facts in _facts(folder):
+        if problem := results.problem(path) or ("" if facts else "not the numbers of a judge"):
+            yield Found(remarks=(f"not compared: {path}: {problem}. Judge again",))
+            continue
         task, label = f"s2_{facts['suite']}", facts["label"]
         conditions = {
             "questions": f"{facts['suite']} ({facts['hash']})",
@@ -209,10 +227,11 @@ def _judged(folder: Path, parser: Parser) -> Iterator[Found]:
 
 
 def _facts(folder: Path) -> Iterable[tuple[Path, Mapping[str, Any]]]:
-    for path in sorted(folder.glob(f"*/{results.FOLDER}/*/*.json")):
+    for path in results.paths(folder):
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))["facts"]
             known = {"suite": facts["suite"]["name"], "hash": facts["suite"]["hash"], "label": facts["label"]}
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{path}: not the numbers of a judge ({error!r}). Remove it and judge again") from error
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            yield path, {}  # `results.problem` says why
+            continue
         yield path, {**facts, **{name: str(value) for name, value in known.items()}}

@@ -38,7 +38,7 @@ def score_answers(units: Sequence[Unit], config: BertscoreOptions, *, guard: Gua
 def _score_unit(
     unit: Unit, config: BertscoreOptions, scorer: Callable[[str | None], Scorer], say: Callable[[str], None]
 ) -> None:
-    samples = store.read_unit(unit.folder).samples
+    samples = store.read_unit(unit.folder, bertscore=False).samples
     answers = [sample.answer or "" for sample in samples]
     references = [sample.reference or "" for sample in samples]
     inputs = {"unit": unit.key, "answers": answers, "encoder": config.encoder, "layers": config.num_layers}
@@ -50,4 +50,5 @@ def _score_unit(
     one = scorer(unit.entry.device)
     triples = [(score.precision, score.recall, score.f1) for score in one.score(answers, references)]
     with store.explain_os_errors(path):
-        store.write_json(path, {"key": key, "encoder": config.encoder, "hash": one.setting, "scores": triples})
+        content = {"key": key, "encoder": config.encoder, "hash": one.setting, "scores": triples}
+        store.write_sealed(path, content)

@@ -83,6 +83,8 @@ def judge(planned: Sequence[Judged], out: Path, *, keep_going: bool, say: Callab
     prices = tables.load()
     with Ledger.open(out / CALLS) as ledger, _released():
         for one in planned:
+            if wrong := problem(one, out):
+                say(f"{one.name} is broken: {wrong}; it is judged again")
             say(f"{one.name}: {len(one.suite.questions)} questions")
             try:
                 results.refuse_another(out, one.suite, one.how, one.model)
@@ -99,6 +101,13 @@ def judge(planned: Sequence[Judged], out: Path, *, keep_going: bool, say: Callab
                 why = next(judgment.problem for judgment in result.judgments if judgment.failed)
                 failures.append(f"{one.name}: {result.failed} of {len(result.judgments)} judgments failed: {why}")
     return failures
+
+
+def problem(one: Judged, out: Path) -> str:
+    """What is broken of its results, with the file's name; "" where nothing is, or where there are none."""
+    path = results.path_of(out, one.suite, one.how, one.entry.name)
+    wrong = results.problem(path) if path.exists() else ""
+    return f"{path.name}: {wrong}" if wrong else ""
 
 
 def pending(planned: Sequence[Judged], out: Path) -> list[tuple[Judged, Estimate]]:

@@ -120,7 +120,7 @@ def _evaluate(unit: Unit, models: Models, config: RunConfig) -> None:
     }
     with store.new_unit(unit.folder) as folder:
         _write_lm_eval(folder, unit.task.task_name, results, samples)
-        store.write_json(folder / store.UNIT, _facts(unit, time.time() - started, lm.work))
+        store.write_unit(folder, _facts(unit, time.time() - started, lm.work))
 
 
 def _note_cut(samples: Sequence[dict[str, Any]], cut: dict[str, bool]) -> None:
@@ -195,6 +195,13 @@ def quiet_lm_eval() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     for name in ("lm_eval", "lm-eval", "datasets", "transformers"):
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def report_broken(units: Sequence[Unit], say: Callable[[str], None]) -> None:
+    """Say which results are broken, before they are evaluated again."""
+    for unit in units:
+        if problem := unit.problem:
+            say(f"{unit.name} is broken: {problem}; it is evaluated again")
 
 
 def forget(units: Sequence[Unit]) -> None:

@@ -72,6 +72,11 @@ class Unit:
         """Whether its folder holds the result of the same inputs."""
         return store.is_done(self.folder, self.key)
 
+    @property
+    def problem(self) -> str:
+        """What is broken of the result in its folder; "" where nothing is, or where there is none."""
+        return store.unit_problem(self.folder) if self.folder.is_dir() else ""
+
 
 def expand(names: Sequence[str]) -> list[str]:
     """Task names, groups, tags and patterns → leaf task names, each once, in the order given.

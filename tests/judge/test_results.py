@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from s2eval.judge.questions import read_answers
 from s2eval.judge.suite import Suite, load
 from s2eval.llm.calls import Call
 from s2eval.llm.ledger import Ledger
+from s2eval.report import folders, scored_folders
 from s2eval.report.judged import WARNING, judged_tables, mixed, notes_of
 from tests.judge.judges import asker, memory, participant
 
@@ -158,3 +159,87 @@ def test_a_comparison_has_a_table(tmp_path: Path, suite: Suite, ledger: Ledger) 
     # first place: 8 of 8 choices for one of the two were for A; win rate: 8 ties
     assert [cell.text for cell in table.rows[0].cells] == ["50.0", "50.0", "50.0", "0.0", "100.0"]
     assert any("against theirs: 0 won, 8 ties, 0 lost" in note for note in table.notes)
+
+
+# --- changed files ---------------------------------------------------------------------------------------------
+
+
+def cut(name: str) -> Callable[[Path], object]:
+    def keep_all_but_the_last(folder: Path) -> None:
+        lines = (folder / name).read_bytes().splitlines(keepends=True)
+        (folder / name).write_bytes(b"".join(lines[:-1]))
+
+    return keep_all_but_the_last
+
+
+def edited(name: str, old: str, new: str) -> Callable[[Path], object]:
+    def edit(folder: Path) -> None:
+        text = (folder / name).read_text()
+        assert old in text
+        (folder / name).write_text(text.replace(old, new, 1))
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (cut("judgments.jsonl"), "judgments.jsonl has 7 of 8 lines"),
+        (cut("answers.jsonl"), "answers.jsonl has 3 of 4 lines"),
+        (edited("judgments.jsonl", "Rating: [[8]]", "Rating: [[9]]"), "judgments.jsonl was changed"),
+        (edited("judgments.jsonl", '"score": 8.0', '"score": 9.0'), "judgments.jsonl was changed"),
+        (lambda folder: (folder / "judgments.jsonl").write_bytes(b""), "judgments.jsonl has 0 of 8 lines"),
+        (lambda folder: (folder / "judgments.jsonl").unlink(), "judgments.jsonl is missing"),
+        (edited("single.json", '"value": 8.0', '"value": 9.5'), "was changed"),
+        (edited("single.json", '"sha256": ', '"sha": '), "was changed"),
+    ],
+)
+def test_changed_files_of_a_judge_have_no_score(
+    tmp_path: Path, suite: Suite, ledger: Ledger, damage: Callable[[Path], object], told: str
+) -> None:
+    before = results.write(tmp_path, rated(suite, ledger))
+    folder = tmp_path / "ours" / "mtbench" / "gpt-4"
+    damage(folder)
+    assert told in results.problem(folder / "single.json")
+    with pytest.raises(DataError, match="Judge again"):
+        results.read(tmp_path)
+    found, broken = results.read_all(tmp_path)
+    assert found == []
+    assert told in broken[0]
+    with pytest.raises(DataError, match="Judge again"):
+        folders.read(tmp_path)
+    with pytest.raises(DataError, match="not compared: "):
+        scored_folders.read([tmp_path])
+
+    results.write(tmp_path, rated(suite, ledger, "theirs"))  # another model's are there still
+    source = folders.read(tmp_path)
+    assert source.models == ("theirs",)
+    assert told in source.broken[0]
+    assert any(told in note for note in source.notes)
+
+    assert results.write(tmp_path, rated(suite, ledger)) == before  # judged again, from what is stored of the calls
+    assert results.problem(folder / "single.json") == ""
+
+
+def test_a_comparison_writes_the_answers_anew_and_the_ratings_stay(
+    tmp_path: Path, suite: Suite, ledger: Ledger
+) -> None:
+    results.write(tmp_path, rated(suite, ledger))
+    model, _ = participant("ours", lambda _: "Other words.")
+    other, _ = participant("theirs", lambda _: "Fine.")
+    judge, _ = participant("gpt-4", lambda _: "[[A]]")
+    results.write(tmp_path, bench.compare(suite, model, other, Judging(judge), asker(ledger)))
+    assert len(results.read(tmp_path)) == 2
+    cut("answers.jsonl")(tmp_path / "ours" / "mtbench" / "gpt-4")
+    assert len(results.read_all(tmp_path)[1]) == 2
+
+
+def test_numbers_of_version_0_1_0_open(tmp_path: Path, suite: Suite, ledger: Ledger) -> None:
+    results.write(tmp_path, rated(suite, ledger))
+    path = tmp_path / "ours" / "mtbench" / "gpt-4" / "single.json"
+    content = json.loads(path.read_text())
+    del content["files"], content["sha256"]
+    path.write_text(json.dumps(content))
+    assert len(results.read(tmp_path)) == 1
+    cut("judgments.jsonl")(path.parent)
+    assert results.problem(path) == "judgments.jsonl has 7 lines for 8 judgments"

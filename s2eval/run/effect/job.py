@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from s2eval import store
+from s2eval import integrity, store
 from s2eval.config import ModelEntry
 from s2eval.models.spec import ModelSpec, identity
 from s2eval.prompts import label
@@ -107,7 +108,7 @@ def measure(
         }
     )
     path = out / MEASURED
-    if (before := _read(path, key)) is not None:
+    if (before := _read(path, key, say)) is not None:
         say("weights and predictions are measured already")
         return before
     found: list[Weights] = []
@@ -120,7 +121,7 @@ def measure(
 
     predicted = predictions.compare(merged.entries, asked, merged.template, out, meet)
     measured = Measured(found[0], predicted)
-    store.write_json(path, _File(key=key, measured=measured).model_dump(mode="json"))
+    store.write_sealed(path, _File(key=key, measured=measured).model_dump(mode="json", exclude={"sha256"}))
     return measured
 
 
@@ -129,12 +130,20 @@ class _File(BaseModel):
 
     key: str
     measured: Measured
+    sha256: str | None = None  # None: written by version 0.1.0
 
 
-def _read(path: Path, key: str) -> Measured | None:
-    """What was measured of the same; None where it was not, or cannot be read."""
+def _read(path: Path, key: str, say: Callable[[str], None]) -> Measured | None:
+    """What was measured of the same; None where it was not, or the file is broken."""
     try:
-        stored = _File.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
+        stored = _File.model_validate_json(content)
+        intact = integrity.seal_holds(json.loads(content))
+    except FileNotFoundError:
+        return None
     except (OSError, ValidationError):
+        stored, intact = None, False
+    if stored is None or not intact:
+        say(f"{path} is broken: it was changed since it was written; measuring again")
         return None
     return stored.measured if stored.key == key else None
