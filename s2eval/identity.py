@@ -1,14 +1,155 @@
-"""What determines a result: the key over it."""
+"""What determines a result: the key over it, and the names of models whose results differ in nothing but that.
+
+Two results of one model, one at revision step1000 and one at step143000, are two rows of a table and two sides of a
+comparison. Every reader of results describes each of them by an `Identity`; `name_models` decides how they are called,
+`without_repeats` which of several evaluations with the same settings is used.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from s2eval.errors import UsageError
+
+_FOLLOWS = {"commit": "revision"}
+"""Setting → the setting that it follows from: named only where that one does not tell the results apart."""
+
+T = TypeVar("T")
+_Label = tuple[tuple[str, str], ...]  # settings that a name shows, each with how
 
 
 def key_of(inputs: Mapping[str, Any]) -> str:
     """16 hex digits of the SHA-256 over what determines a result; equal inputs give equal keys."""
     text = json.dumps(inputs, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One result: a model on a task, and what else determined the numbers.
+
+    Attributes:
+        model: as the files name it.
+        part: what was evaluated: task, judge, turn.
+        settings: of the evaluation: setting → how a name shows it (`step1000`, `limit 10`); without defaults.
+        task_settings: of the task: likewise (`25 shots`). Those of different tasks may differ.
+        folder: where the result lies, as the user would write it.
+    """
+
+    model: str
+    part: tuple[str, ...]
+    settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    task_settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    folder: str = ""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal for repeats: the same model, task and settings in the same folder."""
+        own, task = sorted(self.settings.items()), sorted(self.task_settings.items())
+        return (self.model, self.part, tuple(own), tuple(task), self.folder)
+
+
+def without_repeats(
+    results: Iterable[T], identity: Callable[[T], Identity], rank: Callable[[T], Any]
+) -> tuple[list[T], list[tuple[T, T]]]:
+    """The results, of repeats the one of highest rank; and each one left out with the one used in its place."""
+    groups: dict[tuple[object, ...], list[T]] = {}
+    for result in results:
+        groups.setdefault(identity(result).key, []).append(result)
+    used = [max(group, key=rank) for group in groups.values()]
+    left_out = [(other, best) for group, best in zip(groups.values(), used, strict=True) for other in group]
+    return used, [(other, best) for other, best in left_out if other is not best]
+
+
+def name_models(results: Sequence[Identity]) -> list[str]:
+    """A name for the model of each result, different wherever the results are of different models or settings.
+
+    The model's own name where that suffices. Settings that differ between its results follow in brackets; settings
+    of tasks only if results of the same task differ in them. The folder comes first where several folders hold the
+    same task with the same settings.
+    """
+    labels: list[_Label] = [()] * len(results)
+    for group in _grouped(range(len(results)), lambda at: results[at].model):
+        _label(labels, group, results, _varying([results[at].settings for at in group]), "settings")
+        for same in _grouped(group, lambda at: labels[at]):
+            parts = _grouped(same, lambda at: results[at].part)
+            varying = [name for part in parts for name in _varying([results[at].task_settings for at in part])]
+            _label(labels, same, results, list(dict.fromkeys(varying)), "task_settings")
+    names = [""] * len(results)
+    taken: dict[str, tuple[object, ...]] = {}
+    for same in _grouped(range(len(results)), lambda at: (results[at].model, labels[at])):
+        parts = _grouped(same, lambda at: results[at].part)
+        several = any(len({results[at].folder for at in part}) > 1 for part in parts)
+        for at in same:
+            owner = (results[at].model, labels[at], results[at].folder if several else "")
+            names[at] = _unique(_name(results[at], labels[at], several=several), owner, taken)
+    return names
+
+
+def choose(name: str, shown: Mapping[str, str]) -> str:
+    """The shown name that a user's `name` means: that name itself, or the only model that its files call so.
+
+    Args:
+        shown: name in tables → name in the model's own files.
+
+    Returns:
+        `name` where nothing is called so.
+
+    Raises:
+        UsageError: several models are; they are listed.
+    """
+    if name in shown:
+        return name
+    meant = [own for own, recorded in shown.items() if recorded == name]
+    if len(meant) > 1:
+        listed = "".join(f"\n  {own}" for own in meant)
+        raise UsageError(f"{name!r} names {len(meant)} models; write one of them in full:{listed}")
+    return meant[0] if meant else name
+
+
+def _grouped(places: Iterable[int], key: Callable[[int], object]) -> list[list[int]]:
+    groups: dict[object, list[int]] = {}
+    for at in places:
+        groups.setdefault(key(at), []).append(at)
+    return list(groups.values())
+
+
+def _varying(settings: Sequence[Mapping[str, str]]) -> list[str]:
+    """The settings that are not the same in all, in their order."""
+    names = dict.fromkeys(name for one in settings for name in one)
+    varying = [name for name in names if len({one.get(name) for one in settings}) > 1]
+
+    def follows(name: str) -> bool:
+        other = _FOLLOWS.get(name)
+        pairs = {(one.get(other), one.get(name)) for one in settings} if other in varying and other else set()
+        return bool(pairs) and len(pairs) == len({first for first, _ in pairs})
+
+    return [name for name in varying if not follows(name)]
+
+
+def _label(
+    labels: list[_Label], places: Sequence[int], results: Sequence[Identity], names: Sequence[str], of: str
+) -> None:
+    for at in places:
+        settings: Mapping[str, str] = getattr(results[at], of)
+        labels[at] = (*labels[at], *((name, settings[name]) for name in names if name in settings))
+
+
+def _name(result: Identity, label: _Label, *, several: bool) -> str:
+    settings = ", ".join(shown for _, shown in label)
+    name = f"{result.model} ({settings})" if settings else result.model
+    folder = result.folder.removesuffix(f"/{result.model}")
+    return f"{folder}/{name}" if several and folder and folder != result.model else name
+
+
+def _unique(name: str, owner: tuple[object, ...], taken: dict[str, tuple[object, ...]]) -> str:
+    """The name, with a number after it where another model has it already."""
+    told, number = name, 1
+    while taken.setdefault(told, owner) != owner:
+        number += 1
+        told = f"{name} #{number}"
+    return told

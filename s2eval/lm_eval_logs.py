@@ -1,149 +1,266 @@
-"""lm-eval's own files: `results_*.json` and `samples_*.jsonl` → units and samples."""
+"""lm-eval's results files, of every release since 0.3 → evaluations, and with their samples units.
+
+ORG__MODEL/results_2025-01-31T12-00-00.000000.json    and samples_TASK_2025-01-31T12-00-00.000000.jsonl
+results.json                                          and MODEL_ARGS_TASK.jsonl (before 0.4.3)
+"""
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+import math
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from s2eval import jsonl
+from s2eval import lm_eval_settings as settings
 from s2eval.errors import DataError
-from s2eval.identity import key_of
+from s2eval.identity import Identity, key_of, name_models, without_repeats
+from s2eval.lm_eval_samples import NO_FILTER, PLACEHOLDER, metric_name, number_of, read_sample_file
 from s2eval.records import Sample, Unit
 
 UNIT = "unit.json"
 """What marks the folder of a unit of a run; its files belong to `s2eval.store.read_unit`."""
+_HEAD = 4096
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d[-:]\d\d[-:]\d\d(\.\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One task of one results file; its samples are not read yet.
+
+    Attributes:
+        identity: the model, the task, and what else determined the result.
+        path: the results file.
+        log: its file of samples; None where there is none.
+        aggregates, n, provenance, facts: as of `Unit`.
+        date: when it was made, as text that sorts.
+    """
+
+    identity: Identity
+    path: Path
+    log: Path | None
+    aggregates: Mapping[str, tuple[float, float | None]]
+    n: int | None
+    provenance: str
+    date: tuple[str, float]
+    filters: tuple[str, ...] = (NO_FILTER,)
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def task(self) -> str:
+        """The task's name."""
+        return self.identity.part[0]
+
+    @property
+    def scored(self) -> bool:
+        """Whether anything was scored; `lm_eval --predict_only` scores nothing."""
+        return not self.facts.get("predict_only")
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluations:
+    """What lm-eval left in a folder.
+
+    Attributes:
+        used: of several evaluations with the same settings the newest, those with samples before others.
+        notes: what was left out, as sentences.
+    """
+
+    used: tuple[Evaluation, ...]
+    notes: tuple[str, ...] = ()
 
 
 def find_lm_eval(folder: Path, *, texts: bool = True) -> list[Unit]:
-    """Every task that plain `lm_eval --output_path` left below a folder; of a task that ran twice, the newer.
+    """Every task that plain `lm_eval --output_path` left below a folder, under names as of `name_models`.
 
-    The model's name is that of lm-eval's own folder for it; `texts` as of `read_samples`.
+    Of repeats the newest; `texts` as of `read_samples`.
     """
-    units: dict[tuple[str, str], Unit] = {}
-    for results in sorted(folder.rglob("results_*.json"), key=lambda path: (path.name, path)):  # name: date
-        if not (results.parent / UNIT).exists():
-            for unit in units_of(results, None, texts):
-                units[unit.model, unit.task] = unit
-    return list(units.values())
+    used = find_evaluations(folder).used
+    names = name_models([evaluation.identity for evaluation in used])
+    return [read_evaluation(one, name, texts=texts) for one, name in zip(used, names, strict=True)]
 
 
-def units_of(results: Path, model: str | None, texts: bool) -> Iterator[Unit]:
-    """The tasks of one results file, under the name `model` or else lm-eval's own.
+def find_evaluations(folder: Path) -> Evaluations:
+    """The evaluations below a folder, or of one results file, without repeats and those that scored nothing.
 
     Raises:
-        DataError: not a results file of lm-eval, or a broken line of samples.
+        DataError: a `results_*.json` that lm-eval did not write.
+    """
+    found = [one for path in sorted(_results_files(folder)) for one in evaluations_of(path)]
+    scored = [one for one in found if one.scored]
+    used, repeats = without_repeats(scored, lambda one: one.identity, lambda one: (one.log is not None, one.date))
+    predicted = dict.fromkeys(f"{one.identity.model}/{one.task}" for one in found if not one.scored)
+    notes = list(_repeat_notes(repeats, folder))
+    if predicted:
+        notes.append(f"Answers without scores (`--predict_only`), left out: {', '.join(predicted)}.")
+    return Evaluations(tuple(used), tuple(notes))
+
+
+def evaluations_of(path: Path) -> Iterator[Evaluation]:
+    """The tasks of one results file.
+
+    Raises:
+        DataError: not a results file of lm-eval.
     """
     try:
-        content = json.loads(results.read_bytes())
-        found = {task: _aggregates(content["results"].get(task, {})) for task in content["configs"]}
+        content = json.loads(path.read_bytes())
+        results: dict[str, dict[str, Any]] = content["results"]
+        tasks = {str(task): results.get(task, {}) for task in content.get("configs", results)}
+        scores = {task: _scores_of(of_task) for task, of_task in tasks.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{results}: not a results file of lm-eval ({error!r})") from error
-    date = results.stem.removeprefix("results_")
-    for task, aggregates in found.items():
-        path = results.parent / f"samples_{task}_{date}.jsonl"
-        samples = tuple(read_samples(path, texts=texts)) if path.is_file() else ()
-        n = content.get("n-samples", {}).get(task, {}).get("effective", len(samples))
-        digest = key_of({"results": content["results"], "date": content.get("date"), "task": task})
-        name = model or content.get("model_name_sanitized") or results.parent.name
-        facts = {
-            "versions": content.get("transformers_version"),
-            "limit": content.get("config", {}).get("limit"),
-        }
-        yield Unit(name, task, samples, aggregates, n, digest, facts)
+        raise DataError(f"{path}: not a results file of lm-eval ({error!r})") from error
+    own = settings.settings_of(content)
+    model = settings.model_name(content) or path.parent.name
+    date = _DATE.search(path.name)
+    when = content.get("date")
+    for task, of_task in scores.items():
+        aggregates, invalid = _aggregates(of_task)
+        yield Evaluation(
+            identity=Identity(model, (task, "", ""), own, settings.task_settings_of(content, task), str(path.parent)),
+            path=path,
+            log=_log_of(path, task, content),
+            aggregates=aggregates,
+            n=settings.documents_of(content, task),
+            provenance=key_of({"results": results, "date": when, "task": task}),
+            date=(date[0] if date else "", float(when) if isinstance(when, int | float) else 0.0),
+            filters=_filters(of_task),
+            facts={
+                "versions": content.get("transformers_version"),
+                "limit": settings.limit_of(content),
+                "version": settings.version_of(content, task),
+                "shots": settings.shots_of(content, task),
+                "chat_template_sha": content.get("chat_template_sha"),
+                "invalid_aggregates": invalid,
+                "predict_only": _is_placeholder(of_task),
+            },
+        )
 
 
-def _aggregates(results: Mapping[str, Any]) -> dict[str, tuple[float, float | None]]:
-    found: dict[str, tuple[float, float | None]] = {}
-    for key, value in results.items():
-        metric, _, filter_name = key.partition(",")
-        if filter_name and isinstance(value, int | float) and not metric.endswith("_stderr"):
-            error = results.get(f"{metric}_stderr,{filter_name}")
-            stderr = float(error) if isinstance(error, int | float) else None
-            found[_filtered(metric, filter_name)] = (float(value), stderr)
-    return found
+def units_of(path: Path, model: str, texts: bool) -> Iterator[Unit]:
+    """The tasks of one results file with their samples, under the name `model`."""
+    for evaluation in evaluations_of(path):
+        yield read_evaluation(evaluation, model, texts=texts)
 
 
-def _filtered(metric: str, filter_name: str) -> str:
-    return metric if filter_name == "none" else f"{metric}@{filter_name}"
-
-
-def read_samples(path: Path, *, texts: bool = True) -> Iterator[Sample]:
-    """The samples of one `samples_*.jsonl` of lm-eval, in document order.
-
-    Without `texts` question, answer and reference stay empty, and what was asked and answered, nearly all of a line, is
-    not parsed: two to three times faster.
-
-    A task with several filters has a line a filter and document; they make one sample, with the metrics of all
-    (`exact_match@strict-match`) and the answer of the first.
+def read_evaluation(evaluation: Evaluation, model: str, *, texts: bool = True) -> Unit:
+    """The evaluation with its samples, under the name `model`.
 
     Raises:
-        DataError: a line that is no JSON or lacks a field; file and line are named.
+        DataError: a broken line of samples.
     """
-    found: dict[int, Sample] = {}
-    for number, line in jsonl.lines(path):
-        try:
-            sample = _sample(jsonl.parse(line) if texts else _without_texts(line))
-            first = found.setdefault(sample.doc_id, sample)
-            if first is not sample:
-                if not first.values.keys().isdisjoint(sample.values):
-                    raise ValueError(f"document {sample.doc_id} was met before")
-                found[sample.doc_id] = replace(first, values={**first.values, **sample.values})
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise DataError(f"{path}, line {number}: not a sample of lm-eval ({error!r})") from error
-    return iter(sorted(found.values(), key=lambda sample: sample.doc_id))
-
-
-def _without_texts(line: bytes) -> Mapping[str, Any]:
-    """A line's keys before `doc` and from `filter` on; all where they stand in another order.
-
-    Quotes within a string are escaped, so that the bytes sought are keys; a key of that name within `doc` leaves a
-    piece that is no JSON.
-    """
-    start, end = line.find(b'"doc": '), line.rfind(b'"filter": ')
-    if 0 < start < end:
-        try:
-            return json.loads((line[:start] + line[end:]).decode("utf-8"))
-        except ValueError:
-            pass
-    whole = jsonl.parse(line)
-    return {name: value for name, value in whole.items() if name not in ("doc", "target", "filtered_resps")}
-
-
-def _sample(line: Mapping[str, Any]) -> Sample:
-    values: dict[str, float] = {}
-    stratum, counts = "", None
-    for name in line["metrics"]:
-        value = line[name]
-        key = sys.intern(_filtered(name, line.get("filter", "none")))
-        if isinstance(value, int | float):
-            values[key] = float(value)
-        elif name.startswith("s2_") and name.endswith("_corpus"):
-            words, sentences, syllables = value
-            counts = (int(words), int(sentences), int(syllables))
-        elif _is_stratified(value):
-            stratum, values[key] = sys.intern(str(value[0])), float(value[1])
-    answers = line.get("filtered_resps") or [None]
-    answer = answers[0] if isinstance(answers[0], str) else None
-    doc: Any = line.get("doc")
-    doc = doc if isinstance(doc, dict) else {}
-    return Sample(
-        doc_id=int(line["doc_id"]),
-        doc_hash=sys.intern(line["doc_hash"]),  # of documents that other models answered too
-        prompt_hash=sys.intern(line["prompt_hash"]),
-        stratum=stratum,
-        values=values,
-        counts=counts,
-        question=str(doc.get("question", doc.get("query", ""))),
-        answer=None if answer is None else answer.strip(),
-        reference=None if answer is None else str(line.get("target", "")),
+    facts = dict(evaluation.facts)
+    samples: tuple[Sample, ...] = ()
+    if evaluation.log is not None:
+        content = read_sample_file(evaluation.log, texts=texts, filters=evaluation.filters)
+        unknown = {name for name in content.invalid if math.isfinite(evaluation.aggregates.get(name, (math.nan,))[0])}
+        samples, facts["invalid"] = _without_empty_metrics(content.samples, unknown), content.invalid
+    n = len(samples) if evaluation.n is None else evaluation.n
+    return Unit(
+        model,
+        evaluation.task,
+        samples,
+        evaluation.aggregates,
+        n,
+        evaluation.provenance,
+        facts,
+        evaluation.log,
     )
 
 
-def _is_stratified(value: Any) -> bool:
-    return (
-        isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], int | float)
+def _without_empty_metrics(samples: Sequence[Sample], names: Collection[str]) -> tuple[Sample, ...]:
+    """Without those of some metrics of which no sample has a number: lm-eval made its aggregate of something else."""
+    empty = {name for name in names if all(math.isnan(sample.values.get(name, math.nan)) for sample in samples)}
+    if not empty:
+        return tuple(samples)
+    return tuple(
+        replace(sample, values={name: value for name, value in sample.values.items() if name not in empty})
+        for sample in samples
     )
+
+
+def _results_files(folder: Path) -> Iterator[Path]:
+    """`results_*.json`, and other JSON files that begin as lm-eval's do."""
+    paths = [folder] if folder.is_file() else folder.rglob("*.json")
+    return (path for path in paths if path.is_file() and not (path.parent / UNIT).exists() and is_results(path))
+
+
+def is_results(path: Path) -> bool:
+    """Whether a JSON file is called, or begins, as lm-eval's results are."""
+    if path.name.startswith("results_"):
+        return True
+    with path.open("rb") as file:
+        if not re.match(rb'\s*\{\s*"results"\s*:\s*\{', file.read(_HEAD)):
+            return False
+    try:
+        content = json.loads(path.read_bytes())
+        return isinstance(content["results"], dict) and "versions" in content and "model_args" in content["config"]
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def _log_of(path: Path, task: str, content: Mapping[str, Any]) -> Path | None:
+    """The samples beside a results file: of its date, or without a date where no other results could own them."""
+    date = _DATE.search(path.name)
+    names = [f"samples_{task}_{path.stem.removeprefix('results_')}.jsonl"]
+    names += [f"samples_{task}_{date[0]}.jsonl"] if date else []
+    others = [other for other in path.parent.glob("*.json") if other != path and _DATE.search(other.name) is None]
+    dated = date and any(other != path for other in path.parent.glob("results*.json"))
+    if not dated and not any(map(is_results, others)):
+        prefix = settings.samples_prefix(content)
+        names += [f"samples_{task}.jsonl", *([f"{prefix}_{task}.jsonl"] if prefix else [])]
+    return next((path.parent / name for name in names if (path.parent / name).is_file()), None)
+
+
+def _scores_of(results: Mapping[str, Any]) -> dict[str, Any]:
+    """The metrics of a task: keys `acc,none` and `acc_stderr,none`, before lm-eval 0.4 `acc` and `acc_stderr`."""
+    named = {key: value for key, value in results.items() if "," in key}
+    return named or {key: value for key, value in results.items() if key not in ("alias", "sample_len", "name")}
+
+
+def _aggregates(scores: Mapping[str, Any]) -> tuple[dict[str, tuple[float, float | None]], dict[str, str]]:
+    """Metric → value and standard error, NaN where it is no number; metric → text of what is none."""
+    found: dict[str, tuple[float, float | None]] = {}
+    invalid: dict[str, str] = {}
+    for key, value in scores.items():
+        metric, comma, filter_name = key.partition(",")
+        if metric.endswith("_stderr") or metric == PLACEHOLDER or isinstance(value, list | dict):
+            continue
+        number = None if isinstance(value, bool) else number_of(value)
+        name = metric_name(metric, filter_name or NO_FILTER)
+        if number is None:
+            invalid[name] = "null" if value is None else str(value)
+        error = number_of(scores.get(f"{metric}_stderr{comma}{filter_name}"))
+        found[name] = (math.nan if number is None else number, error)
+    return found, invalid
+
+
+def _filters(scores: Mapping[str, Any]) -> tuple[str, ...]:
+    """The task's filters in the order of its results."""
+    names = [key.partition(",")[2] for key in scores if "," in key]
+    return tuple(dict.fromkeys(names)) or (NO_FILTER,)
+
+
+def _is_placeholder(scores: Mapping[str, Any]) -> bool:
+    metrics = {key.partition(",")[0].removesuffix("_stderr") for key in scores}
+    return metrics == {PLACEHOLDER}
+
+
+def _repeat_notes(repeats: Sequence[tuple[Evaluation, Evaluation]], folder: Path) -> Iterable[str]:
+    """A sentence for each pair of files, with the tasks that they repeat."""
+    tasks: dict[tuple[str, Path, Path], list[str]] = {}
+    for left_out, used in repeats:
+        differs = left_out.aggregates != used.aggregates
+        tasks.setdefault((used.identity.model, used.path, left_out.path), []).append(
+            f"{used.task}{' (with other values)' if differs else ''}"
+        )
+    for (model, used_path, left_out_path), names in tasks.items():
+        yield (
+            f"{model} was evaluated again with the same settings on {', '.join(names)}: "
+            f"{_below(used_path, folder)} is used, {_below(left_out_path, folder)} is not."
+        )
+
+
+def _below(path: Path, folder: Path) -> str:
+    return str(cast("Path", path.relative_to(folder)) if path.is_relative_to(folder) else path)

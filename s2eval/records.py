@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 
@@ -102,6 +103,7 @@ class Unit:
         n: documents evaluated.
         provenance: the unit's key, or the hash of the results file of plain lm-eval.
         facts: further facts for the report's notes (template, versions, limit, BERTScore's key and hash, …).
+        log: lm-eval's file of samples; None where none were logged.
     """
 
     model: str
@@ -111,3 +113,4 @@ class Unit:
     n: int
     provenance: str
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    log: Path | None = None

@@ -92,7 +92,8 @@ def read_unit(folder: Path, *, texts: bool = True, bertscore: bool = True) -> Un
             encoded = _content(folder / BERTSCORE)
             samples = _with_bertscore(samples, encoded.pop("scores"))
             facts["bertscore"] = encoded
-        return Unit(unit.model, unit.task, samples, unit.aggregates, unit.n, facts["key"], facts)
+        facts |= {name: unit.facts[name] for name in ("invalid", "invalid_aggregates") if name in unit.facts}
+        return replace(unit, samples=samples, provenance=facts["key"], facts=facts)
     except DataError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -79,9 +79,11 @@ def sides(found: Found, baseline: str | None, models: Sequence[str]) -> list[tup
 
     Raises:
         UnknownNameError: no model and no group of that name.
-        UsageError: fewer than two models.
+        UsageError: fewer than two models, or a name of several.
     """
+    from s2eval.identity import choose
     from s2eval.report.comparisons import Side
+    from s2eval.report.scored import recorded_names
 
     known = dict.fromkeys([*(one.model for one in found.scored), *_contestants(found)])
     groups: dict[str, dict[str, None]] = {}
@@ -89,18 +91,26 @@ def sides(found: Found, baseline: str | None, models: Sequence[str]) -> list[tup
         if one.group:
             groups.setdefault(one.group, {})[one.model] = None
 
+    recorded = recorded_names(found.scored, found.contests)
+
     def side(name: str) -> Side:
-        if name in known:
-            return Side(name, (name,))
-        if name in groups:
+        if name not in known and name in groups:
             return Side(name, tuple(groups[name]))
+        model = choose(name, recorded)
+        if model in known:
+            return Side(model, (model,))
         for remark in found.remarks:  # perhaps that is why it is unknown
             typer.echo(remark, err=True)
         raise UnknownNameError("model", name, [*known, *groups])
 
     if baseline is not None:
-        others = models or [name for name in known if name not in side(baseline).members]
-        pairs = [(side(baseline), side(name)) for name in others if name != baseline]
+        first = side(baseline)
+        others = [side(name) for name in models or known]
+        pairs = [
+            (first, other)
+            for other in others
+            if other.name != first.name and (models or other.name not in first.members)
+        ]
     else:
         pairs = list(combinations([side(name) for name in dict.fromkeys(models or known)], 2))
     if not pairs:

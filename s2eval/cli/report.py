@@ -59,7 +59,7 @@ def report(
         raise UsageError("a page is written to a file: add --out report.html")
     if no_samples and format is not Format.html:
         raise UsageError(f"--no-samples is for --format html; {format.value} has no samples")
-    read = [sources.read(folder) for folder in folders]
+    read = sources.read_all(folders)
     warn_of_broken(read)
     if format is Format.csv:
         from s2eval.report.render_csv import print_csv

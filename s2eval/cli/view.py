@@ -27,7 +27,7 @@ def view(
     from s2eval.report.html.server import Server
 
     def make(page: Path) -> None:
-        read = [sources.read(folder) for folder in folders]
+        read = sources.read_all(folders)
         warn_of_broken(read)
         published = reference is not None or any(source.references for source in read)
         document = sources.document(read, published=published, mix_judges=mix_judges, pictures=True)

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from s2eval.errors import UnknownNameError
+from s2eval.identity import choose
 from s2eval.judge.scores import SCORE
 from s2eval.report.compare import compare
 from s2eval.report.comparisons import Compared, Comparison, ComparisonTable, Side
 from s2eval.report.definitions import DEFINITIONS
-from s2eval.report.scored import Contests, Scored
+from s2eval.report.scored import Contests, Scored, recorded_names
 from s2eval.report.tables import MISSING, Cell, Table, TableRow
 
 REPORTED = frozenset({SCORE, *(column.metric for definition in DEFINITIONS for column in definition.columns)})
@@ -40,8 +41,11 @@ def against_baseline(
 
     Raises:
         UnknownNameError: no model and no group called `baseline` has samples.
+        UsageError: several are.
     """
     known = sides(scored, models)
+    if baseline is not None and baseline not in known:
+        baseline = choose(baseline, recorded_names(scored))
     if baseline is not None and baseline not in known:
         raise UnknownNameError("model", baseline, list(known))
     if len(known) < 2:

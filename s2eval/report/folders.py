@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,17 +13,19 @@ import yaml
 
 from s2eval import scoring, store
 from s2eval.errors import DataError, UsageError
+from s2eval.identity import Identity, name_models
 from s2eval.judge import results
 from s2eval.leaderboard import COUNTED, POINTS
+from s2eval.lm_eval_logs import Evaluations, find_evaluations, read_evaluation
 from s2eval.qa import FAMILIES as FAMILIES_OF_METRICS
 from s2eval.records import Estimate, Row
-from s2eval.report import run_notes
+from s2eval.report import run_notes, run_settings
 from s2eval.report.comparisons import Compared
 from s2eval.report.definitions import DEFINITIONS, FAMILIES
 from s2eval.report.differences import against_baseline, comparison_key, sentences, with_sentences
 from s2eval.report.judged import SEVERAL, judged_tables, mixed, notes_of
-from s2eval.report.scored import Contests, Scored, of_unit
-from s2eval.report.scored_folders import conditions, judged_results, lm_eval_conditions, read_units
+from s2eval.report.scored import Contests, Scored, invalid_values, of_unit
+from s2eval.report.scored_folders import conditions, judged_results, lm_eval_conditions, read_units, renamed
 from s2eval.report.tables import Document, Picture, Table, build_tables
 from s2eval.report.ties import mark_ties
 from s2eval.report.training_sets import matrices, training_set
@@ -63,29 +66,105 @@ class Source:
 
 
 def read(folder: Path) -> Source:
-    """Read a run folder, the results of a judge, a folder of plain lm-eval, or one that holds `scores.csv` only.
+    """Read one folder; see `read_all`."""
+    return read_all([folder])[0]
+
+
+def read_all(folders: Sequence[Path]) -> list[Source]:
+    """Read run folders, results of a judge, folders of plain lm-eval, or those that hold `scores.csv` only.
+
+    Models of all of them are named as `s2eval.identity.name_models` decides.
 
     Raises:
-        DataError: there is nothing to report in it.
+        DataError: there is nothing to report in one of them.
     """
+    each = [_contents(folder) for folder in dict.fromkeys(folders)]
+    names = iter(name_models([identity for one in each for identity in one.identities]))
+    return [one.build([next(names) for _ in one.identities]) for one in each]
+
+
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """What lies in a folder: the identity of each result, and what makes a `Source` of the names given to them."""
+
+    identities: Sequence[Identity]
+    build: Callable[[Sequence[str]], Source]
+
+
+def _contents(folder: Path) -> _Contents:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
     judged, broken = results.read_all(folder)
     if (folder / store.RUN).is_file():
-        return _with_broken(_run(folder, judged, broken), broken)
+        source, settings = _run(folder, judged, broken)
+        return _named_later(_with_broken(source, broken), settings, folder)
     if judged:
         models = tuple(dict.fromkeys(row.model for one in judged for row in one.rows))
-        return _with_broken(_judged(Source(folder.name, models, ()), judged, folder), broken)
+        texts = {str(one.facts["model"].get("name")): str(one.facts["model"]["text"]) for one in judged}
+        settings = {name: {"model": text} for name, text in texts.items()}
+        source = _with_broken(_judged(Source(folder.name, models, ()), judged, folder), broken)
+        return _named_later(source, settings, folder)
     if broken:
         raise DataError("\n".join(broken))
-    if units := store.find_lm_eval(folder, texts=False):
-        return _lm_eval(folder, units)
+    evaluations = find_evaluations(folder)
+    if evaluations.used:
+        return _Contents([one.identity for one in evaluations.used], partial(_lm_eval, folder, evaluations))
     if (folder / store.SCORES).is_file():
         rows = store.read_scores(folder / store.SCORES)
-        return Source(folder.name, tuple(dict.fromkeys(row.model for row in rows)), tuple(rows))
+        source = Source(folder.name, tuple(dict.fromkeys(row.model for row in rows)), tuple(rows))
+        return _named_later(source, {}, folder)
     raise DataError(
-        f"{folder}: nothing to report: no {store.RUN}, no {store.SCORES} and no results_*.json of "
+        f"{folder}: nothing to report: {' '.join(evaluations.notes)}"
+        if evaluations.notes
+        else f"{folder}: nothing to report: no {store.RUN}, no {store.SCORES} and no results_*.json of "
         "lm_eval --output_path … --log_samples"
+    )
+
+
+def _named_later(source: Source, settings: Mapping[str, Mapping[str, str]], folder: Path) -> _Contents:
+    """A source whose models have one name each in the folder.
+
+    Args:
+        settings: of its models, as far as they are known.
+    """
+    parts = dict.fromkeys((row.model, (row.task, row.judge, row.turn)) for row in source.rows)
+    bare = [model for model in source.models if not any(row.model == model for row in source.rows)]
+    parts |= dict.fromkeys((model, ("", "", str(folder))) for model in bare)
+    identities = [Identity(model, part, settings.get(model, {}), {}, str(folder)) for model, part in parts]
+
+    def build(names: Sequence[str]) -> Source:
+        shown = {identity.model: name for identity, name in zip(identities, names, strict=True)}
+        return _renamed(source, {old: new for old, new in shown.items() if old != new}, folder)
+
+    return _Contents(identities, build)
+
+
+def _renamed(source: Source, names: Mapping[str, str], folder: Path) -> Source:
+    """The source with other names for some models; its notes then begin with the folder."""
+    if not names:
+        return source
+
+    def name(old: str) -> str:
+        return names.get(old, old)
+
+    def row(old: Row) -> Row:
+        metric, at, against = old.metric.partition("@")
+        metric = f"{metric}@{name(against)}" if at and old.judge else old.metric
+        group = name(old.model) if old.group == old.model else old.group
+        return replace(old, model=name(old.model), group=group, metric=metric)
+
+    return replace(
+        source,
+        models=tuple(map(name, source.models)),
+        rows=tuple(map(row, source.rows)),
+        references={name(model): reference for model, reference in source.references.items()},
+        notes=tuple(f"{folder}: {note}" for note in source.notes),
+        judge_notes={
+            label: tuple(f"{folder}: {note}" for note in notes) for label, notes in source.judge_notes.items()
+        },
+        trained_on={name(model): data for model, data in source.trained_on.items()},
+        scored=tuple(renamed(one, name(one.model)) for one in source.scored),
+        contests=tuple(replace(one, model=name(one.model), against=name(one.against)) for one in source.contests),
     )
 
 
@@ -249,16 +328,24 @@ def _chosen(rows: Iterable[Row], families: Sequence[str] | None) -> list[Row]:
 # --- folders ---------------------------------------------------------------------------------------------------
 
 
-def _lm_eval(folder: Path, units: Sequence[store.Unit]) -> Source:
-    told = lm_eval_conditions(folder)
+def _lm_eval(folder: Path, evaluations: Evaluations, names: Sequence[str]) -> Source:
+    pairs = zip(evaluations.used, names, strict=True)
+    units = [(one.identity, read_evaluation(one, name, texts=False)) for one, name in pairs]
+    only_units = [unit for _, unit in units]
     return Source(
         folder.name,
-        tuple(dict.fromkeys(unit.model for unit in units)),
-        tuple(rows_of(units)),
-        notes=tuple(run_notes.of_lm_eval(units)),
-        table_notes=run_notes.subjects(units),
-        scored=tuple(of_unit(unit, told.get((unit.model, unit.task), {}), str(folder)) for unit in units),
+        tuple(dict.fromkeys(unit.model for unit in only_units)),
+        tuple(rows_of(only_units)),
+        notes=(*evaluations.notes, *run_notes.of_lm_eval(only_units), *_invalid(only_units)),
+        table_notes=run_notes.subjects(only_units),
+        scored=tuple(
+            of_unit(unit, lm_eval_conditions(unit.facts), str(folder), identity=identity) for identity, unit in units
+        ),
     )
+
+
+def _invalid(units: Iterable[store.Unit]) -> Iterator[str]:
+    return (f"{sentence}." for unit in units for sentence in invalid_values(unit))
 
 
 def _judged(source: Source, judged: Sequence[results.Stored], folder: Path) -> Source:
@@ -285,7 +372,10 @@ def _with_broken(source: Source, broken: Sequence[str]) -> Source:
     return replace(source, broken=(*source.broken, *broken), notes=(*source.notes, *notes))
 
 
-def _run(folder: Path, judged: Sequence[results.Stored], judged_broken: Sequence[str]) -> Source:
+def _run(
+    folder: Path, judged: Sequence[results.Stored], judged_broken: Sequence[str]
+) -> tuple[Source, dict[str, dict[str, str]]]:
+    """The source, and the settings of its models."""
     try:
         config = cast("dict[str, Any]", yaml.safe_load((folder / store.RUN).read_text(encoding="utf-8")))
         models = cast("list[dict[str, Any]]", config["models"])
@@ -314,6 +404,7 @@ def _run(folder: Path, judged: Sequence[results.Stored], judged_broken: Sequence
             "\n".join((*broken, *judged_broken))
             or f"{folder}: the run has no finished unit yet. Resume it: s2eval run CONFIG --out {folder}"
         )
+    settings = {str(model["name"]): run_settings.settings_of(config, model) for model in models}
     told = {
         str(model["name"]): training_set(model.get("trained_on"), model.get("reference"), model.get("group"))
         for model in models
@@ -324,12 +415,23 @@ def _run(folder: Path, judged: Sequence[results.Stored], judged_broken: Sequence
         tuple(rows),
         references={str(model["name"]): str(model["reference"]) for model in models if model.get("reference")},
         broken=tuple(broken),
-        notes=(*(f"Left out: {one}." for one in broken), *run_notes.of_run(config, models, units, str(folder))),
+        notes=(
+            *(f"Left out: {one}." for one in broken),
+            *run_notes.of_run(config, models, units, str(folder)),
+            *_invalid(units),
+        ),
         table_notes=run_notes.subjects(units) | run_notes.encoders(units),
         trained_on={name: found for name, found in told.items() if found},
         scored=tuple(
-            of_unit(unit, conditions(unit.facts), str(folder), groups.get(unit.model, ""), seeds.get(unit.model))
+            of_unit(
+                unit,
+                conditions(unit.facts),
+                str(folder),
+                groups.get(unit.model, ""),
+                seeds.get(unit.model),
+                Identity(unit.model, (unit.task, "", ""), settings.get(unit.model, {}), {}, str(folder)),
+            )
             for unit in units
         ),
     )
-    return _judged(source, judged, folder)
+    return _judged(source, judged, folder), settings

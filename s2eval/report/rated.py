@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from s2eval.errors import DataError
+from s2eval.identity import Identity
 from s2eval.judge.judgments import Judgment, read_single, summarize
 from s2eval.judge.rows import FileRow, Filled, Id, Problems, read_rows
 from s2eval.judge.scores import SCORE
@@ -41,8 +42,16 @@ def ratings(path: Path, parser: Parser = "strict", task: str = FASTCHAT, judge: 
             items = tuple(_items([one for one in own if turn in ("", str(one.turn))], parser))
             if items:
                 conditions = {"parser": parser}
-                found.append(Scored(model, task, items, judge or name, turn, conditions, source=str(path)))
+                identity = _identity(path, model, task, judge or name, turn)
+                found.append(
+                    Scored(model, task, items, judge or name, turn, conditions, source=str(path), identity=identity)
+                )
     return found
+
+
+def _identity(path: Path, model: str, *part: str) -> Identity:
+    """Two files of one folder with the same judge and model are told apart by their names."""
+    return Identity(model, part, {}, {"file": path.name}, str(path.parent))
 
 
 def _items(judgments: Sequence[Judgment], parser: Parser) -> Iterable[Item]:
@@ -87,7 +96,7 @@ class _ContestRow(FileRow):
     model: Filled
     against: Filled
     place: Literal["A", "B"]
-    points: float | None
+    points: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None
     judge: list[Filled]
     turn: Literal[1, 2]
     repeat: int = 0
@@ -109,7 +118,13 @@ def contests(path: Path, task: str = FASTCHAT, judge: str = "") -> list[Contests
     for model, against, name in dict.fromkeys(key[:3] for key in read):
         own = {key: points for key, points in read.items() if key[:3] == (model, against, name)}
         clusters = tuple(key[3] for key in own)
-        found.append(Contests(model, against, task, judge or name, tuple(own.values()), clusters, str(path)))
+        identities = (
+            _identity(path, model, task, judge or name, f"against {against}"),
+            _identity(path, against, task, judge or name, f"for {model}"),
+        )
+        found.append(
+            Contests(model, against, task, judge or name, tuple(own.values()), clusters, str(path), identities)
+        )
     return found
 
 

@@ -97,9 +97,13 @@ def versions(units: Sequence[Unit]) -> Iterator[str]:
 
 def of_lm_eval(units: Sequence[Unit]) -> Iterator[str]:
     """Sentences of folders that plain lm-eval left."""
-    limits = sorted({f"{unit.facts['limit']:g}" for unit in units if unit.facts.get("limit")})
-    if limits:
-        yield f"Evaluated with `--limit {', '.join(limits)}`."
+    limited: dict[str, dict[str, None]] = {}
+    for unit in units:
+        if unit.facts.get("limit"):
+            limited.setdefault(f"{unit.facts['limit']:g}", {})[unit.model] = None
+    for limit, models in sorted(limited.items()):
+        some = f": {', '.join(models)}" if len(models) < len({unit.model for unit in units}) else ""
+        yield f"Evaluated with `--limit {limit}`{some}."
     bare = sorted({f"{unit.model}/{unit.task}" for unit in units if not unit.samples})
     if bare:
         yield f"Without samples (`--log_samples`): {', '.join(bare)}; their intervals are value ± 1.96 standard errors."

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from s2eval import store
+from s2eval.identity import Identity, key_of
 from s2eval.qa import BERTSCORE, WHOLE_TEXT
-from s2eval.records import Sample
-from s2eval.store import Unit
+from s2eval.records import Sample, Unit
 
 TEMPLATE = "template"
 """The condition that says how questions were put; see `whatever_the_prompt`."""
@@ -81,6 +81,8 @@ class Scored:
         group, seed: of the model, where it has them.
         source: the folder or file.
         remarks: what a reader must know of it, such as a run that did not end.
+        identity: what determined the scores; None where nothing but the names is known.
+        log: lm-eval's file of samples; None where there is none.
     """
 
     model: str
@@ -95,6 +97,13 @@ class Scored:
     seed: int | None = None
     source: str = ""
     remarks: tuple[str, ...] = ()
+    identity: Identity | None = None
+    log: Path | None = None
+
+    @property
+    def recorded(self) -> str:
+        """The model's name in its own files."""
+        return self.identity.model if self.identity else self.model
 
     @cached_property
     def columns(self) -> Columns:
@@ -127,6 +136,7 @@ class Contests:
         model, against: 1 point is a win of `model`, ½ a tie, 0 a win of `against`.
         points: one an answer and turn, both orders together; None where there is no verdict.
         clusters: the question of each.
+        identities: of `model` and of `against`.
     """
 
     model: str
@@ -136,9 +146,41 @@ class Contests:
     points: tuple[float | None, ...]
     clusters: tuple[str, ...]
     source: str = ""
+    identities: tuple[Identity, Identity] | None = None
 
 
-def of_unit(unit: Unit, conditions: Mapping[str, str], source: str, group: str = "", seed: int | None = None) -> Scored:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What lies in some folders.
+
+    Attributes:
+        scored: every model on every task.
+        contests: of two models, as a judge decided them.
+        remarks: what did not end or is not used, as sentences.
+    """
+
+    scored: tuple[Scored, ...] = ()
+    contests: tuple[Contests, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def recorded_names(scored: Iterable[Scored], contests: Iterable[Contests] = ()) -> dict[str, str]:
+    """Name of each model here → its name in its own files."""
+    found = {one.model: one.recorded for one in scored}
+    for one in contests:
+        if one.identities:
+            found |= {one.model: one.identities[0].model, one.against: one.identities[1].model}
+    return found
+
+
+def of_unit(
+    unit: Unit,
+    conditions: Mapping[str, str],
+    source: str,
+    group: str = "",
+    seed: int | None = None,
+    identity: Identity | None = None,
+) -> Scored:
     """A unit's samples as items. Documents that are there twice are told apart by how often they came before."""
     encoder: Any = unit.facts.get("bertscore")
     by_encoder = f"{encoder['encoder']} ({encoder['hash']})" if encoder else ""
@@ -159,7 +201,30 @@ def of_unit(unit: Unit, conditions: Mapping[str, str], source: str, group: str =
         group=group,
         seed=seed,
         source=source,
+        remarks=tuple(invalid_values(unit)),
+        identity=identity,
+        log=unit.log,
     )
+
+
+def invalid_values(unit: Unit) -> Iterator[str]:
+    """A sentence for each metric of which some values are no numbers."""
+    known: Mapping[str, Mapping[str, int]] = unit.facts.get("invalid") or {}
+    for metric, values in known.items():
+        yield invalid_sentence(f"{unit.model}, {unit.task}", metric, values, len(unit.samples))
+    aggregates: Mapping[str, str] = unit.facts.get("invalid_aggregates") or {}
+    for metric, value in aggregates.items():
+        if metric not in known:
+            yield f"{unit.model}, {unit.task}: {metric} is no number in lm-eval's results ({value!r})"
+
+
+def invalid_sentence(what: str, metric: str, values: Mapping[str, int], n: int) -> str:
+    """`m, quiz: 3 of 40 values of acc are no numbers and not counted ('maybe' 2 times, 'null')`."""
+    listed = [f"{value[:_LONGEST]!r}{f' {times} times' if times > 1 else ''}" for value, times in values.items()]
+    shown = ", ".join([*listed[:_SHOWN], *(["…"] if len(listed) > _SHOWN else [])])
+    number = sum(values.values())
+    are = "value of {} is no number and not" if number == 1 else "values of {} are no numbers and not"
+    return f"{what}: {number} of {n} {are.format(metric)} counted ({shown})"
 
 
 def whatever_the_prompt(scored: Scored) -> Scored:
@@ -181,13 +246,14 @@ def _item(sample: Sample, times: int) -> Item:
         name=str(sample.doc_id),
         prompt=sample.prompt_hash,
         values=sample.values,
-        content=store.key_of({"question": sample.question, "reference": sample.reference}) if answered else "",
+        content=key_of({"question": sample.question, "reference": sample.reference}) if answered else "",
         stratum=sample.stratum,
         counts=sample.counts,
     )
 
 
 _AGAIN = ", time "
+_SHOWN, _LONGEST = 4, 40  # values in a sentence, and characters of each
 
 
 def _repeated(key: str, times: int) -> str:

@@ -4,60 +4,56 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import yaml
 
-from s2eval import store
+from s2eval import lm_eval_logs, store
 from s2eval.errors import DataError
+from s2eval.identity import Identity, name_models
 from s2eval.judge import results
 from s2eval.judge.verdicts import Parser
-from s2eval.report import inspect_logs, rated
-from s2eval.report.scored import TEMPLATE, Contests, Scored, of_unit
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What lies in some folders.
-
-    Attributes:
-        scored: every model on every task.
-        contests: of two models, as a judge decided them.
-        remarks: what did not end, as sentences.
-    """
-
-    scored: tuple[Scored, ...] = ()
-    contests: tuple[Contests, ...] = ()
-    remarks: tuple[str, ...] = ()
+from s2eval.lm_eval_logs import Evaluations
+from s2eval.report import inspect_logs, rated, run_settings
+from s2eval.report.scored import TEMPLATE, Contests, Found, Scored, of_unit
 
 
 def read(paths: Sequence[Path], parser: Parser = "strict") -> Found:
-    """Everything in some folders or files.
-
-    A model that two of them have on the same task is named with its folder before it: `runs/old/smollm2`.
+    """Everything in some folders or files; models are named as `s2eval.identity.name_models` decides.
 
     Raises:
         DataError: a broken file, or nothing to compare in one of the paths.
         UsageError: a form of log that cannot be read, with what to do.
     """
-    each = [_read(path, parser) for path in paths]
-    places: dict[tuple[str, str, str, str], set[int]] = {}
-    for number, found in enumerate(each):
-        for one in found.scored:
-            places.setdefault((one.model, one.task, one.judge, one.turn), set()).add(number)
-    twice = {key[0] for key, numbers in places.items() if len(numbers) > 1}
-    scored = [
-        replace(one, model=f"{path}/{one.model}") if one.model in twice else one
-        for path, found in zip(paths, each, strict=True)
-        for one in found.scored
-    ]
-    return Found(
-        tuple(scored),
-        tuple(one for found in each for one in found.contests),
-        tuple(dict.fromkeys(remark for found in each for remark in found.remarks)),
+    each = [_read(path, parser) for path in dict.fromkeys(paths)]
+    return named(
+        [one for found in each for one in found.scored],
+        [one for found in each for one in found.contests],
+        list(dict.fromkeys(remark for found in each for remark in found.remarks)),
     )
+
+
+def named(scored: Sequence[Scored], contests: Sequence[Contests], remarks: Sequence[str] = ()) -> Found:
+    """The same under the names that tell their models apart."""
+    sides = [identity for one in contests for identity in one.identities or ()]
+    own = [one.identity for one in scored if one.identity]
+    names = iter(name_models([*own, *sides]))
+    return Found(
+        tuple(renamed(one, next(names)) if one.identity else one for one in scored),
+        tuple(replace(one, model=next(names), against=next(names)) if one.identities else one for one in contests),
+        tuple(remarks),
+    )
+
+
+def renamed(scored: Scored, model: str) -> Scored:
+    """The same under another name, in its remarks too."""
+    if model == scored.model:
+        return scored
+    old = scored.model
+    remarks = tuple(model + text.removeprefix(old) if text.startswith(old) else text for text in scored.remarks)
+    return replace(scored, model=model, remarks=remarks)
 
 
 def _read(path: Path, parser: Parser) -> Found:
@@ -82,6 +78,8 @@ def _read(path: Path, parser: Parser) -> Found:
 
 
 def _file(path: Path, parser: Parser) -> Found:
+    if path.suffix == ".json" and lm_eval_logs.is_results(path):
+        return _lm_eval(lm_eval_logs.find_evaluations(path), path)
     if path.suffix in (".eval", ".json"):
         return Found((inspect_logs.read(path),))
     if path.name.endswith("_pair.jsonl") or path.name.startswith("pairwise-"):
@@ -90,47 +88,58 @@ def _file(path: Path, parser: Parser) -> Found:
 
 
 def _folder(path: Path, parser: Parser) -> Found:
-    judged = list(_judged(path, parser))
-    units, remarks = _run(path) if (path / store.RUN).is_file() else (list(_lm_eval(path)), ())
-    other: list[Found] = []
-    for file in sorted(path.rglob("*.jsonl")):
-        if file.name.endswith(("_single.jsonl", "_pair.jsonl")):
-            other.append(_file(file, parser))
-    logs = [
-        file
-        for file in sorted(path.rglob("*.json"))
-        if not file.name.startswith("results_") and inspect_logs.is_log(file)
-    ]
+    is_run = (path / store.RUN).is_file()
+    parts = [*_judged(path, parser), *(_file(file, parser) for file in _judgment_files(path))]
+    first = _run(path) if is_run else _lm_eval(lm_eval_logs.find_evaluations(path), path)
+    logs = [file for file in sorted(path.rglob("*.json")) if not lm_eval_logs.is_results(file)]
+    parts = [first, *parts, inspect_logs.read_all([file for file in logs if inspect_logs.is_log(file)], path)]
     return Found(
-        (*units, *(one for found in (*judged, *other) for one in found.scored), *map(inspect_logs.read, logs)),
-        tuple(one for found in (*judged, *other) for one in found.contests),
-        (*remarks, *(remark for one in judged for remark in one.remarks)),
+        tuple(one for found in parts for one in found.scored),
+        tuple(one for found in parts for one in found.contests),
+        tuple(remark for found in parts for remark in found.remarks),
     )
+
+
+def _judgment_files(path: Path) -> list[Path]:
+    return [file for file in sorted(path.rglob("*.jsonl")) if file.name.endswith(("_single.jsonl", "_pair.jsonl"))]
 
 
 # --- runs ------------------------------------------------------------------------------------------------------
 
 
-def _run(folder: Path) -> tuple[list[Scored], tuple[str, ...]]:
+def _run(folder: Path) -> Found:
     """The finished units of the configuration that lies there, as `s2eval.report.folders` reads them."""
-    try:
-        config = cast("dict[str, Any]", yaml.safe_load((folder / store.RUN).read_text(encoding="utf-8")))
-        models = {str(model["name"]): model for model in cast("list[dict[str, Any]]", config["models"])}
-    except (yaml.YAMLError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{folder / store.RUN}: not the configuration of a run ({error!r})") from error
+    config, models = _configured(folder)
     unfinished = cast("list[str]", config.get("unfinished") or [])
     tasks = sorted({str(name) for name in config.get("tasks") or ()})
     scored: list[Scored] = []
     remarks = [f"{folder}: not finished, so not compared: {', '.join(unfinished)}"] if unfinished else []
     for name, model in models.items():
+        settings = run_settings.settings_of(config, model)
         paths = [path for task in tasks if (path := folder / name / task).is_dir()]
         units, broken = read_units(path for path in paths if f"{name}/{path.name}" not in unfinished)
         remarks += (f"not compared: {problem}" for problem in broken)
         scored += (
-            of_unit(unit, conditions(unit.facts), str(folder), str(model.get("group") or ""), model.get("seed"))
+            of_unit(
+                unit,
+                conditions(unit.facts),
+                str(folder),
+                str(model.get("group") or ""),
+                model.get("seed"),
+                Identity(name, (unit.task, "", ""), settings, {}, str(folder)),
+            )
             for unit in units
         )
-    return scored, tuple(remarks)
+    return Found(tuple(scored), (), tuple(remarks))
+
+
+def _configured(folder: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The configuration of a run, and its models by name."""
+    try:
+        config = cast("dict[str, Any]", yaml.safe_load((folder / store.RUN).read_text(encoding="utf-8")))
+        return config, {str(model["name"]): model for model in cast("list[dict[str, Any]]", config["models"])}
+    except (yaml.YAMLError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{folder / store.RUN}: not the configuration of a run ({error!r})") from error
 
 
 def read_units(folders: Iterable[Path], *, texts: bool = True) -> tuple[list[store.Unit], list[str]]:
@@ -167,31 +176,27 @@ def _text(value: Any) -> str:
 # --- plain lm-eval ---------------------------------------------------------------------------------------------
 
 
-def _lm_eval(folder: Path) -> Iterator[Scored]:
-    told = lm_eval_conditions(folder)
-    for unit in sorted(store.find_lm_eval(folder), key=lambda unit: (unit.model, unit.task)):
-        yield of_unit(unit, told.get((unit.model, unit.task), {}), str(folder))
+def _lm_eval(evaluations: Evaluations, path: Path) -> Found:
+    scored = (
+        of_unit(
+            lm_eval_logs.read_evaluation(one, one.identity.model),
+            lm_eval_conditions(one.facts),
+            str(path),
+            identity=one.identity,
+        )
+        for one in sorted(evaluations.used, key=lambda one: (one.identity.model, one.task))
+    )
+    return Found(tuple(scored), (), tuple(note.removesuffix(".") for note in evaluations.notes))
 
 
-def lm_eval_conditions(folder: Path) -> dict[tuple[str, str], dict[str, str]]:
-    """(model, task) → version and shots, of the newest results as `store.find_lm_eval` takes them."""
-    found: dict[tuple[str, str], dict[str, str]] = {}
-    for path in sorted(folder.rglob("results_*.json"), key=lambda path: (path.name, path)):
-        if (path.parent / store.UNIT).exists():
-            continue
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:  # told by find_lm_eval
-            continue
-        model = str(content.get("model_name_sanitized") or path.parent.name)
-        for task in content.get("configs", {}):
-            known = {
-                "task version": _text(content.get("versions", {}).get(task)),
-                "shots": _text(content.get("n-shot", {}).get(task)),
-                TEMPLATE: _text(content.get("chat_template_sha")),
-            }
-            found[model, str(task)] = {name: value for name, value in known.items() if value}
-    return found
+def lm_eval_conditions(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Of an evaluation of plain lm-eval: its task's version and shots, and the chat template."""
+    known = {
+        "task version": _text(facts.get("version")),
+        "shots": _text(facts.get("shots")),
+        TEMPLATE: _text(facts.get("chat_template_sha")),
+    }
+    return {name: value for name, value in known.items() if value}
 
 
 # --- judges ----------------------------------------------------------------------------------------------------
@@ -209,6 +214,15 @@ def judged_results(folder: Path) -> tuple[tuple[Scored, ...], tuple[Contests, ..
 
 def _judged(folder: Path, parser: Parser) -> Iterator[Found]:
     """Results that `s2eval mtbench` or the judges of a run left: the judgments beside each JSON of numbers."""
+    of_run: dict[str, dict[str, str]] = {}
+    if (folder / store.RUN).is_file():
+        config, models = _configured(folder)
+        of_run = {name: run_settings.settings_of(config, model) for name, model in models.items()}
+
+    def identity(model: str, facts: Mapping[str, Any], *part: str) -> Identity:
+        settings = of_run.get(model, {"model": facts["text"]} if model == facts["model"] else {})
+        return Identity(model, part, settings, {}, str(folder))
+
     for path, facts in _facts(folder):
         if problem := results.problem(path) or ("" if facts else "not the numbers of a judge"):
             yield Found(remarks=(f"not compared: {path}: {problem}. Judge again",))
@@ -221,9 +235,30 @@ def _judged(folder: Path, parser: Parser) -> Iterator[Found]:
         judgments = path.parent / results.JUDGMENTS
         if path.name == "single.json" and judgments.is_file():
             read = rated.ratings(judgments, cast("Parser", facts.get("parser", parser)), task, label)
-            yield Found(tuple(replace(one, conditions={**one.conditions, **conditions}) for one in read))
+            yield Found(
+                tuple(
+                    replace(
+                        one,
+                        conditions={**one.conditions, **conditions},
+                        identity=identity(one.model, facts, task, label, one.turn),
+                    )
+                    for one in read
+                )
+            )
         elif path.name.startswith("pairwise-") and (lines := path.with_suffix(".jsonl")).is_file():
-            yield Found((), tuple(rated.contests(lines, task, label)))
+            yield Found(
+                (),
+                tuple(
+                    replace(
+                        one,
+                        identities=(
+                            identity(one.model, facts, task, label, f"against {one.against}"),
+                            identity(one.against, facts, task, label, f"for {one.model}"),
+                        ),
+                    )
+                    for one in rated.contests(lines, task, label)
+                ),
+            )
 
 
 def _facts(folder: Path) -> Iterable[tuple[Path, Mapping[str, Any]]]:
@@ -231,6 +266,8 @@ def _facts(folder: Path) -> Iterable[tuple[Path, Mapping[str, Any]]]:
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))["facts"]
             known = {"suite": facts["suite"]["name"], "hash": facts["suite"]["hash"], "label": facts["label"]}
+            model = cast("Mapping[str, Any]", facts.get("model") or {})
+            known |= {"model": model.get("name", ""), "text": model.get("text", "")}
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             yield path, {}  # `results.problem` says why
             continue

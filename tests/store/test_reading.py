@@ -185,11 +185,18 @@ def test_samples_lie_beside_their_results(tmp_path: Path) -> None:
     assert [sample.doc_id for sample in unit.samples] == [0, 1]
 
 
-def test_of_a_task_that_ran_twice_the_newer_counts_wherever_it_lies(tmp_path: Path) -> None:
+def test_of_repeats_in_one_folder_the_newer_counts(tmp_path: Path) -> None:
+    results(tmp_path, date="2024-01-01T00-00-00.0", acc=0.75)
+    results(tmp_path, date="2023-01-01T00-00-00.0", acc=0.25)
+    (unit,) = store.find_lm_eval(tmp_path)
+    assert (unit.model, unit.aggregates["acc"]) == ("org__tiny", (0.75, 0.25))
+
+
+def test_two_folders_are_two_runs(tmp_path: Path) -> None:
     results(tmp_path / "a", date="2024-01-01T00-00-00.0", acc=0.75)
     results(tmp_path / "b", date="2023-01-01T00-00-00.0", acc=0.25)
-    (unit,) = store.find_lm_eval(tmp_path)
-    assert unit.aggregates["acc"] == (0.75, 0.25)
+    found = {unit.model: unit.aggregates["acc"][0] for unit in store.find_lm_eval(tmp_path)}
+    assert found == {f"{tmp_path}/a/org__tiny": 0.75, f"{tmp_path}/b/org__tiny": 0.25}
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"configs": {"arc": {}}}', '{"configs": ["a"], "results": []}'])

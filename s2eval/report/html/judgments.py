@@ -34,18 +34,18 @@ class Judged:
 def read(scored: Scored) -> Iterator[Judged]:
     """Everything about a model's answers that lies beside the judgments of which its scores were made."""
     path = Path(scored.source)
-    of_model = [row for row in _rows(path) if row["model"] == scored.model and _is_by(row, scored.judge)]
+    of_model = [row for row in _rows(path) if row["model"] == scored.recorded and _is_by(row, scored.judge)]
     answers = {
         str(row["question_id"]): cast("list[Any]", row["choices"])
         for row in _rows(path.with_name(results.ANSWERS))
-        if row.get("model_id") == scored.model
+        if row.get("model_id") == scored.recorded
     }
     contests = [row for file in sorted(path.parent.glob("pairwise-*.jsonl")) for row in _rows(file)]
     questions = _questions(scored.task.removeprefix("s2_"))
     for question in dict.fromkeys(str(row["question_id"]) for row in of_model):
         own = [row for row in of_model if str(row["question_id"]) == question]
         against = [
-            row for row in contests if str(row.get("question_id")) == question and row.get("model") == scored.model
+            row for row in contests if str(row.get("question_id")) == question and row.get("model") == scored.recorded
         ]
         asked = _asked(questions.get(question), own)
         yield Judged(question, one_line(asked[0]) if asked else "", _prompt(asked), _answer(answers, own, against))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from s2eval import jsonl, store
+from s2eval.lm_eval_samples import sample_lines
 from s2eval.report.html.markdown import marked_up
 
 _START = re.compile(rb'\{"doc_id": (\d+), "doc": ')
@@ -41,38 +41,13 @@ class Line:
     answer: bytes
 
 
-def find(folders: Sequence[str]) -> dict[tuple[str, str, str], Path]:
-    """(folder, model, task) → its log: of runs, and of plain lm-eval, of which the newest counts."""
-    found: dict[tuple[str, str, str], Path] = {}
-    for folder in dict.fromkeys(folders):
-        root = Path(folder)
-        if (root / store.RUN).is_file():
-            for path in sorted(root.glob("*/*/samples_*.jsonl")):
-                found[folder, path.parent.parent.name, path.parent.name] = path
-        else:
-            for results in sorted(root.rglob("results_*.json"), key=lambda path: path.name):
-                if not (results.parent / store.UNIT).exists():
-                    found |= {(folder, *name): path for name, path in _of_results(results)}
-    return found
-
-
-def _of_results(results: Path) -> Iterator[tuple[tuple[str, str], Path]]:
-    content = json.loads(results.read_text(encoding="utf-8"))
-    model = str(content.get("model_name_sanitized") or results.parent.name)
-    date = results.stem.removeprefix("results_")
-    for task in content.get("configs", {}):
-        path = results.parent / f"samples_{task}_{date}.jsonl"
-        if path.is_file():
-            yield (model, str(task)), path
-
-
 def read(path: Path, wanted: Callable[[int], bool]) -> Iterator[Line]:
     """The lines of a log; bytes that are no UTF-8 become U+FFFD.
 
     Args:
         wanted: whether the question of that document is still to be read.
     """
-    for _, line in jsonl.lines(path):
+    for _, line in sample_lines(path):
         start = _START.match(line)
         if start and not wanted(doc_id := int(start[1])):
             place = line.rfind(b'"resps": ')

@@ -9,6 +9,7 @@ import gzip
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,9 +116,8 @@ def compressed(content: bytes) -> bytes:
 
 def sample_sets(scored: Sequence[Scored]) -> Iterator[SampleSet]:
     """The sets one after the other, so that the texts of one only are in memory."""
-    found = logs.find([one.source for one in scored if not one.judge])
     for task in dict.fromkeys(one.task for one in scored if not one.judge and one.items):
-        yield _of_logs(task, [one for one in scored if one.task == task and not one.judge and one.items], found)
+        yield _of_logs(task, [one for one in scored if one.task == task and not one.judge and one.items])
     for task, judge in dict.fromkeys((one.task, one.judge) for one in scored if one.judge and one.items):
         of_judge = [one for one in scored if (one.task, one.judge) == (task, judge)]
         yield _of_judge(f"{task}, judged by {judge}", of_judge)
@@ -151,7 +151,7 @@ class _Documents:
         return len(self.names) - 1
 
 
-def _of_logs(task: str, scored: Sequence[Scored], found: Mapping[tuple[str, str, str], logs.Path]) -> SampleSet:
+def _of_logs(task: str, scored: Sequence[Scored]) -> SampleSet:
     documents = _Documents()
     models = {
         name: Answers(one, np.array([documents.add(item.key, item.name, item.stratum) for item in one.items]))
@@ -159,14 +159,13 @@ def _of_logs(task: str, scored: Sequence[Scored], found: Mapping[tuple[str, str,
     }
     given: list[dict[str, int]] = [{} for _ in documents.names]  # prompt → its number among the document's questions
     for answers in models.values():
-        path = found.get((answers.scored.source, answers.scored.model, task))
-        if path is not None:
-            _read(path, answers, documents, given)
+        if answers.scored.log is not None:
+            _read(answers.scored.log, answers, documents, given)
     metrics = list(dict.fromkeys(name for one in scored for name in one.metrics))
     return _finished(task, documents, models, metrics)
 
 
-def _read(path: logs.Path, answers: Answers, documents: _Documents, given: Sequence[dict[str, int]]) -> None:
+def _read(path: Path, answers: Answers, documents: _Documents, given: Sequence[dict[str, int]]) -> None:
     """The texts of a model's log, each question of a document once."""
     at = {item.name: (int(place), item.prompt) for item, place in zip(answers.scored.items, answers.place, strict=True)}
 

@@ -1,0 +1,205 @@
+"""lm-eval's `samples_*.jsonl` of every release since 0.4.0 → samples.
+
+Since 0.4.6 a line names its metrics and its filter. Before, every field that is not one of lm-eval's own is a metric,
+and a task with several filters wrote all its documents once a filter, one filter after the other. Before 0.4.3 a line
+had no hashes, and the file was one JSON array.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from s2eval import jsonl
+from s2eval.errors import DataError
+from s2eval.records import Sample
+
+NO_FILTER = "none"
+PLACEHOLDER = "bypass"
+"""The metric of `lm_eval --predict_only`, which scores nothing and prints 999."""
+_FIELDS = {"doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics"}
+_FIELDS |= {"doc_hash", "prompt_hash", "target_hash"}
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class SampleFile:
+    """What one file of samples holds.
+
+    Attributes:
+        samples: in document order.
+        invalid: metric → text of each value that is no number → how often it was there.
+    """
+
+    samples: tuple[Sample, ...]
+    invalid: Mapping[str, Mapping[str, int]]
+
+
+def number_of(value: Any) -> float | None:
+    """A number, a boolean, or the text of either (`0.5`, `True`: lm-eval writes NumPy's so); None for all else."""
+    if isinstance(value, str):
+        text = value.strip()
+        if text.casefold() in ("true", "false"):
+            return float(text.casefold() == "true")
+        value = float(text) if _NUMBER.fullmatch(text) else None
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def metric_name(metric: str, filter_name: str) -> str:
+    """`exact_match@strict-match`; without the filter where there is none."""
+    return metric if filter_name == NO_FILTER else f"{metric}@{filter_name}"
+
+
+def read_samples(path: Path, *, texts: bool = True, filters: Sequence[str] = (NO_FILTER,)) -> Iterator[Sample]:
+    """The samples of one file; see `read_sample_file`."""
+    return iter(read_sample_file(path, texts=texts, filters=filters).samples)
+
+
+def read_sample_file(path: Path, *, texts: bool = True, filters: Sequence[str] = (NO_FILTER,)) -> SampleFile:
+    """Read a file of samples. A document with several filters is one sample: the metrics of all, the first's answer.
+
+    A value that is no number becomes NaN and is counted.
+
+    Args:
+        texts: without, question, answer and reference stay empty, and what was asked and answered, nearly all of a
+            line, is not parsed: two to three times faster.
+        filters: of a file whose lines do not name theirs, in the order of the task's results.
+
+    Raises:
+        DataError: a line that is no JSON or lacks a field, or a document that is there twice; file and line are named.
+    """
+    found: dict[int, Sample] = {}
+    passes: Counter[int] = Counter()
+    invalid: dict[str, Counter[str]] = {}
+    for number, line in sample_lines(path):
+        try:
+            fields = jsonl.parse(line) if texts else _without_texts(line)
+            if "filter" not in fields:
+                fields = {**fields, "filter": _next_filter(fields, passes, filters)}
+            sample = _sample(fields, invalid)
+            first = found.setdefault(sample.doc_id, sample)
+            if first is not sample:
+                if not first.values.keys().isdisjoint(sample.values):
+                    raise ValueError(f"document {sample.doc_id} was met before")
+                found[sample.doc_id] = replace(first, values={**first.values, **sample.values})
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+            raise DataError(f"{path}, line {number}: not a sample of lm-eval ({error!r})") from error
+    if len(set(passes.values())) > 1:
+        few = next(doc_id for doc_id, times in passes.items() if times < max(passes.values()))
+        raise DataError(f"{path}: document {few} lacks the line of a filter ({', '.join(filters)}). Evaluate again")
+    samples = sorted(found.values(), key=lambda sample: sample.doc_id)
+    return SampleFile(tuple(samples), invalid)
+
+
+def sample_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The samples of a file as JSON on one line each, with line numbers; of an array, with the samples' places."""
+    lines = jsonl.lines(path)
+    for number, line in lines:
+        if number == 1 and line.lstrip().startswith(b"["):
+            yield from _of_array(path)
+            return
+        yield number, line
+
+
+def _of_array(path: Path) -> Iterator[tuple[int, bytes]]:
+    try:
+        content = jsonl.parse(path.read_bytes().removeprefix(jsonl.BOM))
+    except ValueError as error:
+        raise DataError(f"{path}, line 1: not a sample of lm-eval ({error})") from error
+    for number, sample in enumerate(cast("list[Any]", content), 1):
+        yield number, json.dumps(sample, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _next_filter(fields: Mapping[str, Any], passes: Counter[int], filters: Sequence[str]) -> str:
+    """The filter of a line that names none: the first of the document's first line, and so on."""
+    doc_id = int(fields["doc_id"])
+    passes[doc_id] += 1
+    if passes[doc_id] > len(filters):
+        raise ValueError(f"document {doc_id} was met before")
+    return filters[passes[doc_id] - 1]
+
+
+def _without_texts(line: bytes) -> Mapping[str, Any]:
+    """A line's keys before `doc` and from `filter` (`doc_hash` where there is none) on; all where they stand in
+    another order.
+
+    Quotes within a string are escaped, so that the bytes sought are keys; a key of that name within `doc` leaves a
+    piece that is no JSON.
+    """
+    start, end = line.find(b'"doc": '), line.rfind(b'"filter": ')
+    if end < 0:
+        end = line.rfind(b'"doc_hash": ')
+    if 0 < start < end:
+        try:
+            return json.loads((line[:start] + line[end:]).decode("utf-8"))
+        except ValueError:
+            pass
+    whole: dict[str, Any] = jsonl.parse(line)
+    hashes = {name: _hash_of(whole, name) for name in ("doc_hash", "prompt_hash")}
+    return {
+        **{name: value for name, value in whole.items() if name not in ("doc", "target", "filtered_resps")},
+        **hashes,
+    }
+
+
+def _hash_of(fields: Mapping[str, Any], name: str) -> str:
+    """The field, or what lm-eval 0.4.3 and later would have written into it."""
+    if name in fields or "metrics" in fields:
+        return str(fields[name])
+    if name == "doc_hash":
+        text = json.dumps(fields["doc"], indent=2, ensure_ascii=False)
+    else:
+        calls: Any = fields["arguments"]
+        first = next(iter(calls.values())) if isinstance(calls, dict) else calls[0]
+        text = str(next(iter(first.values())) if isinstance(first, dict) else first[0])
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _sample(line: Mapping[str, Any], invalid: dict[str, Counter[str]]) -> Sample:
+    values: dict[str, float] = {}
+    stratum, counts = "", None
+    for name in line["metrics"] if "metrics" in line else [name for name in line if name not in _FIELDS]:
+        value = line[name]
+        if name == PLACEHOLDER:
+            continue
+        key = sys.intern(metric_name(name, line["filter"]))
+        if name.startswith("s2_") and name.endswith("_corpus") and not isinstance(value, int | float):
+            words, sentences, syllables = value
+            counts = (int(words), int(sentences), int(syllables))
+        elif isinstance(value, list):
+            parts = cast("list[Any]", value)
+            if len(parts) == 2 and isinstance(parts[0], str) and isinstance(parts[1], int | float):
+                stratum, values[key] = sys.intern(parts[0]), _value(parts[1], key, invalid)
+        elif not isinstance(value, dict):
+            values[key] = _value(value, key, invalid)
+    answers = line.get("filtered_resps") or [None]
+    answer = answers[0] if isinstance(answers[0], str) else None
+    doc: Any = line.get("doc")
+    doc = doc if isinstance(doc, dict) else {}
+    return Sample(
+        doc_id=int(line["doc_id"]),
+        doc_hash=sys.intern(_hash_of(line, "doc_hash")),  # of documents that other models answered too
+        prompt_hash=sys.intern(_hash_of(line, "prompt_hash")),
+        stratum=stratum,
+        values=values,
+        counts=counts,
+        question=str(doc.get("question", doc.get("query", ""))),
+        answer=None if answer is None else answer.strip(),
+        reference=None if answer is None else str(line.get("target", "")),
+    )
+
+
+def _value(value: Any, metric: str, invalid: dict[str, Counter[str]]) -> float:
+    number = number_of(value)
+    if number is None:
+        invalid.setdefault(metric, Counter())["null" if value is None else str(value)] += 1
+        return math.nan
+    return number
