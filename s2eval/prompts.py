@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
-from s2eval import chat_arguments
+from s2eval import chat_arguments, control_tokens
 from s2eval.errors import DataError, PrerequisiteError, UnknownNameError, UsageError
 
 HUMAN, ASSISTANT = "### Human:", "Assistant:"
@@ -38,6 +39,9 @@ class Template:
         stop: texts at which an answer ends (the end-of-sequence token ends it anyway).
         render: dialogue → prompt, ending where the model's answer begins.
         arguments: of the tokenizer's chat template, such as `enable_thinking`; part of the hash.
+        end: what stands after an answer, up to the control token that ends the turn (`<|im_end|>`); empty where
+            the end-of-sequence token does. Without a tokenizer: all that stands there.
+        as_text: hides the texts of control tokens in a text, as `render` does (`control_tokens`); None: no tokenizer.
     """
 
     name: str
@@ -45,6 +49,8 @@ class Template:
     stop: tuple[str, ...]
     render: Callable[[Sequence[Turn]], str]
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    end: str = ""
+    as_text: Callable[[str], str] | None = None
 
     @property
     def label(self) -> str:
@@ -76,7 +82,7 @@ def get(name: str, tokenizer: Any = None, arguments: Mapping[str, Any] | None = 
 
     Args:
         name: see `names`.
-        tokenizer: a transformers tokenizer; needed by `chat` only.
+        tokenizer: a transformers tokenizer; `chat` needs it, the others read questions as text by it.
         arguments: of the tokenizer's chat template, by name (`s2eval.chat_arguments`).
 
     Raises:
@@ -85,16 +91,39 @@ def get(name: str, tokenizer: Any = None, arguments: Mapping[str, Any] | None = 
             does not read.
     """
     if name == "chat":
-        return _chat(tokenizer, arguments or {})
+        return for_tokenizer(_chat(tokenizer, arguments or {}), tokenizer)
     if arguments:
         raise UsageError(
             f"template {name!r} takes no arguments ({', '.join(arguments)}): only `chat`, the tokenizer's own, does"
         )
     if name in _PLAIN:
-        return _plain(name)
+        return for_tokenizer(_plain(name), tokenizer)
     if name.startswith("fastchat:"):
-        return _fastchat(name)
+        return for_tokenizer(_fastchat(name), tokenizer)
     raise UnknownNameError("template", name, names(), see="docs/templates.md")
+
+
+def for_tokenizer(template: Template, tokenizer: Any) -> Template:
+    """The template for one tokenizer: nothing in a question or an answer is read as a control token, and an answer
+    ends where the turn does. The same template where there is no tokenizer, or it is one for a tokenizer already."""
+    if tokenizer is None or template.as_text is not None:
+        return template
+    around = template.render(_PROBES[1]).rpartition(_PROBES[1][-1].question)[0]
+    tokens = control_tokens.special(tokenizer) | control_tokens.written_in(tokenizer, around + template.end)
+
+    def as_text(text: str) -> str:
+        return control_tokens.hidden(text, tokens)
+
+    def render(turns: Sequence[Turn]) -> str:
+        return template.render(
+            [Turn(as_text(turn.question), None if turn.answer is None else as_text(turn.answer)) for turn in turns]
+        )
+
+    mark = re.match(r"\s*(" + "|".join(map(re.escape, sorted(tokens, key=len, reverse=True))) + ")", template.end)
+    end = mark[0] if mark and mark[1] else ""
+    other = end and end.strip() != getattr(tokenizer, "eos_token", None)
+    stop = (*template.stop, end.strip()) if other and end.strip() not in template.stop else template.stop
+    return replace(template, stop=stop, render=render, end=end, as_text=as_text)
 
 
 def resolve(
@@ -173,10 +202,13 @@ def _chat(tokenizer: Any, arguments: Mapping[str, Any]) -> Template:
                 messages.append({"role": "assistant", "content": turn.answer})
         return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **arguments)
 
+    answered = [{"role": "user", "content": "{question}"}, {"role": "assistant", "content": "{answer}"}]
+    closed = tokenizer.apply_chat_template(answered, tokenize=False, add_generation_prompt=False, **arguments)
+    end = closed.rpartition("{answer}")[2] if "{answer}" in closed else ""
     # its source too: it may treat some texts in ways that the probes do not show
     more = [json.dumps(dict(arguments), sort_keys=True, default=str)] if arguments else []
     digest = _digest(render, str(tokenizer.chat_template), *more)
-    return Template("chat", digest, (HUMAN,), render, dict(arguments))
+    return Template("chat", digest, (HUMAN,), render, dict(arguments), end=end)
 
 
 def _fastchat(name: str) -> Template:
@@ -200,4 +232,5 @@ def _fastchat(name: str) -> Template:
             dialogue.append_message(assistant, cast("str", turn.answer))  # None opens the model's turn
         return dialogue.get_prompt()
 
-    return Template(name, _digest(render), stops, render)
+    end = render([Turn("{question}", "{answer}")]).rpartition("{answer}")[2]
+    return Template(name, _digest(render), stops, render, end=end)

@@ -15,6 +15,7 @@ from lm_eval.models.utils import (
     postprocess_generated_text,
 )
 
+from s2eval import control_tokens
 from s2eval.errors import UsageError
 from s2eval.models import decoding, support
 from s2eval.models.generation import Prompt
@@ -70,6 +71,8 @@ class Rules:
     def _encode(self, text: str) -> list[int]:
         """As hf's `tok_batch_encode`, without padding."""
         lm = self._lm
+        if control_tokens.JOINER in text:
+            return lm.tok_batch_encode([text])[0][0].tolist()
         special = {} if lm.add_bos_token is None else {"add_special_tokens": lm.add_bos_token}
         if has_bos_prefix(text, getattr(lm.tokenizer, "bos_token", None)):
             special = {"add_special_tokens": False}

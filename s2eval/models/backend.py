@@ -11,7 +11,9 @@ from typing import Any
 
 import torch
 from lm_eval.models.huggingface import HFLM
+from lm_eval.models.utils import has_bos_prefix
 
+from s2eval import control_tokens
 from s2eval.errors import PrerequisiteError, UsageError
 from s2eval.models import adapters, checks, memory, quantized
 from s2eval.models.embedded import resolve
@@ -70,6 +72,7 @@ class Backend(HFLM):
             revision = arguments.get("revision", "main")
             self._model = adapters.attach(self._model, peft, revision=revision, vocabulary=self._vocabulary)
             self.peft = peft
+        control_tokens.stop_appending(self.tokenizer)
         self._join(arguments)
 
     def _create_model(self, *args: Any, **kwargs: Any) -> None:
@@ -120,10 +123,36 @@ class Backend(HFLM):
     def _compare(self, what: str, ours: float, by_hf: float) -> None:
         self.work.difference = max(self.work.difference, checks.compare(what, ours, by_hf, self._dtype))
 
-    def tok_batch_encode(self, strings: list[str], *args: Any, **kwargs: Any) -> Any:
-        """HFLM's; remembers the prompts of the batch for `_model_generate`."""
+    def tok_encode(
+        self,
+        string: str,
+        add_special_tokens: bool | None = None,
+        left_truncate_len: int | None = None,
+        **options: Any,
+    ) -> list[int]:
+        """HFLM's; the texts of control tokens that a template hid are encoded as text."""
+        if control_tokens.JOINER not in string:
+            return super().tok_encode(string, add_special_tokens, left_truncate_len, **options)
+        special = self.add_bos_token if add_special_tokens is None else add_special_tokens
+        if add_special_tokens is None and has_bos_prefix(string, self.tokenizer.decode(self.prefix_token_id)):
+            special = False
+        return control_tokens.encode(self.tokenizer, [string], special)[0][-(left_truncate_len or 0) :]
+
+    def tok_batch_encode(
+        self,
+        strings: list[str],
+        padding_side: str = "left",
+        left_truncate_len: int | None = None,
+        truncation: bool = False,
+    ) -> Any:
+        """HFLM's, by `tok_encode` where a text is hidden; remembers the prompts for `_model_generate`."""
         self._prompts = list(strings)
-        return super().tok_batch_encode(strings, *args, **kwargs)
+        if not any(control_tokens.JOINER in string for string in strings):
+            return super().tok_batch_encode(strings, padding_side, left_truncate_len, truncation)
+        special = False if has_bos_prefix(strings[0], getattr(self.tokenizer, "bos_token", None)) else None
+        rows = [self.tok_encode(string, special) for string in strings]
+        made = self.tokenizer.pad({"input_ids": rows}, padding_side=padding_side, return_tensors="pt")
+        return tuple(made[name][:, -(left_truncate_len or 0) :] for name in ("input_ids", "attention_mask"))
 
     def _model_generate(self, context: Any, max_length: int, stop: list[str], **generation_kwargs: Any) -> Any:
         """HFLM's, where it is hf's path that answers; notes which answers were cut."""

@@ -6,7 +6,7 @@ import gc
 from importlib import import_module
 from typing import Any
 
-from s2eval import chat_arguments
+from s2eval import chat_arguments, control_tokens
 from s2eval.config import RunConfig
 from s2eval.errors import PrerequisiteError, S2Error
 from s2eval.run.plan import Unit
@@ -67,7 +67,9 @@ class Models:
         """lm-eval's own backend for vLLM, which batches by itself."""
         self.release()
         module = import_module("lm_eval.models.vllm_causallms")
-        return opened(module.VLLM, unit, self._config, batch_size="auto")
+        lm = opened(module.VLLM, unit, self._config, batch_size="auto")
+        control_tokens.stop_appending(lm.tokenizer)
+        return lm
 
     def _backend(self, unit: Unit, **more: Any) -> Any:
         from s2eval.models import s2

@@ -15,7 +15,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from s2eval import chat_arguments, paths, prompts, qa, store
+from s2eval import chat_arguments, paths, qa, store
 from s2eval.config import ModelEntry, RunConfig
 from s2eval.errors import UnknownNameError, UsageError
 from s2eval.models import tokenizers
@@ -218,8 +218,9 @@ def _unit(task: Any, entry: ModelEntry, spec: ModelSpec, content: str, config: R
     answers = task.config.process_results is tasks.score_text
     leaderboard = "leaderboard_pct" in task.aggregation()
     template = rows[0].get("template", "") if answers else ""
-    if template.startswith("fastchat:"):
-        stops = list(prompts.get(template).stop) or task.config.generation_kwargs["until"]
+    if template.startswith(("chat", "fastchat:")):
+        chosen = tasks.template_for(entry.template or config.template, spec.pretrained, spec.peft, entry.args)
+        stops = list(chosen.stop) or task.config.generation_kwargs["until"]
         task.set_config(key="generation_kwargs", value={"until": stops}, update=True)
     inputs = {
         "format": _FORMAT,

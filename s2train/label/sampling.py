@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from s2eval import prompts, store
+from s2eval import control_tokens, prompts, store
 from s2eval.errors import PrerequisiteError, UsageError
 from s2eval.models import EMBEDDED, ModelSpec
 from s2eval.models import parse as parsed
@@ -73,7 +73,7 @@ class Policy:
 
     def length(self, prompt: str) -> int:
         """Tokens of a question in the template."""
-        return len(self.tokenizer(self.template.render(turns_of(prompt)))["input_ids"])
+        return len(control_tokens.encode(self.tokenizer, [self.template.render(turns_of(prompt))])[0])
 
 
 def policy(text: str, template: str | None = None) -> Policy:

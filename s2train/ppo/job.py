@@ -20,7 +20,7 @@ from s2train.training import hardware, models, processes, trackers
 from s2train.training import job as jobs
 from s2train.training.kind import Placed
 from s2train.training.models import Plan
-from s2train.training.rows import Encoder
+from s2train.training.rows import Encoder, ends
 
 _ROOM = 1024  # tokens of context where a base does not say
 
@@ -76,7 +76,7 @@ class Job(Placed):
     @property
     def ends(self) -> frozenset[int]:
         """Tokens that end an answer: what ended those that were trained on."""
-        return frozenset({self.tokenizer.eos_token_id})
+        return ends(self.tokenizer, self.template)
 
     def lines(self) -> list[str]:
         """What is about to happen, in words."""

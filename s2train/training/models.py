@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -280,6 +280,12 @@ def refuse_misfit(adapted: Any, weights: Mapping[str, Any], name: str, label: st
 def trained(model: Any) -> dict[str, Any]:
     """Copies of what is trained, by name: TRL rounds a quantised model's to bf16 when it takes the model."""
     return {name: weight.detach().clone() for name, weight in model.named_parameters() if weight.requires_grad}
+
+
+def ends(model: Any, more: Iterable[int]) -> list[int]:
+    """The tokens at which a model's generation configuration ends an answer, and more of them."""
+    there = model.generation_config.eos_token_id
+    return sorted({*(there if isinstance(there, list) else [] if there is None else [there]), *more})
 
 
 def restore(model: Any, before: Mapping[str, Any], hardware: Hardware) -> None:

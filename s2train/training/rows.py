@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from s2eval import control_tokens, prompts
 from s2eval.prompts import Template, Turn
 from s2train.data.preferences import PreferenceLine, turns_of
 from s2train.data.records import PairLine
@@ -23,7 +24,7 @@ class Encoded:
     """A prompt with an answer.
 
     Attributes:
-        tokens: of both, with the end-of-text.
+        tokens: of both, with the token that ends the answer.
         prompt: how many of them are the prompt's, by the tokenizer's own cut.
         merged: whether the prompt's last token went into the answer's first, so that evaluation sees another prompt.
     """
@@ -102,37 +103,52 @@ class Encoder:
     max_length: int
     cut: bool = False
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "template", prompts.for_tokenizer(self.template, self.tokenizer))
+
     def prompt(self, turns: Sequence[Turn]) -> str:
         """Up to where the answer begins."""
         return self.template.render(turns)
 
     def completion(self, answer: str) -> str:
-        """What follows the prompt: the template's space, if it has one, the answer, the end-of-text."""
-        return f"{opening(self.template)}{answer}{self.tokenizer.eos_token}"
+        """What follows the prompt: the template's space, if it has one, and the answer as text."""
+        end = self.template.end
+        gap = end[: len(end) - len(end.lstrip())]
+        return opening(self.template) + (self.template.as_text or str)(answer) + gap
 
-    def encode(self, prompts: Sequence[str], answers: Sequence[str]) -> list[Encoded]:
-        """Prompts with their answers. A BOS that the template writes is not added once more."""
-        special = adds_special(self.tokenizer, prompts)
-        whole = [prompt + self.completion(answer) for prompt, answer in zip(prompts, answers, strict=True)]
-        heads = self.tokenizer(list(prompts), add_special_tokens=special)["input_ids"]
+    def encode(self, asked: Sequence[str], answers: Sequence[str]) -> list[Encoded]:
+        """Prompts with their answers and the token that ends a turn. A BOS that the template writes is not added."""
+        special = adds_special(self.tokenizer, asked)
+        end = end_of(self.tokenizer, self.template)
+        whole = [prompt + self.completion(answer) for prompt, answer in zip(asked, answers, strict=True)]
+        heads = control_tokens.encode(self.tokenizer, asked, special)
         found = list[Encoded]()
-        for head, tokens in zip(heads, self.tokenizer(whole, add_special_tokens=special)["input_ids"], strict=True):
+        for head, tokens in zip(heads, control_tokens.encode(self.tokenizer, whole, special), strict=True):
             shared = _shared(head, tokens)
-            found.append(Encoded(tokens, shared, shared < len(head)))
+            found.append(Encoded([*tokens, end], shared, shared < len(head)))
         return found
 
 
-def adds_special(tokenizer: Any, prompts: Sequence[str]) -> bool:
+def end_of(tokenizer: Any, template: Template) -> int:
+    """The token that ends an answer: that of a turn in the template, else the end-of-text."""
+    end = template.end.strip()
+    return tokenizer.convert_tokens_to_ids(end) if end else tokenizer.eos_token_id
+
+
+def ends(tokenizer: Any, template: Template) -> frozenset[int]:
+    """The tokens at which sampling stops: the one that ends an answer, and the end-of-text."""
+    return frozenset({end_of(tokenizer, template), tokenizer.eos_token_id})
+
+
+def adds_special(tokenizer: Any, asked: Sequence[str]) -> bool:
     """Whether the tokenizer is to add its special tokens: not where the template has written the BOS already."""
     bos = tokenizer.bos_token
-    return not (bos and all(prompt.startswith(bos) for prompt in prompts))
+    return not (bos and all(prompt.startswith(bos) for prompt in asked))
 
 
-def tokens_of(tokenizer: Any, prompts: Sequence[str]) -> list[list[int]]:
-    """Prompts as tokens; none of none."""
-    if not prompts:
-        return []
-    return tokenizer(list(prompts), add_special_tokens=adds_special(tokenizer, prompts))["input_ids"]
+def tokens_of(tokenizer: Any, asked: Sequence[str]) -> list[list[int]]:
+    """Prompts as tokens, of which none ends in an end-of-text that the tokenizer appends; none of none."""
+    return control_tokens.encode(tokenizer, asked, adds_special(tokenizer, asked))
 
 
 def opening(template: Template) -> str:
@@ -159,9 +175,9 @@ def answered(encoder: Encoder, lines: Iterable[PairLine]) -> Rows:
     """Rows for SFT: `input_ids`, and `labels` on the answer only."""
     rows = Rows()
     for block in _blocks(lines):
-        prompts = [encoder.prompt([Turn(line.question)]) for line in block]
-        encoded = encoder.encode(prompts, [line.answer for line in block])
-        for line, prompt, one in zip(block, prompts, encoded, strict=True):
+        asked = [encoder.prompt([Turn(line.question)]) for line in block]
+        encoded = encoder.encode(asked, [line.answer for line in block])
+        for line, prompt, one in zip(block, asked, encoded, strict=True):
             rows.read += 1
             long = len(one.tokens) > encoder.max_length
             if long and not (encoder.cut and one.prompt < encoder.max_length):
@@ -222,10 +238,10 @@ def _pairs(
 ) -> Iterator[tuple[PreferenceLine, str, Encoded, Encoded]]:
     for block in _blocks(lines):
         rows.read += len(block)
-        prompts = [encoder.prompt(turns_of(line.prompt)) for line in block]
-        chosen = encoder.encode(prompts, [line.chosen for line in block])
-        rejected = encoder.encode(prompts, [line.rejected for line in block])
-        yield from zip(block, prompts, chosen, rejected, strict=True)
+        asked = [encoder.prompt(turns_of(line.prompt)) for line in block]
+        chosen = encoder.encode(asked, [line.chosen for line in block])
+        rejected = encoder.encode(asked, [line.rejected for line in block])
+        yield from zip(block, asked, chosen, rejected, strict=True)
 
 
 def _blocks(lines: Iterable[Any]) -> Iterator[list[Any]]:

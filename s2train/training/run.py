@@ -15,7 +15,7 @@ from s2eval.errors import PrerequisiteError, UsageError
 from s2eval.models import EMBEDDED
 from s2train import checkpoint
 from s2train.checkpoint import Checkpoint, Source
-from s2train.training import curves, models, processes, progress, trackers
+from s2train.training import curves, models, processes, progress, rows, trackers
 from s2train.training import job as jobs
 from s2train.training.card import card
 from s2train.training.kind import Job, Placed
@@ -130,6 +130,8 @@ def _trainer(job: Job) -> Any:
     if job.plan.adapter:
         model = models.start_from(model, job.plan)
     before = models.trained(model) if job.plan.adapter else {}
+    if job.plan.task == "CAUSAL_LM":  # of a whole model it is saved, and TRL's samplers stop there
+        model.generation_config.eos_token_id = models.ends(model, rows.ends(job.tokenizer, job.template))
     sides = {"train_dataset": Dataset.from_dict(job.train.columns)}
     if len(job.validation):
         sides["eval_dataset"] = Dataset.from_dict(job.validation.columns)

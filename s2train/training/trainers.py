@@ -20,9 +20,11 @@ from transformers import TrainerCallback
 from transformers.trainer_pt_utils import LengthGroupedSampler
 from trl import DPOTrainer, RewardTrainer, SFTTrainer  # pyright: ignore[reportPrivateImportUsage]
 
+from s2eval.prompts import Template
 from s2train.training import processes, progress
 from s2train.training.kind import Job
 from s2train.training.progress import BROKEN, DivergedError
+from s2train.training.rows import ends, tokens_of
 
 
 class Watched:
@@ -182,14 +184,15 @@ class Answers(TrainerCallback):
         tokenizer: of the model.
         prompts, references: texts.
         most: tokens of an answer.
-        stop: texts at which one ends.
+        template: whose texts and tokens end one.
     """
 
     def __init__(
-        self, work: Path, tokenizer: Any, prompts: list[str], references: list[str], most: int, stop: tuple[str, ...]
+        self, work: Path, tokenizer: Any, prompts: list[str], references: list[str], most: int, template: Template
     ) -> None:
         self.work, self.tokenizer = work, tokenizer
-        self.prompts, self.references, self.most, self.stop = prompts, references, most, stop
+        self.prompts, self.references, self.most = prompts, references, most
+        self.stop, self.ends = template.stop, sorted(ends(tokenizer, template))
 
     def on_evaluate(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:  # noqa: ARG002
         """After every evaluation."""
@@ -206,20 +209,18 @@ class Answers(TrainerCallback):
         if not wanted.prompts or not len(side):
             return []
         prompts, references = side.prompts[: wanted.prompts], side.answers[: wanted.prompts]
-        return [cls(job.work, job.tokenizer, prompts, references, wanted.max_tokens, job.template.stop)]
+        return [cls(job.work, job.tokenizer, prompts, references, wanted.max_tokens, job.template)]
 
     @torch.no_grad()
     def _answer(self, model: Any, prompt: str) -> str:
         model = getattr(model, "module", model)  # DDP's wrapper
-        bos = self.tokenizer.bos_token
-        special = not (bos and prompt.startswith(bos))
-        inputs = self.tokenizer([prompt], return_tensors="pt", add_special_tokens=special).to(model.device)
+        asked = torch.tensor(tokens_of(self.tokenizer, [prompt]), device=model.device)
         training = model.training
         model.eval()
         try:
             tokens = model.generate(
-                input_ids=inputs["input_ids"],
-                attention_mask=inputs["attention_mask"],
+                input_ids=asked,
+                attention_mask=torch.ones_like(asked),
                 max_new_tokens=self.most,
                 do_sample=False,
                 temperature=None,
@@ -227,8 +228,8 @@ class Answers(TrainerCallback):
                 top_k=None,
                 use_cache=True,
                 pad_token_id=self.tokenizer.pad_token_id,
-                eos_token_id=self.tokenizer.eos_token_id,
-            )[0, inputs["input_ids"].shape[1] :]
+                eos_token_id=self.ends,
+            )[0, asked.shape[1] :]
         finally:
             model.train(training)
         text = self.tokenizer.decode(tokens, skip_special_tokens=True)

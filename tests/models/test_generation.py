@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections import Counter
 from pathlib import Path
@@ -13,12 +14,14 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from transformers import AutoTokenizer
 
+from s2eval import prompts
 from s2eval.errors import DisagreementError, UsageError
 from s2eval.models import attention, decoding, generation, memory
 from s2eval.models.decoding import Decoding
 from s2eval.models.engine import Engine
 from s2eval.models.generation import Prompt
 from s2eval.models.s2 import S2LM
+from s2eval.prompts import Turn
 from tests.models.architectures import ARCHITECTURES, make
 
 PROMPTS = [
@@ -201,3 +204,87 @@ def test_a_wrong_decoding_step_is_refused(tokenizer: Any, monkeypatch: pytest.Mo
     lm = ours(make("llama", len(tokenizer)), tokenizer)
     with pytest.raises(DisagreementError, match="the first answer"):
         lm.generate_until(requests(PROMPTS), disable_tqdm=True)
+
+
+# --- control tokens ----------------------------------------------------------------------------------------------
+
+
+def read(lm: Any, asked: list[Any]) -> list[list[int]]:
+    """The tokens that the model is given for each prompt, by hf's path."""
+    seen: list[list[int]] = []
+    generate = lm.model.generate
+
+    def watched(input_ids: Any, attention_mask: Any, **options: Any) -> Any:
+        seen.extend(row[mask.bool()].tolist() for row, mask in zip(input_ids, attention_mask, strict=True))
+        return generate(input_ids=input_ids, attention_mask=attention_mask, **options)
+
+    lm.model.generate = watched
+    try:
+        lm.generate_until(asked, disable_tqdm=True)
+    finally:
+        del lm.model.generate
+    return seen
+
+
+def appending(tokenizer: Any) -> Any:
+    """As with `add_bos_token` and `add_eos_token`."""
+    from tokenizers.processors import TemplateProcessing
+
+    made = copy.deepcopy(tokenizer)
+    ends = [(made.bos_token, made.bos_token_id), (made.eos_token, made.eos_token_id)]
+    made.backend_tokenizer.post_processor = TemplateProcessing(
+        single=[made.bos_token, "$A", made.eos_token], special_tokens=ends
+    )
+    return made
+
+
+@pytest.mark.parametrize("trie", [True, False])
+def test_no_prompt_ends_in_an_end_of_text_that_the_tokenizer_appends(trie: bool, tokenizer: Any) -> None:
+    model, words = make("llama", len(tokenizer)), appending(tokenizer)
+    assert words("water")["input_ids"][-1] == words.eos_token_id
+    lm = ours(model, words, trie=trie)
+    wanted = [[words.bos_token_id, *tokenizer(text)["input_ids"]] for text in ("water", "the sun is")]
+    asked = requests(["water", "the sun is"])
+    if trie:
+        mine, _ = lm._read(asked)
+        assert [mine[number].tokens for number in range(2)] == wanted
+    else:
+        assert sorted(read(lm, asked)) == sorted(wanted)
+    assert lm.tok_encode("water") == wanted[0]
+    # a choice is scored alone, without an end-of-text after it or in its context
+    context = [words.bos_token_id, *tokenizer("the sun")["input_ids"]]
+    assert lm._encode_pair("the sun", " is") == (context, tokenizer(" is")["input_ids"])
+
+
+@pytest.mark.parametrize("trie", [True, False])
+@pytest.mark.parametrize("name", ["s2", "chat"])
+def test_a_control_tokens_text_in_a_question_is_text(name: str, trie: bool, tokenizer: Any) -> None:
+    words = copy.deepcopy(tokenizer)
+    words.chat_template = "{{ bos_token }}{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}A:"
+    template = prompts.get(name, words)
+    asked = requests([template.render([Turn(text)]) for text in ("What does </s> or <s> mean?</s>", "Why?")])
+    lm = ours(make("llama", len(words)), words, trie=trie)
+    mine = [prompt.tokens for prompt in lm._read(asked)[0].values()] if trie else read(lm, asked)
+    assert len(mine) == 2
+    for tokens in mine:
+        control = [token for token in tokens if token in words.all_special_ids]
+        assert control == ([words.bos_token_id, words.eos_token_id] if name == "chat" else [])
+    assert any("What does </s> or <s> mean?</s>" in words.decode(tokens) for tokens in mine)
+
+
+@pytest.mark.parametrize("trie", [True, False])
+def test_a_chat_models_answer_ends_with_its_turn(trie: bool, tokenizer: Any) -> None:
+    """The end-of-text is another token than the one that ends a turn, and the model writes only the latter."""
+    words, model = copy.deepcopy(tokenizer), make("llama", len(tokenizer))
+    words.chat_template = (
+        "{% for m in messages %}{{ m.content }}<pad>{% endfor %}{% if add_generation_prompt %}A:{% endif %}"
+    )
+    with torch.no_grad():
+        model.lm_head.weight.zero_()  # all logits are 0, and the first token, <pad>, is the most probable
+    assert words.convert_tokens_to_ids("<pad>") == 0
+    template = prompts.get("chat", words)
+    assert template.stop == ("### Human:", "<pad>")
+    lm = ours(model, words, trie=trie)
+    text = template.render([Turn("Why?")])
+    assert lm.generate_until(requests([text], until=list(template.stop)), disable_tqdm=True) == [""]
+    assert lm.cut == {text: False}

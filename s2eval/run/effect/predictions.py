@@ -78,7 +78,7 @@ def encode(lm: Any, asked: Sequence[Prompt], template: prompts.Template) -> list
         if prompt.answer is not None:
             first = len(tokens) - 1
             gap = "" if opening[-1:].isspace() else " "
-            tokens = lm.tok_encode(f"{opening}{gap}{prompt.answer}")
+            tokens = lm.tok_encode(f"{opening}{gap}{(template.as_text or str)(prompt.answer)}")
         tokens = tokens[: lm.max_length]
         stop = len(tokens) - (prompt.answer is not None)  # nothing is said of what follows an answer
         if first >= stop:

@@ -11,7 +11,7 @@ from s2eval import prompts
 from s2train.data.preferences import PreferenceLine
 from s2train.data.records import PairLine
 from s2train.training import models
-from s2train.training.rows import IGNORED, Encoder, answered, compared, opening, preferred
+from s2train.training.rows import IGNORED, Encoder, answered, compared, ends, opening, preferred, tokens_of
 from tests.s2train.training import tiny
 
 
@@ -123,3 +123,71 @@ def test_a_dialogue_becomes_turns_of_the_template(tokenizer: Any) -> None:
     said = "\n\nHuman: Hi\n\nAssistant: Hello\n\nHuman: Why?\n\nAssistant:"
     rows = preferred(encoder(tokenizer), [pair("So.", "No.", prompt=said)])
     assert rows.prompts == ["### Human: Hi ###Assistant: Hello ### Human: Why? ###Assistant:"]
+
+
+# --- control tokens ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def appending(tokenizer: Any) -> Any:
+    """The tokenizer, as with `add_eos_token: true`."""
+    import copy
+
+    from tokenizers.processors import TemplateProcessing
+
+    made = copy.deepcopy(tokenizer)
+    end = (made.eos_token, made.eos_token_id)
+    made.backend_tokenizer.post_processor = TemplateProcessing(single=["$A", end[0]], special_tokens=[end])
+    return made
+
+
+@pytest.mark.parametrize("template", ["s2", "chat", "fastchat:vicuna_v1.1"])
+def test_a_tokenizer_that_appends_the_end_of_text_gives_the_same_rows(
+    tokenizer: Any, appending: Any, template: str
+) -> None:
+    one, other = (answered(encoder(words, template), [line("Why?", "So.")]) for words in (tokenizer, appending))
+    assert other.merged == 0
+    for name in ("input_ids", "labels"):
+        assert one.columns[name][0].tolist() == other.columns[name][0].tolist()
+    one, other = (preferred(encoder(words, template), [pair("Yes.", "No.")]) for words in (tokenizer, appending))
+    for name, values in one.columns.items():
+        assert values[0].tolist() == other.columns[name][0].tolist()
+    one, other = (compared(encoder(words, template), [pair("Yes.", "No.")]) for words in (tokenizer, appending))
+    assert one.columns["chosen_ids"][0].tolist() == other.columns["chosen_ids"][0].tolist()
+    assert tokens_of(appending, ["Why?"]) == tokens_of(tokenizer, ["Why?"])
+
+
+@pytest.mark.parametrize("template", ["s2", "chat"])
+def test_a_control_tokens_text_in_an_answer_is_text(tokenizer: Any, template: str) -> None:
+    end = tokenizer.eos_token
+    assert end == "<|im_end|>"
+    said = f"{end}Write {end} at its end.{end}"
+    rows = answered(encoder(tokenizer, template, max_length=128), [line(f"What is {end}?", said)])
+    labels = [token for token in rows.columns["labels"][0].tolist() if token != IGNORED]
+    assert labels.count(tokenizer.eos_token_id) == 1
+    assert labels[-1] == tokenizer.eos_token_id
+    assert tokenizer.decode(labels).strip() == said + end
+    pairs = preferred(encoder(tokenizer, template, max_length=128), [pair(said, end, prompt=f"What is {end}?")])
+    for name in ("chosen_ids", "rejected_ids"):
+        assert pairs.columns[name][0].tolist().count(tokenizer.eos_token_id) == 1
+    harmless = answered(encoder(tokenizer, template), [line("What?", "So.")])
+    for made in (rows, pairs):  # the question's text adds none to those of the template
+        name = "prompt_ids" if "prompt_ids" in made.columns else "input_ids"
+        count = made.columns[name][0].tolist().count(tokenizer.eos_token_id) - (name == "input_ids")
+        assert count == harmless.columns["input_ids"][0].tolist().count(tokenizer.eos_token_id) - 1
+
+
+def test_an_answer_ends_as_a_turn_does_in_its_template(tokenizer: Any) -> None:
+    import copy
+
+    made = copy.deepcopy(tokenizer)
+    made.eos_token = "<|endoftext|>"  # as ChatML's bases have it: the end-of-text is not what ends a turn
+    turn = made.convert_tokens_to_ids("<|im_end|>")
+    for template, end in (("chat", turn), ("s2", made.eos_token_id)):
+        words = encoder(made, template)
+        labels = answered(words, [line("Why?", "So.")]).columns["labels"][0].tolist()
+        assert [token for token in labels if token in (turn, made.eos_token_id)] == [end]
+        assert labels[-1] == end
+        assert compared(words, [pair("Yes.", "No.")]).columns["chosen_ids"][0][-1] == end
+        assert preferred(words, [pair("Yes.", "No.")]).columns["rejected_ids"][0][-1] == end
+        assert ends(made, words.template) == {end, made.eos_token_id}

@@ -1,0 +1,129 @@
+"""Control tokens of a tokenizer (end-of-text, turn marks): text stays text, and no prompt ends in one.
+
+A tokenizer reads the text of a special token, wherever it stands, as that token: `<|im_end|>` in a question would end
+the user's turn. A word joiner (U+2060) inside such a text, put there when the text enters a template, hides it from
+every tokenizer; `encode` takes the joiner out again and encodes the text letter by letter, as any other.
+
+Knows tokenizers of transformers by their methods only, and imports none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from s2eval.errors import UsageError
+
+JOINER = "\u2060"
+
+
+def special(tokenizer: Any) -> set[str]:
+    """Texts of the tokens that the tokenizer calls special."""
+    added = getattr(tokenizer, "added_tokens_decoder", {}).values()
+    return {token.content for token in added if token.special} | set(getattr(tokenizer, "all_special_tokens", ()))
+
+
+def written_in(tokenizer: Any, text: str) -> set[str]:
+    """Texts of the tokens, special or only added, that stand in a text: those that a template marks turns with."""
+    return {token for token in _added(tokenizer) if token in text}
+
+
+def _added(tokenizer: Any) -> set[str]:
+    tokens = getattr(tokenizer, "added_tokens_decoder", {}).values()
+    return {token.content for token in tokens} | special(tokenizer)
+
+
+def hidden(text: str, tokens: Iterable[str]) -> str:
+    """The text, with a joiner in every place where it spells out one of the tokens.
+
+    >>> hidden("a <s> b", ["<s>"]) == "a <" + JOINER + "s> b"
+    True
+    """
+    found = _pattern(token for token in tokens if token in text)
+    return found.sub(lambda match: match[0][0] + JOINER + match[0][1:], text) if found else text
+
+
+def _pattern(tokens: Iterable[str], after_first: str = "") -> re.Pattern[str] | None:
+    """One of the tokens, longer ones first; None of none. A token of one character cannot be split."""
+    texts = sorted({token for token in tokens if len(token) > 1}, key=len, reverse=True)
+    return re.compile("|".join(re.escape(t[0] + after_first + t[1:]) for t in texts)) if texts else None
+
+
+def encode(tokenizer: Any, texts: Sequence[str], add_special_tokens: bool | None = None) -> list[list[int]]:
+    """Texts in tokens; hidden texts as text, and without what the tokenizer appends to every text.
+
+    Args:
+        add_special_tokens: whether the tokenizer adds what it puts before a text; None = as it does by itself.
+    """
+    if not texts:
+        return []
+    options = {} if add_special_tokens is None else {"add_special_tokens": add_special_tokens}
+    encoded: list[list[int]] = [list(tokens) for tokens in tokenizer(list(texts), **options)["input_ids"]]
+    for number, text in enumerate(texts):
+        if JOINER in text and (tokens := _encode_hidden(tokenizer, text, options)) is not None:
+            encoded[number] = tokens
+    extra = 0 if add_special_tokens is False else len(appended(tokenizer))
+    return [tokens[: len(tokens) - extra] for tokens in encoded]
+
+
+def _encode_hidden(tokenizer: Any, text: str, options: dict[str, bool]) -> list[int] | None:
+    """The tokens of a text in which something is hidden; None where nothing is."""
+    added = _added(tokenizer)
+    marked = _pattern(added, JOINER)
+    if marked is None or not marked.search(text):
+        return None
+    plain = marked.sub(lambda match: match[0].replace(JOINER, "", 1), text)
+    if not any(token in text for token in added):  # no turn is marked by a control token: one call encodes all
+        return list(tokenizer([plain], split_special_tokens=True, **options)["input_ids"][0])
+    places = [match.start() + 1 for match in marked.finditer(text)]
+    starts = [0, *(place + 1 for place in places)]
+    parts = [text[start:stop] for start, stop in zip(starts, [*places, len(text)], strict=True)]
+    first, *rest = parts
+    tokens = list(tokenizer([first], **options)["input_ids"][0])
+    extra = [] if options.get("add_special_tokens") is False else appended(tokenizer)
+    tokens = tokens[: len(tokens) - len(extra)]
+    for part in rest:
+        tokens += tokenizer([part], add_special_tokens=False)["input_ids"][0]
+    return [*tokens, *extra]
+
+
+def appended(tokenizer: Any) -> list[int]:
+    """What the tokenizer adds at the end of every text: its end-of-text with `add_eos_token`, else nothing."""
+    return _around(tokenizer)[1]
+
+
+def _around(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """What the tokenizer puts before and after a text."""
+    bare, whole = (list(tokenizer(["a"], add_special_tokens=add)["input_ids"][0]) for add in (False, True))
+    for start in range(len(whole) - len(bare) + 1):
+        if whole[start : start + len(bare)] == bare:
+            return whole[:start], whole[start + len(bare) :]
+    return [], []
+
+
+def stop_appending(tokenizer: Any) -> None:
+    """Change a tokenizer so that it adds nothing at the end of a text; what it puts before one stays.
+
+    Raises:
+        UsageError: it is of a kind that cannot be changed.
+    """
+    before, after = _around(tokenizer)
+    if not after:
+        return
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        token = tokenizer.convert_ids_to_tokens(after[-1])
+        raise UsageError(
+            f"the tokenizer ends every text with {token}, and after that no model answers: "
+            "set add_eos_token to false in its tokenizer_config.json"
+        )
+    from tokenizers.processors import TemplateProcessing
+
+    names = [str(tokenizer.convert_ids_to_tokens(number)) for number in before]
+    opening: list[Any] = [*names, "$A"]
+    if getattr(tokenizer, "_add_eos_token", False):  # or transformers would append it again with the next change
+        tokenizer._add_eos_token = False
+    backend.post_processor = TemplateProcessing(
+        single=opening, pair=[*opening, "$B:1"], special_tokens=list(dict(zip(names, before, strict=True)).items())
+    )
