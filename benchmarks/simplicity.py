@@ -28,9 +28,10 @@ from s2eval import jsonl, prompts
 from s2eval.metrics import readability
 from s2eval.prompts import Turn
 from s2eval.stats import clustered_mean, paired_difference, proportion
-from s2train.data.preferences.leads import LeadRecord, leads, sentences
+from s2train.data.preferences.leads import LeadRecord, leads
 from s2train.data.preferences.records import Preference
 from s2train.data.preferences.settings import LeadSettings
+from s2train.data.sentences import sentences
 from s2train.training import calibration
 from s2train.training.calibration import Judged
 from s2train.training.reward import CALIBRATION, HELD_OUT

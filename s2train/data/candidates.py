@@ -30,6 +30,7 @@ from s2train.data.records import Dropped, Kept, Pair, PairLine, Recipe
 from s2train.data.wikitext import Limits
 
 DUPLICATE = "id seen before"
+LOST_TEMPLATES = "lost_templates"  # of a dump of MediaWiki: templates for which sentences were left out, how many
 
 _BATCH = 200  # records at a time; a record of ELI5 holds all answers
 _WORK = ".reddit"
@@ -111,7 +112,10 @@ class _Records:
         return iter(self.source)
 
     def entries(self) -> list[dict[str, Any]]:
-        return [entry(self.source)]
+        told = entry(self.source)
+        if isinstance(self.source, wikidump.Dump) and (lost := self.source.lost_templates()):
+            told[LOST_TEMPLATES] = lost
+        return [told]
 
 
 @dataclass(slots=True)

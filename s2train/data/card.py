@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from s2train.data.layout import PREFERENCES, SIDES
 
 if TYPE_CHECKING:
     from s2train.data.manifest import Manifest, SetMade
+
+_TEMPLATES = 20  # of the most frequent
 
 TITLES = {
     "eli5": "questions and best-voted answers of Reddit",
@@ -91,6 +94,15 @@ def _funnels(manifest: Manifest) -> Iterable[str]:
         rows.append((step, *(_dropped(one, step) for one in made)))
     rows.append(("kept", *(one.train + one.validation for one in made)))
     yield _table(["step", *(one.name for one in made)], rows)
+    lost = Counter[str]()
+    for one in made:
+        lost.update(one.lost_templates)
+    if lost:
+        yield (
+            f"In Wikipedia's markup {lost.total():,} sentences held a template whose text is not known and were left "
+            "out as well; the most frequent:"
+        )
+        yield _table(["template", "sentences"], lost.most_common(_TEMPLATES))
 
 
 def _dropped(one: SetMade, step: str) -> int:

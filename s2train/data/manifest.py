@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from s2eval.errors import DataError
-from s2train.data.candidates import Reading
+from s2train.data.candidates import LOST_TEMPLATES, Reading
 from s2train.data.config import DataConfig
 from s2train.data.filters import Step
 from s2train.data.layout import MANIFEST
 from s2train.data.preferences import PreferenceReading
+
+_SHOWN = 10  # templates that are printed
 
 
 class _Record(BaseModel):
@@ -79,6 +83,14 @@ class SetMade(_Record):
     def validation(self) -> int:
         return self.files["validation.jsonl"].rows
 
+    @property
+    def lost_templates(self) -> dict[str, int]:
+        """Templates of wikitext for which sentences were left out, with their number, the most frequent first."""
+        counts = Counter[str]()
+        for one in self.inputs:
+            counts.update(one.get(LOST_TEMPLATES, {}))
+        return dict(counts.most_common())
+
     def lines(self) -> list[str]:
         """The funnel as lines of text to print."""
         lines = [self.name, _line("read", self.read)]
@@ -91,6 +103,11 @@ class SetMade(_Record):
             _line("    train", self.train),
             _line("    validation", self.validation),
         ]
+        if lost := self.lost_templates:
+            lines.append(_line("sentences left out for a template", sum(lost.values())))
+            lines += [_line(f"    {name}", count) for name, count in islice(lost.items(), _SHOWN)]
+            if len(lost) > _SHOWN:
+                lines.append(f"      and {len(lost) - _SHOWN:,} more, in {MANIFEST}")
         if any(map(any, self.changed.values())):
             lines.append(f"  {'changed by rule':<36}{'questions':>10}{'answers':>10}")
             lines += [

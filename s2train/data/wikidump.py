@@ -30,6 +30,7 @@ MAX_ELEMENTS = 32  # elements in elements
 CHUNK = 2**18  # bytes given to the decompressor and to expat at a time
 BATCH = 2**18  # characters of markup given to a worker at a time
 EXAMPLES = 10  # titles kept for each reason
+MAX_TEMPLATES = 1000  # names that are told
 
 NAMESPACE = "not an article (other namespace)"
 NOT_WIKITEXT = "not wikitext (other content model)"
@@ -53,6 +54,7 @@ class Dump:
         rows: pages read.
         dropped: pages left out, by reason (`REASONS`).
         examples: the first titles left out, by reason.
+        templates: those of unknown text whose sentences were left out, by name.
     """
 
     path: Path
@@ -61,6 +63,7 @@ class Dump:
     rows: int = 0
     dropped: Counter[str] = field(default_factory=Counter[str])
     examples: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    templates: Counter[str] = field(default_factory=Counter[str])
     _hash: Any = field(default_factory=hashlib.sha256)
 
     def __iter__(self) -> Iterator[Article]:
@@ -70,6 +73,7 @@ class Dump:
                 batches = _batches(partial(wikitext_of, limits=self.limits), pages(file, str(self.path), self._hash))
                 for outcome in chain.from_iterable(self.engine.map(partial(_lead, self.limits), batches)):
                     self.rows += 1
+                    self.templates.update(outcome.lost)
                     if isinstance(outcome, Article):
                         yield outcome
                     else:
@@ -81,6 +85,10 @@ class Dump:
         self.dropped[page.reason] += 1
         if len(titles := self.examples.setdefault(page.reason, [])) < EXAMPLES:
             titles.append(page.title)
+
+    def lost_templates(self) -> dict[str, int]:
+        """Templates of unknown text for which sentences were left out, with their number, the most frequent first."""
+        return dict(sorted(self.templates.items(), key=lambda item: (-item[1], item[0]))[:MAX_TEMPLATES])
 
     @property
     def name(self) -> str:

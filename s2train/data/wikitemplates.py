@@ -1,51 +1,19 @@
-"""The templates of wikitext that stand for text: languages, units, dates, signs. Of all others nothing is left."""
+"""The templates of wikitext: which stand for text and for which, which never do; of the others nothing is known."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
+
+from s2train.data import wikiformulas as formulas
+from s2train.data import wikivalues as values
+from s2train.data.wikivalues import Arguments
 
 
 def names_in(text: str) -> frozenset[str]:
     return frozenset(text.split(", "))
-
-
-_PLACES: Mapping[str, int] = {  # which positional argument is the text; -1: the last
-    **dict.fromkeys(("lang", "langx", "color", "fgcolor"), 2),
-    **dict.fromkeys(("transl", "transliteration"), -1),
-    **dict.fromkeys(
-        names_in(
-            "nihongo, nihongo2, nowrap, nobr, nobold, noitalic, small, smaller, big, larger, resize, abbr, tooltip, "
-            "center, em, strong, var, code, mono, kbd, samp, sub, sup, flag, flagu, flagcountry, ill, ill-wd, "
-            "interlanguage link, sic, script, smallcaps, unicode, mvar, keypress"
-        ),
-        1,
-    ),
-}
-_CONSTANTS: Mapping[str, str] = {
-    "!": "|", "=": "=", "'": "'", "nbsp": " ", "space": " ", "spaces": " ", "mdash": "—", "ndash": "–", "snd": " – ",
-    "spnd": " – ", "spaced ndash": " – ", "emdash": "—", "endash": "–", "·": " · ", "dot": " · ", "ca.": "c.",
-}  # fmt: skip
-_PREFIXES: Mapping[str, str] = {
-    "us$": "US$", "usd": "US$", "a$": "A$", "aud": "A$", "c$": "C$", "cad": "C$", "£": "£", "gbp": "£", "€": "€",
-    "euro": "€", "eur": "€", "¥": "¥", "jpy": "¥", "inr": "₹", "circa": "c. ", "c.": "c. ", "floruit": "fl. ",
-}  # fmt: skip
-_PAGE_NAMES = frozenset(("pagename", "fullpagename", "basepagename", "subpagename", "articlepagename"))
-_DATES = names_in(
-    "birth date, birth date and age, birth-date, birth-date and age, bda, dob, birth year and age, "
-    "death date, death date and age, death-date, death-date and age, dda, death year and age, start date, "
-    "start date and age, end date"
-)
-_UNITS = {
-    "km2": "km²", "m2": "m²", "cm2": "cm²", "ft2": "sq ft", "sqft": "sq ft", "sqmi": "sq mi", "mi2": "sq mi",
-    "sqkm": "km²", "m3": "m³", "km3": "km³", "cm3": "cm³", "c": "°C", "f": "°F", "kph": "km/h", "acre": "acres",
-}  # fmt: skip
-_BETWEEN = {"to": " to ", "and": " and ", "or": " or ", "-": "–", "–": "–", "to(-)": " to ", "x": " × ", "by": " by "}
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
 
 
 def name_of(name: str) -> str:
@@ -53,80 +21,249 @@ def name_of(name: str) -> str:
     return " ".join(name.replace("_", " ").split()).lower().removeprefix("template:").lstrip()
 
 
+# --- what stands for text ---
+
+_PLACES: Mapping[str, int] = {  # which positional argument is the text; -1: the last
+    **dict.fromkeys(("lang", "langx", "color", "colour", "fgcolor", "sort", "hs", "wikt-lang", "wt", "bg"), 2),
+    **dict.fromkeys(
+        names_in(
+            "transl, transliteration, tlit, w, wp, wikipedia link, link, plainlink, url, colored link, hover title, "
+            "h:title, font color, background color, font, resize"
+        ),
+        -1,
+    ),
+    **dict.fromkeys(
+        names_in(
+            "nihongo, nihongo2, nihongo foot, nihongo krt, nihongo core, nowrap, nobr, nobreak, nowraplinks, j, "
+            "avoid wrap, inline block, nobold, noitalic, no italic, normal, small, smaller, smalldiv, big, bigger, "
+            "larger, abbr, abbrlink, tooltip, center, em, strong, bold, italic, i, b, u, underline, highlight, var, "
+            "mvar, math, bigmath, code, mono, kbd, samp, keypress, flag, flagu, flagcountry, flagathlete, script, "
+            "unicode, polytonic, serif, sans-serif, smallcaps, smallcaps all, sc, sc2, caps, visible anchor, vanchor, "
+            "not a typo, notatypo, typo, proper name, as written, citation needed span, cn-span, clarify span, number, "
+            "num, nts, spellnum, number in words, num2words, tq, xt, angle bracket"
+        ),
+        1,
+    ),
+}
+_CONSTANTS: Mapping[str, str] = {
+    "!": "|", "=": "=", "'": "'", "`": "'", "'s": "'s", "-'": "'", "'-": "'", "' \"": "' \"", "\" '": "\" '",
+    "'\"": "'\"", "\"'": "\"'",
+    "nbsp": " ", "space": " ", "spaces": " ", "thinsp": " ", "thin space": " ", "hair space": " ", "hsp": " ",
+    "nnbsp": " ", "pad": " ", "gap": " ", "br": " ", "break": " ", "crlf": " ", "mdash": "—", "ndash": "–",
+    "emdash": "—", "endash": "–", "em dash": "—", "en dash": "–", "snd": " – ", "snds": " – ", "spnd": " – ",
+    "sndash": " – ", "spndash": " – ", "spaced ndash": " – ", "spaced en dash": " – ", "spaced mdash": " — ",
+    "dash": " – ", "·": " · ", "dot": " · ", "middot": " · ", "•": " • ", "bull": " • ", "bullet": " • ", "*": "*",
+    "asterisk": "*", "pm": "±", "plusmn": "±", "+-": "±", "times": "×", "minus": "−", "pi": "π", "deg": "°",
+    "degree": "°", "degrees": "°", "half": "½", "1/2": "½", "1/4": "¼", "3/4": "¾", "okina": "ʻ", "sharp": "♯",
+    "flat": "♭", "natural": "♮", "...": "…", "ellipsis": "…", "tm": "™", "ad": "AD", "bc": "BC", "bce": "BCE",
+    "ce": "CE",
+    **dict.fromkeys(
+        names_in(
+            "anchor, clear, -, clr, clear left, clear right, shy, wbr, zwsp, zwj, zwnj, wj, lrm, rlm, flagicon, "
+            "flagdeco, flag icon, flagicon image, nowrap begin, nowrap end, void, null, dummy, ntsh, hidden sort key"
+        ),
+        "",
+    ),
+}  # fmt: skip
+_MONEY: Mapping[str, str] = {
+    "us$": "US$", "usd": "US$", "a$": "A$", "aud": "A$", "au$": "A$", "c$": "C$", "cad": "C$", "ca$": "C$",
+    "nz$": "NZ$", "nzd": "NZ$", "hk$": "HK$", "hkd": "HK$", "s$": "S$", "sgd": "S$", "nt$": "NT$", "twd": "NT$",
+    "ntd": "NT$", "r$": "R$", "brl": "R$", "$": "$", "£": "£", "gbp": "£", "pound sterling": "£", "€": "€",
+    "euro": "€", "eur": "€", "¥": "¥", "jpy": "¥", "yen": "¥", "cny": "CN¥", "rmb": "CN¥", "cn¥": "CN¥", "₹": "₹",
+    "inr": "₹", "indian rupee": "₹", "rs": "₹", "₩": "₩", "krw": "₩", "₱": "₱", "php": "₱", "₽": "₽", "rub": "₽",
+    "₺": "₺", "try": "₺", "₪": "₪", "ils": "₪", "₴": "₴", "uah": "₴", "฿": "฿", "thb": "฿", "₦": "₦", "ngn": "₦",
+    "chf": "CHF ", "zar": "R",
+}  # fmt: skip
+_DATES = names_in(
+    "birth date, birth date and age, birth-date, birth-date and age, bda, b-da, dob, birth year and age, "
+    "birth year, death date, death date and age, death-date, death-date and age, dda, d-da, death year and age, "
+    "death year, start date, start date and age, start-date, end date, end date and age, end-date, dts, date, "
+    "date table sorting, film date, launch date, release date, format date"
+)
+_SHIPS = names_in(  # of WikiProject Ships
+    "ARA, ARC, ARM, BAE, BAP, BNS, BRP, CCGS, CSS, FGS, GTS, HDMS, HMAS, HMBS, HMCS, HMHS, HMIS, HMNZS, HMS, HMSAS, "
+    "HMT, HMY, HNLMS, HNoMS, HSwMS, HTMS, INS, JDS, JS, KD, KRI, LÉ, MF, MS, MT, MV, MY, NMS, NOAAS, NRP, ORP, PNS, "
+    "PS, RFA, RMS, RNLB, ROCS, ROKS, RPS, RRS, RSS, RV, SAS, SLNS, SMS, SS, TCG, TS, TSS, USAT, USCGC, USNS, USRC, USS"
+)
+_PAGE_NAMES = frozenset(("pagename", "fullpagename", "basepagename", "subpagename", "articlepagename"))
+_CONVERSION = re.compile(
+    r"(?:km|m|cm|mm|mi|ft|in|yd|kg|lb|oz|g|acres?|ha|l|km2|m2|sqmi|sqft|mph|km/h) to [a-z0-9/]+(?: [a-z0-9/]+)?"
+)
+_FUNCTIONS = ("formatnum", "lc", "uc", "lcfirst", "ucfirst")  # of MediaWiki: the argument follows a colon
+
+
+def _joined(given: Arguments) -> str | None:
+    return "".join(given.places) or None
+
+
+def _link_text(given: Arguments) -> str | None:
+    """`{{ill|Name|fr|lt=label}}`, `{{link-interwiki|en=Name|lt=label}}`."""
+    named = given.named
+    return named.get("lt") or named.get("text") or named.get("en") or (given.places[0] if given.places else None)
+
+
+def _chem2(given: Arguments) -> str | None:
+    return formulas.chem2("".join(given.places[:1])) or None
+
+
+def _name(given: Arguments) -> str | None:
+    """`{{sortname|First|Last}}`."""
+    return " ".join(place for place in given.places[:2] if place) or None
+
+
+def _quotation(given: Arguments) -> str | None:
+    return f"“{given.places[0]}”" if given.places else None
+
+
+def _verse(given: Arguments) -> str | None:
+    """`{{bibleverse|John|3|16}}` → `John 3:16`."""
+    book, chapter, verse = (*given.places, "", "", "")[:3]
+    return f"{book} {chapter}{':' if verse and ':' not in chapter else ''}{verse}".strip() or None
+
+
+def _isotope(given: Arguments) -> str | None:
+    """`{{SimpleNuclide|U|235}}` → `²³⁵U`; a name is no symbol."""
+    symbol, number = (*given.places, "", "")[:2]
+    if not number:
+        return symbol or None
+    return formulas.raised(number) + symbol if len(symbol) < 3 else f"{symbol}-{number}"
+
+
+def _scripts(given: Arguments) -> str | None:
+    """`{{su|p=2+|b=4}}`; `{{subsup|x|a|b}}`."""
+    above, below = given.named.get("p", ""), given.named.get("b", "")
+    return formulas.lowered(below) + formulas.raised(above) or None
+
+
+def _around(before: str, after: str, given: Arguments) -> str | None:
+    return f"{before}{given.places[0]}{after}" if given.places else None
+
+
+Renderer = Callable[[Arguments], str | None]
+
+_RENDERERS: Mapping[str, Renderer] = {
+    **dict.fromkeys(("convert", "cvt", "conv", "convert2"), values.quantity),
+    "val": values.value,
+    "height": values.height,
+    **dict.fromkeys(("frac", "fraction", "sfrac", "fracn", "tfrac"), values.fraction),
+    "gaps": values.gaps,
+    **dict.fromkeys(("e", "x10^", "×10^"), values.power),
+    **dict.fromkeys(("ordinal", "ord", "nth"), values.ordinal),
+    "duration": values.duration,
+    **{name: partial(values.money, sign) for name, sign in _MONEY.items()},
+    **dict.fromkeys(_DATES, values.date),
+    **dict.fromkeys(("as of", "asof"), values.as_of),
+    "age": values.age,
+    **dict.fromkeys(("circa", "c.", "ca.", "ca", "c"), values.circa),
+    **dict.fromkeys(("floruit", "fl.", "fl"), partial(values.span, "fl.")),
+    **dict.fromkeys(("reign", "r."), partial(values.span, "r.")),
+    **dict.fromkeys(("born", "b."), partial(values.span, "born")),
+    **dict.fromkeys(("died", "d."), partial(values.span, "died")),
+    "mya": values.million_years,
+    **dict.fromkeys(("coord", "coords"), values.coordinates),
+    "dec": values.declination,
+    "ra": values.right_ascension,
+    **{prefix.lower(): lambda given, prefix=prefix: values.ship(prefix, given.places) for prefix in sorted(_SHIPS)},
+    "ship": lambda given: values.ship(given.places[0], given.places[1:]) if given.places else None,
+    **dict.fromkeys(("sclass", "sclass-", "sclass2", "sclass2-"), values.ship_class),
+    "chem": lambda given: formulas.chem(given.places) or None,
+    **dict.fromkeys(("chem2", "chemf", "chemical formula"), _chem2),
+    **dict.fromkeys(("sup", "superscript"), lambda given: formulas.raised("".join(given.places[:1])) or None),
+    **dict.fromkeys(("sub", "subscript"), lambda given: formulas.lowered("".join(given.places[:1])) or None),
+    "su": _scripts,
+    **dict.fromkeys(("sqrt", "radic"), partial(_around, "√", "")),
+    **dict.fromkeys(("abs", "mabs"), partial(_around, "|", "|")),
+    **dict.fromkeys(("nuclide", "simplenuclide", "isotope"), _isotope),
+    **dict.fromkeys(
+        ("ill", "ill-wd", "illm", "ill2", "interlanguage link", "interlanguage link multi", "link-interwiki"),
+        _link_text,
+    ),
+    **dict.fromkeys(("sic", "linktext"), _joined),
+    **dict.fromkeys(("sortname", "sort name"), _name),
+    **dict.fromkeys(('"', "qq", "quotation marks", "inline quote"), _quotation),
+    **dict.fromkeys(("bibleverse", "bibleref", "bibleref2", "bible verse"), _verse),
+    **dict.fromkeys(("lit", "literal translation"), partial(_around, "lit. '", "'")),
+    "gloss": partial(_around, "'", "'"),
+}
+
+# --- what never stands for text ---
+
+_NOT_TEXT = re.compile(
+    r"cite\b|citation|cn$|facts?$|sfn|harv|efn|refn|refs?$|ref |reference|r$|rp$|nb$|fn$|note$|notetag|notelist"
+    r"|footnote|dead ?link|broken ?link|webarchive|wayback|isbn|issn|oclc|doi|pmid|pmc$|jstor|arxiv|bibcode|asin|s2cid"
+    r"|clarif|when$|whom?$|which$|where$|why$|how$|what$|how often|by whom|according to|vague|dubious|disputed"
+    r"|failed verif|verif|unverified|better source|unreliable|self-pub|third-party|primary source|page needed|full$"
+    r"|full |specify|weasel|peacock|original research|or$|pov|npov|synthesis|source|unsourced|unref|more citations"
+    r"|fix$|fix-|update|out of date|needs? |expand|copy ?edit|cleanup|complex|simplify|stub|short ?desc|use \w+ dates"
+    r"|use \w+ english|italic title|lowercase|displaytitle|defaultsort|#tag:|pp-|protected|good article|featured|vgood"
+    r"|toc|portal|commons|sister|wikiquote|wikisource|wiktionary|authority control|infobox|taxobox|main$|see also"
+    r"|about$|for$|other ?uses|redirect|distinguish|hatnote|image|multiple image|css image|location map|wide image"
+    r"|coord missing"
+)
+_NOT_TEXT_ENDS = re.compile(r".*(?:box|needed|\?|inline|-stub| stub|disambiguation|infobox|footer|sidebar|navbox)$")
+_SOUNDS = re.compile(r"ipa\b|ipac?[-a-z]|pron|respell|audio|listen|sound|en-us-")
+
+
+def never_text(name: str) -> bool:
+    """Whether a template of that name is a citation, a remark on the text, or something beside it."""
+    return not is_rendered(name) and bool(_NOT_TEXT.match(name) or _NOT_TEXT_ENDS.match(name))
+
+
+def is_sound(name: str) -> bool:
+    """Whether a template of that name tells how something is pronounced; it is left out."""
+    return bool(_SOUNDS.match(name))
+
+
 def is_rendered(name: str) -> bool:
     """Whether a template of that name (`name_of`) stands for text that `rendered` gives."""
     head, colon, _ = name.partition(":")
-    return name in _RENDERED or name.startswith("lang-") or bool(colon and head == "formatnum")
+    return (
+        name in _RENDERERS
+        or name in _PLACES
+        or name in _CONSTANTS
+        or name in _PAGE_NAMES
+        or name.startswith("lang-")
+        or bool(colon and head in _FUNCTIONS)
+        or bool(_CONVERSION.fullmatch(name))
+    )
 
 
-def rendered(node: Any, title: str, text: Callable[[Any], str]) -> str:
-    """Give the text that a template stands for; of all others, "".
+def rendered(node: Any, title: str, text: Callable[[Any], str]) -> str | None:
+    """Give the text that a template stands for; None where it is not known.
 
     `{{lang|fr|mot}}` gives `mot` (no language's name), `{{convert|5|km|mi}}` the value as it was written (`5 km`),
     dates no age, `{{PAGENAME}}` the title.
+
+    Args:
+        text: renders an argument.
     """
     name = name_of(str(node.name))
     if not is_rendered(name):
-        return ""
-    named = {str(param.name).strip(): text(param.value).strip() for param in node.params}
-    places = [named[str(number)] for number in range(1, len(named) + 1) if str(number) in named]
-    if name.startswith("formatnum:"):
-        return _grouped(name.partition(":")[2].strip())
+        return None
     if name in _PAGE_NAMES:
         return title
     if name in _CONSTANTS:
         return _CONSTANTS[name]
-    if name in _PREFIXES:
-        return _PREFIXES[name] + places[0] if places else ""
-    if name in _DATES:
-        return _date(places, day_first=named.get("df", "").lower() in ("y", "yes", "true"))
-    if name in ("convert", "cvt"):
-        return _quantity(places)
-    if name == "as of":
-        return named.get("alt") or f"{'as' if 'lc' in named else 'As'} of {_date(places, day_first=True)}"
-    if name in ("frac", "fraction", "sfrac"):
-        return (f"{places[0]} " if len(places) > 2 else "") + "/".join(places[-2:])
+    head, colon, argument = text(node.name).partition(":")
+    if colon and head.strip().lower() in _FUNCTIONS:
+        return _function(head.strip().lower(), argument.strip())
+    named = {str(param.name).strip(): text(param.value).strip() for param in node.params}
+    places = [named[str(number)] for number in range(1, len(named) + 1) if str(number) in named]
+    given = Arguments(places, named)
+    if name in _RENDERERS:
+        return _RENDERERS[name](given)
+    if _CONVERSION.fullmatch(name):
+        return values.conversion(name, given)
     place = 1 if name.startswith("lang-") else _PLACES[name]
-    return "" if len(places) < place or not places else places[place - 1 if place > 0 else -1]
+    return places[place - 1 if place > 0 else -1] if places and len(places) >= place else None
 
 
-_RENDERED = (
-    frozenset(("convert", "cvt", "as of", "frac", "fraction", "sfrac"))
-    | _PLACES.keys() | _CONSTANTS.keys() | _PREFIXES.keys() | _PAGE_NAMES | _DATES
-)  # fmt: skip
-
-
-def _date(places: list[str], *, day_first: bool) -> str:
-    """`2001, 2, 3` → `February 3, 2001`; the year alone, or anything but numbers, as it stands."""
-    if not places:
-        return ""
-    numbers = [int(place) for place in places[:3] if place.isascii() and place.isdigit()]
-    if len(numbers) < 2 or not 1 <= numbers[1] <= 12:
-        return places[0]
-    month = _MONTHS[numbers[1] - 1]
-    if len(numbers) == 2:
-        return f"{month} {numbers[0]}"
-    return f"{numbers[2]} {month} {numbers[0]}" if day_first else f"{month} {numbers[2]}, {numbers[0]}"
-
-
-def _quantity(places: list[str]) -> str:
-    """`5, km, mi` → `5 km`; `5, to, 10, km` → `5 to 10 km`; `5, ft, 6, in, m` → `5 ft 6 in`."""
-    said, at = "", 0
-    while at + 1 < len(places) and _is_number(places[at]):
-        said += _grouped(places[at])
-        if places[at + 1] in _BETWEEN:
-            said += _BETWEEN[places[at + 1]]
-        else:
-            unit = places[at + 1]
-            said += f" {_UNITS.get(unit.lower(), unit)} "
-        at += 2
-    return said.strip() or " ".join(places[:2])
-
-
-def _is_number(text: str) -> bool:
-    return bool(re.fullmatch(r"[+−-]?[\d.,/]+", text))
-
-
-def _grouped(number: str) -> str:
-    """A whole number of four digits or more with commas; others as they are."""
-    return f"{int(number):,}" if re.fullmatch(r"[0-9]{4,15}", number) else number
+def _function(name: str, argument: str) -> str | None:
+    changes: Mapping[str, Callable[[str], str]] = {
+        "formatnum": values.grouped,
+        "lc": str.lower,
+        "uc": str.upper,
+        "lcfirst": lambda text: text[:1].lower() + text[1:],
+        "ucfirst": lambda text: text[:1].upper() + text[1:],
+    }
+    return changes[name](argument) or None

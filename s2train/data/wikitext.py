@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 from s2train.data.rules import characters, entities, spacing
-from s2train.data.wikitemplates import is_rendered, name_of, names_in, rendered
+from s2train.data.wikiholes import MARKS, Holes
+from s2train.data.wikinodes import LIST_ITEM, Renderer
+from s2train.data.wikitemplates import is_rendered, name_of, names_in, never_text
 
 MAX_LEAD = 50_000  # characters of markup, infoboxes and other templates taken off
 MAX_TANGLES = 40  # brackets and tags in one another, crossed or never closed: each costs the parser another pass
@@ -29,7 +29,8 @@ BROKEN = "broken markup in the lead"
 LONG_MARKUP = f"lead of more than {MAX_LEAD:,} characters of markup"
 NO_LEAD = "lead empty after cleaning"
 SHORT_LEAD = "lead too short"
-REASONS = (REDIRECT, LIST, DISAMBIGUATION, STUB, LONG_MARKUP, BROKEN, NO_LEAD, SHORT_LEAD)
+LOST_OPENING = "first sentence with a template of unknown text"
+REASONS = (REDIRECT, LIST, DISAMBIGUATION, STUB, LONG_MARKUP, BROKEN, LOST_OPENING, NO_LEAD, SHORT_LEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +56,39 @@ class Outline:
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """Title and lead: paragraphs with an empty line between, each one line."""
+    """Title and lead: paragraphs with an empty line between, each one line.
+
+    Attributes:
+        lost: names of the templates of unknown text whose sentences are not in `text`.
+    """
 
     title: str
     text: str
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A page that gives no article, and why: one of `REASONS`, or of the dump's reader."""
+    """A page that gives no article, and why: one of `REASONS`, or of the dump's reader; `lost` as of `Article`."""
 
     title: str
     reason: str
+    lost: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A rendered lead.
+
+    Attributes:
+        text: paragraphs; "" where nothing is left.
+        lost: as of `Article`.
+        opening_lost: whether its first sentence is among what was left out.
+    """
+
+    text: str
+    lost: tuple[str, ...] = ()
+    opening_lost: bool = False
 
 
 # --- the whole page: linear scans ---
@@ -134,7 +156,10 @@ _BRACES = re.compile(r"(?P<open>\{\{)|(?P<close>\}\})|<nowiki>.*?(?:</nowiki>|\Z
 
 
 def without_templates(markup: str) -> str | None:
-    """Take out outermost templates that render nothing; None where one is not closed, or nested too deeply."""
+    """Take out outermost templates that stand for no text; None where one is not closed, or nested too deeply.
+
+    Of those whose text is not known the name stays, so that their sentences can be told; none on lines of their own.
+    """
     if "{{{" in markup:  # an argument: its braces can be told apart by the parser only
         return markup
     parts: list[str] = []
@@ -147,15 +172,34 @@ def without_templates(markup: str) -> str | None:
                 return None
         elif match["close"] and starts:
             start = starts.pop()
-            if not starts and not _is_rendered(markup, start):
+            if not starts and (name := _unrendered(markup, start)) is not None:
                 parts.append(markup[at:start])
                 at = match.end()
+                if not (never_text(name) or _is_block(markup, start, at)):
+                    parts.append(f"{{{{{name}}}}}")
     return None if starts else "".join((*parts, markup[at:]))
 
 
-def _is_rendered(markup: str, start: int) -> bool:
-    name = _TEMPLATE_NAME.match(markup, start)
-    return name is None or is_rendered(name_of(name[1]))
+def _unrendered(markup: str, start: int) -> str | None:
+    """The name of the template that begins there; None where it stands for text, or cannot be told."""
+    match = _TEMPLATE_NAME.match(markup, start)
+    name = name_of(match[1]) if match else None
+    if name is None or is_rendered(name):
+        return None
+    return name.partition(":")[0] + ":" if name.startswith("#") else name
+
+
+def _is_block(markup: str, start: int, end: int) -> bool:
+    """Whether a template stands on lines of its own, or begins a line and takes several, as infoboxes do."""
+    before = markup.rfind("\n", 0, start) + 1
+    if start - before > _INDENT or markup[before:start].strip():
+        return False
+    after = _TO_LINE_END.match(markup, end)
+    return after is not None or "\n" in markup[start:end]
+
+
+_INDENT = 20  # blanks before a template that begins a line
+_TO_LINE_END = re.compile(r"[ \t]*+(?:\n|\Z)")
 
 
 # --- the lead ---
@@ -163,12 +207,16 @@ def _is_rendered(markup: str, start: int) -> bool:
 
 def article(page: Outline, limits: Limits) -> Article | LeftOut:
     """Parse a lead and render its text."""
-    text = None if is_tangled(page.markup) else lead(page.title, page.markup)
-    if text is None:
+    made = None if is_tangled(page.markup) else lead(page.title, page.markup)
+    if made is None:
         return LeftOut(page.title, BROKEN)
-    if not text:
-        return LeftOut(page.title, NO_LEAD)
-    return LeftOut(page.title, SHORT_LEAD) if len(text.split()) < limits.min_words else Article(page.title, text)
+    if made.opening_lost:
+        return LeftOut(page.title, LOST_OPENING, made.lost)
+    if not made.text:
+        return LeftOut(page.title, NO_LEAD, made.lost)
+    if len(made.text.split()) < limits.min_words:
+        return LeftOut(page.title, SHORT_LEAD, made.lost)
+    return Article(page.title, made.text, made.lost)
 
 
 _BRACKET = re.compile(
@@ -201,7 +249,6 @@ def is_tangled(markup: str) -> bool:
     return False
 
 
-_LIST_ITEM = "\ue000"  # marks a list item's beginning; taken out of the source first
 _MARKERS = re.compile(r"^([*#:;])[*#:; ]+", re.MULTILINE)
 _SWITCHES = re.compile(r"__[A-Z]+__")
 _STRAY_TAG = re.compile(
@@ -212,39 +259,48 @@ _RESIDUE = re.compile(r"\{\{|\}\}|\[\[|\]\]|\{\||\|\}|</?[a-z]+[^<>]*>|</?ref\b"
 _ANNOUNCEMENT = re.compile(r"(?:(?<=[.!?])|^)[^.!?]*:$")
 
 
-def lead(title: str, markup: str) -> str | None:
-    """Render a lead as plain text, paragraphs with an empty line between; None where markup is left over.
+def lead(title: str, markup: str) -> Lead | None:
+    """Render a lead as plain text; None where markup is left over.
 
-    Kept: prose, labels of links, templates that stand for text. Not: other templates, tables, files, categories,
-    references, formulas, and lists with the sentence that announces them (`…:`).
+    Kept: prose, labels of links, templates that stand for text, simple formulas. Not: other templates, with the
+    sentences that they leave a hole in (`wikiholes`), tables, files, categories, references, and lists with the
+    sentence that announces them (`…:`).
     """
     import mwparserfromhell
 
-    source = _MARKERS.sub(r"\1 ", characters(markup).replace(_LIST_ITEM, ""))
+    source = _MARKERS.sub(r"\1 ", MARKS.sub("", characters(markup).replace(LIST_ITEM, "")))
     try:
         code = mwparserfromhell.parse(source, skip_style_tags=True)
     except mwparserfromhell.parser.ParserError:  # a bug of its own, as it says then
         return None
-    text = _STRAY_TAG.sub("", _SWITCHES.sub("", _text(code, title)))
+    renderer = Renderer(title)
+    text = _STRAY_TAG.sub("", _SWITCHES.sub("", renderer.text(code)))
     kept: list[str] = []
-    for paragraph in _paragraphs(text):
-        if _ONLY_MARKS.fullmatch(paragraph):
+    lost: list[str] = []
+    opening_lost = False
+    for paragraph in _paragraphs(text, renderer.holes):
+        if _ONLY_MARKS.fullmatch(paragraph) and not MARKS.search(paragraph):
             continue
         if _RESIDUE.search(paragraph):
             return None
-        if clean := spacing(without_holes(spacing(entities(paragraph)))).replace("\n", " "):
+        filled = renderer.holes.in_paragraph(paragraph)
+        opening_lost = opening_lost or (filled.opening_lost and not kept)
+        lost += filled.lost
+        clean = spacing(without_holes(spacing(entities(filled.text)))).replace("\n", " ")
+        if clean and not (filled.text != paragraph and _ONLY_MARKS.fullmatch(clean)):
             kept.append(clean)
-    return "\n\n".join(kept)
+    return Lead("\n\n".join(kept), tuple(lost), opening_lost)
 
 
-def _paragraphs(text: str) -> Iterable[str]:
+def _paragraphs(text: str, holes: Holes) -> Iterable[str]:
     """Split at empty lines; lines of one paragraph are joined, list items left out."""
     lines: list[str] = []
     for raw in (*text.split("\n"), ""):
         line = raw.strip()
-        is_item = line.startswith(_LIST_ITEM)
+        is_item = line.startswith(LIST_ITEM)
         if line and not is_item:
-            lines.append(without_quotes(line))
+            if line := holes.in_line(line):
+                lines.append(without_quotes(line))
             continue
         if lines:
             paragraph = " ".join(lines)
@@ -298,73 +354,3 @@ def without_holes(text: str) -> str:
     """Mend what templates leave behind: `Oslo (; ) is` → `Oslo is`, `(, born 1950)` → `(born 1950)`."""
     text = _AFTER_OPENING.sub("(", _BEFORE_CLOSING.sub(")", text))
     return _BEFORE_COMMA.sub("", _EMPTY_BRACKETS.sub("", text))
-
-
-# --- nodes ---
-
-_NOT_TEXT = names_in(
-    "ref, references, gallery, score, timeline, imagemap, table, graph, mapframe, maplink, templatestyles, "
-    "hiero, ul, ol, dl, li, dt, dd, s, del, strike, includeonly, categorytree, inputbox, chart, "
-    "syntaxhighlight, source, audio, video, style"
-)
-_FORMULAS = frozenset(("math", "chem", "ce"))
-_LITERAL = str.maketrans({mark: f"&#{ord(mark)};" for mark in "[]{}|'<>&"})
-_RAISED = str.maketrans("0123456789+-−()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾ⁿ")
-_LOWERED = str.maketrans("0123456789+-−()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₍₎")
-_NOT_SHOWN = frozenset(("file", "image", "category"))
-_INTERLANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z]+)*+:\S")
-
-
-def _text(code: Any, title: str) -> str:
-    return "".join(_node(node, title) for node in code.nodes) if code else ""
-
-
-def _node(node: Any, title: str) -> str:
-    from mwparserfromhell import nodes
-
-    match node:
-        case nodes.Text() | nodes.HTMLEntity():
-            return str(node)
-        case nodes.Template():
-            return rendered(node, title, partial(_text, title=title))
-        case nodes.Wikilink():
-            return _link(node, title)
-        case nodes.ExternalLink():
-            return _text(node.title, title) if node.brackets else ""
-        case nodes.Tag():
-            return _tag(node, title)
-        case nodes.Argument():
-            return _text(node.default, title)
-        case _:  # comments, headings
-            return ""
-
-
-def _link(node: Any, title: str) -> str:
-    target = str(node.title).strip()
-    label = None if node.text is None else _text(node.text, title)
-    if target.startswith(":"):
-        return target[1:] if label is None else label
-    if target.partition(":")[0].strip().lower() in _NOT_SHOWN:
-        return ""
-    if label is None:
-        return "" if _INTERLANGUAGE.match(target) else _text(node.title, title)
-    return label
-
-
-def _tag(node: Any, title: str) -> str:
-    name = str(node.tag).strip().lower()
-    if node.wiki_markup and name in ("li", "dt", "dd"):
-        return _LIST_ITEM
-    if name in ("br", "hr"):
-        return " " if name == "br" else "\n\n"
-    if name in _NOT_TEXT:
-        return ""
-    if name in ("nowiki", "pre"):
-        return str(node.contents or "").translate(_LITERAL)
-    content = _text(node.contents, title)
-    if name in _FORMULAS:
-        return "" if re.search(r"[\\{}^_]", content) else content
-    if name in ("sup", "sub"):
-        script = content.translate(_RAISED if name == "sup" else _LOWERED)
-        return content if any(mark.isascii() for mark in script) else script
-    return f"\n\n{content}\n\n" if name in ("p", "blockquote", "poem") else content

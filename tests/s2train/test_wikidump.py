@@ -51,6 +51,16 @@ def refusal(path: Path) -> str:
 # --- what is read ---
 
 
+def test_templates_of_unknown_text_are_counted_by_name(put: Callable[[bytes], Path]) -> None:
+    rest = " It has a river and a road." * 4
+    moss = MadeUp("Moss", f"Moss is a town. It is {{{{foo|5}}}} and {{{{bar}}}} old.{rest}")
+    ski = MadeUp("Ski", f"Ski is {{{{foo}}}} old.{rest}")
+    read = Dump(put(dump([OSLO, moss, ski])))
+    assert list(read) == [PAIR[0], Article("Moss", f"Moss is a town.{rest}", ("foo", "bar"))]
+    assert read.lost_templates() == {"foo": 2, "bar": 1}
+    assert read.dropped == {wikitext.LOST_OPENING: 1}
+
+
 @pytest.mark.parametrize("form", ["xml", "bom", "bz2", "multistream"])
 def test_every_form_of_a_dump(form: str, put: Callable[[bytes], Path]) -> None:
     plain = dump([OSLO, BERGEN])

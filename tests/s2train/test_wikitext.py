@@ -64,11 +64,12 @@ def test_a_whole_page() -> None:
         ("[[a]] [[b|c]] [[a]]s [[:Category:X]] [[:d|e]]", "a c as Category:X e"),
         ("a[[Category:X]] [[Image:x.png|left]] [[fr:Oslo]] [[wikt:word|word]]", "a word"),
         ("[[File:x.jpg|thumb|a [[b]] {{c|[[d]]}}]]text", "text"),
-        ("[http://x.y label] [http://x.y] http://x.y end", "label end"),
+        ("[http://x.y label] [http://x.y] end", "label end"),
         ("a<ref>b</ref> <ref name=x/>c", "a c"),
         ("H<sub>2</sub>O, m<sup>2</sup>, 4<sup>th</sup>", "H₂O, m², 4th"),
         ("a<br>b<br />c <small>d</small> <span style='x'>e</span></div>", "a b c d e"),
-        ("<math>E=mc</math> or <math>\\frac{1}{2}</math>.", "E=mc or."),
+        ("<math>E=mc^2</math> or <math>\\frac{1}{2}</math> or <math>\\sqrt{x}</math>.", "E=mc² or 1/2 or √x."),
+        ("<chem>CO2</chem>, <ce>SO4^2-</ce>, <chem>2H2 + O2 -> 2H2O</chem>", "CO₂, SO₄²⁻, 2H₂ + O₂ → 2H₂O"),
         ("<nowiki>[[a]] {{b}} ''c''</nowiki>", "[[a]] {{b}} ''c''"),
         ("__NOTOC__ a __TOC__", "a"),
         ("a &lt;b&gt; &nbsp; &#233; &eacute;", "a <b> é é"),
@@ -109,9 +110,29 @@ def test_markup(markup: str, text: str) -> None:
         ("{{formatnum:1234567}}", "1,234,567"),
         ("{{frac|3|1|2}} {{frac|1|2}}", "3 1/2 1/2"),
         ("1{{ndash}}2 {{US$|5}} {{circa|1500}}", "1–2 US$5 c. 1500"),
-        ("{{nowrap|a {{unknown|{{nowrap|b}}}} c}}", "a c"),
-        ("{{Unknown|text {{nowrap|b}}}}", ""),
-        ("{{lang|fr}}{{convert}}{{frac}}{{as of}}{{bda}}{{flag}}{{US$}}", "As of"),
+        ("{{nowrap|a {{cn|{{nowrap|b}}}} c}}", "a c"),
+        ("{{as of}} {{US$}} {{circa}} {{nowrap|}}", "As of US$ c."),
+        ("{{val|384399|u=km}} {{val|1.5|0.2|e=6|u=m/s}} {{val|5|s=%}}", "384,399 km (1.5±0.2)×10⁶ m/s 5%"),
+        ("{{val|1.2e-5|ul=m.s-2}} {{val|12345.678|(9)|u=kg}}", "1.2×10⁻⁵ m⋅s⁻² 12,345.678(9) kg"),
+        ("{{chem2|CO2}} {{chem2|SO4(2-)}} {{chem2|Na+}}", "CO₂ SO₄²⁻ Na⁺"),
+        ("{{chem|H|2|O}} {{chem|SO|4|2-}} {{Chem|235|U}}", "H₂O SO₄²⁻ ²³⁵U"),
+        ("{{w|Paris|the city}} {{W|Paris}}", "the city Paris"),
+        ("{{USS|Enterprise|CV-6}} {{HMS|Hood|51|6}}", "USS Enterprise (CV-6) HMS Hood"),
+        ("{{ship|HMCS|Haida||2}} {{SS|Great Britain}}", "Haida SS Great Britain"),
+        (
+            "{{sclass|Nimitz|aircraft carrier}} {{sclass|Nimitz|carrier|2}}",
+            "Nimitz-class aircraft carrier Nimitz class",
+        ),
+        ("{{height|m=1.83}} {{height|ft=6|in=2}}", "1.83 m 6 ft 2 in"),
+        ("{{convert|5+1/2|in}} {{convert|3|x|4|m}} {{km to mi|5}}", "5 1/2 in 3 × 4 m 5 km"),
+        ("{{frac|3}} {{sfrac|1|2}} x{{sup|2}} H{{sub|2}}O", "1/3 1/2 x² H₂O"),
+        ("{{circa|1490|1500}} {{floruit|1500}}", "c. 1490 – c. 1500 fl. 1500"),
+        ("{{£|1000}} {{INR|5 crore}} {{US$|1.5 million}}", "£1,000 ₹5 crore US$1.5 million"),
+        ("{{coord|59|55|N|10|45|E}}{{coord|1|N|2|E|display=title}}", "59°55′N 10°45′E"),
+        ("{{coord|59.9|-10.7}} {{DEC|+12|30}} {{RA|1|2|3}}", "59.9°N 10.7°W +12° 30′ 1h 2m 3s"),
+        ("{{abbr|UN|United Nations}} {{ill|Foo|fr|Bar|lt=Baz}} {{sic|tex|t}}", "UN Baz text"),
+        ("{{age|1990|5|5|2000|1|1}} {{ordinal|22}} {{e|6}} {{gaps|1|234|567}}", "9 22nd ×10⁶ 1,234,567"),
+        ("[[b|c {{val|5|u=km}}]] '''d {{nowrap|{{val|6}} e}}'''", "c 5 km d 6 e"),
     ],
 )
 def test_templates_that_stand_for_text(template: str, text: str) -> None:
@@ -167,6 +188,92 @@ def test_what_only_looks_like_a_reason() -> None:
 )
 def test_the_lead_ends_before_the_first_heading(text: str, markup: str) -> None:
     assert wikitext.before_heading(text) == markup
+
+
+@pytest.mark.parametrize(
+    ("link", "text"),
+    [
+        ("[[wikt:forge]]", "forge"),
+        ("[[Wiktionary:forge]]", "forge"),
+        ("[[:wikt:forge]]", "forge"),
+        ("[[:fr:Paris]]", "Paris"),
+        ("[[w:Foo]]", "Foo"),
+        ("[[w:fr:Paris]]", "Paris"),
+        ("[[s:The Raven|poem]]", "poem"),
+        ("[[voy:Oslo]]", "Oslo"),  # three letters, but no language
+        ("[[wikt:forge|]]", "forge"),
+        ("[[Oslo (city)|]]", "Oslo"),
+        ("[[Oslo, Norway|]]", "Oslo"),
+        ("[[Help:Oslo (city)|]]", "Oslo"),
+        ("[[Alien: Romulus]]", "Alien: Romulus"),
+        ("[[fr:Oslo]]", ""),  # beside the text
+    ],
+)
+def test_links_to_other_projects_and_pipe_tricks(link: str, text: str) -> None:
+    assert lead(f"a {link} b") == " ".join(f"a {text} b".split())
+
+
+# --- templates of unknown text ---
+
+FIRST = "Oslo is a city."
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "{{Foo}}\n{{Bar|a\n|b=c}}\nOslo is a city.",
+        "{{Foo|a=b}}'''Oslo''' is a city.",
+        "{{Foo}} '''Oslo''' is a city.",
+        "{{Foo\n|a=b\n}}Oslo is a city.",
+        "Oslo is a city.{{foo|x}}",
+        "Oslo is a city.{{foo}}{{bar}}<ref>x</ref>",
+        "Oslo is a city. {{foo}}\n\n{{bar}}",
+        "Oslo is a{{citation needed|date=x}} city{{efn|a}}{{r|b}}{{rp|5}}.{{sfn|c}}",
+        "Oslo is{{clarify}} a city.",
+        "Oslo ({{foo}}) is a city.",
+        "Oslo ({{foo|[[b]]}}; {{IPA|x}}) is a city.",
+        "Oslo (about {{foo}} km, {{pron|x}}) is a city.",
+        "Oslo (pronounced {{IPAc-en|x}}) is a city.",
+        "'''Oslo''' {{IPA|x}} is a city.",
+        "Oslo is a city.\n* one {{foo}} two",
+    ],
+)
+def test_where_a_template_vanishes(markup: str) -> None:
+    assert outcome(markup) == Article("Oslo", FIRST)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "names"),
+    [
+        ("It is {{foo|5}} long.", ("foo",)),
+        ("It is {{Foo Bar|5}} long and {{foo_bar}} wide.", ("foo bar", "foo bar")),
+        ("It is ''{{foo}}'' long.", ("foo",)),
+        ("It has [[river|{{foo}} rivers]].", ("foo",)),
+        ("It has {{nowrap|{{foo}} rivers}}.", ("foo",)),
+        ("It lies near St. {{foo}} in the U.S. {{bar}} zone.", ("foo", "bar")),
+        ("It is approx. {{foo}} old.", ("foo",)),
+        ("It is pronounced {{IPA|x}} here.", ("ipa",)),
+        ("It is {{#if:a|b|c}} here.", ("#if",)),
+        ("It is {{age|1950|1|1}} years old.", ("age",)),
+        ("It is {{convert}} long.", ("convert",)),
+        ("It is <math>\\begin{matrix}a\\end{matrix}</math>.", ("<math>",)),
+        ("It is {{{1}}} long.", ("{{{argument}}}",)),
+        ("See http://x.y for more.", ("bare URL",)),
+    ],
+)
+def test_a_sentence_that_loses_something_is_left_out(sentence: str, names: tuple[str, ...]) -> None:
+    assert outcome(f"{FIRST} {sentence} It is old.") == Article("Oslo", f"{FIRST} It is old.", names)
+    assert outcome(f"{FIRST}\n\n{sentence}") == Article("Oslo", FIRST, names)
+
+
+def test_a_lead_that_loses_its_first_sentence_is_left_out() -> None:
+    assert outcome("Oslo is {{foo}} old. It is big.") == LeftOut("Oslo", wikitext.LOST_OPENING, ("foo",))
+    assert outcome("{{foo}} is a city. It is big.") == LeftOut("Oslo", wikitext.LOST_OPENING, ("foo",))
+
+
+def test_brackets_keep_what_lost_nothing() -> None:
+    text = "Oslo (French: mot, born {{foo}} 1900; 1,454 people) is (about {{bar}} km) big."
+    assert lead(text) == "Oslo (French: mot, 1,454 people) is big."
 
 
 PIECES = st.recursive(
@@ -225,6 +332,7 @@ def test_any_markup_gives_clean_text_or_a_reason(markup: str) -> None:
 @pytest.mark.parametrize(
     "tangle",
     [
+        "{{a}}", "{{a}} ", "({{a}},", "({{a}})", "(({{a}}", "{{a}}. A", "<math>\\frac{", "<math>a</math>", "{{val|1|",
         "{{a|", "{{", "[[a|", "<ref>", "<b><i></b></i>", "<i>[[a|</i>]]", "[http://a <b>] </b>", "<br a='", "<hr ",
         "{|\n", "{{{", "{{lang|fr|", "<nowiki><!--", "[http://a ", "*", "; a : b ", "{{ ", "\n=a", "= ", "(, ", "x   ",
         "'''",

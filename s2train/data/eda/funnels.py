@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from s2train.data.eda.document import Bars, Block, Details, Pictures, Prose, Series, Table
 from s2train.data.eda.numbers import percent
@@ -43,6 +43,14 @@ def funnel(read: int, drops: Sequence[Drop], unit: str = "records") -> Iterator[
     nothing = [drop.step for drop in drops if not drop.dropped]
     if nothing:
         yield Prose(f"Left out nothing: {', '.join(nothing)}.")
+
+
+def templates(lost: Mapping[str, int]) -> Iterator[Block]:
+    """Templates of wikitext for which sentences were left out."""
+    if lost:
+        rows = [[name, f"{count:,}"] for name, count in lost.items()]
+        table = Table(["template", "sentences left out"], rows, words=(0,))
+        yield Details(f"{sum(lost.values()):,} sentences held a template whose text is not known", table)
 
 
 def examples(drops: Iterable[Drop]) -> Iterator[Block]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from s2train.data.eda import measures as m
 from s2train.data.eda.document import Block, Picture, Pictures, Prose, Section, Table
 from s2train.data.eda.folder import Measured
-from s2train.data.eda.funnels import examples, funnel
+from s2train.data.eda.funnels import examples, funnel, templates
 from s2train.data.eda.names import Part, bars, shared, tables
 from s2train.data.eda.numbers import SUMMARY, summary
 from s2train.data.eda.pictures import Group, distribution
@@ -28,7 +28,12 @@ def set_section(one: Measured, made: SetMade | None, filters: Filters | None) ->
     """
     parts: list[Section] = []
     if made is not None and made.funnel:
-        parts.append(Section("What was left out", [*funnel(made.read, made.funnel), *examples(made.funnel)]))
+        parts.append(
+            Section(
+                "What was left out",
+                [*funnel(made.read, made.funnel), *templates(made.lost_templates), *examples(made.funnel)],
+            )
+        )
     title = "All pairs" if one.left_out is None else "Before against after the filters"
     parts.append(Section(title, list(_distributions(one, filters))))
     parts.append(Section("Train against validation", list(train_validation(one, m.PAIR))))

@@ -5,11 +5,12 @@ candidate becomes a pair or is counted under a named reason. `read_preferences` 
 """
 
 from s2train.data.preferences.dialogues import DialogueRecord, dialogue, dialogues, prompt_of, turns_of
-from s2train.data.preferences.leads import LeadRecord, leads, sentences
+from s2train.data.preferences.leads import LeadRecord, leads
 from s2train.data.preferences.reading import KINDS, PreferenceReading, Shelf, kind_of, read_preferences, shelves
 from s2train.data.preferences.records import ASPECTS, Aspect, Outcome, Preference, PreferenceLine
 from s2train.data.preferences.settings import EqualVoteSettings, LeadSettings, PreferenceSettings, VoteSettings
 from s2train.data.preferences.votes import VotedAnswers, VotedRecord, equal_votes, votes
+from s2train.data.sentences import sentences
 
 __all__ = [
     "ASPECTS",

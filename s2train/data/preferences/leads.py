@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from pydantic import BaseModel
@@ -13,15 +12,11 @@ from s2train.data.preferences.records import SAME, SHORT, Outcome, Preference
 from s2train.data.preferences.settings import LeadSettings
 from s2train.data.records import Kept
 from s2train.data.rules import clean
+from s2train.data.sentences import sentences
 from s2train.data.split import normalised
 
 NO_REGULAR = "regular lead empty after cleaning"
 NOT_SIMPLER = "the Simple lead is not the simpler one"
-
-_ENDS = re.compile(
-    r"""(?:(?<=[.!?])|(?<=[.!?]["'”’)\]]))(?<!\b[A-Z]\.)(?<!\b(?:St|Dr|Mr|Jr|Sr|No|vs|ca)\.)(?<!\bMrs\.)"""
-    r"""\s+(?=["'“‘(\[]?[A-Z0-9])"""
-)
 
 
 class LeadRecord(BaseModel):
@@ -30,11 +25,6 @@ class LeadRecord(BaseModel):
     title: str
     simple_text: str
     regular_text: str
-
-
-def sentences(text: str) -> list[str]:
-    """A text's sentences on one line each: after `.`, `!` or `?`, before a capital or a digit; not after initials."""
-    return _ENDS.split(" ".join(text.split()))
 
 
 def leads(record: LeadRecord, settings: LeadSettings, questions: Mapping[str, str] | None = None) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,17 @@ def test_a_dump_of_mediawiki_becomes_the_set_wiki(tmp_path: Path, form: str) -> 
     first, second = pairs_of(out, "wiki")
     assert (first.question, second.question) == ("What is Oslo?", "What is Bergen?")
     assert first.answer.startswith("Oslo is a town in Norway. It has a river and a roadOs.")
+
+
+def test_sentences_lost_to_templates_are_told_by_name(tmp_path: Path) -> None:
+    text = LEAD.format("Ski", "") + "It is {{foo|5}} old. It is {{foo|6}} big and {{bar}} wide."
+    dump = wikipages.write(tmp_path / "pages.xml.bz2", [OSLO, MadeUp("Ski", text)])
+    out = tmp_path / "out"
+    printed = built("wiki", "--input", dump, "--out", out, "--config", plain(tmp_path))
+    made = checked(out)["sets"]["wiki"]
+    assert made["inputs"][0]["lost_templates"] == {"foo": 2, "bar": 1}
+    assert re.search(r"sentences left out for a template +3\n +foo +2\n +bar +1\n", printed)
+    assert re.search(r"\| foo +\| +2 \|", (out / "dataset_card.md").read_text())
 
 
 def test_dumps_and_records_of_articles_together(tmp_path: Path) -> None:
