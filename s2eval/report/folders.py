@@ -209,13 +209,24 @@ def document(
     tables = with_sentences(mark_ties(tables, scored), sentences(compared))
     tables += matrices(rows, models, trained_on, scored)
     notes = [note for source in sources for note in source.notes]
-    notes += [*run_notes.of_rows(rows), *_compared_notes(compared)]
+    notes += [*run_notes.of_rows(rows), *_left_out(rows, tables), *_compared_notes(compared)]
     return Document(
         title or ", ".join(source.title for source in sources),
         tables,
         list(dict.fromkeys(notes)),
         _pictures(tables, rows, compared) if pictures else (),
     )
+
+
+def _left_out(rows: Iterable[Row], tables: Iterable[Table]) -> Iterator[str]:
+    """Tasks that no table has, and how to see them."""
+    shown = {cell.row.task for table in tables for row in table.rows for cell in row.cells if cell.row}
+    names = [task for task in dict.fromkeys(row.task for row in rows) if task not in shown]
+    if names:
+        yield (
+            f"In no table of this report: {', '.join(names)}. `s2eval report FOLDER --format csv` prints their "
+            "numbers, `s2eval compare FOLDER` the differences between models."
+        )
 
 
 def _pictures(tables: Sequence[Table], rows: Sequence[Row], compared: Compared) -> Sequence[Picture]:

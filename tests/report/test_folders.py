@@ -232,6 +232,26 @@ def test_a_limit_is_told(tmp_path: Path, limit: float, told: str) -> None:
     assert told in note
 
 
+def test_tasks_that_no_table_has_are_named(tmp_path: Path) -> None:
+    tasks = {"gsm8k": points("exact_match", ARC), "s2_arc_challenge": LEADERBOARD["arc_challenge"], "arc_easy": mmlu()}
+    document = folders.document([folders.read(lm_eval(tmp_path, tasks))], published=False)
+    assert [table.key for table in document.tables] == ["s2_leaderboard"]
+    assert document.notes[0].startswith(
+        "In no table of this report: gsm8k, arc_easy. `s2eval report FOLDER --format csv`"
+    )
+    assert not any(
+        "In no table" in note
+        for note in folders.document(
+            [folders.read(lm_eval(tmp_path / "known", {"s2_mmlu": mmlu()}))], published=False
+        ).notes
+    )
+
+
+def test_a_folder_without_any_table_says_what_it_has(tmp_path: Path) -> None:
+    text = render_markdown(folders.document([folders.read(lm_eval(tmp_path, {"gsm8k": mmlu()}))], published=False))
+    assert "In no table of this report: gsm8k. `s2eval report FOLDER --format csv` prints their numbers" in text
+
+
 # --- scores alone, and nothing ---------------------------------------------------------------------------------
 
 
