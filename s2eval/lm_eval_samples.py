@@ -27,7 +27,7 @@ PLACEHOLDER = "bypass"
 """The metric of `lm_eval --predict_only`, which scores nothing and prints 999."""
 _FIELDS = {"doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics"}
 _FIELDS |= {"doc_hash", "prompt_hash", "target_hash"}
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)

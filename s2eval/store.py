@@ -15,6 +15,7 @@ from __future__ import annotations
 import csv
 import errno
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -206,4 +207,7 @@ def _row(line: Mapping[str, str]) -> Row:
     numbers = {name: float(line[name]) if line[name] else None for name in ("value", "stderr", "ci_low", "ci_high")}
     texts = {name: line[name] for name in ("model", "group", "task", "subset", "judge", "turn", "metric", "provenance")}
     seed = int(line["seed"]) if line["seed"] else None
-    return Row(seed=seed, n=int(line["n"]), n_valid=int(line["n_valid"]), **texts, **numbers)  # type: ignore[arg-type]
+    n_valid = int(line["n_valid"])
+    if any(number is not None and not math.isfinite(number) for number in numbers.values()):
+        numbers, n_valid = dict.fromkeys(numbers), 0  # `nan` or `inf`, as an aggregate of lm-eval can be: no score
+    return Row(seed=seed, n=int(line["n"]), n_valid=n_valid, **texts, **numbers)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from typing import Annotated
 from pydantic import Field
 
 from s2eval.errors import nearest
+from s2eval.judge.anchors import API_ERROR
 from s2eval.judge.rows import FileRow, Filled, Id, Problems, QuestionId, Text, listed, read_rows
 
 
@@ -129,6 +130,7 @@ def read_references(path: Path, questions: Iterable[Question]) -> dict[QuestionI
     _tell_repeated(rows, problems)
     for line, row in rows:
         _tell_unlike(line, row, asked, problems)
+        _check_failed_calls(line, row, problems)
         for turn, text in enumerate(row.choices[0].turns):
             if not text.strip():
                 problems.add(line, f"choices.0.turns.{turn}: is empty")
@@ -153,6 +155,7 @@ def read_answers(path: Path, questions: Sequence[Question], model: str | None = 
     for line, row in rows:
         _tell_unlike(line, row, asked, problems)
         _tell_uneven(line, row, rows[0], problems)
+        _check_failed_calls(line, row, problems)
     answered = {row.question_id: row for _, row in rows}
     missing = [question.id for question in questions if question.id not in answered]
     if missing and not problems:  # else a broken line may be what is missing
@@ -182,6 +185,14 @@ def _tell_unlike(line: int, row: _AnswerRow, asked: dict[QuestionId, Question], 
     for number, choice in enumerate(row.choices):
         if len(choice.turns) != len(question.turns):
             to.add(line, f"choices.{number}.turns: {len(choice.turns)}, but the question has {len(question.turns)}")
+
+
+def _check_failed_calls(line: int, row: _AnswerRow, to: Problems) -> None:
+    """Turns that hold FastChat's mark of a call that failed: they are no answer, and are not to be judged."""
+    for number, choice in enumerate(row.choices):
+        for turn, text in enumerate(choice.turns):
+            if text.strip() == API_ERROR:
+                to.add(line, f"choices.{number}.turns.{turn}: {API_ERROR} (a failed call); answer the question again")
 
 
 def _tell_uneven(line: int, row: _AnswerRow, first: tuple[int, _AnswerRow], to: Problems) -> None:

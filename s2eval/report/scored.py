@@ -223,8 +223,8 @@ def invalid_sentence(what: str, metric: str, values: Mapping[str, int], n: int) 
     listed = [f"{value[:_LONGEST]!r}{f' {times} times' if times > 1 else ''}" for value, times in values.items()]
     shown = ", ".join([*listed[:_SHOWN], *(["…"] if len(listed) > _SHOWN else [])])
     number = sum(values.values())
-    are = "value of {} is no number and not" if number == 1 else "values of {} are no numbers and not"
-    return f"{what}: {number} of {n} {are.format(metric)} counted ({shown})"
+    are = "is no number" if number == 1 else "are no numbers"
+    return f"{what}: {number} of {n} values of {metric} {are} and not counted ({shown})"
 
 
 def whatever_the_prompt(scored: Scored) -> Scored:

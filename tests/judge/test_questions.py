@@ -255,6 +255,10 @@ GOOD = answer("b-2", ["2", "4"])
         # the broken line may be the missing answer: it is not told a second time
         ([GOOD, "{"], ["line 2: not JSON (Expecting property name enclosed in double quotes, column 2)"]),
         ([GOOD, answer(1, ["a", "b\ud83d"])], ["line 2: choices.0.turns.1: half a character at 1"]),
+        (
+            [GOOD, answer(1, ["a", "$ERROR$"])],
+            ["line 2: choices.0.turns.1: $ERROR$ (a failed call); answer the question again"],
+        ),
         ([GOOD, answer(1, ["a", 7])], ["line 2: choices.0.turns.1: Input should be a valid string"]),
     ],
 )

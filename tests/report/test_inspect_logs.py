@@ -52,6 +52,37 @@ def test_letters_numbers_and_their_lack(tmp_path: Path) -> None:
     assert found.items[3].cluster == ""
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("yes", 1.0),
+        ("No", 0.0),
+        ("TRUE", 1.0),
+        ("false", 0.0),
+        ("0.75", 0.75),
+        ("-2", -2.0),
+        ("1e-1", 0.1),
+        (False, 0.0),
+    ],
+)
+def test_text_is_read_as_inspect_reads_it(tmp_path: Path, value: Any, expected: float) -> None:
+    """As its `value_to_float`."""
+    found = inspect_logs.read(write(tmp_path / "log.json", log([sample(1, value)])))
+    assert dict(found.items[0].values) == {"match": expected}
+    assert found.remarks == ()
+
+
+@pytest.mark.parametrize("value", ["maybe", "c", "", "nan", "inf", "1_0", float("nan"), float("inf"), [1.0], None])
+def test_what_is_no_number_is_counted_and_named(tmp_path: Path, value: Any) -> None:
+    """Inspect itself counts 0 here, with a warning."""
+    found = inspect_logs.read(write(tmp_path / "log.json", log([sample(1, "C"), sample(2, value)])))
+    assert [item.values["match"] for item in found.items] == [1.0, None]
+    shown = "null" if value is None else str(value)
+    assert found.remarks == (
+        f"ollama/llama3.1, popularity: 1 of 2 values of match is no number and not counted ({shown!r})",
+    )
+
+
 def test_scores_of_several_parts(tmp_path: Path) -> None:
     found = inspect_logs.read(
         write(tmp_path / "log.json", log([sample(1, {"a": 1, "b": "I"}), sample(2, "C", scores=None)]))

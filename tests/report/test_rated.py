@@ -123,3 +123,18 @@ def test_a_pair_twice_and_a_broken_line(tmp_path: Path) -> None:
         rated.contests(write(tmp_path / "x_pair.jsonl", [row, row]))
     with pytest.raises(DataError, match="g1_winner"):
         rated.contests(write(tmp_path / "y_pair.jsonl", [{**row, "g1_winner": "model_3"}]))
+
+
+@pytest.mark.parametrize("points", [-1, 9, float("nan")])
+def test_points_of_a_contest_are_from_0_to_1(tmp_path: Path, points: float) -> None:
+    row = {
+        "question_id": 1,
+        "model": "m",
+        "against": "base",
+        "place": "A",
+        "points": points,
+        "judge": ["j", "p"],
+        "turn": 1,
+    }
+    with pytest.raises(DataError, match="points"):
+        rated.contests(write(tmp_path / "pairwise-base.jsonl", [row]))

@@ -15,7 +15,7 @@ from tests.store.rows import ROW
 
 # without "\r", which no name has (config.Name) and which Python's csv does not quote before 3.13
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=12)
-numbers = st.none() | st.floats(allow_nan=False)
+numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 rows = st.builds(
     Row,
     model=texts,
@@ -49,6 +49,15 @@ def test_scores_are_a_plain_table(tmp_path: Path) -> None:
     # the float in full, absent values empty
     line = "mine,eli5,3,s2_mmlu,anatomy,,,acc,0.30000000000000004,,,,10,9,00ff"
     assert (tmp_path / "scores.csv").read_bytes() == f"{COLUMNS}\n{line}\n".encode()
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-Infinity"])
+def test_what_is_no_number_is_no_score(tmp_path: Path, number: str) -> None:
+    """As version 0.1.0 wrote the aggregates of lm-eval."""
+    path = tmp_path / "scores.csv"
+    path.write_text(f"{COLUMNS}\nmine,eli5,3,s2_mmlu,anatomy,,,acc,{number},0.1,{number},{number},10,10,00ff\n")
+    (row,) = store.read_scores(path)
+    assert (row.value, row.stderr, row.ci_low, row.ci_high, row.n, row.n_valid) == (None, None, None, None, 10, 0)
 
 
 def test_a_missing_column_is_told(tmp_path: Path) -> None:
