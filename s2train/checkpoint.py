@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -80,6 +80,7 @@ class Checkpoint(_Record):
         versions: packages that made it.
         metrics: name → value.
         files: its weights' files → SHA-256.
+        records: files of what training measured and wrote (`held_out.jsonl`, `generations.jsonl`, …) → SHA-256.
     """
 
     template: str
@@ -93,6 +94,7 @@ class Checkpoint(_Record):
     versions: dict[str, str] = {}
     metrics: dict[str, float] = {}
     files: dict[str, Sha256] = {}
+    records: dict[str, Sha256] = {}
 
 
 def read(folder: Path) -> Checkpoint | None:
@@ -115,6 +117,29 @@ def read(folder: Path) -> Checkpoint | None:
 def write(folder: Path, checkpoint: Checkpoint) -> None:
     """Write the folder's `s2train.json`, atomically; what is not known is left out."""
     store.write_json(folder / CHECKPOINT_FILE, checkpoint.model_dump(mode="json", exclude_defaults=True))
+
+
+def hashes(folder: Path, suffixes: Iterable[str]) -> dict[str, str]:
+    """The files of a folder with these suffixes → SHA-256."""
+    known = tuple(suffixes)
+    return {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.suffix in known}
+
+
+def problem(folder: Path, files: Mapping[str, str]) -> str:
+    """What of these files is missing or changed, in a sentence's part; "" where nothing is.
+
+    Args:
+        files: name → SHA-256, as `Checkpoint.files` and `records` have them.
+    """
+    for name, digest in files.items():
+        try:
+            if sha256(folder / name) != digest:
+                return f"{name} was changed since it was written"
+        except FileNotFoundError:
+            return f"{name} is missing"
+        except OSError as error:
+            return f"{name}: {error.strerror or error}"
+    return ""
 
 
 def sha256(path: Path) -> str:

@@ -223,6 +223,7 @@ def _conclude(job: Job, learner: Learner) -> dict[str, float]:
             versions=checkpoint.versions(),
             metrics=metrics,
             files={WEIGHTS: checkpoint.sha256(folder / WEIGHTS)},
+            records=checkpoint.hashes(folder, trainings.RECORDS),
         )
         text = card(job, made, sorted(path.name for path in folder.glob("*.svg")))
         (folder / trainings.CARD).write_text(text, encoding="utf-8")

@@ -14,6 +14,8 @@ from s2eval.records import Estimate
 from s2eval.stats import clustered_mean, paired_difference, proportion
 from s2train import checkpoint
 
+HELD_OUT = "held_out.jsonl"
+"""In a reward model's folder: the fields of `Judged`, a line a pair."""
 GATE = 0.70
 BINS = 10
 ACCURACY, LOW, HIGH, PASSES = "accuracy", "accuracy_low", "accuracy_high", "passes_gate"
@@ -162,12 +164,15 @@ def refuse_below_gate(folder: Path, *, minimum: float = GATE, allow: bool = Fals
         allow: use it anyway, when told so.
 
     Raises:
-        DataError: the folder says nothing of a reward model.
+        DataError: the folder says nothing of a reward model, or its held-out pairs were changed.
         UsageError: it was never measured, or it is wrong too often.
     """
     made = checkpoint.read(folder)
     if made is None or made.kind != "reward":
         raise DataError(f"{folder}: no reward model of s2train: s2train reward makes one")
+    listed = {name: digest for name, digest in made.records.items() if name == HELD_OUT and (folder / name).exists()}
+    if problem := checkpoint.problem(folder, listed):
+        raise DataError(f"{folder}: {problem}: its accuracy is of other pairs. Restore the file, or train again")
     found = made.metrics.get(ACCURACY)
     if not allow and found is None:
         raise UsageError(f"reward model {folder.name}: it was never measured on held-out pairs, so nobody knows it")

@@ -16,13 +16,12 @@ from typing import Any
 from s2eval import store
 from s2train.data.preferences import PreferenceLine
 from s2train.training import calibration, config, rows
-from s2train.training.calibration import Judged
+from s2train.training.calibration import HELD_OUT, Judged
 from s2train.training.job import files_of_aspect
 from s2train.training.kind import Job, Kind
 from s2train.training.rows import Encoder, Rows
 
 CALIBRATION = "calibration"  # .json, .svg
-HELD_OUT = "held_out.jsonl"  # the fields of `Judged`, a line a pair
 
 
 def _arguments() -> type:

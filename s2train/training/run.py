@@ -21,6 +21,7 @@ from s2train.training.card import card
 from s2train.training.kind import Job, Placed
 
 CARD, CURVES = "README.md", "curves.svg"
+RECORDS = (".jsonl",)
 PROCESSES = "processes"  # of the metrics, where there were several
 _WEIGHTS = (".safetensors", ".bin")
 
@@ -29,7 +30,7 @@ def is_done(job: Placed) -> bool:
     """Whether the very same training has ended before.
 
     Raises:
-        UsageError: another one has, under that name.
+        UsageError: another one has, under that name, or its files were changed.
         PrerequisiteError: another process trains there.
     """
     _recover(job)
@@ -45,6 +46,8 @@ def is_done(job: Placed) -> bool:
             f"{job.out}: a checkpoint of another training is there ({', '.join(differ)} differ). "
             "Choose another out=DIR, or --fresh to replace it"
         )
+    if problem := checkpoint.problem(job.out, {**made.files, **made.records}):
+        raise UsageError(f"{job.out}: {problem}. Restore the file, or train again with --fresh")
     return True
 
 
@@ -192,7 +195,8 @@ def _conclude(job: Job, trainer: Any) -> dict[str, float]:
             data=dict(job.data),
             versions=checkpoint.versions(),
             metrics=metrics,
-            files={path.name: checkpoint.sha256(path) for path in sorted(folder.iterdir()) if path.suffix in _WEIGHTS},
+            files=checkpoint.hashes(folder, _WEIGHTS),
+            records=checkpoint.hashes(folder, RECORDS),
         )
         pictures = sorted(path.name for path in folder.glob("*.svg"))
         (folder / CARD).write_text(card(job, made, pictures), encoding="utf-8")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
-from s2eval.errors import UsageError
+from s2eval.errors import DataError, UsageError
 from s2train import checkpoint
 from s2train.losses import preference_loss
-from s2train.training import models, reward
+from s2train.training import calibration, models, reward
 from s2train.training.calibration import refuse_below_gate
 from tests.s2train.training import tiny
 
@@ -141,3 +142,22 @@ def test_a_reward_model_is_nothing_to_start_from(trained: Path, base: Path, data
     raw["model"] = {"base": str(base), "adapter": str(trained)}
     with pytest.raises(UsageError, match="task_type SEQ_CLS"):
         tiny.job("sft", raw, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["held_out.jsonl", "adapter_model.safetensors", "metrics.jsonl"])
+def test_a_changed_file_is_noticed(trained: Path, base: Path, data: Path, tmp_path: Path, name: str) -> None:
+    """Cut at a line boundary, or one byte of another value: it is no finished training any more."""
+    out = shutil.copytree(trained, tmp_path / "reward")
+    made = checkpoint.read(out)
+    assert made is not None
+    assert set(made.records) == {"held_out.jsonl", "metrics.jsonl"}
+    listed = {**made.files, **made.records}
+    assert checkpoint.problem(out, listed) == ""
+    content = (out / name).read_bytes()
+    (out / name).write_bytes(content[: content.rindex(b"\n", 0, -1) + 1] if name.endswith("l") else content[:-1] + b"!")
+    assert checkpoint.problem(out, listed) == f"{name} was changed since it was written"
+    if name == calibration.HELD_OUT:
+        with pytest.raises(DataError, match=r"held_out\.jsonl was changed"):
+            calibration.refuse_below_gate(out)
+    (out / name).unlink()
+    assert checkpoint.problem(out, listed) == f"{name} is missing"
