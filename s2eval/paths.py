@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -40,3 +42,20 @@ def cache() -> Path:
         return Path(own).expanduser()
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base).expanduser() if base else Path.home() / ".cache") / "s2eval"
+
+
+def install_command(extra: str) -> str:
+    """The command that installs what an extra needs. The project itself is on no package index.
+
+    >>> install_command("hf")  # in a checkout  # doctest: +SKIP
+    "pip install -e '/home/me/s2eval[hf]'"
+    """
+    root = _PACKAGE.parent
+    if (root / "pyproject.toml").is_file():
+        return f"pip install -e {shlex.quote(f'{root}[{extra}]')}"
+    try:
+        needed = [line.partition(";") for line in requires("s2eval") or ()]
+    except PackageNotFoundError:
+        needed = []
+    names = [name.strip() for name, _, marker in needed if marker.replace('"', "'").strip() == f"extra == '{extra}'"]
+    return f"pip install {shlex.join(names)}" if names else f"pip install '.[{extra}]' in a checkout of s2eval"

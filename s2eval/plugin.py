@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import subprocess
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -165,3 +166,20 @@ def choose_default_model(evaluate_config: ModuleType) -> None:
         return with_default_model
 
     _wrap(evaluate_config, "EvaluatorConfig.process_tasks", wrapper)
+
+
+def find_commit_quietly(utils: ModuleType) -> None:
+    """The commit of the working folder, for lm-eval's results, without git's `fatal: not a git repository`."""
+
+    def wrapper(_: Callable[..., Any]) -> Callable[..., Any]:
+        def get_git_commit_hash() -> str | None:
+            command = ["git", "describe", "--always"]
+            try:
+                return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
+            except (subprocess.CalledProcessError, OSError):  # no repository, or no git
+                return utils.get_commit_from_path(Path.cwd())
+
+        return get_git_commit_hash
+
+    if hasattr(utils, "get_git_commit_hash"):  # a later lm-eval may do without
+        _wrap(utils, "get_git_commit_hash", wrapper)

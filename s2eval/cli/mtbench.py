@@ -83,7 +83,7 @@ def mtbench(
     dtype: Annotated[str | None, typer.Option(help="of models here")] = None,
     device: Annotated[str | None, typer.Option(help="of models here")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what it would take; calls nobody")] = False,
-    out: Annotated[Path, typer.Option(help="folder of results")] = Path("runs/mtsbench"),
+    out: Annotated[Path | None, typer.Option(help="folder of results; default: runs/mtsbench-MODEL")] = None,
 ) -> None:
     """Answer, judge, and print the tables; the same command goes on where it was stopped."""
     if context.invoked_subcommand:
@@ -99,6 +99,7 @@ def mtbench(
     from s2eval.judge import bench
     from s2eval.judge import results as written
     from s2eval.judge import suite as suites
+    from s2eval.judge.default_folder import default_folder
     from s2eval.judge.judging import Judging
     from s2eval.judge.participants import Access, open_judge, open_model
     from s2eval.llm import prices as tables
@@ -106,6 +107,9 @@ def mtbench(
     from s2eval.llm.ledger import Ledger
     from s2eval.report.radar import write_radars
 
+    if out is None:
+        out = default_folder(model, suite)
+        typer.echo(f"results: {out}", err=True)
     chosen = suites.load(suite).with_files(questions, judge_prompts, references)
     chosen = chosen.limited(limit, max_tokens, judge_max_tokens)
     price = tables.load(prices, batch=batch)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from s2eval import paths
 from s2eval.errors import PrerequisiteError, UsageError
 
 NO_LIMIT = 10**9  # transformers gives a tokenizer that states no limit one of 1e30
@@ -91,7 +92,9 @@ def library() -> Any:
     try:
         import bert_score.utils as utils  # pyright: ignore[reportMissingTypeStubs]
     except ImportError as error:
-        raise PrerequisiteError(f"BERTScore needs bert-score and torch ({error}): pip install 's2eval[hf]'") from error
+        raise PrerequisiteError(
+            f"BERTScore needs bert-score and torch ({error}): {paths.install_command('hf')}"
+        ) from error
     return cast(Any, utils)
 
 

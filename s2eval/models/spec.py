@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from s2eval import paths
 from s2eval.errors import DataError, PrerequisiteError, UnknownNameError, UsageError, nearest
 from s2eval.models.embedded import EMBEDDED, resolve
 
@@ -64,7 +65,7 @@ def parse(text: str) -> ModelSpec:
         raise UsageError(f"{text}: models behind an API answer questions only; tasks need a model loaded here")
     if text.startswith(_VLLM):
         if find_spec("vllm") is None:
-            raise PrerequisiteError(f"model {text}: vLLM is not installed: pip install 's2eval[vllm]'")
+            raise PrerequisiteError(f"model {text}: vLLM is not installed: {paths.install_command('vllm')}")
         return ModelSpec(text, _checked(text.removeprefix(_VLLM), text), engine="vllm")
     if not text.startswith("adapter:"):
         return ModelSpec(text, _checked(text, text))

@@ -92,7 +92,8 @@ def load_references(folder: Path | None = None) -> References:
     files = sorted(folder.glob("*.csv"))
     if not files:
         raise PrerequisiteError(
-            f"no published numbers in {folder}; install again: pip install --force-reinstall s2eval"
+            f"no published numbers in {folder}: the installation is incomplete. Install s2eval again from its checkout "
+            "or wheel"
         )
     return References({number.key: number for file in files for number in _read(file)})
 

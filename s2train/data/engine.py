@@ -15,6 +15,7 @@ from itertools import islice
 from multiprocessing import get_context, parent_process
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from s2eval import paths
 from s2eval.errors import PrerequisiteError, S2Error, UsageError
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class Ray:
             import ray.data
         except ImportError as error:
             raise PrerequisiteError(
-                f"--engine ray needs a package that is not installed ({error}): pip install 's2eval[ray]'"
+                f"--engine ray needs a package that is not installed ({error}): {paths.install_command('ray')}"
             ) from error
         if not ray.is_initialized():
             # Without an address Ray would look for a cluster that may have ended, and wait for it for minutes.

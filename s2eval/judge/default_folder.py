@@ -1,0 +1,50 @@
+"""Where `s2eval mtbench` writes unless it is told: a folder of its own for each model."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from s2eval.config import default_name
+from s2eval.judge.results import FOLDER
+
+CALLS = "calls.sqlite"
+SHARED = Path("runs/mtsbench")
+"""The folder of every model in version 0.1.0."""
+_LONGEST = 100  # characters of a folder's name
+_PREFIXES = ("openai:", "baseline:", "answers:")
+
+
+def default_folder(models: Sequence[str], suite: str) -> Path:
+    """`runs/SUITE-MODEL`, of several models `runs/SUITE-MODEL+MODEL`.
+
+    Models that version 0.1.0 began with in its shared folder go on there, as long as the new folder does not exist.
+
+    Args:
+        models: as users type them.
+        suite: name of the question set, or its folder.
+    """
+    names = [default_name(_bare(model)) for model in models]
+    folder = Path("runs") / f"{default_name(suite)}-{'+'.join(names)}"[:_LONGEST].rstrip(".")
+    shared = (SHARED / CALLS).is_file() and all(map(_began, models))
+    return SHARED if shared and not folder.exists() else folder
+
+
+def _bare(model: str) -> str:
+    return next((model.removeprefix(prefix) for prefix in _PREFIXES if model.startswith(prefix)), model)
+
+
+def _began(model: str) -> bool:
+    """Whether the shared folder has results or answers of a model."""
+    if (SHARED / default_name(_bare(model)) / FOLDER).is_dir():
+        return True
+    part = f'"model":{json.dumps(_bare(model))}'  # as the call's canonical JSON has it
+    try:
+        with closing(sqlite3.connect(f"{(SHARED / CALLS).absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            query = "SELECT 1 FROM calls WHERE instr(call, ?) LIMIT 1"
+            return connection.execute(query, (part,)).fetchone() is not None
+    except sqlite3.Error:  # told when it is opened
+        return False
