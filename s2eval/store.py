@@ -25,7 +25,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TextIO
 
-from s2eval import integrity
+from s2eval import csv_text, integrity
 from s2eval.errors import DataError, PrerequisiteError
 from s2eval.identity import key_of
 from s2eval.lm_eval_logs import UNIT, find_lm_eval
@@ -45,6 +45,7 @@ __all__ = [
     "Unit",
     "bertscore_problem",
     "clear_unfinished",
+    "csv_cell",
     "explain_os_errors",
     "find_lm_eval",
     "is_done",
@@ -177,7 +178,12 @@ def print_scores(file: TextIO, rows: Iterable[Row]) -> None:
     writer.writerow(names)
     for row in rows:
         values = asdict(row)
-        writer.writerow(["" if values[name] is None else values[name] for name in names])
+        writer.writerow([csv_cell(values[name]) for name in names])
+
+
+def csv_cell(value: Any) -> Any:
+    """A value as a cell: numbers in full, text that no spreadsheet takes for a formula, "" for None."""
+    return csv_text.write_text(value) if isinstance(value, str) else "" if value is None else value
 
 
 # --- reading ---------------------------------------------------------------------------------------------------
@@ -205,7 +211,8 @@ def _row(line: Mapping[str, str]) -> Row:
     if None in line or None in line.values():  # how DictReader tells a line that is too long or too short
         raise ValueError("not as many fields as columns")
     numbers = {name: float(line[name]) if line[name] else None for name in ("value", "stderr", "ci_low", "ci_high")}
-    texts = {name: line[name] for name in ("model", "group", "task", "subset", "judge", "turn", "metric", "provenance")}
+    columns = ("model", "group", "task", "subset", "judge", "turn", "metric", "provenance")
+    texts = {name: csv_text.read_text(line[name]) for name in columns}
     seed = int(line["seed"]) if line["seed"] else None
     n_valid = int(line["n_valid"])
     if any(number is not None and not math.isfinite(number) for number in numbers.values()):

@@ -53,9 +53,10 @@ def score(
     for one in summaries:
         if problems := one.average.problems:
             why = ", ".join(f"{problem} {number}" for problem, number in problems.items())
-            typer.echo(f"- {one.model}: without a rating: {why}")
+            typer.echo(f"- {escape(one.model)}: without a rating: {why}")
         if len(one.judges) > 1:
-            typer.echo(f"- {one.model}: a mean over the judges {', '.join(one.judges)}, which do not rate alike")
+            judges = escape(", ".join(one.judges))
+            typer.echo(f"- {escape(one.model)}: a mean over the judges {judges}, which do not rate alike")
 
 
 def agreement(

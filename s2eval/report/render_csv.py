@@ -11,6 +11,7 @@ from s2eval.records import Row
 from s2eval.report import judged
 from s2eval.report.definitions import DEFINITIONS, FAMILIES
 from s2eval.report.references import References, load_references, measured_less_published
+from s2eval.store import csv_cell
 
 PUBLISHED = ("reference", "published", "difference")
 """The paper's row, its number as printed, and measured less published."""
@@ -34,7 +35,7 @@ def print_csv(
     writer = csv.writer(file, lineterminator="\n")
     if references is None:
         writer.writerow(names)
-        writer.writerows([_text(value) for value in asdict(row).values()] for row in rows)
+        writer.writerows([csv_cell(value) for value in asdict(row).values()] for row in rows)
         return
     book = book or load_references()
     for name in references.values():
@@ -46,12 +47,8 @@ def print_csv(
         place = places.get((row.task, bool(row.judge), row.turn, row.metric)) if not row.subset else None
         text = book.published(reference, *place) if reference and place else None
         difference = measured_less_published(row.value, text or "")
-        values = [*asdict(row).values(), reference, text, difference]
-        writer.writerow([_text(value) for value in values])
-
-
-def _text(value: object) -> object:
-    return "" if value is None else value
+        values = [csv_cell(value) for value in (*asdict(row).values(), reference, difference)]
+        writer.writerow([*values[:-1], text or "", values[-1]])  # a published number is printed as it stands
 
 
 def _places() -> dict[tuple[str, bool, str, str], tuple[str, str, str]]:

@@ -15,6 +15,8 @@ LEGEND = (
     f"{MISSING}: no value."
 )
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # a terminal or a page would obey them
+
 TIED, DIAGONAL = "†", "‡"
 
 
@@ -74,7 +76,8 @@ def escape(text: str) -> str:
     >>> escape("a|b *c*")
     'a\\\\|b \\\\*c\\\\*'
     """
-    line = re.sub(r"[\\`*~|<>&\[\]]", r"\\\g<0>", re.sub(r"\s+", " ", text))
+    shown = _CONTROL.sub("\ufffd", re.sub(r"\s+", " ", text))
+    line = re.sub(r"[\\`*~|<>&\[\]]", r"\\\g<0>", shown)
     # Between letters or digits an underscore is literal (CommonMark 0.31, 6.2); at a word's edge it is not.
     return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", line)
 

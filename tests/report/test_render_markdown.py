@@ -173,6 +173,11 @@ def test_escape(text: str, expected: str) -> None:
 MARKUP = st.text(st.sampled_from("ab1é中 \\|`*_~<>&;[]()!#-.:/\n"), min_size=1, max_size=30)
 
 
+@pytest.mark.parametrize("char", ["\x1b", "\x00", "\x9b", "\u202e"])
+def test_nothing_commands_the_terminal(char: str) -> None:
+    assert escape(f"a{char}[31m") == "a\ufffd\\[31m"
+
+
 @given(MARKUP)
 @example("a\\|b")
 @example("ends with \\")

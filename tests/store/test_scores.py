@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,28 @@ def test_what_is_no_number_is_no_score(tmp_path: Path, number: str) -> None:
     path.write_text(f"{COLUMNS}\nmine,eli5,3,s2_mmlu,anatomy,,,acc,{number},0.1,{number},{number},10,10,00ff\n")
     (row,) = store.read_scores(path)
     assert (row.value, row.stderr, row.ci_low, row.ci_high, row.n, row.n_valid) == (None, None, None, None, 10, 0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["=HYPERLINK(1)", "+1", "-5", "@SUM(1)", "\t=1", "\n=1", "＝1", "'=1", "''-1", " =1"],
+)
+def test_a_name_is_no_formula_and_is_read_back(tmp_path: Path, name: str) -> None:
+    row = replace(ROW, model=name, group=name, task=name, subset=name, judge=name, metric=name, value=-0.5)
+    path = tmp_path / "scores.csv"
+    store.write_scores(path, [row])
+    with path.open(encoding="utf-8", newline="") as file:
+        [cells] = csv.DictReader(file)
+    assert [cells[column] for column in ("model", "group", "task", "subset", "judge", "metric")] == [f"'{name}"] * 6
+    assert cells["value"] == "-0.5"  # a number stays one
+    assert store.read_scores(path) == [row]
+
+
+def test_files_of_version_0_1_0_have_the_names_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text(f"{COLUMNS}\n=x,'quoted',3,s2_mmlu,,,,acc,0.5,,,,10,9,00ff\n")
+    (row,) = store.read_scores(path)
+    assert (row.model, row.group) == ("=x", "'quoted'")
 
 
 def test_a_missing_column_is_told(tmp_path: Path) -> None:
