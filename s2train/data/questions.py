@@ -22,7 +22,7 @@ from s2eval.errors import DataError, UsageError
 from s2eval.llm import Budget, Call, Failure, Ledger, Message, Outcome, Service, Spent, ask
 from s2train.data.question_checks import DUPLICATE, REASONS, Draft, Thresholds, question_in, refusal
 from s2train.data.records import Pair
-from s2train.data.rules import CHARACTERS, ENTITIES, SPACING, clean
+from s2train.data.rules import CHARACTERS, ENTITIES_ONCE, SPACING, clean
 from s2train.data.split import normalised
 
 REMOTE = "openai:"
@@ -33,7 +33,7 @@ Role = Literal["system", "user", "assistant"]
 
 _ROLE = re.compile(r"^# (system|user|assistant)[^\S\n]*$", re.MULTILINE)
 _PLACE = re.compile(r"\{(title|text)\}")
-_REPLY = (ENTITIES, CHARACTERS, SPACING)
+_REPLY = (ENTITIES_ONCE, CHARACTERS, SPACING)
 
 
 class Attempt(BaseModel):
