@@ -84,7 +84,8 @@ class BatchService:
             IncompleteError: without `wait`, where batches have not ended.
             PrerequisiteError: no key, or another process is submitting and does not end.
         """
-        api, left = BatchApi(self._endpoint, self._patience, self._pause), {call.key: call for call in calls}
+        api = BatchApi(self._endpoint, self._patience, self._pause, self._ledger.path.parent)
+        left = {call.key: call for call in calls}
 
         def end(call: Call, outcome: Outcome, usage: Usage | None) -> None:
             self._settle(call, usage)

@@ -5,23 +5,29 @@ The SDK only carries bytes here: it retries nothing and reads nothing into them.
 
 from __future__ import annotations
 
+import json
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from s2eval import jsonl
 from s2eval.errors import ServiceError
 from s2eval.llm.endpoint import Endpoint
 from s2eval.llm.responses import Problem, refusal, retry_after
-from s2eval.llm.secrets import guard_logs, shown
+from s2eval.llm.secrets import clean, guard_logs, shown
+from s2eval.llm.transport import MAX_BODY
 
 ENDPOINT = "/v1/chat/completions"
 ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
 _TOKEN = "s2eval"  # the key of our token in a batch's metadata
 _TIMEOUT = 600.0  # seconds; a file may have 200 MB
 _LONGEST = 60.0  # seconds between two attempts
+_LONGEST_ANSWER = 3600.0  # seconds until the last byte of an answer
+MAX_FILE = 2 * 2**30  # bytes of a file of answers; 50,000 replies of 10,000 tokens
 _DAY = 86_400.0
 
 
@@ -104,24 +110,29 @@ class BatchApi:
         endpoint: where it is, and the key.
         patience: seconds for which a server that fails is asked again.
         pause: seconds before the first time; twice as many before each further one.
+        folder: where a file of answers lies while it is read: it may be larger than the memory.
 
     Raises:
         PrerequisiteError: no key. All methods: ServiceError where the server does not answer, or never will.
     """
 
-    def __init__(self, endpoint: Endpoint, patience: float, pause: float) -> None:
+    def __init__(self, endpoint: Endpoint, patience: float, pause: float, folder: Path) -> None:
         import openai
+
+        from s2eval.llm.bodies import Client
 
         guard_logs()
         key, headers = endpoint.credentials()
         self._openai, self._url, self._patience, self._pause = openai, endpoint.url, patience, pause
+        self._http = Client(MAX_BODY, _LONGEST_ANSWER, follow_redirects=False)  # the key goes nowhere else
+        self._folder = folder if folder.is_dir() else None
         self._client = openai.OpenAI(
             api_key=key,
             base_url=endpoint.url,
             default_headers=headers,
             max_retries=0,
             timeout=_TIMEOUT,
-            http_client=openai.DefaultHttpxClient(follow_redirects=False),  # the key goes nowhere else
+            http_client=self._http,
         )
 
     def upload(self, name: str, content: bytes) -> str:
@@ -177,16 +188,25 @@ class BatchApi:
     def rows(self, file: str) -> Iterator[Row]:
         """The rows of a file of answers; lines that are none are left out."""
         files = self._client.files.with_raw_response
-        content = self._insist(
-            lambda: self._carry(lambda: files.content(file)),
-            unknown=f"the answers ({file}) are no longer at {self._url}. Go on without --batch to ask again",
-        )
-        for _, line in jsonl.numbered(content.split(b"\n")):
-            try:
-                row = Row.model_validate_json(line)
-            except ValidationError:
-                continue
-            yield row
+        with tempfile.TemporaryFile(dir=self._folder) as content:
+
+            def save() -> bytes | Problem:
+                content.seek(0)
+                content.truncate()
+                self._http.file = content, MAX_FILE
+                try:
+                    return self._carry(lambda: files.content(file))
+                finally:
+                    self._http.file = None
+
+            self._insist(
+                save, unknown=f"the answers ({file}) are no longer at {self._url}. Go on without --batch to ask again"
+            )
+            content.seek(0)
+            for _, line in jsonl.numbered(_lines(content)):
+                row = _read(Row, line)
+                if row is not None:
+                    yield row
 
     def _insist(self, attempt: Callable[[], _T | Problem], unknown: str = "") -> _T:
         """Try until it is answered, as long as it may pass, and for `patience` seconds at most.
@@ -218,11 +238,11 @@ class BatchApi:
         content = self._carry(request)
         if isinstance(content, Problem):
             return content
-        try:
-            return model.model_validate_json(content)
-        except ValidationError:
+        document = _read(model, content)
+        if document is None:
             said = shown(content.decode(errors="replace"))
             return Problem("malformed", f"not what the Batch API answers: {said}", "retry")
+        return document
 
     def _carry(self, request: Callable[[], Any]) -> bytes | Problem:
         """One request: the body of its answer, or what is wrong. No exception leaves it that might hold the key."""
@@ -230,7 +250,7 @@ class BatchApi:
             return request().http_response.content
         except self._openai.APIStatusError as error:
             try:
-                document: Any = error.response.json()
+                document: Any = clean(error.response.json())
             except (ValueError, RecursionError):
                 document = error.response.text
             headers = {name.lower(): value for name, value in error.response.headers.items()}
@@ -238,3 +258,22 @@ class BatchApi:
         except self._openai.APIError as error:  # nothing came, or not all of it
             cause = error.__cause__ or error
             return Problem("connection", f"no answer: {shown(str(cause) or type(cause).__name__)}", "retry")
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file; of one that is longer than an answer may be, nothing."""
+    while line := file.readline(MAX_BODY + 1):
+        if line.endswith(b"\n") or len(line) <= MAX_BODY:
+            yield line
+        else:
+            while line and not line.endswith(b"\n"):
+                line = file.readline(MAX_BODY + 1)
+            yield b"\n"  # so that the numbers of the lines stay
+
+
+def _read(model: type[_Document], content: bytes) -> _Document | None:
+    """The document in JSON, without keys in it; None where it is none."""
+    try:
+        return model.model_validate(clean(json.loads(content)))
+    except (ValueError, RecursionError):  # of pydantic's, too
+        return None

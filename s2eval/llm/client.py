@@ -18,7 +18,7 @@ from s2eval.llm.endpoint import endpoint
 from s2eval.llm.limits import Gate, tokens
 from s2eval.llm.responses import Problem, parse
 from s2eval.llm.secrets import shown
-from s2eval.llm.transport import connect, fetch, unreachable
+from s2eval.llm.transport import MAX_BODY, connect, fetch, unreachable
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -40,6 +40,7 @@ class OpenAIService:
             refuse every call for its rate limit.
         backoff: seconds before the second attempt.
         minute: seconds that a minute of the two limits lasts.
+        max_body: bytes of an answer at most, unpacked; a larger one is malformed.
 
     Raises:
         UsageError: an argument is out of range, the URL is none, the key cannot be sent.
@@ -59,11 +60,13 @@ class OpenAIService:
         max_wait: float = 600.0,
         backoff: float = 1.0,
         minute: float = 60.0,
+        max_body: int = MAX_BODY,
     ) -> None:
         for name, value in (
             ("max_in_flight", max_in_flight),
             ("attempts", attempts),
             ("timeout", timeout),
+            ("max_body", max_body),
             ("requests_per_minute", requests_per_minute),
             ("tokens_per_minute", tokens_per_minute),
         ):
@@ -73,6 +76,7 @@ class OpenAIService:
         self._patience = Patience(timeout, attempts, max_wait, backoff)
         self._most, self._purse, self._minute = max_in_flight, purse, minute
         self._requests, self._tokens = requests_per_minute, tokens_per_minute
+        self._max_body = max_body
         self._gate: Gate | None = None
         self._dialects: dict[str, Dialect] = {}
 
@@ -174,7 +178,7 @@ class OpenAIService:
         return f" Did you mean {close!r}?" if close else f" It serves {', '.join(sorted(found)[:10])}."
 
     def _connect(self) -> AsyncOpenAI:
-        return connect(self._endpoint, self._patience.timeout, self._most)
+        return connect(self._endpoint, self._patience.timeout, self._most, self._max_body)
 
 
 def _not_inside_a_loop() -> None:

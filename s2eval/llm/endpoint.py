@@ -6,10 +6,10 @@ import base64
 import ipaddress
 import os
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from s2eval.errors import PrerequisiteError, UsageError
-from s2eval.llm.secrets import register, shown
+from s2eval.llm.secrets import register, register_environment, register_url, shown
 
 OPENAI = "https://api.openai.com/v1"
 NO_KEY = "none"  # what a local server is given, as the SDK wants some key
@@ -55,6 +55,7 @@ def endpoint(base_url: str | None = None, api_key: str | None = None) -> Endpoin
     Raises:
         UsageError: the URL is none, or the key cannot be sent.
     """
+    register_environment()
     url = (base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI).strip()
     key = (api_key or os.environ.get("OPENAI_API_KEY") or "").strip() or None
     if key is not None:
@@ -78,12 +79,8 @@ def _taken_apart(url: str) -> tuple[str, str, str | None]:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         return "", "", None
-    if parts.username is None:
-        return parts.scheme, host, None
-    user, password = unquote(parts.username), unquote(parts.password or "")
-    for secret in (user, password, parts.username, parts.password or "", f"{user}:{password}"):
-        register(secret)
-    return parts.scheme, host, f"{user}:{password}"
+    user = register_url(url)
+    return parts.scheme, host, f"{user[0]}:{user[1]}" if user else None
 
 
 def _is_local(host: str) -> bool:

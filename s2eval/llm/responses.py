@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal, cast
 
 from s2eval.llm.calls import Call, FailureKind, Reply, Usage
-from s2eval.llm.secrets import shown
+from s2eval.llm.secrets import clean, shown
 from s2eval.llm.usage import is_free, usage_of
 
 Then = Literal["retry", "give up", "end"]
@@ -85,7 +85,7 @@ def parse(status: int, headers: Mapping[str, str], body: bytes) -> Any | Problem
         where = shown(headers.get("location", "elsewhere"))
         return Problem("refused", f"HTTP {status}, a redirection to {where}. {_CHECK_URL}.", "end", status, free=True)
     try:
-        document = json.loads(body)
+        document = clean(json.loads(body))
     except (ValueError, RecursionError):
         if 200 <= status < 300:
             return _unreadable(status, body, wait)

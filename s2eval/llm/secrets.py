@@ -1,16 +1,19 @@
-"""Keys out of everything that is shown: messages, exceptions, and what the HTTP libraries log.
+"""Keys out of everything that is shown or stored: replies, messages, exceptions, and what the HTTP libraries log.
 
-A secret is registered once, by the client that is given it; from then on `redact` knows it, whoever calls.
+A secret is registered once, by the client that is given it; from then on `redact` and `clean` know it, whoever calls.
+Messages lose whatever looks like a key, too; of a reply, which is data, only registered secrets are taken out.
 """
 
 from __future__ import annotations
 
 import base64
+import html
 import json
 import logging
+import os
 import re
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 MASK = "***"
 SHOWN = 300  # characters of a server's words
@@ -28,17 +31,85 @@ _USER_INFO = re.compile(r"(?<=://)[^/\s@'\"]+@")
 _TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^<>]*>", re.IGNORECASE | re.DOTALL)
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
 
+_SECRET_NAME = re.compile(r"(API_?KEY|ACCESS_KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
+_PROXY_NAME = re.compile(r"_PROXY$", re.IGNORECASE)
+_LONG = 8  # characters from which on a secret is taken out of replies; a shorter one may be a word of theirs
+_GAP = r"[\s\u00ad\u200b-\u200f\u2060\ufeff]*"  # what may be put between the characters of a key, unseen
+
 _known: set[str] = set()
+_in_replies: dict[str, re.Pattern[str]] = {}  # secret → every way to write it
 
 
-def register(secret: str) -> None:
-    """Have `redact` take this text out from now on, also percent-encoded, in base64 and inside JSON.
+def register(secret: str, *, in_replies: bool = True) -> None:
+    """Have `redact` and `clean` take this text out from now on, also in base64, hexadecimal, percent-encoded, as JSON
+    and HTML write it, in another case, and with blanks or invisible characters in it.
 
     The placeholder `none` and texts of fewer than four characters are not taken for secrets.
+
+    Args:
+        in_replies: also of replies, if it has eight characters and is not a mere word, which replies may have.
     """
-    if len(secret) >= _SHORTEST and secret.casefold() != "none":
-        raw = secret.encode(errors="surrogatepass")
-        _known.update({secret, quote(raw, safe=""), base64.b64encode(raw).decode(), json.dumps(secret)[1:-1]})
+    if len(secret) < _SHORTEST or secret.casefold() == "none" or secret in (_in_replies if in_replies else _known):
+        return
+    raw = secret.encode(errors="surrogatepass")
+    encoded = {quote(raw, safe=""), json.dumps(secret)[1:-1], html.escape(secret), raw.hex(), *_base64(raw)}
+    _known.update({secret, *encoded})
+    if in_replies and len(secret) >= _LONG and not secret.isalpha():
+        longest_first = [re.escape(text) for text in sorted(encoded, key=len, reverse=True)]
+        ways = [*longest_first, _GAP.join(map(re.escape, secret))]
+        _in_replies[secret] = re.compile("|".join(ways), re.IGNORECASE)
+
+
+def register_environment() -> None:
+    """Register what the environment holds of secrets: keys, tokens, passwords, and those in the URLs of proxies."""
+    for name, value in os.environ.items():
+        if _PROXY_NAME.search(name):
+            register_url(value)
+        elif _SECRET_NAME.search(name) and len(value.strip()) >= _LONG and not value.strip().isalpha():
+            register(value.strip())
+
+
+def register_url(url: str) -> tuple[str, str] | None:
+    """Register the password of a URL; gives user and password, decoded. None: it has no user.
+
+    Raises:
+        ValueError: it is no URL.
+    """
+    parts = urlsplit(url if "://" in url else f"//{url}")
+    if parts.username is None:
+        return None
+    user, password = unquote(parts.username), unquote(parts.password or "")
+    for name in (user, parts.username):
+        register(name, in_replies=False)
+    for secret in (password, parts.password or "", f"{user}:{password}"):
+        register(secret)
+    return user, password
+
+
+def _base64(raw: bytes) -> set[str]:
+    """The secret in base64, by itself and as a part of something longer, whatever stands before it."""
+    found = {base64.b64encode(raw).decode()}
+    for shift in range(3):  # of the characters that also depend on what stands around, none
+        text = base64.b64encode(bytes(shift) + raw).decode().rstrip("=")
+        whole = text[-(-shift * 8 // 6) : len(text) - ((len(raw) + shift) % 3 > 0)]
+        found |= {whole} if len(whole) >= _LONG else set()
+    return found | {text.replace("+", "-").replace("/", "_") for text in found}
+
+
+def clean(document: Any) -> Any:
+    """What a server sent, with `***` for registered secrets in every text of it, names included.
+
+    A key that is cut into several texts, or spelt in words, is not recognised.
+    """
+    if isinstance(document, str):
+        for pattern in _in_replies.values():
+            document = pattern.sub(MASK, document)
+        return document
+    if isinstance(document, list):
+        return [clean(item) for item in document]
+    if isinstance(document, dict):
+        return {clean(name): clean(item) for name, item in document.items()}
+    return document
 
 
 def redact(text: str) -> str:
@@ -47,6 +118,7 @@ def redact(text: str) -> str:
     >>> redact("Incorrect API key provided: sk-abc*****xyz. See https://me:pass@example.org/v1")
     'Incorrect API key provided: ***. See https://***@example.org/v1'
     """
+    text = clean(text)
     for secret in sorted(_known, key=len, reverse=True):
         text = text.replace(secret, MASK)
     text = _USER_INFO.sub(f"{MASK}@", text)

@@ -23,18 +23,24 @@ if TYPE_CHECKING:
 _CONNECT = 20.0  # seconds for a connection, where the timeout is longer
 
 
-def connect(endpoint: Endpoint, timeout: float, connections: int) -> AsyncOpenAI:
+MAX_BODY = 16 * 2**20  # bytes of an answer, unpacked: a hundred times the longest reply that a model gives
+
+
+def connect(endpoint: Endpoint, timeout: float, connections: int, max_body: int = MAX_BODY) -> AsyncOpenAI:
     """The SDK's client, without its retries; what it logs is without keys from now on.
 
     Args:
         timeout: seconds between two bytes.
         connections: kept open at most.
+        max_body: bytes of an answer at most, unpacked.
 
     Raises:
         PrerequisiteError: no key.
     """
     import httpx2
     import openai
+
+    from s2eval.llm.bodies import AsyncClient
 
     key, headers = endpoint.credentials()
     guard_logs()
@@ -44,7 +50,8 @@ def connect(endpoint: Endpoint, timeout: float, connections: int) -> AsyncOpenAI
         default_headers=headers,
         max_retries=0,
         timeout=httpx2.Timeout(timeout, connect=min(timeout, _CONNECT)),
-        http_client=openai.DefaultAsyncHttpxClient(
+        http_client=AsyncClient(
+            max_body,
             follow_redirects=False,  # a POST would turn into a GET, and the key might go elsewhere
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=connections),
         ),
@@ -93,7 +100,11 @@ def _unanswered(cause: BaseException | None, timeout: float) -> Problem:
     """What went wrong below HTTP."""
     import httpx2
 
+    from s2eval.llm.bodies import BodyTooLargeError
+
     reason = shown(str(cause) or type(cause).__name__)
+    if isinstance(cause, BodyTooLargeError):
+        return Problem("malformed", reason, "retry")
     if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
         return Problem("connection", f"no connection: {reason}", "retry", reached=False, free=True)
     if isinstance(cause, httpx2.TimeoutException):

@@ -1,0 +1,129 @@
+"""Bodies of answers with a limit: what a server sends, and what it unpacks to, is read up to there and no further.
+
+The clients here are the SDK's, except that an answer is whole and within the limit when they return it. This module
+imports the SDK: it is imported where a client is made.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import httpx2
+import openai
+
+MAX_ERROR = 2**16  # bytes of an error page that are kept; enough for what it says
+_UNPACKED = ("content-encoding", "content-length", "transfer-encoding")
+
+
+class BodyTooLargeError(httpx2.DecodingError):
+    """The body is larger than the limit; the connection is closed."""
+
+
+class _Body:
+    """What has come of an answer so far."""
+
+    def __init__(self, response: httpx2.Response, limit: int) -> None:
+        self._response, self._limit = response, limit
+        self._error = response.status_code >= 300
+        self._content = bytearray()
+
+    def add(self, chunk: bytes) -> bool:
+        """Take a piece; False = enough has come.
+
+        Raises:
+            BodyTooLargeError: it is too large, also before it is unpacked. Of an error the beginning is enough.
+        """
+        self._content += chunk
+        if self._error and len(self._content) >= MAX_ERROR:
+            del self._content[MAX_ERROR:]
+            return False
+        if max(len(self._content), self._response.num_bytes_downloaded) > self._limit:
+            raise too_large(self._limit, self._response.request)
+        return True
+
+    def whole(self) -> httpx2.Response:
+        """The answer with its body, unpacked."""
+        response = self._response
+        headers = [(name, value) for name, value in response.headers.raw if name.decode().lower() not in _UNPACKED]
+        answer = httpx2.Response(
+            response.status_code,
+            headers=headers,
+            content=bytes(self._content),
+            request=response.request,
+            extensions=response.extensions,
+        )
+        self._content.clear()
+        return answer
+
+
+def too_large(limit: int, request: httpx2.Request) -> BodyTooLargeError:
+    """Says how large a body may be."""
+    return BodyTooLargeError(f"a body of more than {limit / 2**20:g} MB", request=request)
+
+
+class AsyncClient(openai.DefaultAsyncHttpxClient):
+    """The SDK's asynchronous client; no body that it returns has more than `limit` bytes, unpacked."""
+
+    def __init__(self, limit: int, **options: Any) -> None:
+        super().__init__(**options)
+        self._limit = limit
+
+    async def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
+        """As the SDK asks for it, but read to its end, whatever `stream` is."""
+        del stream
+        response = await super().send(request, stream=True, **options)
+        body = _Body(response, self._limit)
+        try:
+            async for chunk in response.aiter_bytes():
+                if not body.add(chunk):
+                    break
+        finally:
+            await response.aclose()
+        return body.whole()
+
+
+class Client(openai.DefaultHttpxClient):
+    """The same, one request after the other; each ends within `seconds`.
+
+    Attributes:
+        file: where the body of the next answers goes, unpacked, in place of the answer, and its limit in bytes.
+    """
+
+    def __init__(self, limit: int, seconds: float, **options: Any) -> None:
+        super().__init__(**options)
+        self._limit, self._seconds = limit, seconds
+        self.file: tuple[BinaryIO, int] | None = None
+
+    def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
+        """As the SDK asks for it, but read to its end, whatever `stream` is."""
+        del stream
+        end = time.monotonic() + self._seconds
+        response = super().send(request, stream=True, **options)
+        body = _Body(response, self._limit)
+        try:
+            if self.file is not None and response.status_code == 200:
+                _save(response, end, *self.file)
+            else:
+                for chunk in _until(response, end):
+                    if not body.add(chunk):
+                        break
+        finally:
+            response.close()
+        return body.whole()
+
+
+def _save(response: httpx2.Response, end: float, file: BinaryIO, limit: int) -> None:
+    size = 0
+    for chunk in _until(response, end):
+        size += file.write(chunk)
+        if max(size, response.num_bytes_downloaded) > limit:
+            raise too_large(limit, response.request)
+
+
+def _until(response: httpx2.Response, end: float) -> Iterator[bytes]:
+    for chunk in response.iter_bytes():
+        if time.monotonic() > end:
+            raise httpx2.ReadTimeout("the answer does not end", request=response.request)
+        yield chunk
