@@ -12,6 +12,12 @@ from s2train.data.rules import Rule
 
 Record = TypeVar("Record", bound=BaseModel)
 
+
+def is_blank(text: str) -> bool:
+    """Whether a text shows nothing: white space and invisible characters alone."""
+    return not any(letter.isprintable() and not letter.isspace() for letter in text)
+
+
 _OWN_FIELDS = ("id", "question", "answer", "source")
 
 
@@ -69,7 +75,7 @@ class QuestionLine(BaseModel):
     def _one(self) -> QuestionLine:
         if (self.question is None) == (self.prompt is None):
             raise ValueError("expected either a field 'question' or a field 'prompt'")
-        if not self.text.strip():
+        if is_blank(self.text):
             raise ValueError("nothing is asked")
         return self
 

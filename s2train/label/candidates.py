@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from s2train.data.records import is_blank
+
 EMPTY, UNENDED, IDENTICAL, ALONE = "empty", "unended", "identical", "alone"
 
 
@@ -62,7 +64,7 @@ def group(answers: Iterable[Candidate], *, ended_only: bool = False) -> Groups:
     by_prompt: dict[str, dict[str, Candidate]] = {}
     for one in sorted(answers, key=lambda one: one.number):  # stable: prompts keep their order
         kept = by_prompt.setdefault(one.prompt, {})
-        if not one.text:
+        if is_blank(one.text):
             left_out[EMPTY] += 1
         elif ended_only and not one.ended:
             left_out[UNENDED] += 1

@@ -23,8 +23,8 @@ def _arguments() -> type:
     return DPOConfig
 
 
-def _rows(_: Any, encoder: Encoder, lines: Iterable[Any]) -> Rows:
-    return rows.preferred(encoder, lines)
+def _rows(settings: Any, encoder: Encoder, lines: Iterable[Any]) -> Rows:
+    return rows.preferred(encoder, lines, settings.data.aspect)
 
 
 def _trainer() -> type:

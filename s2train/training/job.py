@@ -180,12 +180,21 @@ def _rows(kind: Kind, config: Any, encoder: Encoder) -> tuple[Rows, Rows, dict[s
         rows = kind.rows(config, encoder, first(source, limit))
         hashes[name if not file else path.name] = source.sha256
         if not len(rows) and (side == "train" or rows.read):
-            why = "it has no rows"
-            if rows.read:
-                why = f"all {rows.read:,} rows have more than {encoder.max_length:,} tokens (arguments.max_length)"
-            raise DataError(f"{path}: nothing to train on: {why}")
+            raise DataError(f"{path}: nothing to train on: {_why_empty(rows, encoder.max_length)}")
         sides.append(rows)
     return sides[0], sides[1], hashes
+
+
+def _why_empty(rows: Rows, most: int) -> str:
+    """Why nothing is left of a file's rows."""
+    if not rows.read:
+        return "it has no rows"
+    long = f"have more than {most:,} tokens (arguments.max_length)"
+    if rows.dropped == rows.read:
+        return f"all {rows.read:,} rows {long}"
+    found = [f"{count:,} {why}" for why, count in rows.unusable.most_common()]
+    found += [f"{rows.dropped:,} {long}"] if rows.dropped else []
+    return f"of {rows.read:,} rows {', '.join(found)}"
 
 
 def first(source: Source[Any], limit: int | None) -> Any:

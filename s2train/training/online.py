@@ -16,7 +16,7 @@ from pydantic import Field, field_validator
 
 from s2eval.errors import ConfigError, PrerequisiteError, UsageError
 from s2eval.prompts import Turn
-from s2train.data.records import PairLine
+from s2train.data.records import PairLine, is_blank
 from s2train.ppo import judges
 from s2train.ppo.config import Rewarded
 from s2train.ppo.judges import Judge
@@ -24,7 +24,7 @@ from s2train.training import config, forecast, processes
 from s2train.training import job as jobs
 from s2train.training.job import files_of_set
 from s2train.training.kind import Job, Kind
-from s2train.training.rows import Encoder, Rows, tokens_of
+from s2train.training.rows import BLANK, Encoder, Rows, tokens_of
 
 _ANSWER = 128  # tokens, unless told otherwise
 _BLOCK = 512
@@ -165,6 +165,9 @@ def _rows(settings: Any, encoder: Encoder, lines: Iterable[Any]) -> Rows:
 
     for line in lines:
         rows.read += 1
+        if is_blank(line.question):
+            rows.unusable[BLANK] += 1
+            continue
         block.append(encoder.prompt([Turn(line.question)]))
         if len(block) == _BLOCK:
             add()

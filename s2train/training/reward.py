@@ -31,7 +31,7 @@ def _arguments() -> type:
 
 
 def _rows(settings: Any, encoder: Encoder, lines: Iterable[Any]) -> Rows:
-    return rows.compared(encoder, lines, settings.margin)
+    return rows.compared(encoder, lines, settings.margin, settings.data.aspect)
 
 
 def _trainer() -> type:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -12,10 +13,11 @@ import numpy as np
 from s2eval import control_tokens, prompts
 from s2eval.prompts import Template, Turn
 from s2train.data.preferences import PreferenceLine, turns_of
-from s2train.data.records import PairLine
+from s2train.data.records import PairLine, is_blank
 
 IGNORED = -100  # the label of a token without loss
 _AT_ONCE = 512  # rows encoded together
+BLANK, EQUAL = "blank", "with two equal answers"  # why rows are left out
 _QUESTION, _ANSWER = "{question}", "{answer}"
 
 
@@ -49,6 +51,7 @@ class Rows:
         dropped: too long, and left out.
         cut: too long, and cut at the end.
         merged: see `Encoded`.
+        unusable: why rows that nothing can be learnt from were left out → how many.
     """
 
     columns: dict[str, list[Any]] = field(default_factory=dict[str, list[Any]])
@@ -61,6 +64,7 @@ class Rows:
     dropped: int = 0
     cut: int = 0
     merged: int = 0
+    unusable: Counter[str] = field(default_factory=Counter[str])
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -80,6 +84,7 @@ class Rows:
         text = f"{name}: {len(self):,} of {self.read:,} rows, {self.tokens:,} tokens"
         if self.dropped:
             text += f"; {self.dropped:,} were too long and left out"
+        text += "".join(f"; {count:,} {why}: left out" for why, count in self.unusable.most_common())
         if self.cut:
             text += f"; {self.cut:,} were too long and cut"
         if self.merged:
@@ -174,11 +179,13 @@ def labels(one: Encoded) -> list[int]:
 def answered(encoder: Encoder, lines: Iterable[PairLine]) -> Rows:
     """Rows for SFT: `input_ids`, and `labels` on the answer only."""
     rows = Rows()
-    for block in _blocks(lines):
+    for whole in _blocks(lines):
+        rows.read += len(whole)
+        block = [line for line in whole if not (is_blank(line.question) or is_blank(line.answer))]
+        rows.unusable += Counter({BLANK: len(whole) - len(block)})
         asked = [encoder.prompt([Turn(line.question)]) for line in block]
         encoded = encoder.encode(asked, [line.answer for line in block])
         for line, prompt, one in zip(block, asked, encoded, strict=True):
-            rows.read += 1
             long = len(one.tokens) > encoder.max_length
             if long and not (encoder.cut and one.prompt < encoder.max_length):
                 rows.dropped += 1
@@ -193,13 +200,16 @@ def answered(encoder: Encoder, lines: Iterable[PairLine]) -> Rows:
     return rows
 
 
-def compared(encoder: Encoder, lines: Iterable[PreferenceLine], margin: float = 0.0) -> Rows:
+def compared(encoder: Encoder, lines: Iterable[PreferenceLine], margin: float = 0.0, aspect: str | None = None) -> Rows:
     """Rows for a reward model: prompt and answer as `chosen_ids` and `rejected_ids`, and `margin` where it counts.
 
     Pairs of which one half is too long are always left out: a cut answer is not what was preferred.
+
+    Args:
+        aspect: of the lines that count; None: any.
     """
     rows = Rows()
-    for line, prompt, chosen, rejected in _pairs(encoder, lines, rows):
+    for line, prompt, chosen, rejected in _pairs(encoder, lines, rows, aspect):
         longer = max(len(chosen.tokens), len(rejected.tokens))
         if longer > encoder.max_length:
             rows.dropped += 1
@@ -213,18 +223,25 @@ def compared(encoder: Encoder, lines: Iterable[PreferenceLine], margin: float = 
     return rows
 
 
-def preferred(encoder: Encoder, lines: Iterable[PreferenceLine]) -> Rows:
-    """Rows for DPO: `prompt_ids`, `chosen_ids`, `rejected_ids`, the answers without their prompt."""
+def preferred(encoder: Encoder, lines: Iterable[PreferenceLine], aspect: str | None = None) -> Rows:
+    """Rows for DPO: `prompt_ids`, `chosen_ids`, `rejected_ids`, the answers without their prompt.
+
+    Args:
+        aspect: of the lines that count; None: any.
+    """
     rows = Rows()
-    for line, prompt, chosen, rejected in _pairs(encoder, lines, rows):
+    for line, prompt, chosen, rejected in _pairs(encoder, lines, rows, aspect):
         longer, start = max(len(chosen.tokens), len(rejected.tokens)), min(chosen.prompt, rejected.prompt)
         long = longer > encoder.max_length
         if long and not (encoder.cut and start < encoder.max_length):
             rows.dropped += 1
             continue
+        halves = [one.tokens[: encoder.max_length] for one in (chosen, rejected)]
+        if halves[0] == halves[1]:  # where both are cut
+            rows.unusable[EQUAL] += 1
+            continue
         rows.cut += long
         rows.merged += chosen.merged or rejected.merged
-        halves = [one.tokens[: encoder.max_length] for one in (chosen, rejected)]
         rows.add(
             min(longer, encoder.max_length), sum(map(len, halves)), prompt, line.chosen, line.source,
             prompt_ids=_array(halves[0][:start]),
@@ -234,14 +251,31 @@ def preferred(encoder: Encoder, lines: Iterable[PreferenceLine]) -> Rows:
 
 
 def _pairs(
-    encoder: Encoder, lines: Iterable[PreferenceLine], rows: Rows
+    encoder: Encoder, lines: Iterable[PreferenceLine], rows: Rows, aspect: str | None
 ) -> Iterator[tuple[PreferenceLine, str, Encoded, Encoded]]:
-    for block in _blocks(lines):
-        rows.read += len(block)
+    """Pairs with their tokens; those that say nothing about `aspect` are counted and left out."""
+    for whole in _blocks(lines):
+        rows.read += len(whole)
+        flaws = [_flaw(line, aspect) for line in whole]
+        rows.unusable += Counter(flaw for flaw in flaws if flaw)
+        block = [line for line, flaw in zip(whole, flaws, strict=True) if not flaw]
         asked = [encoder.prompt(turns_of(line.prompt)) for line in block]
         chosen = encoder.encode(asked, [line.chosen for line in block])
         rejected = encoder.encode(asked, [line.rejected for line in block])
-        yield from zip(block, asked, chosen, rejected, strict=True)
+        for pair in zip(block, asked, chosen, rejected, strict=True):
+            if pair[2].tokens == pair[3].tokens:
+                rows.unusable[EQUAL] += 1
+            else:
+                yield pair
+
+
+def _flaw(line: PreferenceLine, aspect: str | None) -> str | None:
+    """Why nothing can be learnt from a pair, if so."""
+    if aspect is not None and line.aspect != aspect:
+        return f"about {line.aspect}, not data.aspect={aspect}"
+    if is_blank(line.prompt) or is_blank(line.chosen) or is_blank(line.rejected):
+        return BLANK
+    return EQUAL if line.chosen.strip() == line.rejected.strip() else None
 
 
 def _blocks(lines: Iterable[Any]) -> Iterator[list[Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from pydantic import BaseModel
 
@@ -72,4 +73,4 @@ def turns_of(prompt: str) -> list[Turn]:
     if not prompt.startswith("\n\nHuman:"):
         return [Turn(prompt)]
     said = [part.strip() for part in _MARK.split(prompt)[2::2]]
-    return [Turn(question, answer or None) for question, answer in zip(said[::2], said[1::2], strict=True)]
+    return [Turn(question, answer or None) for question, answer in zip_longest(said[::2], said[1::2])]

@@ -57,5 +57,5 @@ class PreferenceLine(BaseModel):
     chosen: str = Field(min_length=1)
     rejected: str = Field(min_length=1)
     aspect: Aspect
-    margin: float
+    margin: float = Field(allow_inf_nan=False)
     source: str

@@ -69,3 +69,8 @@ def test_a_prompt_is_read_back_as_its_turns(said: list[str]) -> None:
     turns = turns_of(prompt_of(said))
     read = itertools.chain.from_iterable((turn.question, turn.answer) for turn in turns)
     assert [*read] == [*said, None]
+
+
+def test_a_dialogue_that_does_not_open_the_answer_is_read_too() -> None:
+    assert turns_of("\n\nHuman: Hi") == [Turn("Hi")]
+    assert turns_of("\n\nHuman: Hi\n\nAssistant: Yes?\n\nHuman: Why?") == [Turn("Hi", "Yes?"), Turn("Why?")]

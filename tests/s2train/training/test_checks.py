@@ -98,6 +98,28 @@ def test_prompts_longer_than_the_context(base: Path, data: Path, tmp_path: Path)
         tiny.job("sft", raw, tmp_path, "arguments.max_length=5")
 
 
+@pytest.mark.parametrize("stage", ["reward", "dpo"])
+def test_preference_files_of_which_nothing_is_left(base: Path, data: Path, tmp_path: Path, stage: str) -> None:
+    raw = tiny.recipe(stage, base, data, tmp_path / "out")
+    rows = tiny.preferences(4)
+    same = tiny.write(tmp_path / "same.jsonl", [{**row, "rejected": row["chosen"]} for row in rows])
+    with pytest.raises(DataError, match=r"same.jsonl: nothing to train on: of 4 rows 4 with two equal answers"):
+        tiny.job(stage, raw, tmp_path, f"data.train={same}")
+    other = tiny.write(tmp_path / "other.jsonl", [{**row, "aspect": "harmlessness"} for row in rows])
+    with pytest.raises(DataError, match=r"of 4 rows 4 about harmlessness, not data.aspect=simplicity"):
+        tiny.job(stage, raw, tmp_path, f"data.train={other}")
+    with pytest.raises(DataError, match=r"other.jsonl: nothing to train on"):  # on the validation side too
+        tiny.job(stage, raw, tmp_path, f"data.validation={other}")
+    some = tiny.write(tmp_path / "some.jsonl", [*rows, {**rows[0], "chosen": " "}])
+    job = tiny.job(stage, raw, tmp_path, f"data.train={some}")
+    assert (len(job.train), job.train.unusable) == (4, {"blank": 1})
+    assert any("1 blank: left out" in text for text in job.lines())
+    endless = tmp_path / "endless.jsonl"
+    endless.write_text(json.dumps(rows[0]).replace("1.0", "NaN") + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"endless.jsonl:1: field 'margin'"):
+        tiny.job(stage, raw, tmp_path, f"data.train={endless}")
+
+
 def test_a_file_of_its_own_has_no_validation_side(base: Path, data: Path, tmp_path: Path) -> None:
     raw = tiny.recipe("sft", base, data, tmp_path / "out")
     file = tiny.write(tmp_path / "mine.jsonl", tiny.pairs(5))

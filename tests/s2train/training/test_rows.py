@@ -191,3 +191,44 @@ def test_an_answer_ends_as_a_turn_does_in_its_template(tokenizer: Any) -> None:
         assert compared(words, [pair("Yes.", "No.")]).columns["chosen_ids"][0][-1] == end
         assert preferred(words, [pair("Yes.", "No.")]).columns["rejected_ids"][0][-1] == end
         assert ends(made, words.template) == {end, made.eos_token_id}
+
+
+# --- rows that nothing can be learnt from ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stage", ["reward", "dpo"])
+def test_pairs_that_say_nothing_are_left_out_and_counted(tokenizer: Any, stage: str) -> None:
+    lines = [
+        pair("Yes.", "No."),
+        pair("Same.", "Same."),
+        pair(" Same.\n", "Same."),
+        pair(" ", "No."),
+        pair("Yes.", "\u200b\n"),  # shows nothing either
+        pair("Yes.", "No.", prompt="\u00a0"),
+        pair("Yes.", "No.").model_copy(update={"aspect": "harmlessness"}),
+    ]
+    words = encoder(tokenizer)
+    rows = compared(words, lines, 0.0, "simplicity") if stage == "reward" else preferred(words, lines, "simplicity")
+    assert (rows.read, len(rows)) == (7, 1)
+    assert rows.unusable == {
+        "with two equal answers": 2,
+        "blank": 3,
+        "about harmlessness, not data.aspect=simplicity": 1,
+    }
+    assert rows.line("train").endswith(
+        "tokens; 3 blank: left out; 2 with two equal answers: left out; "
+        "1 about harmlessness, not data.aspect=simplicity: left out"
+    )
+    assert len(compared(words, lines)) == 2  # any aspect
+
+
+def test_answers_that_a_template_or_a_cut_makes_equal(tokenizer: Any) -> None:
+    long = [pair("blue " * 30 + "sky", "blue " * 30 + "sea")]
+    cut = preferred(encoder(tokenizer, max_length=20, cut=True), long)
+    assert (len(cut), cut.cut, cut.unusable) == (0, 0, {"with two equal answers": 1})
+    assert len(preferred(encoder(tokenizer, max_length=64, cut=True), long)) == 1
+
+
+def test_blank_questions_and_answers_of_sft(tokenizer: Any) -> None:
+    rows = answered(encoder(tokenizer), [line("Why?", "So."), line(" ", "So."), line("Why?", "\n\t\u2060")])
+    assert (rows.read, len(rows), rows.unusable) == (3, 1, {"blank": 2})
