@@ -1,15 +1,22 @@
-"""Asking what the store does not know yet: each answer is stored as it comes, so a killed run loses none."""
+"""Asking what the store does not know yet: each answer is stored as it comes, so a killed run loses none.
+
+What another process is asking is not asked a second time; its reply is waited for.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 
 from s2eval.errors import IncompleteError
 from s2eval.llm.budget import Budget
 from s2eval.llm.calls import Call, Outcome, Reply, Service
+from s2eval.llm.claims import Claims
 from s2eval.llm.ledger import Ledger, Spent
 
 Progress = Callable[[int, int, Spent], None]
+POLL = 0.5  # seconds between two looks at what another process is asking
 Cost = Callable[[Call, Outcome], float | None]
 
 
@@ -39,27 +46,45 @@ def ask(
     """
     by_key = {call.key: call for call in calls}
     outcomes = ledger.known(by_key)
-    pending = {key: call for key, call in by_key.items() if not isinstance(outcomes.get(key), Reply)}
-    done, spent = len(by_key) - len(pending), Spent()
-    ended: set[str] = set()
+    left = {key: call for key, call in by_key.items() if not isinstance(outcomes.get(key), Reply)}
+    tried = {key: outcome.attempts for key, outcome in outcomes.items()}
+    spent = Spent()
     before = budget.spent if budget else spent
+
+    def report() -> None:
+        if progress is not None:
+            progress(len(by_key) - len(left), len(by_key), spent)
 
     def end(call: Call, outcome: Outcome) -> None:
         nonlocal spent
         usd = cost(call, outcome) if cost is not None else None
         ledger.record(call, outcome, usd, charged=budget is not None)
-        ended.add(call.key)
+        left.pop(call.key, None)
         spent = spent.plus(outcome, usd) if budget is None else budget.spent - before
-        if progress is not None:
-            progress(done + len(ended), len(by_key), spent)
+        report()
 
-    if progress is not None:
-        progress(done, len(by_key), spent)
-    if pending:
-        service.run(list(pending.values()), end)
-        if missing := len(pending.keys() - ended):
-            raise IncompleteError(
-                f"{missing} of {len(by_key)} calls were not answered. The same command asks them again"
-            )
-        outcomes.update(ledger.known(ended))  # of two processes that asked the same the first reply counts
+    def collect() -> bool:
+        """Take over what other processes were answered since; whether that was anything."""
+        known = ledger.known(left)
+        ended = [key for key, outcome in known.items() if outcome.attempts > tried.get(key, 0)]
+        for key in ended:
+            del left[key]
+        return bool(ended)
+
+    report()
+    with Claims.open(ledger) if left else nullcontext() as claims:
+        while claims is not None and left:
+            mine = claims.take(left)
+            if collect():  # asked and answered by others before they were claimed
+                report()
+            asked = [call for key, call in left.items() if key in mine]
+            if asked:
+                service.run(asked, end)
+                if missing := sum(call.key in left for call in asked):
+                    raise IncompleteError(
+                        f"{missing} of {len(by_key)} calls were not answered. The same command asks them again"
+                    )
+            elif left:
+                time.sleep(POLL)
+    outcomes = ledger.known(by_key)
     return {key: outcomes[key] for key in by_key}

@@ -15,17 +15,15 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from s2eval.errors import BudgetError, UsageError
 from s2eval.llm import account
 from s2eval.llm.account import Spent
 from s2eval.llm.calls import Call, Usage
-from s2eval.llm.ledger import Ledger
+from s2eval.llm.ledger import MEMORY, Ledger
 from s2eval.llm.prices import FREE, Price, cost, dearest
 
 NOTHING = Usage(0, 0)
-_MEMORY = Path(":memory:")
 _ROUNDING = 1e-9  # USD, by which sums of what was charged and given back may be off
 
 
@@ -165,7 +163,7 @@ class Budget:
     def resume(self, model: str, price: Price | None, estimate: float, usd: float) -> Reservation:
         """What an earlier run reserved for an attempt that has ended since; goes back to `settle`, exactly once."""
         reserved = Reservation(model, price, estimate, usd)
-        if self._ledger.path == _MEMORY:
+        if not self._ledger.shared:
             with self._ledger.transaction() as connection:
                 account.add(connection, self._scope, model, reserved.opened)
         self._in_flight[model] += 1
@@ -215,9 +213,9 @@ class Budget:
 
 def _private() -> Ledger:
     """An account of this object alone, for a budget that is kept in no store."""
-    connection = sqlite3.connect(_MEMORY, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(MEMORY, isolation_level=None, check_same_thread=False)
     account.create(connection)
-    return Ledger(_MEMORY, connection)
+    return Ledger(MEMORY, connection)
 
 
 def _sum(spent: Spent) -> str:

@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from s2eval.errors import DataError, PrerequisiteError, S2Error
-from s2eval.llm import account
+from s2eval.llm import account, claims
 from s2eval.llm.account import Spent
 from s2eval.llm.calls import Call, Failure, Outcome, Reply
 from s2eval.llm.secrets import redact
 from s2eval.store import explain_os_errors
 
 FORMAT = 1
+MEMORY = Path(":memory:")  # the path of a store that is gone with its connection
 _APPLICATION = 0x53326361  # "S2ca": what `file` and SQLite know a store of calls by
 _PATIENCE = 30.0  # seconds that another process may hold the file
 _CHUNK = 500  # keys a query; older SQLites take 999 at most
@@ -67,6 +68,11 @@ class Ledger:
             with _explained(path):
                 _prepare(path, connection)
             yield cls(path, connection)
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may open it."""
+        return self.path != MEMORY
 
     @contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
@@ -118,6 +124,7 @@ class Ledger:
                 " kind = :kind, message = CAST(:message AS TEXT) WHERE key = :key AND status = 'failed'",
                 row,
             )
+            connection.execute("DELETE FROM claims WHERE key = ?", (call.key,))
             if not charged:
                 account.add(connection, "", call.model, Spent().plus(outcome, cost))
 
@@ -222,9 +229,10 @@ def _prepare(path: Path, connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA application_id = {_APPLICATION}")
         connection.execute(f"PRAGMA user_version = {FORMAT}")
         connection.execute("COMMIT")
-    if not account.exists(connection):
+    if not account.exists(connection):  # of an older release, or new
         connection.execute("BEGIN IMMEDIATE")
         if not account.exists(connection):  # another process may have been faster
+            connection.execute(claims.TABLE)
             account.create(connection)
         connection.execute("COMMIT")
 
