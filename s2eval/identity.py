@@ -90,6 +90,16 @@ def name_models(results: Sequence[Identity]) -> list[str]:
     return names
 
 
+def name_like(model: str, shown: str, other: str) -> str:
+    """A name for `other`, such as the model's group of seeds, made as `shown` was made for the model.
+
+    >>> name_like("m-1", "runs/a/m-1 (v1)", "m")
+    'runs/a/m (v1)'
+    """
+    before, found, after = shown.rpartition(model)
+    return f"{before}{other}{after}" if found else other
+
+
 def choose(name: str, shown: Mapping[str, str]) -> str:
     """The shown name that a user's `name` means: that name itself, or the only model that its files call so.
 

@@ -205,12 +205,19 @@ def _log_of(path: Path, task: str, content: Mapping[str, Any]) -> Path | None:
     date = _DATE.search(path.name)
     names = [f"samples_{task}_{path.stem.removeprefix('results_')}.jsonl"]
     names += [f"samples_{task}_{date[0]}.jsonl"] if date else []
-    others = [other for other in path.parent.glob("*.json") if other != path and _DATE.search(other.name) is None]
-    dated = date and any(other != path for other in path.parent.glob("results*.json"))
-    if not dated and not any(map(is_results, others)):
-        prefix = settings.samples_prefix(content)
-        names += [f"samples_{task}.jsonl", *([f"{prefix}_{task}.jsonl"] if prefix else [])]
-    return next((path.parent / name for name in names if (path.parent / name).is_file()), None)
+    if found := next((path.parent / name for name in names if (path.parent / name).is_file()), None):
+        return found
+    prefix = settings.samples_prefix(content)
+    names = [f"samples_{task}.jsonl", *([f"{prefix}_{task}.jsonl"] if prefix else [])]
+    found = next((path.parent / name for name in names if (path.parent / name).is_file()), None)
+    return found if found and _is_alone(path, dated=date is not None) else None
+
+
+def _is_alone(path: Path, *, dated: bool) -> bool:
+    """Whether no other results beside the file could own samples without a date."""
+    others = [other for other in path.parent.glob("*.json") if other != path]
+    undated = [other for other in others if _DATE.search(other.name) is None]
+    return not any(map(is_results, others if dated else undated))
 
 
 def _scores_of(results: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,12 +10,15 @@ from typing import Any, cast
 
 _NAMED_BY = ("peft", "delta", "pretrained", "model", "path", "engine")  # in lm-eval's order
 _NOT_ALLOWED = re.compile(r"[\"<>:/|\\?*\[\]]+")
+_SECRET = re.compile(
+    r"^token$|credential|password|secret|(^|_)(api|access|auth)_?(key|token)$|^hf_token$", re.IGNORECASE
+)
+_LONGEST = 40  # characters of a value in a name
 _URL = re.compile(r"\w+://(?:[^/@\s]*@)?([^/?#\s]*)\S*")  # the server alone is shown: the rest may hold a password
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
-# Where and how fast a model runs, and secrets: they do not determine a result, or must not be shown.
+# Where and how fast a model runs: this does not determine a result.
 _EXECUTION = {
-    "api_key",
     "batch_size",
     "cache_dir",
     "data_parallel_size",
@@ -37,10 +40,8 @@ _EXECUTION = {
     "swap_space",
     "tensor_parallel_size",
     "timeout",
-    "token",
     "trust_remote_code",
     "use_accelerate",
-    "use_auth_token",
 }
 _SHOWN_APART = {"dtype", "revision"}
 _BACKENDS = {"huggingface": "hf", "hf-auto": "hf"}
@@ -95,7 +96,8 @@ def settings_of(content: Content) -> dict[str, str]:
     }
     named = {argument for argument in _NAMED_BY if arguments.get(argument) == name}
     for argument in sorted(arguments.keys() - _EXECUTION - _SHOWN_APART - named - {"pretrained"}):
-        found[argument] = f"{argument}={_text(arguments[argument])}"
+        if not _SECRET.search(argument):
+            found[argument] = _assigned(argument, arguments[argument])
     found |= {
         "chat template": _hashed("chat template", content.get("chat_template_sha") or content.get("chat_template")),
         "system prompt": _hashed(
@@ -121,7 +123,7 @@ def task_settings_of(content: Content, task: str) -> dict[str, str]:
         "version": f"version {_text(version)}" if (version := version_of(content, task)) is not None else "",
     }
     for name, value in _of(config, "generation_kwargs").items():
-        found[f"generation {name}"] = f"{name}={_text(value)}"
+        found[f"generation {name}"] = _assigned(name, value)
     for name in _DEFINITION:
         if config.get(name) not in (None, ""):
             found[name] = _hashed(name, _ADDRESS.sub("", _text(config[name])))
@@ -195,7 +197,13 @@ def _arguments(given: Any) -> Mapping[str, Any]:
 
 def _generation(given: Any) -> str:
     arguments = _arguments(given)
-    return ", ".join(f"{name}={_text(arguments[name])}" for name in sorted(arguments))
+    return ", ".join(_assigned(name, arguments[name]) for name in sorted(arguments))
+
+
+def _assigned(name: str, value: Any) -> str:
+    """`name=value`; of a long value the hash."""
+    text = _text(value)
+    return f"{name}={text}" if len(text) <= _LONGEST else _hashed(name, text)
 
 
 def _text(value: Any) -> str:

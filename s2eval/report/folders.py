@@ -13,7 +13,7 @@ import yaml
 
 from s2eval import scoring, store
 from s2eval.errors import DataError, UsageError
-from s2eval.identity import Identity, name_models
+from s2eval.identity import Identity, name_like, name_models
 from s2eval.judge import results
 from s2eval.leaderboard import COUNTED, POINTS
 from s2eval.lm_eval_logs import Evaluations, find_evaluations, read_evaluation
@@ -78,7 +78,7 @@ def read_all(folders: Sequence[Path]) -> list[Source]:
     Raises:
         DataError: there is nothing to report in one of them.
     """
-    each = [_contents(folder) for folder in dict.fromkeys(folders)]
+    each = [_contents(folder) for folder in {folder.resolve(): folder for folder in folders}.values()]
     names = iter(name_models([identity for one in each for identity in one.identities]))
     return [one.build([next(names) for _ in one.identities]) for one in each]
 
@@ -150,7 +150,7 @@ def _renamed(source: Source, names: Mapping[str, str], folder: Path) -> Source:
     def row(old: Row) -> Row:
         metric, at, against = old.metric.partition("@")
         metric = f"{metric}@{name(against)}" if at and old.judge else old.metric
-        group = name(old.model) if old.group == old.model else old.group
+        group = name_like(old.model, name(old.model), old.group)
         return replace(old, model=name(old.model), group=group, metric=metric)
 
     return replace(

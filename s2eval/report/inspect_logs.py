@@ -22,6 +22,7 @@ CONVERT = "convert it first: inspect log convert LOG.eval --to json --output-dir
 _LETTERS = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}  # correct, partial, incorrect, no answer
 _WORDS = {"yes": 1.0, "no": 0.0}
 _EXECUTION = {"api_key", "device", "device_map", "max_connections", "max_retries", "timeout", "token"}
+_LONGEST = 40  # characters of a value in a name
 _URL = r"^\w+://(?:[^/@]*@)?|[?#].*$"  # all but the server and the path: the rest may hold a password
 _LIMITS = ("sample_id", "message_limit", "token_limit", "time_limit", "working_limit", "cost_limit")
 
@@ -176,7 +177,8 @@ def _identity(path: Path, log: _Log) -> Identity:
 
 
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+    return text if len(text) <= _LONGEST else _digest(text)[:8]
 
 
 def _item(sample: _Sample, repeated: bool, invalid: dict[str, Counter[str]]) -> Item:

@@ -6,6 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
+from s2eval.identity import key_of
+
+_LONGEST = 40  # characters of a value in a name
+
 
 def settings_of(config: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, str]:
     """Setting → how a name shows it, as of `s2eval.identity.Identity`; defaults are left out.
@@ -29,4 +33,5 @@ def settings_of(config: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+    return text if len(text) <= _LONGEST else key_of({"": text})[:8]

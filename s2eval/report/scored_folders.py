@@ -12,7 +12,7 @@ import yaml
 
 from s2eval import lm_eval_logs, store
 from s2eval.errors import DataError
-from s2eval.identity import Identity, name_models
+from s2eval.identity import Identity, name_like, name_models
 from s2eval.judge import results
 from s2eval.judge.verdicts import Parser
 from s2eval.lm_eval_logs import Evaluations
@@ -27,7 +27,7 @@ def read(paths: Sequence[Path], parser: Parser = "strict") -> Found:
         DataError: a broken file, or nothing to compare in one of the paths.
         UsageError: a form of log that cannot be read, with what to do.
     """
-    each = [_read(path, parser) for path in dict.fromkeys(paths)]
+    each = [_read(path, parser) for path in {path.resolve(): path for path in paths}.values()]
     return named(
         [one for found in each for one in found.scored],
         [one for found in each for one in found.contests],
@@ -53,7 +53,8 @@ def renamed(scored: Scored, model: str) -> Scored:
         return scored
     old = scored.model
     remarks = tuple(model + text.removeprefix(old) if text.startswith(old) else text for text in scored.remarks)
-    return replace(scored, model=model, remarks=remarks)
+    group = name_like(old, model, scored.group) if scored.group else ""
+    return replace(scored, model=model, group=group, remarks=remarks)
 
 
 def _read(path: Path, parser: Parser) -> Found:
@@ -79,12 +80,18 @@ def _read(path: Path, parser: Parser) -> Found:
 
 def _file(path: Path, parser: Parser) -> Found:
     if path.suffix == ".json" and lm_eval_logs.is_results(path):
-        return _lm_eval(lm_eval_logs.find_evaluations(path), path)
+        found = _lm_eval(lm_eval_logs.find_evaluations(path), path)
+        return replace(found, scored=tuple(_of_file(one, path) for one in found.scored))
     if path.suffix in (".eval", ".json"):
-        return Found((inspect_logs.read(path),))
+        return Found((_of_file(inspect_logs.read(path), path),))
     if path.name.endswith("_pair.jsonl") or path.name.startswith("pairwise-"):
         return Found((), tuple(rated.contests(path)))
     return Found(tuple(rated.ratings(path, parser)))
+
+
+def _of_file(scored: Scored, path: Path) -> Scored:
+    """Of a file that the user named: it is no repeat of another one."""
+    return replace(scored, identity=scored.identity and replace(scored.identity, folder=str(path)))
 
 
 def _folder(path: Path, parser: Parser) -> Found:

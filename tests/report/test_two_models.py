@@ -298,3 +298,40 @@ def test_inspects_repeats_are_used_once(tmp_path: Path) -> None:
     assert found.remarks == (
         "ollama/llama3.1 was evaluated again with the same settings on popularity: a.json is used, b.json is not",
     )
+
+
+def test_files_that_are_named_are_two(tmp_path: Path) -> None:
+    """A model behind an API may have changed though nothing in its logs says so."""
+    both = [tmp_path / "a.json", tmp_path / "b.json"]
+    for path, letter in zip(both, "CI", strict=True):
+        inspect_log(path, letter, "2025-01-01")
+    assert [one.model for one in scored_folders.read(both).scored] == [f"{path}/ollama/llama3.1" for path in both]
+    evaluate(tmp_path, FIRST, LOW)
+    evaluate(tmp_path, SECOND, HIGH)
+    results = sorted((tmp_path / PYTHIA).glob("results_*"))
+    assert [one.model for one in scored_folders.read(results).scored] == [f"{path}/{PYTHIA}" for path in results]
+
+
+def test_a_group_of_seeds_is_not_mixed_with_that_of_another_run(tmp_path: Path) -> None:
+    both = [run(tmp_path / "a", LOW, group="g", seed=1), run(tmp_path / "b", HIGH, group="g", seed=1)]
+    groups = [f"{folder}/g" for folder in both]
+    assert [one.group for one in scored_folders.read(both).scored] == groups
+    assert [{row.group for row in source.rows} for source in folders.read_all(both)] == [{group} for group in groups]
+
+
+def test_a_folder_is_read_once_however_it_is_spelt(tmp_path: Path) -> None:
+    evaluate(tmp_path / "a", FIRST, LOW)
+    spelt = [tmp_path / "a", tmp_path / "b" / ".." / "a"]
+    (tmp_path / "b").mkdir()
+    assert [source.models for source in folders.read_all(spelt)] == [(PYTHIA,)]
+    assert [one.model for one in scored_folders.read(spelt).scored] == [PYTHIA]
+
+
+def test_long_values_are_named_by_their_hash(tmp_path: Path) -> None:
+    evaluate(tmp_path, FIRST, LOW, config={"model_args": {"pretrained": "EleutherAI/pythia-70m", "x": "a" * 500}})
+    evaluate(
+        tmp_path, SECOND, HIGH, config={"model_args": {"pretrained": "EleutherAI/pythia-70m", "x": "a" * 499 + "b"}}
+    )
+    names = list(report(tmp_path))
+    assert len(names) == 2
+    assert all(len(name) < 50 for name in names)
