@@ -21,6 +21,7 @@ from s2eval.judge.phrases import (
     SPEAKER,
 )
 from s2eval.judge.retractions import sentences, taken_back
+from s2eval.reasoning import split
 
 API_ERROR = "$ERROR$"  # what FastChat stores as the judgment where the judge could not be called
 
@@ -38,7 +39,22 @@ _SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "…")
 _AFTER_A_SENTENCE = " \"'”’»)]*_`"
 _TELLING = frozenset("?[]{}<>=")  # signs after a verdict that do change it; others, and emoji, do not
 
-_WIDE = str.maketrans("［］：０１２３４５６７８９．／ＡＢＣ", "[]:0123456789./ABC")
+_WIDE = str.maketrans(
+    dict(zip("［］【】〔〕〖〗：０１２３４５６７８９．／ＡＢＣ", "[][][][]:0123456789./ABC", strict=True))
+    | dict.fromkeys("⟦〚", "[[")
+    | dict.fromkeys("⟧〛", "]]")
+)
+# What may be put around a verdict: `<answer>[[8]]</answer>`, `$\boxed{[[8]]}$`.
+_ELEMENT = re.compile(
+    r"<(answer|final|final_answer|verdict|rating|score|result|judge?ment|choice|output|b|strong|em|i|u|p|span|code)>"
+    r"(\s*[^<>\[\].!?]{0,40}\[\[[^\[\]\n]{1,40}\]\](?:/10)?[\s.*_]{0,10})</\1>",
+    re.I,
+)
+_BOXED = re.compile(
+    r"(?:\$\$?|\\[(\[])?\s{0,3}\\boxed\{\s{0,3}(?:\\text(?:bf)?\{)?([^\[\]{}]{0,40}\[\[[^\[\]\n]{1,40}\]\])\}?\s{0,3}\}"
+    r"\s{0,3}(?:\$\$?|\\[)\]])?"
+)
+_BOX_ALONE = re.compile(r"\$?\$?\\boxed\{(?:\\text(?:bf)?\{)?(\d{1,2}(?:\.\d)?|[ABC])\}?\}\$?\$?")
 _WINDOW = 400  # characters before and after a mark that are looked at
 _MANY = 200  # other ratings or choices that are looked at; no judgment has as many
 
@@ -66,9 +82,10 @@ def anchored(text: str, kind: Kind, *, cut: bool = False) -> tuple[Any, str | No
     """
     if text.strip() == API_ERROR:
         return None, "failed call"
-    if _UNFINISHED.search(text[-40:].rstrip()) or (text.lstrip().startswith("<think>") and "</think>" not in text):
+    answer, _, closed = split(text)
+    if _UNFINISHED.search(answer[-40:].rstrip()) or not closed:
         return None, "unfinished"
-    found = _Text(text, kind)
+    found = _Text(answer, kind)
     if not found.marks:
         return None, "no verdict"
     verdict = found.marks[-1]
@@ -122,7 +139,10 @@ class _Text:
     """A judge's text as lines without blank ones, each known to be quoted or not, and the marks in them."""
 
     def __init__(self, text: str, kind: Kind) -> None:
-        text = text.rpartition("</think>")[2].translate(_WIDE).replace("\\[\\[", "[[").replace("\\]\\]", "]]")
+        text = text.translate(_WIDE).replace("\\[\\[", "[[").replace("\\]\\]", "]]")
+        text = _ELEMENT.sub(r"\2", _BOXED.sub(r"\1", text))
+        if "[[" not in text:
+            text = _BOX_ALONE.sub(lambda box: _in_brackets(box, kind), text)
         single_spaced = (" ".join(_STOP_TOKEN.sub("", line).split()) for line in text.splitlines())
         self.kind = kind
         self.lines = [line for line in single_spaced if line]
@@ -217,6 +237,12 @@ class _Text:
             return True
         short = len(clause.split()) <= 3 and not SPEAKER.search(lead)  # "In short:"
         return not short and not self.kind.announced.search(clause)
+
+
+def _in_brackets(box: re.Match[str], kind: Kind) -> str:
+    """A box without double brackets as a mark, where the judge has labelled it as its verdict."""
+    before = box.string[max(0, box.start() - LABEL_LENGTH) : box.start()].rpartition("\n")[2]
+    return f"[[{box[1]}]]" if kind.label.search(before.rstrip(_OPENERS)) else box[0]
 
 
 def _marks(number: int, line: str, kind: Kind) -> Iterator[_Mark]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from s2eval.judge.participants import Participant
-from s2eval.judge.questions import Answer, Question
+from s2eval.judge.questions import Answer, Question, reasoned_answer
 from s2eval.judge.rows import QuestionId
 from s2eval.judge.suite import Suite
 from s2eval.llm.calls import Call, Failure, Message, Outcome, Reply
@@ -22,7 +22,7 @@ class Answers:
     Attributes:
         given: whole ones: every turn was answered.
         failed: (question, choice) → why there is no whole answer.
-        cut: (question, choice, turn) that ended at the limit of tokens.
+        cut: (question, choice, turn) that ended at the limit of tokens, or before the reasoning did.
     """
 
     given: tuple[Answer, ...]
@@ -37,9 +37,11 @@ def answer(suite: Suite, model: Participant, choices: int, ask: Ask) -> Answers:
         choices: how often each question is answered; greedy answers are all the same.
     """
     if model.service is None:
-        return Answers(model.answers, {}, frozenset())
+        never_began = {(one.question_id, one.choice, turn) for one in model.answers for turn in one.cut}
+        return Answers(model.answers, {}, frozenset(never_began))
     asked = [(question, choice) for question in suite.questions for choice in range(choices)]
     said: dict[tuple[QuestionId, int], list[str]] = {(question.id, choice): [] for question, choice in asked}
+    thought: dict[tuple[QuestionId, int], list[str]] = {place: [] for place in said}
     failed: dict[tuple[QuestionId, int], Failure] = {}
     cut: set[tuple[QuestionId, int, int]] = set()
     for turn in range(max(len(question.turns) for question in suite.questions)):
@@ -53,12 +55,13 @@ def answer(suite: Suite, model: Participant, choices: int, ask: Ask) -> Answers:
             outcome = outcomes.get(call.key) or Failure("server", "not asked")
             if isinstance(outcome, Reply):
                 said[place].append(outcome.text)
-                if outcome.finish == "length":
+                thought[place].append(outcome.reasoning)
+                if outcome.cut:
                     cut.add((*place, turn + 1))
             else:
                 failed[place] = outcome
     given = tuple(
-        Answer(question.id, model.name, choice, tuple(said[question.id, choice]))
+        reasoned_answer(question.id, model.name, choice, said[question.id, choice], thought[question.id, choice])
         for question, choice in asked
         if (question.id, choice) not in failed
     )

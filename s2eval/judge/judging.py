@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from s2eval.judge.answering import Answers, Ask
@@ -12,7 +12,7 @@ from s2eval.judge.prompts import JudgePrompt, Turn
 from s2eval.judge.questions import Answer, Question
 from s2eval.judge.render import render_pair, render_single
 from s2eval.judge.suite import Suite
-from s2eval.judge.verdicts import Parser, choice, ended_early, rating, rating_json
+from s2eval.judge.verdicts import Parser, choice, rating, rating_json, spoken
 from s2eval.llm.calls import Call, Failure, Message, Outcome, Reply
 
 Place = Literal["", "A", "B"]
@@ -82,6 +82,7 @@ class Ruling:
         problem: why there is no verdict; "" where there is one.
         failed: whether the call failed, so that a resumed run asks again.
         finish: why the judge's text ended, as its server says.
+        reasoning: what the judge thought before it, which is no part of its text.
     """
 
     task: Task
@@ -92,6 +93,7 @@ class Ruling:
     problem: str = ""
     failed: bool = False
     finish: str = ""
+    reasoning: str = ""
 
 
 def judge(suite: Suite, answers: Answers, model: str, choices: int, how: Judging, ask: Ask) -> list[Ruling]:
@@ -173,10 +175,16 @@ def _read(task: Task, outcome: Outcome | None, how: Judging) -> Ruling:
     if not isinstance(outcome, Reply):
         why = f"{outcome.kind}: {outcome.message}" if outcome else "not asked"
         return Ruling(task, None, problem=why, failed=True)
-    text, finish, cut = outcome.text, outcome.finish, ended_early(outcome.finish)
+    said = Ruling(task, outcome.text, finish=outcome.finish, reasoning=outcome.reasoning)
+    if how.structured and not task.place:
+        read = rating_json(outcome.text)
+        return replace(said, rating=read.value, problem=read.problem or "")
+    text, cut = (
+        spoken(outcome.text, outcome.reasoning, outcome.finish) if how.parser == "strict" else (said.text, False)
+    )
     if task.place:
-        chosen = choice(text, how.parser, cut=cut)
+        chosen = choice(text or "", how.parser, cut=cut)
         points = None if chosen.value is None else 0.5 if chosen.value == "tie" else float(chosen.value == task.place)
-        return Ruling(task, text, None, points, chosen.value or "", chosen.problem or "", finish=finish)
-    read = rating_json(text) if how.structured else rating(text, how.parser, cut=cut)
-    return Ruling(task, text, read.value, problem=read.problem or "", finish=finish)
+        return replace(said, points=points, chose=chosen.value or "", problem=chosen.problem or "")
+    read = rating(text or "", how.parser, cut=cut)
+    return replace(said, rating=read.value, problem=read.problem or "")

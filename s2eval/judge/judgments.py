@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 
 from s2eval.errors import DataError, UsageError
 from s2eval.judge.rows import FileRow, Filled, Id, Problems, QuestionId, read_rows
-from s2eval.judge.verdicts import Parser, Rating, ended_early, rating, rating_json
+from s2eval.judge.verdicts import Parser, Rating, rating, rating_json, spoken
 
 Turn = Literal[1, 2]
 
@@ -36,7 +36,8 @@ class Judgment:
         prompt_hash: of the prompt's text; "" likewise.
         structured: the judge was asked for JSON, which both parsers read alike.
         failure: why the judge could not be asked; "" where it could.
-        finish: why its text ended, as the server said; "" where the file does not say.
+        finish, reasoning: why its text ended, as the server said, and what it thought before; "" where the file does
+            not say.
         source: file and line.
     """
 
@@ -54,6 +55,7 @@ class Judgment:
     structured: bool = False
     failure: str = ""
     finish: str = ""
+    reasoning: str = ""
     source: str = field(default="", compare=False)
 
     def read(self, parser: Parser = "strict") -> Rating:
@@ -62,7 +64,10 @@ class Judgment:
             return Rating(None, "failed call")
         if self.structured:
             return rating_json(self.text)
-        return rating(self.text, parser, cut=ended_early(self.finish))
+        if parser == "fastchat":
+            return rating(self.text, parser)
+        text, cut = spoken(self.text, self.reasoning, self.finish)
+        return rating(text, cut=cut)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,7 @@ class _Row(FileRow):
     structured: bool = False
     failure: str = ""
     finish: str = ""
+    reasoning: str = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -156,6 +162,7 @@ def _judgment(row: _Row, source: str) -> Judgment:
         structured=row.structured,
         failure=row.failure,
         finish=row.finish,
+        reasoning=row.reasoning,
         source=source,
     )
 

@@ -16,6 +16,7 @@ from pydantic import Field
 from s2eval.errors import nearest
 from s2eval.judge.anchors import API_ERROR
 from s2eval.judge.rows import FileRow, Filled, Id, Problems, QuestionId, Text, listed, read_rows
+from s2eval.reasoning import answer_of, split
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,16 @@ class Answer:
 
     Attributes:
         choice: 0, 1, …: the same question answered again.
+        reasoning: what it thought before it said so, turn by turn; () where it told nothing.
+        cut: turns, from 1, whose reasoning never ended, so that there is no answer.
     """
 
     question_id: QuestionId
     model: str
     choice: int
     turns: tuple[str, ...]
+    reasoning: tuple[str, ...] = ()
+    cut: tuple[int, ...] = ()
 
 
 class _QuestionRow(FileRow):
@@ -72,6 +77,7 @@ class _QuestionRow(FileRow):
 class _Choice(FileRow):
     index: int | None = None
     turns: list[Text]
+    reasoning: list[Text] | None = None  # in files of ours, where `turns` are without it
 
 
 class _AnswerRow(FileRow):
@@ -132,10 +138,10 @@ def read_references(path: Path, questions: Iterable[Question]) -> dict[QuestionI
         _tell_unlike(line, row, asked, problems)
         _check_failed_calls(line, row, problems)
         for turn, text in enumerate(row.choices[0].turns):
-            if not text.strip():
+            if not answer_of(text).strip():
                 problems.add(line, f"choices.0.turns.{turn}: is empty")
     problems.tell()
-    return {row.question_id: tuple(row.choices[0].turns) for _, row in rows}
+    return {row.question_id: tuple(map(answer_of, row.choices[0].turns)) for _, row in rows}
 
 
 def read_answers(path: Path, questions: Sequence[Question], model: str | None = None) -> list[Answer]:
@@ -162,10 +168,29 @@ def read_answers(path: Path, questions: Sequence[Question], model: str | None = 
         problems.add(None, f"{len(missing)} of {len(questions)} questions are not answered: {listed(missing)}")
     problems.tell()
     return [
-        Answer(question.id, model or answered[question.id].model_id, choice, tuple(content.turns))
+        _answer(question.id, model or answered[question.id].model_id, choice, content)
         for question in questions
         for choice, content in enumerate(answered[question.id].choices)
     ]
+
+
+def _answer(question: QuestionId, model: str, number: int, choice: _Choice) -> Answer:
+    """The answer, its reasoning split off: FastChat's files, and older ones of ours, have it in the text."""
+    if choice.reasoning is not None:
+        return reasoned_answer(question, model, number, choice.turns, choice.reasoning)
+    parts = [split(text) for text in choice.turns]
+    return reasoned_answer(question, model, number, [part.answer for part in parts], [part.reasoning for part in parts])
+
+
+def reasoned_answer(
+    question: QuestionId, model: str, choice: int, turns: Sequence[str], reasoning: Sequence[str]
+) -> Answer:
+    """An answer of which each turn's reasoning is known; a turn that has nothing else was cut."""
+    if not any(reasoning):
+        return Answer(question, model, choice, tuple(turns))
+    pairs = enumerate(zip(turns, reasoning, strict=False), 1)
+    cut = tuple(turn for turn, (text, thought) in pairs if thought and not text)
+    return Answer(question, model, choice, tuple(turns), tuple(reasoning), cut)
 
 
 def _tell_repeated(rows: Sequence[tuple[int, _QuestionRow]] | Sequence[tuple[int, _AnswerRow]], to: Problems) -> None:

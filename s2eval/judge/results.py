@@ -209,6 +209,8 @@ def facts(result: Result) -> dict[str, Any]:
         "flagged": dict(sorted(Counter(sign for signs in result.suspects.values() for sign in signs).items())),
         "cut": len(result.answers.cut),
     }
+    if reasoned := sum(any(answer.reasoning) for answer in result.answers.given):
+        found |= {"reasoned": reasoned, "answers": len(result.answers.given)}
     if result.against:
         compared = scores.compare(judgments)
         found["against"] = result.against.name
@@ -270,6 +272,8 @@ def _answers(result: Result) -> Iterator[dict[str, Any]]:
     by_question: dict[Any, list[dict[str, Any]]] = {}
     for answer in result.answers.given:
         choice: dict[str, Any] = {"index": answer.choice, "turns": list(answer.turns)}
+        if any(answer.reasoning):
+            choice["reasoning"] = list(answer.reasoning)
         signs = result.suspects.get((answer.question_id, answer.choice))
         by_question.setdefault(answer.question_id, []).append(choice | ({"flags": signs} if signs else {}))
     for question in result.suite.questions:
@@ -303,6 +307,7 @@ def _judgments(result: Result) -> Iterator[dict[str, Any]]:
             "problem": "" if one.failed else one.problem,
             "failure": one.problem if one.failed else "",
             "finish": one.finish,
+            **({"reasoning": one.reasoning} if one.reasoning else {}),
             "flags": result.suspects.get((task.question.id, task.choice), []),
             "parser": result.how.parser,
             "structured": result.how.structured,

@@ -18,6 +18,9 @@ from typing import Any, Literal
 
 from s2eval.judge.anchors import Kind, anchored
 from s2eval.judge.phrases import CHOICE_ANNOUNCED, CHOICE_LABEL, OUT_OF_TEN, RATING_ANNOUNCED, RATING_LABEL
+from s2eval.judge.retractions import sentences, taken_back
+from s2eval.llm.messages import json_in
+from s2eval.reasoning import answer_of
 
 Parser = Literal["strict", "fastchat"]
 Winner = Literal["A", "B", "tie"]
@@ -50,6 +53,16 @@ def ended_early(finish: str) -> bool:
     return finish.casefold() in _EARLY
 
 
+def spoken(text: str, reasoning: str, finish: str) -> tuple[str, bool]:
+    """The text that may hold a verdict, and whether only at its very end.
+
+    Some servers leave `content` empty and put the whole reply where the reasoning belongs; a verdict at the end of
+    that, where the model ended by itself, is one.
+    """
+    early = ended_early(finish)
+    return (reasoning, True) if not text and not early else (text, early)
+
+
 def rating(text: str, parser: Parser = "strict", *, cut: bool = False) -> Rating:
     """The rating that a judge's text gives; never raises, whatever the text.
 
@@ -65,26 +78,52 @@ def choice(text: str, parser: Parser = "strict", *, cut: bool = False) -> Choice
 
 
 def rating_json(text: str) -> Rating:
-    """The rating of a structured reply: one JSON object with `rating`, a number from 1 to 10.
+    """The rating of a structured reply: one JSON object with `rating`, a number from 1 to 10, or its digits as a text.
 
-    `explanation`, where there is one, must be a text; other keys are ignored, and no key may stand twice.
+    A code fence, a line that introduces it, a byte order mark and reasoning before it are let pass. `explanation`,
+    where there is one, must be a text, and must not take a rating back that stands before it; other keys are ignored,
+    unless they give another rating for the whole (`final_rating`); no key may stand twice.
     """
     try:
-        reply = json.loads(text, object_pairs_hook=_without_repeats)
+        reply = json.loads(json_in(answer_of(text)) or "", object_pairs_hook=_without_repeats)
     except KeyError:
         return Rating(None, "contradictory: a key stands twice")
     except (ValueError, RecursionError):  # also a number of 5,000 digits, brackets 1,000 deep
         return Rating(None, "not JSON")
     if not isinstance(reply, dict) or "rating" not in reply:
         return Rating(None, "no verdict")
-    if not isinstance(reply.get("explanation", ""), str):
+    explanation = reply.get("explanation", "")
+    if not isinstance(explanation, str):
         return Rating(None, "explanation is not a text")
-    value = reply["rating"]
+    value, problem = _rating_value(reply["rating"])
+    if value is None:
+        return Rating(None, problem)
+    names = list(reply)
+    for name in names:
+        if name != "rating" and _RATING_KEY.fullmatch(name.replace("_", " ")):
+            other, _ = _rating_value(reply[name])
+            if other not in (None, value):
+                return Rating(None, f"contradictory: {value:g}, {other:g}")
+    if "explanation" in names and names.index("explanation") > names.index("rating"):
+        return Rating(None, problem) if (problem := taken_back(sentences([explanation]), value)) else Rating(value)
+    return Rating(value)
+
+
+_RATING_KEY = re.compile(
+    r"(?:(?:final|overall|total|corrected|revised|updated|new|actual|true) ?)*(?:rating|score|verdict|correction)", re.I
+)
+
+
+def _rating_value(value: Any) -> tuple[float | None, str | None]:
+    """A number of JSON, or a text of digits; else None and the problem."""
+    if isinstance(value, str):
+        read, problem = _read_rating(value.strip().removeprefix("[[").removesuffix("]]"))
+        return read, problem and (problem if problem.startswith("out") else f'not a rating: "{_printable(value)}"')
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # NaN
-        return Rating(None, f"not a rating: {_printable(json.dumps(value))}")
+        return None, f"not a rating: {_printable(json.dumps(value))}"
     if not LOWEST <= value <= HIGHEST:
-        return Rating(None, f"out of range: {_printable(str(value))}")
-    return Rating(float(value))
+        return None, f"out of range: {_printable(str(value))}"
+    return float(value), None
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -107,6 +146,9 @@ _LETTER = re.compile(r"(?:(?:assistant|answer|response) )?([abc])|tie", re.I)
 _SAME_NUMBER = re.compile(rf"[(=]? ?(\d{{1,2}}(?:\.\d)?) ?{OUT_OF_TEN}", re.A)
 
 
+_ENDINGS = r"(?:です|である|だ|とします|分|点|點|점|입니다|points?|punkte|puntos|баллов)"  # "[[8]]分", "[[B]]です"
+
+
 def _read_rating(content: str) -> tuple[float | None, str | None]:
     match = _NUMBER.fullmatch(content.strip(" *_"))
     if match is None:
@@ -125,11 +167,15 @@ def _read_choice(content: str) -> tuple[Winner | None, str | None]:
 
 def _restates_rating(words: str, value: float | None) -> bool:
     match = _SAME_NUMBER.fullmatch(words)
-    return re.fullmatch(OUT_OF_TEN, words) is not None or (match is not None and float(match[1]) == value)
+    return re.fullmatch(rf"{OUT_OF_TEN}|{_ENDINGS}", words) is not None or (
+        match is not None and float(match[1]) == value
+    )
 
 
 def _restates_choice(words: str, value: Winner | None) -> bool:
     words = words.strip("(-–—:, ")
+    if re.fullmatch(_ENDINGS, words):
+        return True
     if value == "tie":
         return re.fullmatch(r"(?:(?:for |it is |it's )?a )?tie", words) is not None
     subject = rf"(?:(?:the )?(?:assistant|answer|response) )?{str(value).lower()}(?:'s (?:answer|response))?"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 LONGEST = 60.0  # seconds between two attempts where the server does not say how long
+GREEDY_TRIES = 2  # attempts where a greedy model wrote what is no reply: it would write the same again
 FIRST_TRIES = 3  # attempts to reach a server that has never answered
 IN_VAIN = 32  # calls in a row that a server may leave without a reply before it is taken to be out of order
 AGAIN = "What was answered is kept: the same command goes on from there"
@@ -80,6 +81,7 @@ class _Asked:
     begun: float
     made: int = 0
     failed: int = 0
+    wrong: int = 0  # those at which the model wrote what is no reply
 
 
 class Run:
@@ -182,6 +184,8 @@ class Run:
     def _is_over(self, asked: _Asked, state: RetryCallState) -> bool:
         if self._error is not None or asked.failed >= self._patience.attempts:
             return True
+        if asked.call.temperature == 0 and asked.wrong >= GREEDY_TRIES:
+            return True
         waited = time.monotonic() - asked.begun
         refused = _last(state).kind == "rate limit" and asked.made >= self._patience.attempts
         return refused and waited > self._patience.max_wait
@@ -229,6 +233,7 @@ class Run:
                 )
             return
         asked.failed += 1
+        asked.wrong += problem.content
         tries = patience.attempts if self._heard else min(FIRST_TRIES, patience.attempts)
         if not problem.reached and asked.failed >= tries and self._heard < asked.begun:
             raise ServiceError(unreachable(self._url, problem))

@@ -70,12 +70,13 @@ class Reply:
     """A valid reply.
 
     Attributes:
-        text: never empty, stripped of nothing.
+        text: the answer, stripped of nothing but its reasoning; empty only where the reasoning took all.
         finish: why it ended, as the server says: `stop`, `length`, ….
         tokens_in, tokens_out: as the server counts them; None where it does not.
         model: the name that the server reports.
         seconds: of the attempt that succeeded.
         attempts: calls made for it, the successful one included.
+        reasoning: what the model thought before it (`s2eval.reasoning`); "" where nothing is told.
     """
 
     text: str
@@ -85,6 +86,12 @@ class Reply:
     model: str = ""
     seconds: float = 0.0
     attempts: int = 1
+    reasoning: str = ""
+
+    @property
+    def cut(self) -> bool:
+        """Whether the answer may lack its end, or never began."""
+        return self.finish in ("length", "max_tokens") or (not self.text and bool(self.reasoning))
 
 
 @dataclass(frozen=True, slots=True)

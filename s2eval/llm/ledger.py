@@ -22,6 +22,7 @@ from s2eval.llm import account, claims
 from s2eval.llm.account import Spent
 from s2eval.llm.calls import Call, Failure, Outcome, Reply
 from s2eval.llm.secrets import redact
+from s2eval.reasoning import split
 from s2eval.store import explain_os_errors
 
 FORMAT = 1
@@ -43,6 +44,7 @@ CREATE TABLE IF NOT EXISTS calls (
     cost REAL DEFAULT 0,                 -- USD, of older releases; the table `account` has it now
     first_at TEXT NOT NULL, last_at TEXT NOT NULL
 )"""
+_REASONING = "ALTER TABLE calls ADD COLUMN reasoning TEXT"  # of a reply; NULL = of a release that left it in the text
 
 
 class Ledger:
@@ -121,6 +123,7 @@ class Ledger:
             connection.execute(
                 "UPDATE calls SET status = :status, text = CAST(:text AS TEXT), finish = CAST(:finish AS TEXT),"
                 " model = CAST(:model AS TEXT), seconds = :seconds, tokens_in = :tokens_in, tokens_out = :tokens_out,"
+                " reasoning = CAST(:reasoning AS TEXT),"
                 " kind = :kind, message = CAST(:message AS TEXT) WHERE key = :key AND status = 'failed'",
                 row,
             )
@@ -139,12 +142,13 @@ class Ledger:
             chunk = wanted[start : start + _CHUNK]
             marks = ", ".join("?" * len(chunk))
             query = (
-                "SELECT key, status, text, finish, tokens_in, tokens_out, model, seconds, attempts, kind, message"
+                "SELECT key, status, text, finish, tokens_in, tokens_out, model, seconds, attempts, reasoning, kind,"
+                " message"
                 f" FROM calls WHERE key IN ({marks})"
             )
             with _explained(self.path):
                 for key, status, *reply, kind, message in self._connection.execute(query, chunk):
-                    found[key] = Reply(*reply) if status == "ok" else Failure(kind, message, reply[-1])
+                    found[key] = _stored(*reply) if status == "ok" else Failure(kind, message, reply[-2])
         return found
 
     def pending(self, calls: Iterable[Call]) -> list[Call]:
@@ -170,10 +174,11 @@ class Ledger:
 
         What differs between two runs that ended alike (times, seconds, attempts, cost) is not in it.
         """
-        names = ("key", "status", "call", "text", "finish", "model", "tokens_in", "tokens_out", "kind", "message")
+        reply = ("text", "NULLIF(reasoning, '') AS reasoning", "finish", "model", "tokens_in", "tokens_out")
+        columns = ("key", "status", "call", *reply, "kind", "message")
         with _explained(self.path):
-            for row in self._connection.execute(f"SELECT {', '.join(names)} FROM calls ORDER BY key"):
-                fields = dict(zip(names, row, strict=True))
+            for row in self._connection.execute(f"SELECT {', '.join(columns)} FROM calls ORDER BY key"):
+                fields = dict(zip((column.split()[-1] for column in columns), row, strict=True))
                 yield _canonical({name: value for name, value in fields.items() if value is not None})
 
 
@@ -183,13 +188,14 @@ def _canonical(value: Any) -> str:
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:
-    names = ("text", "finish", "model", "seconds", "tokens_in", "tokens_out", "kind", "message")
+    names = ("text", "reasoning", "finish", "model", "seconds", "tokens_in", "tokens_out", "kind", "message")
     row: dict[str, Any] = dict.fromkeys(names)
     if isinstance(outcome, Failure):
         return row | {"status": "failed", "kind": outcome.kind, "message": _bytes(redact(outcome.message))}
     return row | {
         "status": "ok",
         "text": _bytes(outcome.text),
+        "reasoning": _bytes(outcome.reasoning),
         "finish": _bytes(outcome.finish),
         "model": _bytes(outcome.model),
         "seconds": outcome.seconds,
@@ -235,6 +241,27 @@ def _prepare(path: Path, connection: sqlite3.Connection) -> None:
             connection.execute(claims.TABLE)
             account.create(connection)
         connection.execute("COMMIT")
+    _add_reasoning(connection)
+
+
+def _add_reasoning(connection: sqlite3.Connection) -> None:
+    """The column that stores of older releases lack."""
+    query = "SELECT COUNT(*) FROM pragma_table_info('calls') WHERE name = 'reasoning'"
+    if not connection.execute(query).fetchone()[0]:
+        connection.execute("BEGIN IMMEDIATE")
+        if not connection.execute(query).fetchone()[0]:  # another process may have been faster
+            connection.execute(_REASONING)
+        connection.execute("COMMIT")
+
+
+def _stored(
+    text: str, finish: str, tokens_in: int | None, tokens_out: int | None, model: str, seconds: float, attempts: int,
+    reasoning: str | None,
+) -> Reply:  # fmt: skip
+    """A reply as it was stored; an older release left the reasoning in its text."""
+    if reasoning is None:
+        text, reasoning, _ = split(text)
+    return Reply(text, finish, tokens_in, tokens_out, model, seconds, attempts, reasoning)
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal, cast
 
 from s2eval.llm.calls import Call, FailureKind, Reply, Usage
+from s2eval.llm.messages import FormError, Written, json_in, kind_of, written
 from s2eval.llm.secrets import clean, shown
 from s2eval.llm.usage import is_free, usage_of
 
@@ -45,6 +46,7 @@ class Problem:
         code, param: what the error object says: its code or type, the parameter that it is about.
         usage: tokens that the server reports, and bills, all the same.
         free: nothing was billed, unless `usage` says otherwise: nothing was sent, or the server refused the request.
+        content: what the model wrote is wrong, not how it came: a greedy model would write the same again.
     """
 
     kind: FailureKind
@@ -57,6 +59,7 @@ class Problem:
     param: str = ""
     usage: Usage | None = None
     free: bool = False
+    content: bool = False
 
 
 def billed(outcome: Reply | Problem) -> Usage | None:
@@ -109,49 +112,66 @@ def read_document(call: Call, document: Any, wait: float | None = None) -> Reply
 
 
 def _read_document(call: Call, document: Any, wait: float | None) -> Reply | Problem:
-    def malformed(what: str, then: Then = "retry") -> Problem:
-        return Problem("malformed", f"not a chat completion: {what}", then, 200, wait)
+    def malformed(what: str, *, content: bool = False) -> Problem:
+        return Problem("malformed", f"not a chat completion: {what}", "retry", 200, wait, content=content)
 
     if not isinstance(document, dict):
-        return malformed(f"the body is {_kind(document)}, not an object")
+        return malformed(f"the body is {kind_of(document)}, not an object")
     document = cast(dict[str, Any], document)
     if document.get("error"):
         return _refusal_inside(document["error"], wait)
     choices = document.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        return malformed(f"`choices` is {_kind(choices)}")
+        return malformed(f"`choices` is {kind_of(choices)}")
     choice = cast(dict[str, Any], choices[0])
     if choice.get("error"):
         return _refusal_inside(choice["error"], wait)
     message, finish = choice.get("message"), choice.get("finish_reason")
     if not isinstance(message, dict):
-        return malformed(f"`message` is {_kind(message)}")
+        return malformed(f"`message` is {kind_of(message)}")
     if finish is not None and not isinstance(finish, str):
-        return malformed(f"`finish_reason` is {_kind(finish)}")
+        return malformed(f"`finish_reason` is {kind_of(finish)}")
     if finish == "error":
         return Problem("server", "the server broke off with finish_reason `error`", "retry", 200, wait)
     if finish == "content_filter":
         return Problem("refused", "the server's content filter stopped the reply", "give up", 200)
-    text, words = message.get("content"), message.get("refusal")
-    if not text and isinstance(words, str) and words:
-        return Problem("refused", f"the model refused: {shown(words)}", "give up", 200)
-    if text is not None and not isinstance(text, str):
-        return malformed(f"`content` is {_kind(text)}")
-    if not text:
+    try:
+        content = written(message)
+    except FormError as error:
+        return malformed(f"`choices[0].message`: {error}", content=True)
+    if message.get("tool_calls") and finish in (None, "stop"):
+        finish = "tool_calls"
+    if not content.text and content.refusal:
+        return Problem("refused", f"the model refused: {shown(content.refusal)}", "give up", 200)
+    if any("\ud800" <= character <= "\udfff" for character in content.text + content.reasoning):
+        return malformed("half of a character (a lone surrogate) in the text", content=True)
+    if call.schema is not None:
+        return _structured(call, content, finish, document, wait)
+    if not content.text and not content.reasoning:
         return _empty(call, finish, wait)
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        return malformed("half of a character (a lone surrogate) in the text")
-    if call.schema is not None and not _is_json(text):
-        if finish == "length":
-            return malformed(f"the JSON is cut at {call.max_tokens} tokens; allow more", "give up")
-        return malformed(f"JSON was asked for, the text is none: {shown(text)}")
-    return _reply(text, finish, document)
+    return _reply(content.text, content.reasoning, finish, document)
 
 
-def _reply(text: str, finish: str | None, document: dict[str, Any]) -> Reply:
+def _structured(call: Call, content: Written, finish: str | None, document: Any, wait: float | None) -> Reply | Problem:
+    """The reply where JSON was asked for; some servers put it where the reasoning belongs, and leave `content` null."""
+    if not content.text and not content.reasoning:
+        return _empty(call, finish, wait)
+    text = json_in(content.text or content.reasoning)
+    if text is not None:
+        return _reply(text, content.reasoning if content.text else "", finish, document)
+    if finish == "length":
+        message = f"not a chat completion: the JSON is cut at {call.max_tokens} tokens; allow more"
+        return Problem("malformed", message, "give up", 200, wait)
+    where = "`choices[0].message.content`" if content.text else "`content` is empty, and the text beside it"
+    message = f"not a chat completion: JSON was asked for, {where} is none: {shown(content.text or content.reasoning)}"
+    return Problem("malformed", message, "retry", 200, wait, content=True)
+
+
+def _reply(text: str, reasoning: str, finish: str | None, document: dict[str, Any]) -> Reply:
     usage, model = usage_of(document), document.get("model")
     return Reply(
         text,
+        reasoning=reasoning,
         finish=finish or "unknown",
         tokens_in=usage and usage.tokens_in,
         tokens_out=usage and usage.tokens_out,
@@ -163,24 +183,8 @@ def _empty(call: Call, finish: str | None, wait: float | None) -> Problem:
     if finish == "length":
         message = f"no text within {call.max_tokens} tokens (a model that reasons may need more)"
         return Problem("empty", message, "give up", 200)
-    return Problem("empty", f"a reply without text (finish_reason {shown(finish or 'null')})", "retry", 200, wait)
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _kind(value: Any) -> str:
-    """How a value of the wrong kind is called in a message."""
-    if value is None or isinstance(value, bool):
-        return json.dumps(value)
-    if isinstance(value, list):
-        return "a list" if value else "an empty list"
-    return {dict: "an object", str: "a text"}.get(type(value), "a number")
+    message = f"a reply without text: `choices[0].message.content` is empty (finish_reason {shown(finish or 'null')})"
+    return Problem("empty", message, "retry", 200, wait, content=True)
 
 
 def _refusal_inside(error: Any, wait: float | None) -> Problem:

@@ -19,6 +19,7 @@ from s2eval import control_tokens
 from s2eval.errors import UsageError
 from s2eval.models import decoding, support
 from s2eval.models.generation import Prompt
+from s2eval.reasoning import split
 
 
 class Rules:
@@ -67,6 +68,14 @@ class Rules:
         else:
             text = lm.tok_decode(tokens)
         return postprocess_generated_text(text, until, thinking if isinstance(thinking, str) else None)
+
+    def reasoning(self, tokens: list[int]) -> str:
+        """What `text` leaves out before the model's `think_end_token`."""
+        lm, thinking = self._lm, self._lm.think_end_token
+        if isinstance(thinking, int):
+            ends = [place for place, token in enumerate(tokens) if token == thinking]
+            return lm.tok_decode(tokens[: ends[-1]]).strip() if ends else ""
+        return split(lm.tok_decode(tokens), end=thinking).reasoning if thinking else ""
 
     def _encode(self, text: str) -> list[int]:
         """As hf's `tok_batch_encode`, without padding."""

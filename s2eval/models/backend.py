@@ -62,6 +62,7 @@ class Backend(HFLM):
         if arguments.get("dtype", "auto") == "auto" and on_cpu and not arguments.get("load_in_4bit"):
             arguments["dtype"] = "float32"
         self.cut: dict[str, bool] = {}
+        self.reasoning: dict[str, str] = {}
         self.work = Work()
         self._trie, self._token_budget, self._flex = trie, token_budget, flex
         self._doubted: set[tuple[str, str] | None] = set()  # requests to compare with hf's path

@@ -11,6 +11,7 @@ from s2eval.errors import PrerequisiteError, UsageError
 from s2eval.llm.calls import Call, Done, Message, Reply
 from s2eval.models import tokenizers
 from s2eval.models.spec import ModelSpec, identity, parse
+from s2eval.reasoning import opens_reasoning, split
 
 CONTEXT_SHARE = 0.75  # of the context, that an answer may take at most: the rest is for what is asked
 
@@ -57,8 +58,16 @@ class LocalService:
                 for number, call in enumerate(part)
             ]
             for number, text in lm.stream(asked, disable_tqdm=True, repeats=[call.repeat for call in part]):
-                cut = lm.cut.get(asked[number].args[0], False)
-                done(part[number], Reply(text.strip(), "length" if cut else "stop", model=self.spec.text))
+                prompt = asked[number].args[0]
+                done(part[number], self._reply(lm, prompt, text))
+
+    def _reply(self, lm: Any, prompt: str, text: str) -> Reply:
+        """The reply in a text; lm-eval has taken the reasoning off where `think_end_token` says how it ends."""
+        by_lm_eval = getattr(lm, "think_end_token", None) is not None
+        found = split(text.strip(), opened=opens_reasoning(prompt) and not by_lm_eval)
+        reasoning = found.reasoning or getattr(lm, "reasoning", {}).get(prompt, "")
+        ended = found.closed and not lm.cut.get(prompt, False)
+        return Reply(found.answer, "stop" if ended else "length", model=self.spec.text, reasoning=reasoning)
 
     def prompt(self, messages: Sequence[Message]) -> str:
         """The dialogue in the model's template; a system message goes before the first question."""

@@ -236,6 +236,8 @@ class S2LM(Backend):
             self.cut[text] = answer.cut
             self.work.generated += len(answer.tokens)
             written = rules.text(answer.tokens, settings)
+            if self.think_end_token is not None:
+                self.reasoning[text] = rules.reasoning(answer.tokens)
             self.cache_hook.add_partial("generate_until", request.args, written)
             yield number, written
         self._count(engine)

@@ -136,7 +136,10 @@ def notes_of(facts: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
         if one["failed"]:
             said.append(f"{one['failed']} of {one['n']} judgments failed and will be asked again")
         if one["cut"]:
-            said.append(f"{one['cut']} answers ended at the limit of tokens")
+            unended = ", or before their reasoning did" if one.get("reasoned") else ""
+            said.append(f"{one['cut']} answers ended at the limit of tokens{unended}")
+        if one.get("reasoned"):
+            said.append(f"{one['reasoned']} of {one['answers']} answers had reasoning, which no judge was shown")
         if one["flagged"]:
             said.append("flagged: " + ", ".join(f"{why} {number}" for why, number in one["flagged"].items()))
         if parts := one.get("components"):

@@ -10,6 +10,7 @@ import pytest
 from s2eval.judge import bench, results, scores
 from s2eval.judge.judging import Judging
 from s2eval.judge.judgments import read_single
+from s2eval.judge.questions import read_answers
 from s2eval.judge.suite import Suite, load
 from s2eval.llm.calls import Call, Failure, Reply
 from s2eval.llm.ledger import Ledger
@@ -99,6 +100,38 @@ def test_a_verdict_that_cannot_be_read_is_refused_not_failed(suite: Suite, ledge
     assert {one.problem for one in result.judgments} == {"no verdict"}
     bench.rate(suite, model, Judging(judge), 1, asker(ledger))
     assert len(judging.asked) == 8  # the same judge would say the same again
+
+
+def test_reasoning_is_kept_and_nobody_reads_it(suite: Suite, ledger: Ledger, tmp_path: Path) -> None:
+    def says(call: Call) -> Reply:
+        first = len(call.messages) == 1
+        return Reply("Fine." if first else "", "stop" if first else "length", reasoning="Secretly [[10]].")
+
+    model, service = participant("model", says)
+    judge, judging = participant("judge", lambda _: Reply("Rating: [[7]]", reasoning="Or [[9]]?"))
+    result = bench.rate(suite, model, Judging(judge), 1, asker(ledger))
+    assert {call.messages[1].content for call in service.asked if len(call.messages) > 1} == {"Fine."}
+    assert not any("Secretly" in call.messages[-1].content for call in judging.asked)
+    assert {one.rating for one in result.judgments} == {7.0}
+    assert result.answers.cut == {(number, 0, 2) for number in (1, 2, 3, 51)}  # no answer but reasoning: cut
+    about = results.write(tmp_path, result).facts
+    assert (about["answers"], about["reasoned"], about["cut"]) == (4, 4, 4)
+    folder = tmp_path / "model" / "mtbench" / "judge"
+    answers = read_answers(folder / "answers.jsonl", suite.questions)
+    assert answers == list(result.answers.given)
+    assert answers[0].reasoning == ("Secretly [[10]].", "Secretly [[10]].")
+    assert {one.reasoning for one in read_single(folder / "judgments.jsonl")} == {"Or [[9]]?"}
+
+
+def test_a_reply_without_text_whose_reasoning_ends_in_a_verdict(suite: Suite, ledger: Ledger, tmp_path: Path) -> None:
+    model, _ = participant("model", lambda _: "Fine.")
+    judge, _ = participant("judge", lambda _: Reply("", reasoning="It is clear.\n\nRating: [[7]]"))
+    result = bench.rate(suite, model, Judging(judge), 1, asker(ledger))
+    assert {(one.rating, one.text) for one in result.judgments} == {(7.0, "")}
+    results.write(tmp_path, result)
+    read = read_single(tmp_path / "model" / "mtbench" / "judge" / "judgments.jsonl")
+    assert {one.read().value for one in read} == {7.0}
+    assert {one.read("fastchat").value for one in read} == {None}  # it knows nothing of reasoning
 
 
 @pytest.mark.parametrize("finish", ["length", "tool_calls"])

@@ -305,3 +305,23 @@ def test_fastchats_answers_are_read(shared_data: Path) -> None:
 def test_any_answer_is_read_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, turns: list[str]) -> None:
     path = write(tmp_path_factory.getbasetemp(), answer(1, turns))
     assert read_answers(path, QUESTIONS[:1])[0].turns == tuple(turns)
+
+
+def test_reasoning_in_the_turns_is_split_off(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        answer(1, ["<think>Air?</think>It scatters.", "[THINK]Night?[/THINK]No sun."]),
+        answer("b-2", ["<think>1 + 1", "Write `<think>` and `</think>`."]),
+    )
+    assert read_answers(path, QUESTIONS) == [
+        Answer(1, "m", 0, ("It scatters.", "No sun."), ("Air?", "Night?")),
+        Answer("b-2", "m", 0, ("", "Write `<think>` and `</think>`."), ("1 + 1", ""), cut=(1,)),
+    ]
+
+
+def test_a_reference_is_without_its_reasoning(tmp_path: Path) -> None:
+    path = write(tmp_path, answer(1, ["<think>Air?</think>It scatters.", "No sun."]))
+    assert read_references(path, QUESTIONS) == {1: ("It scatters.", "No sun.")}
+    path = write(tmp_path, answer(1, ["<think>Air?", "No sun."]))
+    with pytest.raises(DataError, match=r"choices\.0\.turns\.0: is empty"):
+        read_references(path, QUESTIONS)

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from s2eval.judge.verdicts import Choice, Parser, Rating, choice, rating, rating_json
+from s2eval.judge.verdicts import Choice, Parser, Rating, choice, rating, rating_json, spoken
 
 DATA = Path(__file__).with_name("data") / "adversarial.jsonl"
 DOCS = Path(__file__).parents[2] / "docs" / "verdicts.md"
@@ -38,7 +38,7 @@ REFUSED = [
     ("Je lui donne [[7]].", "7", "in a sentence"),
     ("Judge: [[7]]", "7", "in a sentence"),
     ("Rating: 6", "6", "no verdict"),
-    ("<b>Rating: [[7]]</b>", "7", "not at the end"),
+    ("<answer>It is right. Rating: [[7]]</answer>", "7", "not at the end"),
 ]
 # What a person who knows the answer would not read, and strict reads; it sees only the judge's text.
 MISREAD = [
@@ -97,6 +97,78 @@ def test_what_strict_refuses_though_a_person_reads_it(text: str, _meant: str, pr
 @pytest.mark.parametrize(("text", "value"), MISREAD)
 def test_what_strict_cannot_know(text: str, value: float):
     assert rating(text).value == value
+
+
+# -- legal forms
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<thinking>Rating: [[3]]</thinking>\nThe sum is right.\n\n[[8]]",
+        "[THINK]Rating: [[3]][/THINK]Rating: [[8]]",
+        "Rating: [[3]]?\n</think>\n\nRating: [[8]]",
+        "<|channel|>analysis<|message|>[[3]]<|end|><|start|>assistant<|channel|>final<|message|>Rating: [[8]]",
+        "analysisRating: [[3]]assistantfinalRating: [[8]]",
+        "<answer>[[8]]</answer>",
+        "The sum is right.\n\n<answer>\nRating: [[8]]\n</answer>",
+        "<rating>[[8]]/10</rating>",
+        "<b>Rating: [[8]]</b>",
+        "$\\boxed{[[8]]}$",
+        "The sum is right.\n\n\\[\\boxed{[[8]]}\\]",
+        "\\(\\boxed{\\text{Rating: [[8]]}}\\)",
+        "**Final rating:** $\\boxed{8}$",
+        "评分：【【８】】",
+        "Rating: ⟦8⟧",
+        "評価：[[8]]です。",
+        "最终评分：[[8]]分",
+    ],
+)
+def test_legal_forms_of_a_rating(text: str):
+    assert rating(text) == Rating(8)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "勝者：[[B]]",
+        "勝者：［［Ｂ］］",
+        "勝者：[[B]]です。",
+        "获胜者：[[B]]",
+        "更好的回答：[[B]]",
+        "Gewinner: [[B]]",
+        "Le gagnant : [[B]]",
+        "Ganador: [[B]]",
+        "Vencedor: [[B]]",
+        "Победитель: [[B]]",
+        "승자: [[B]]",
+        "الفائز: [[B]]",
+        "<answer>[[B]]</answer>",
+        "$\\boxed{[[B]]}$",
+    ],
+)
+def test_legal_forms_of_a_choice(text: str):
+    assert choice(text) == Choice("B")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("The answer was:\n<answer>\nRating: [[10]]\n</answer>", "quoted"),
+        ("The solution gives \\boxed{8}", "no verdict"),
+        ("<think>Rating: [[3]]", "unfinished"),
+        ("[THINK]Rating: [[3]]", "unfinished"),
+        ("<|channel|>analysis<|message|>Rating: [[3]]", "unfinished"),
+    ],
+)
+def test_what_looks_like_a_legal_form(text: str, problem: str):
+    assert rating(text) == Rating(None, problem)
+
+
+def test_a_reply_without_text_whose_reasoning_ends_in_a_verdict():
+    assert spoken("", "Right.\n\nRating: [[8]]", "stop") == ("Right.\n\nRating: [[8]]", True)
+    assert spoken("", "Right.\n\nRating: [[8]]", "length") == ("", True)  # it was still thinking
+    assert spoken("[[7]]", "Rating: [[8]]", "stop") == ("[[7]]", False)
 
 
 # -- a verdict in the first line, and what stands below it
@@ -285,7 +357,23 @@ def test_time_is_linear(text: str):
     [
         ('{"explanation": "Right.", "rating": 7}', Rating(7.0)),
         ('\n{"rating": 8.5, "extra": null}\n', Rating(8.5)),
-        ('{"rating": "7"}', Rating(None, 'not a rating: "7"')),
+        ('{"rating": "7"}', Rating(7.0)),
+        ('{"rating": " 8.5/10 "}', Rating(8.5)),
+        ('{"rating": "[[8]]"}', Rating(8.0)),
+        ('{"rating": "seven"}', Rating(None, 'not a rating: "seven"')),
+        ('{"rating": "12"}', Rating(None, "out of range: 12")),
+        ('\ufeff{"rating": 7}', Rating(7.0)),
+        ('```json\n{"rating": 7}\n```', Rating(7.0)),
+        ('My verdict:\n```json\n{"rating": 7}\n```', Rating(7.0)),
+        ('<think>{"rating": 2}?</think>{"rating": 7}', Rating(7.0)),
+        ('<think>{"rating": 2}', Rating(None, "not JSON")),
+        ('```json\n{"rating": 7}\n```\n```json\n{"rating": 8}\n```', Rating(None, "not JSON")),
+        ('{"rating": 9}\n\nCorrection: 2', Rating(None, "not JSON")),
+        ('{"rating": 9, "explanation": "Good. Final rating: 2"}', Rating(None, "contradictory: 9, 2")),
+        ('{"rating": 9, "explanation": "It lists 3 points."}', Rating(9.0)),
+        ('{"explanation": "At first 2. The above is wrong.", "rating": 9}', Rating(9.0)),
+        ('{"rating": 9, "final_rating": 2}', Rating(None, "contradictory: 9, 2")),
+        ('{"rating": 9, "final_rating": "9", "depth_rating": 2}', Rating(9.0)),
         ('{"rating": true}', Rating(None, "not a rating: true")),
         ('{"rating": null}', Rating(None, "not a rating: null")),
         ('{"rating": [[7]]}', Rating(None, "not a rating: [[7]]")),

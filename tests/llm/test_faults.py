@@ -58,7 +58,7 @@ PASSING = {  # fault → (what the server sends, kind of the failure that it is 
     "an empty list of choices": (http(200, completion() | {"choices": []}), "malformed"),
     "message: null": (choice(message=None, finish_reason="stop"), "malformed"),
     "content is a number": (choice(message={"content": 8}, finish_reason="stop"), "malformed"),
-    "content is a list": (choice(message={"content": [{"text": "8"}]}, finish_reason="stop"), "malformed"),
+    "content is a picture": (choice(message={"content": [{"type": "image_url"}]}, finish_reason="stop"), "malformed"),
     "finish_reason is a number": (choice(message={"content": "8"}, finish_reason=0), "malformed"),
     "error body with status 200": (http(200, {"error": {"message": "overloaded"}}), "server"),
     "error text with status 200": (http(200, {"error": "overloaded"}), "server"),
@@ -66,6 +66,13 @@ PASSING = {  # fault → (what the server sends, kind of the failure that it is 
     "finish_reason error": (ok("[[8", "error"), "server"),
     "an empty reply": (ok(""), "empty"),
     "content: null": (ok(None), "empty"),
+}
+WRITTEN = {  # what the model wrote is wrong; at temperature 0 it is asked once more, and no further
+    "half a character",
+    "content is a number",
+    "content is a picture",
+    "an empty reply",
+    "content: null",
 }
 
 
@@ -85,11 +92,21 @@ def test_what_does_not_pass_is_a_failure_and_no_reply(fault):
     told = Told()
     with serve(lambda request, _: answer if request.question == "0" else ok()) as server:
         service(server.url, max_in_flight=2).run(calls(3), told)
-    assert (type(told["0"]), told["0"].kind, told["0"].attempts) == (Failure, kind, 3)
+    attempts = 2 if fault in WRITTEN else 3
+    assert (type(told["0"]), told["0"].kind, told["0"].attempts) == (Failure, kind, attempts)
     assert told["0"].message
+    assert fault not in WRITTEN or "content" in told["0"].message or "half" in told["0"].message  # it names the field
     assert "\n" not in told["0"].message
     assert [told[q].text for q in "12"] == ["[[8]]"] * 2
-    assert len(server.requests) == 5  # 3 + 1 + 1
+    assert len(server.requests) == attempts + 1 + 1
+
+
+@pytest.mark.parametrize("fault", WRITTEN)
+def test_a_sampled_reply_that_is_wrong_is_asked_for_as_often_as_any(fault):
+    told = Told()
+    with serve(PASSING[fault][0]) as server:
+        service(server.url).run([call("0", temperature=0.7)], told)
+    assert told["0"].attempts == 3
 
 
 def test_a_stall_ends_with_the_timeout_and_is_tried_again():

@@ -59,6 +59,29 @@ def test_a_reply_comes_back_as_it_was(path: Path) -> None:
         assert ledger.spent() == Spent(calls=3, tokens_in=120, tokens_out=7, usd=0.0125, unknown=0)
 
 
+def test_reasoning_is_kept_beside_the_text(path: Path) -> None:
+    reply = Reply("Use `</think>`.\n</think>\n\nSo.", reasoning="Hm.")  # a text that is not to be split once more
+    with Ledger.open(path) as ledger:
+        ledger.record(call(1), reply)
+        ledger.record(call(2), Reply("Plain."))
+    with Ledger.open(path) as ledger:
+        assert ledger.outcomes([call(1), call(2)]) == {call(1).key: reply, call(2).key: Reply("Plain.")}
+        assert [json.loads(line).get("reasoning") for line in ledger.lines()].count("Hm.") == 1
+
+
+def test_a_store_of_an_older_release_has_the_reasoning_in_its_texts(path: Path) -> None:
+    with Ledger.open(path) as ledger:
+        ledger.record(call(1), Reply("<think>Hm.</think>[[8]]"))
+        ledger.record(call(2), Reply("<think>Hm."))
+        with ledger.transaction() as connection:
+            connection.execute("ALTER TABLE calls DROP COLUMN reasoning")
+    with Ledger.open(path) as ledger:
+        old = ledger.outcomes([call(1), call(2)])
+        assert old == {call(1).key: Reply("[[8]]", reasoning="Hm."), call(2).key: Reply("", reasoning="Hm.")}
+        ledger.record(call(3), Reply("[[7]]", reasoning="Hm."))
+        assert ledger.outcomes([call(3)]) == {call(3).key: Reply("[[7]]", reasoning="Hm.")}
+
+
 def test_a_failure_is_pending_and_a_reply_replaces_it(path: Path) -> None:
     with Ledger.open(path) as ledger:
         ledger.record(call(1), Failure("rate limit", "429", attempts=5))

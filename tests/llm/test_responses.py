@@ -39,6 +39,123 @@ def test_any_document_is_a_reply_or_a_problem(status, document):
         assert outcome.then in ("retry", "give up", "end")
 
 
+def read_message(message, finish="stop", **changes):
+    return read_document(call(**changes), completion() | {"choices": [{"message": message, "finish_reason": finish}]})
+
+
+THOUGHT = [
+    {"content": "[[8]]", "reasoning_content": "Hm."},
+    {"content": "[[8]]", "reasoning": "Hm."},
+    {"content": "[[8]]", "reasoning": "Hm.", "reasoning_details": [{"type": "reasoning.text", "text": "Hm."}]},
+    {"content": "[[8]]", "reasoning_details": [{"type": "reasoning.text", "text": "Hm."}]},
+    {"content": "<think>Hm.</think>[[8]]"},
+    {"content": "[THINK]Hm.[/THINK][[8]]"},
+    {"content": "Hm.\n</think>\n\n[[8]]"},
+    {"content": "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>[[8]]"},
+    {"content": [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "[[8]]"}]},
+    {
+        "content": [
+            {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]},
+            {"type": "text", "text": "[[8]]"},
+        ]
+    },
+    {"content": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]}, "[[8]]"]},
+    {"content": [{"type": "text", "text": "[["}, {"type": "text", "text": "8]]"}], "reasoning_content": "Hm."},
+]
+
+
+@pytest.mark.parametrize("message", THOUGHT)
+def test_reasoning_is_split_off_in_every_form(message):
+    outcome = read_message(message)
+    assert (outcome.text, outcome.reasoning, outcome.finish, outcome.cut) == ("[[8]]", "Hm.", "stop", False)
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ({"content": [{"type": "output_text", "text": "[[8]]", "annotations": []}]}, "[[8]]"),
+        ({"content": {"type": "text", "text": "[[8]]"}}, "[[8]]"),
+        ({"content": ["[[", "8]]"]}, "[[8]]"),
+        ({"content": [{"type": "text", "text": "[[8]]"}, {"type": "tool_use", "name": "add"}]}, "[[8]]"),
+        ({"content": [{"type": "redacted_thinking", "data": "xyz"}, {"type": "text", "text": "[[8]]"}]}, "[[8]]"),
+    ],
+)
+def test_content_in_parts(message, text):
+    assert (read_message(message).text, read_message(message).reasoning) == (text, "")
+
+
+@pytest.mark.parametrize("finish", ["stop", "length"])
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": None, "reasoning_content": "Hm."},
+        {"content": "", "reasoning": "Hm."},
+        {"content": "<think>Hm."},
+        {"content": [{"type": "thinking", "thinking": "Hm."}]},
+    ],
+)
+def test_reasoning_without_an_answer_is_a_reply_that_was_cut(message, finish):
+    outcome = read_message(message, finish)
+    assert (outcome.text, outcome.reasoning, outcome.cut) == ("", "Hm.", True)
+
+
+def test_a_key_cut_into_parts_is_taken_out(nothing_known):
+    register("canary-key-0123")
+    parts = [{"type": "text", "text": "canary-"}, {"type": "text", "text": "key-0123"}]
+    assert read_message({"content": parts}).text == "***"
+
+
+def test_a_call_of_a_tool_is_why_the_reply_ended():
+    assert read_message({"content": "[[8]] and", "tool_calls": [{"id": "1"}]}).finish == "tool_calls"
+
+
+JSON = '{"explanation": "Right.", "rating": 8}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        JSON,
+        f"\ufeff{JSON}\n",
+        f"```json\n{JSON}\n```",
+        f"```\n{JSON}\n```\n",
+        f"Here is my verdict:\n\n```json\n{JSON}\n```",
+        f"Here is my verdict:\n{JSON}",
+        f"<think>8 or {{9}}?</think>\n{JSON}",
+        f"Hm.\n</think>\n\n```json\n{JSON}\n```",
+    ],
+)
+def test_json_is_read_whatever_stands_around_it(content):
+    assert read_message({"content": content}, schema="{}").text == JSON
+
+
+def test_json_that_a_server_left_beside_an_empty_content():
+    outcome = read_message({"content": None, "reasoning_content": JSON}, schema="{}")
+    assert (outcome.text, outcome.reasoning) == (JSON, "")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [f"{JSON}\n{JSON}", f"```json\n{JSON}\n```\n```json\n{JSON}\n```", f"{JSON}\nOr rather 2.", "8 of 10", "{"],
+)
+def test_what_is_not_one_json_is_none(content):
+    outcome = read_message({"content": content}, schema="{}")
+    assert (outcome.kind, outcome.content) == ("malformed", True)
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        (8, "`content` is a number"),
+        ([8], "`content[0]` is a number"),
+        ([{"type": "text", "text": None}], "`content[0].text` is null"),
+        ([{"type": "text", "text": "8"}, {"type": "image_url"}], "`content[1].type` is 'image_url'"),
+    ],
+)
+def test_the_message_names_the_field(content, field):
+    assert field in read_message({"content": content}).message
+
+
 @given(st.integers(200, 599), st.binary())
 def test_any_bytes_are_no_reply(status, body):
     assert isinstance(read(call(), status, {}, body), Problem)

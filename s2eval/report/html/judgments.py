@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from s2eval import jsonl
 from s2eval.judge import results, suite
+from s2eval.reasoning import split
 from s2eval.report.html.logs import one_line, text_of, to_bytes
 from s2eval.report.scored import Scored
 
@@ -87,13 +88,19 @@ def _answer(
     several = len(choices) > 1
     for number, choice in enumerate(choices):
         for turn, text in enumerate(choice["turns"], 1):
-            label = f"Answer, turn {turn}" + (f", choice {number + 1}" if several else "")
-            texts.append(text_of(str(text), label))
+            place = f"turn {turn}" + (f", choice {number + 1}" if several else "")
+            answer, reasoning = _split(str(text), choice.get("reasoning"), turn)
+            texts.append(text_of(answer, f"Answer, {place}"))
+            if reasoning:
+                texts.append(text_of(reasoning, f"Reasoning before it, {place}, not scored", fold=True))
     for row in sorted(judged, key=lambda row: (row["turn"], row.get("choice", 0), row.get("repeat", 0))):
         rating = "no rating" if row.get("score") in (None, -1) else f"{row['score']:g}"
         why = row.get("failure") or row.get("problem")
         label = f"Judgment, turn {row['turn']}: {rating}" + (f" ({why})" if why else "")
-        texts.append(text_of(str(row.get("judgment") or ""), label))
+        verdict, thought = _split(str(row.get("judgment") or ""), [row["reasoning"]] if "reasoning" in row else None, 1)
+        texts.append(text_of(verdict, label))
+        if thought:
+            texts.append(text_of(thought, f"The judge's reasoning before it, turn {row['turn']}", fold=True))
         if row.get("user_prompt"):
             texts.append({"t": str(row["user_prompt"]), "l": f"What the judge was given, turn {row['turn']}", "f": 1})
     for row in against:
@@ -102,3 +109,11 @@ def _answer(
         label = f"Against {row.get('against')}, turn {row.get('turn')}, shown as {row.get('place')}: {told}"
         texts.append(text_of(str(row.get("judgment") or ""), label) | {"f": 1})
     return to_bytes({"x": texts})
+
+
+def _split(text: str, reasoning: Sequence[Any] | None, turn: int) -> tuple[str, str]:
+    """The text and the reasoning before it, which files of older releases, and FastChat's, have in the text."""
+    if reasoning is None:
+        found = split(text)
+        return found.answer, found.reasoning
+    return text, str(reasoning[turn - 1]) if turn <= len(reasoning) else ""
