@@ -107,7 +107,9 @@ def evaluations_of(path: Path) -> Iterator[Evaluation]:
     try:
         content = json.loads(path.read_bytes())
         results: dict[str, dict[str, Any]] = content["results"]
-        tasks = {str(task): results.get(task, {}) for task in content.get("configs", results)}
+        groups = content.get("groups", {})  # averages over tasks, which `configs` has not
+        names = content.get("configs", [name for name in results if name not in groups])
+        tasks = {str(task): results.get(task, {}) for task in names}
         scores = {task: _scores_of(of_task) for task, of_task in tasks.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path}: not a results file of lm-eval ({error!r})") from error

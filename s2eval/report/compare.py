@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2eval import qa, stats
+from s2eval.errors import DataError
 from s2eval.judge.scores import SCORE, WIN_RATE
 from s2eval.leaderboard import COUNTED, POINTS
 from s2eval.metrics import flesch
@@ -73,8 +74,15 @@ def compare(
         remarks: what else a reader must know.
         metrics: these only; None = all.
         tests: how many will be corrected together, where that is done elsewhere.
+
+    Raises:
+        DataError: two results of one name; see `s2eval.identity.name_models`.
     """
-    index = {(one.model, one.task, one.judge, one.turn): one for one in scored}
+    index: dict[tuple[str, ...], Scored] = {}
+    for one in scored:
+        known = index.setdefault((one.model, one.task, one.judge, one.turn), one)
+        if known.items != one.items:
+            raise DataError(f"{one.model}, {one.task}: two results, from {known.source} and {one.source}")
     resamples = max(_resamples(scored, len(pairs)), 40 * tests)
     pieces: list[_Piece] = []
     for baseline, model in pairs:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from s2eval import stats
+from s2eval.errors import DataError
 from s2eval.records import Estimate
 from s2eval.report.compare import compare
 from s2eval.report.comparisons import Compared, Comparison, Side
@@ -26,6 +27,12 @@ def rows(compared: Compared, table: str = "") -> dict[tuple[str, str], Compariso
     found = {(row.task, row.metric): row for one in compared.tables if table in one.key for row in one.rows}
     assert len(found) == sum(len(one.rows) for one in compared.tables if table in one.key)
     return found
+
+
+def test_two_results_of_one_name_are_never_one() -> None:
+    results = [scored("A", "quiz", "acc", [value, 0], source=name) for value, name in ((1, "x"), (0, "y"))]
+    with pytest.raises(DataError, match="A, quiz: two results, from x and y"):
+        compare([*results, scored("B", "quiz", "acc", [1, 1])], [(A, B)])
 
 
 # --- rows ------------------------------------------------------------------------------------------------------

@@ -165,6 +165,13 @@ def test_results_before_0_4(tmp_path: Path) -> None:
     assert lambada.aggregates == {"ppl": (28.5, 1.5)}
 
 
+def test_without_configs_groups_are_no_tasks(tmp_path: Path) -> None:
+    scores = {"acc,none": 0.5}
+    content = {"results": {"mmlu": scores, "mmlu_virology": scores}, "groups": {"mmlu": scores}}
+    (tmp_path / f"results_{DATE}.json").write_text(json.dumps(content))
+    assert [unit.task for unit in store.find_lm_eval(tmp_path)] == ["mmlu_virology"]
+
+
 def test_samples_without_a_date(tmp_path: Path) -> None:
     folder = write(tmp_path, passes(), **FILTERED)
     (folder / f"samples_gsm8k_{DATE}.jsonl").rename(folder / "samples_gsm8k.jsonl")
