@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from s2eval.errors import UsageError
 from s2eval.identity import Identity, choose, name_models, without_repeats
@@ -62,6 +64,30 @@ def test_no_two_models_get_one_name() -> None:
         Identity("m (v1)", ARC),
     ]
     assert names(*results) == ["m (v1)", "m (v1) #2", "m (v1) #3"]
+
+
+few = st.sampled_from(["", "a", "b", "m"])
+settings_ = st.dictionaries(st.sampled_from(["revision", "commit", "dtype"]), st.sampled_from(["a", "b"]))
+identities = st.builds(
+    Identity,
+    model=st.sampled_from(["m", "m (a)", "a/m"]),
+    part=st.sampled_from([ARC, MMLU]),
+    settings=settings_,
+    task_settings=settings_,
+    folder=few,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(identities, max_size=6))
+def test_results_of_a_task_share_a_name_only_if_they_are_repeats(results: list[Identity]) -> None:
+    found = name_models(results)
+    for one, name in zip(results, found, strict=True):
+        for other, its_name in zip(results, found, strict=True):
+            if one.part == other.part and one.key != other.key:
+                assert name != its_name
+            if one.key == other.key:
+                assert name == its_name
 
 
 def test_the_repeat_of_highest_rank_is_used() -> None:
