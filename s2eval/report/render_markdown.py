@@ -77,7 +77,7 @@ def escape(text: str) -> str:
     'a\\\\|b \\\\*c\\\\*'
     """
     shown = _CONTROL.sub("\ufffd", re.sub(r"\s+", " ", text))
-    line = re.sub(r"[\\`*~|<>&\[\]]", r"\\\g<0>", shown)
+    line = re.sub(r"[\\`*~|<>&\[\]$]", r"\\\g<0>", shown)
     # Between letters or digits an underscore is literal (CommonMark 0.31, 6.2); at a word's edge it is not.
     return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", line)
 

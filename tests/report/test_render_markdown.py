@@ -164,6 +164,7 @@ def test_all_lines_of_a_table_are_equally_wide() -> None:
         ("<script>", "\\<script\\>"),
         ("two\nlines", "two lines"),
         ("c:\\new", "c:\\\\new"),
+        ("$x$", "\\$x\\$"),
     ],
 )
 def test_escape(text: str, expected: str) -> None:
