@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from s2eval.config import Checks, RunConfig
     from s2eval.models import ModelSpec
     from s2eval.run.plan import Unit
+    from s2eval.run.stored_plan import PlannedUnit
 
 
 def run(
@@ -31,31 +32,33 @@ def run(
     """Evaluate every model on every task of a configuration, resume where it stopped, then report."""
     from s2eval import config as configuration
 
-    settings = configuration.load(config, checks())
+    settings = configuration.load(config, None if status else checks())
     if limit is not None:
         settings = settings.model_copy(update={"limit": limit})
     folder = out or Path(settings.out or f"runs/{settings.name}")
     if settings.data_dir is not None:
         os.environ["S2_DATA_DIR"] = settings.data_dir
+    if status and print_stored(folder, settings, only or ()):
+        return
+    if status:  # what is new must be right
+        configuration.load(config, checks())
 
-    from s2eval.run import judges, local, plan
+    from s2eval.run import judges, local, plan, stored_plan
 
     local.quiet_lm_eval()
     specs = parse_models(settings, config)
     units = plan.plan(settings, specs, folder)
     plan.check_chat_arguments(units, settings)
-    picked = plan.select([*units, *judges.plan(settings)], only or ())
+    all_judged = judges.plan(settings)
+    picked = plan.select([*units, *all_judged], only or ())
     chosen = [part for part in picked if isinstance(part, plan.Unit)]
     judged = [part for part in picked if isinstance(part, judges.Judged)]
     if dry_run or status:
         if dry_run:
             describe(units, [unit for unit in chosen if fresh or not unit.done], settings)
         else:
-            for unit in chosen:
-                state = "done" if unit.done else "to do"
-                counts = f"{unit.documents} documents, {unit.requests} requests"
-                problem = f"; {broken}, so it is evaluated again" if (broken := problem_of(unit, settings)) else ""
-                typer.echo(f"{'broken' if problem else state:6} {unit.name}: {counts}{problem}")
+            print_units(chosen, settings)
+            stored_plan.write(folder, settings, units, all_judged)
         for one, asked in judges.pending(judged, folder):
             problem = judges.problem(one, folder)
             state = "broken" if problem else "to do" if asked.calls else "done"
@@ -89,6 +92,7 @@ def run(
                     failures += judges.judge(judged, folder, keep_going=keep_going, say=tell)
             finally:
                 write_config(settings, folder, units)
+                stored_plan.write(folder, settings, units, all_judged)
             if failures and not any(unit.done for unit in units):  # nothing to report
                 raise local.incomplete(failures, resume)
             report = finish(folder)
@@ -100,7 +104,38 @@ def run(
         raise local.incomplete(failures, resume)
 
 
-def problem_of(unit: Unit, settings: RunConfig) -> str:
+def print_stored(folder: Path, settings: RunConfig, only: Sequence[str]) -> bool:
+    """Print the state of a run from the plan in its folder; whether that could tell it."""
+    from s2eval.run import stored_plan
+
+    planned = stored_plan.read(folder, settings)
+    if planned is None:
+        return False
+    if only:
+        from s2eval.run import plan
+
+        planned = plan.select(planned, only)
+    units = [one for one in planned if isinstance(one, stored_plan.PlannedUnit)]
+    judged = [one for one in planned if isinstance(one, stored_plan.PlannedJudge)]
+    if not all(one.done for one in judged):  # how many calls are left, only a new plan can tell
+        return False
+    print_units(units, settings)
+    for one in judged:
+        typer.echo(f"{'done':6} {one.name}: {one.questions} questions, 0 calls")
+    typer.echo(f"{sum(unit.done for unit in units)} of {len(units)} units done in {folder}")
+    return True
+
+
+def print_units(units: Sequence[Unit | PlannedUnit], settings: RunConfig) -> None:
+    """Print which units are done, and what is wrong with those that are broken."""
+    for unit in units:
+        state = "done" if unit.done else "to do"
+        counts = f"{unit.documents} documents, {unit.requests} requests"
+        problem = f"; {broken}, so it is evaluated again" if (broken := problem_of(unit, settings)) else ""
+        typer.echo(f"{'broken' if problem else state:6} {unit.name}: {counts}{problem}")
+
+
+def problem_of(unit: Unit | PlannedUnit, settings: RunConfig) -> str:
     """What is broken of a unit's result, its BERTScore included."""
     from s2eval import store
 

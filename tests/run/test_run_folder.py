@@ -20,6 +20,7 @@ def test_the_run_folder(undisturbed: tuple[Path, Outcome]) -> None:
     run, (_, out, _) = undisturbed
     assert out == f"{run / 'report.html'}\n"
     assert {path.name for path in run.iterdir()} - {".lock"} == {
+        ".plan.json",
         "run.yaml",
         "scores.csv",
         "report.md",

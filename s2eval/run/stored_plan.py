@@ -1,0 +1,189 @@
+"""The plan of a run, kept in its folder: `--status` answers from it without loading tasks, documents or tokenizers.
+
+It is used as long as everything that it was made from is the same: the configuration, environment variables, installed
+versions, and size and time of every file of models, data, tasks and code. Otherwise the run is planned anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from s2eval import integrity, paths, store
+from s2eval.config import RunConfig
+from s2eval.errors import PrerequisiteError
+
+if TYPE_CHECKING:
+    from s2eval.run.judges import Judged
+    from s2eval.run.plan import Unit
+
+FILE = ".plan.json"
+_FORMAT = 1
+_PACKAGES = ("s2eval", "lm-eval", "transformers", "torch", "datasets", "fschat", "peft", "tokenizers")
+_VARIABLES = ("HF_HOME", "HF_HUB_CACHE", "HF_DATASETS_CACHE", "HF_HUB_OFFLINE", "S2EVAL_CACHE", "CUDA_VISIBLE_DEVICES")
+_SECRET = ("KEY", "TOKEN")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedUnit:
+    """What `--status` says of a unit; fields and properties as of `s2eval.run.plan.Unit`."""
+
+    name: str
+    names: tuple[str, ...]
+    folder: Path
+    key: str
+    documents: int
+    requests: int
+    answers: bool
+
+    @property
+    def done(self) -> bool:
+        """Whether its folder holds the result of the same inputs."""
+        return store.is_done(self.folder, self.key)
+
+    @property
+    def problem(self) -> str:
+        """What is broken of the result in its folder."""
+        return store.unit_problem(self.folder) if self.folder.is_dir() else ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedJudge:
+    """A model and a judge whose judgments were complete.
+
+    Attributes:
+        path: of the numbers.
+        sha256: of that file.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    questions: int
+    path: Path
+    sha256: str
+
+    @property
+    def done(self) -> bool:
+        """Whether the numbers are those that were complete."""
+        from s2eval.judge import results
+
+        with suppress(OSError):
+            return integrity.fingerprint(self.path).sha256 == self.sha256 and not results.problem(self.path)
+        return False
+
+
+Planned = PlannedUnit | PlannedJudge
+
+
+def write(run: Path, settings: RunConfig, units: Sequence[Unit], judged: Sequence[Judged]) -> None:
+    """Keep a plan in the run's folder, if that is there and can be written."""
+    if not run.is_dir():
+        return
+    watched = sorted({str(path) for path in _watched(units)})
+    content = {
+        "format": _FORMAT,
+        "watched": watched,
+        "inputs": _inputs(settings, watched),
+        "units": [_unit(unit, run) for unit in units],
+        "judges": [_judge(one, run) for one in judged],
+        "files": integrity.measured(run),
+    }
+    with suppress(OSError, PrerequisiteError):
+        store.write_sealed(run / FILE, content)
+
+
+def read(run: Path, settings: RunConfig) -> list[Planned] | None:
+    """The kept plan; None where there is none, or something that it was made from has changed."""
+    try:
+        content: Any = json.loads((run / FILE).read_text(encoding="utf-8"))
+        if integrity.SEAL not in content or not integrity.seal_holds(content) or content["format"] != _FORMAT:
+            return None
+        if content["inputs"] != _inputs(settings, content["watched"]):
+            return None
+        units = [PlannedUnit(**{**one, **_located(one, run, "folder")}) for one in content["units"]]
+        judges = [PlannedJudge(**{**one, **_located(one, run, "path")}) for one in content["judges"]]
+        integrity.prime(run, content["files"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return [*units, *judges]
+
+
+def _located(record: Mapping[str, Any], run: Path, field: str) -> dict[str, Any]:
+    return {field: run / record[field], "names": tuple(record["names"])}
+
+
+def _unit(unit: Unit, run: Path) -> dict[str, Any]:
+    planned = PlannedUnit(
+        unit.name, unit.names, unit.folder.relative_to(run), unit.key, unit.documents, unit.requests, unit.answers
+    )
+    return asdict(planned)
+
+
+def _judge(one: Judged, run: Path) -> dict[str, Any]:
+    from s2eval.judge import results
+
+    path = results.path_of(run, one.suite, one.how, one.entry.name)
+    sha256 = ""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        if not json.loads(path.read_text(encoding="utf-8"))["facts"]["failed"]:
+            sha256 = integrity.fingerprint(path).sha256
+    return asdict(PlannedJudge(one.name, one.names, len(one.suite.questions), path.relative_to(run), sha256))
+
+
+def _inputs(settings: RunConfig, watched: Sequence[str]) -> str:
+    """Hash of everything that the plan was made from."""
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _VARIABLES or (name.startswith("S2_") and not any(word in name for word in _SECRET))
+    }
+    content = {
+        "settings": settings.model_dump(mode="json"),
+        "folder": str(Path.cwd()),
+        "variables": variables,
+        "versions": {name: _version(name) for name in _PACKAGES},
+        "accelerator": Path("/dev/nvidia0").exists() or Path("/dev/kfd").exists(),
+        "files": [list(_signatures(Path(path))) for path in watched],
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _watched(units: Sequence[Unit]) -> Iterator[Path]:
+    """Folders and files that decide on documents, prompts and models."""
+    yield from (Path(__file__).parents[1], paths.tasks(), paths.judges())
+    if data := os.environ.get("S2_DATA_DIR"):
+        yield Path(data).expanduser().absolute()
+    for name in {name for unit in units for name in (unit.spec.pretrained, unit.spec.peft) if name}:
+        folder = Path(name).expanduser()
+        yield folder.absolute() if folder.exists() else _hub_references(name)
+
+
+def _hub_references(name: str) -> Path:
+    """Where the hub's cache notes which commit a name stands for."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    return Path(HF_HUB_CACHE) / f"models--{name.replace('/', '--')}" / "refs"
+
+
+def _signatures(path: Path) -> Iterator[list[Any]]:
+    """Name, size and times of a file, or of all files below a folder; nothing where there is none."""
+    files = [path] if path.is_file() else sorted(path.rglob("*"))
+    for file in files:
+        if file.suffix == ".pyc" or not file.is_file():
+            continue
+        stat = file.stat()
+        yield [str(file.relative_to(path)), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
