@@ -181,11 +181,21 @@ def parse_models(settings: RunConfig, path: Path) -> list[ModelSpec]:
     for number, entry in enumerate(settings.models):
         try:
             specs.append(parse(entry.model))
+            check_whole(specs[-1], entry.args.get("gguf_file"))
         except PrerequisiteError as error:
             missing.append(f"\n  models.{number}: {error}")
     if missing:
         raise PrerequisiteError(f"{path}: cannot use{''.join(missing)}")
     return specs
+
+
+def check_whole(spec: ModelSpec, gguf: str | None) -> None:
+    """Raise PrerequisiteError if a file of a local model or adapter is truncated, by its head."""
+    from s2eval.weights import check_files
+
+    for name, file in ((spec.pretrained, gguf), (spec.peft, None)):
+        if name is not None and (folder := Path(name).expanduser()).is_dir():
+            check_files(folder, f"model {spec.text}", file)
 
 
 def describe(units: Sequence[Unit], chosen: Sequence[Unit], settings: RunConfig) -> None:

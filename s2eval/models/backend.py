@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from s2eval.models import adapters, checks, memory, quantized
 from s2eval.models.embedded import resolve
 from s2eval.models.engine import Engine
 from s2eval.models.work import Work
+from s2eval.weights import check_files, complete
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +58,8 @@ class Backend(HFLM):
             raise UsageError("peft and delta: a model has an adapter or delta weights, not both")
         if isinstance(pretrained, str):
             pretrained = str(resolve(pretrained))
+            if loaded is None and Path(pretrained).is_dir():
+                check_files(Path(pretrained), f"model {pretrained}", arguments.get("gguf_file"))
         if arguments.get("device") is None:
             arguments["device"] = best_device()
         on_cpu = str(arguments["device"]).startswith("cpu")
@@ -83,7 +87,8 @@ class Backend(HFLM):
             self._model = self._loaded
             return
         how = quantized.configuration(kwargs)
-        super()._create_model(*args, **(kwargs if how is None else {**kwargs, "quantization_config": how}))
+        with complete(f"model {kwargs.get('pretrained') or args[0]}"):
+            super()._create_model(*args, **(kwargs if how is None else {**kwargs, "quantization_config": how}))
         if getattr(how, "load_in_4bit", False) and self._device.type == "cpu":
             self._model = quantized.widen(self._model)
 

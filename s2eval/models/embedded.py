@@ -18,6 +18,7 @@ from pathlib import Path
 
 from s2eval import paths
 from s2eval.errors import PrerequisiteError, S2Error
+from s2eval.weights import complete
 
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 MANIFEST = "s2eval-embedded.json"
@@ -109,9 +110,10 @@ def _convert(out: Path) -> None:
             f"the embedded model needs transformers and torch: {paths.install_command('embedded')}"
         ) from error
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            source.parent, gguf_file=source.name, quantization_config=GgufConfig(dequantize=True)
-        )
+        with complete("embedded model smollm2"):
+            model = AutoModelForCausalLM.from_pretrained(
+                source.parent, gguf_file=source.name, quantization_config=GgufConfig(dequantize=True)
+            )
     except ImportError as error:
         raise PrerequisiteError(f"{error}. Install it with: {paths.install_command('embedded')}") from error
     tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
@@ -129,7 +131,8 @@ def _convert_nf4(out: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    with complete("embedded model smollm2"):
+        model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     with torch.no_grad():
         for name, module in model.named_modules():
             if isinstance(module, torch.nn.Linear) and name != "lm_head":

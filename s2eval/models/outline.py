@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import normalize_gen_kwargs
 from lm_eval.models.utils_hf import get_dtype
 
+from s2eval import weights
 from s2eval.models import checks, cost, memory, support, trie
 from s2eval.models.cost import Shape
 from s2eval.models.counts import Counts, Fit, Passes, alone
@@ -81,11 +83,19 @@ class Outline(S2LM):
         asked = {} if dtype in ("auto", None) else {"dtype": get_dtype(dtype or "auto")}
         with init_empty_weights():
             model = self.AUTO_MODEL_CLASS.from_config(self.config, trust_remote_code=trust_remote_code, **asked)
+        self._check_files(model, pretrained, options.get("gguf_file"))
         with suppress(OSError):  # many checkpoints have none
             model.generation_config = GenerationConfig.from_pretrained(pretrained, revision=revision or "main")
         model.tie_weights()
         self._model = model
         self.weights = memory.weights(model, memory.bits(quantization_config, options))
+
+    def _check_files(self, model: Any, pretrained: str, gguf: str | None) -> None:
+        """Raise PrerequisiteError if the files of a local folder would leave a part of the model to random numbers."""
+        folder, remote = Path(pretrained), type(model).__module__.startswith("transformers_modules")
+        quantized = getattr(self.config, "quantization_config", None) is not None
+        if folder.is_dir() and not (gguf or remote or quantized):  # those are checked when they are loaded
+            weights.check_shapes(model, weights.shapes(folder, f"model {pretrained}"), f"model {pretrained}")
 
     def _put_on(self, peft: str) -> None:
         """An adapter without its weights."""

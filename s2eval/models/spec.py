@@ -12,6 +12,7 @@ from typing import Literal
 from s2eval import paths
 from s2eval.errors import DataError, PrerequisiteError, UnknownNameError, UsageError, nearest
 from s2eval.models.embedded import EMBEDDED, resolve
+from s2eval.weights import check_pointers
 
 ADAPTER_CONFIG = "adapter_config.json"
 _REMOTE, _VLLM = "openai:", "vllm:"
@@ -76,6 +77,8 @@ def parse(text: str) -> ModelSpec:
     folder = _folder(adapter, text)
     if folder is not None and not any(next(folder.glob(pattern), None) for pattern in _WEIGHTS):
         raise PrerequisiteError(f"model {text}: {folder} has no weights ({', '.join(_WEIGHTS[:2])})")
+    if folder is not None:
+        check_pointers(folder, f"model {text}")
     where = text if base else f"{text} (base: its {ADAPTER_CONFIG}'s; for another adapter:{adapter}@BASE)"
     return ModelSpec(text, _checked(named, where), adapter if folder is None else str(folder))
 
@@ -153,6 +156,7 @@ def _checked(name: str, text: str) -> str:
             f"model {text}: {path} has no tokenizer ({', '.join(_TOKENIZERS[:2])}, …). "
             "Save the base model's there: AutoTokenizer.from_pretrained(BASE).save_pretrained(FOLDER)"
         )
+    check_pointers(path, f"model {text}")
     return str(path)
 
 

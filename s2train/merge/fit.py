@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from s2eval.errors import PrerequisiteError, UsageError
+from s2eval.weights import is_dead_buffer, some
 from s2train.merge.adapters import Adapter
 from s2train.merge.outline import Outline, parameter
 from s2train.merge.shards import Place, Weights
 from s2train.merge.tensors import FLOATS
-
-_SHOWN = 3  # names in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +89,12 @@ class Base:
     Attributes:
         places: by the names that the model has for them.
         others: by the names in the files, those that the model has no name for.
+        dead: of the same, buffers of old releases that are computed now.
     """
 
     places: Mapping[str, Place]
     others: Mapping[str, Place]
+    dead: frozenset[str]
 
 
 def base(weights: Weights, outline: Outline) -> Base:
@@ -113,7 +114,8 @@ def base(weights: Weights, outline: Outline) -> Base:
     for child, parent in outline.tied.items():
         if parent not in found and child in found:
             found[parent] = found.pop(child)
-    return Base(found, others)
+    dead = frozenset(filter(is_dead_buffer, others))
+    return Base(found, {name: place for name, place in others.items() if name not in dead}, dead)
 
 
 def check(weights: Weights, there: Base, outline: Outline, whole: Mapping[str, Given], quantised: bool) -> None:
@@ -121,7 +123,7 @@ def check(weights: Weights, there: Base, outline: Outline, whole: Mapping[str, G
 
     Raises:
         UsageError: shapes differ, or its numbers cannot be merged.
-        PrerequisiteError: tensors are missing.
+        PrerequisiteError: tensors are missing, or one to change is in the files under another name.
     """
     where = f"base {weights.folder.name}"
     changed = {f"{target.module}.weight" for target in outline.targets} | (outline.quantised if quantised else set())
@@ -143,18 +145,15 @@ def check(weights: Weights, there: Base, outline: Outline, whole: Mapping[str, G
             f"{where}: {len(wrong)} of its tensors have another shape than its config.json and the adapter ask for "
             f"({some(wrong)})"
         )
+    if gaps := outline.gaps.without(whole):
+        raise gaps.error(where)
     known = there.places.keys() | whole.keys() | outline.tied.keys()
     missing = [name for name in outline.shapes if name not in known]
-    if missing and (not there.others or changed & set(missing)):
+    if hidden := sorted(changed & set(missing)):  # in the files under another name, or as parts of it
         raise PrerequisiteError(
-            f"{where}: its files lack {len(missing)} tensors of {outline.architecture} ({some(missing)})"
-            + (f", and have others that it does not know ({some(list(there.others))})" if there.others else "")
+            f"{where}: {len(hidden)} of the tensors to change are not in its files under the names that "
+            f"{outline.architecture} has for them ({some(hidden)})"
         )
-
-
-def some(names: Sequence[str]) -> str:
-    """The first few of them."""
-    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
 
 
 def _shape(shape: Sequence[int]) -> str:

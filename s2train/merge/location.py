@@ -8,6 +8,7 @@ from pathlib import Path
 
 from s2eval.errors import PrerequisiteError
 from s2eval.models import EMBEDDED, resolve
+from s2eval.weights import check_pointers
 
 _MODEL = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.tiktoken", "LICENSE*", "NOTICE*")
 _NOT = ("consolidated*", "original/*")  # the same weights once more
@@ -26,17 +27,20 @@ def of_model(text: str) -> Location:
     """A base model: an embedded one's name, a folder, or a hub id (from the cache, or fetched).
 
     Raises:
-        PrerequisiteError: there is no such thing here, or it has no `config.json`.
+        PrerequisiteError: there is no such thing here, it has no `config.json`, or its files are not whole.
     """
     found = Location(Path(resolve(text)), text) if text in EMBEDDED else _find(text, "base", _MODEL)
     if not (found.folder / "config.json").is_file():
         raise PrerequisiteError(f"base {text}: {found.folder} has no config.json; is it a Hugging Face model folder?")
+    check_pointers(found.folder, f"base {text}")
     return found
 
 
 def of_adapter(text: str) -> Location:
     """An adapter: a folder, or a hub id (from the cache, or fetched)."""
-    return _find(text, "adapter", _ADAPTER)
+    found = _find(text, "adapter", _ADAPTER)
+    check_pointers(found.folder, f"adapter {text}")
+    return found
 
 
 def _find(text: str, what: str, files: Sequence[str]) -> Location:

@@ -6,15 +6,15 @@ bitsandbytes would quantise: the libraries themselves are asked.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from s2eval.errors import PrerequisiteError, UsageError
+from s2eval.weights import Gaps, find_gaps, quiet
 from s2train.merge.adapters import Adapter
+from s2train.merge.shards import Weights
 
 PREFIX = "base_model.model."  # of every key in an adapter's file
 Layout = Literal["linear", "conv1d", "embedding"]
@@ -66,6 +66,7 @@ class Outline:
         conv1d: weights that are stored in × out.
         targets: what the adapters change through factors.
         keys: of each adapter: key in its file → shape; without copies of the base's embeddings that it may hold.
+        gaps: what transformers would initialise at random when it loads the base alone.
     """
 
     architecture: str
@@ -79,13 +80,14 @@ class Outline:
     conv1d: frozenset[str]
     targets: tuple[Target, ...]
     keys: tuple[Mapping[str, Shape], ...]
+    gaps: Gaps
 
 
-def draw(folder: Path, adapters: Sequence[Adapter], skip: Sequence[str] | None = None) -> Outline:
-    """The outline of the model in `folder` with `adapters` on it.
+def draw(weights: Weights, adapters: Sequence[Adapter], skip: Sequence[str] | None = None) -> Outline:
+    """The outline of a base with `adapters` on it.
 
     Args:
-        folder: of the base; only its configuration is read.
+        weights: of the base; its configuration and the heads of its files are read.
         adapters: at least one.
         skip: `llm_int8_skip_modules`; None for transformers' default.
 
@@ -94,8 +96,9 @@ def draw(folder: Path, adapters: Sequence[Adapter], skip: Sequence[str] | None =
         UsageError: an adapter is for another architecture, or changes what cannot be merged.
     """
     with quiet():
-        changes: dict[str, Any] = {}
+        folder, changes = weights.folder, dict[str, Any]()
         model = _model(folder, adapters[0].task, changes)
+        gaps = find_gaps(model, weights.shapes())
         if found := _changes(model, adapters):
             changes = found
             model = _model(folder, adapters[0].task, changes)
@@ -110,27 +113,10 @@ def draw(folder: Path, adapters: Sequence[Adapter], skip: Sequence[str] | None =
             "embeddings": _embeddings(model),
             "quantised": _quantised(model, skip),
             "conv1d": _conv1d(model),
+            "gaps": gaps,
         }
         adapted = _adapted(model, adapters)
         return Outline(targets=tuple(_targets(adapted, adapters)), keys=_keys(adapted, adapters), **plain)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Neither warnings nor bars of transformers and PEFT: what they warn of is checked here."""
-    from transformers.utils import logging
-
-    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.set_verbosity(before)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _model(folder: Path, task: str | None, changes: Mapping[str, Any]) -> Any:

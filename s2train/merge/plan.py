@@ -134,7 +134,7 @@ def make(
         {name: tuple(steps) for name, steps in files.items() if steps},
         sum(_rank(adapter) for adapter in adapters) if several else 0,
         {**outline.changes, **draft.changes},
-        tuple(base.others) if complete else (),
+        (*(base.others if complete else ()), *sorted(base.dead)),
         tuple(sorted(untied)),
         sum(
             not fit.is_spare(key, keys)

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from s2eval.errors import UsageError
+from s2eval.weights import some
 from s2train import checkpoint
 from s2train.checkpoint import Checkpoint, Source
 from s2train.merge import adapters as adapters_of
 from s2train.merge import folder, location, outline, plan, quantization, shards, tensors
 from s2train.merge.adapters import Adapter
-from s2train.merge.fit import Given, some
+from s2train.merge.fit import Given
 from s2train.merge.job import Job, Request
 from s2train.merge.location import Location
 from s2train.merge.plan import Plan
@@ -35,7 +36,7 @@ def prepare(request: Request) -> Job:
     dtype = request.dtype or (how.dtype if how else None)
     if how:
         how = how.model_copy(update={"dtype": dtype})
-    drawn = outline.draw(base.folder, adapters, how.skip if how else None)
+    drawn = outline.draw(weights, adapters, how.skip if how else None)
     if how and not drawn.quantised:
         raise UsageError(f"bitsandbytes quantises no layer of {drawn.architecture}: there is nothing for --method qdq")
     planned = plan.make(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from s2eval.errors import PrerequisiteError, UsageError
+from s2eval.weights import Shape, read_index
 from s2train.merge import header
 from s2train.merge.header import Entry
 
@@ -67,6 +67,10 @@ class Weights:
             entry.name: Place(self.folder / name, entry) for name, entries in self.files.items() for entry in entries
         }
 
+    def shapes(self) -> dict[str, Shape]:
+        """Tensor → its type and shape."""
+        return {name: (place.entry.dtype, place.entry.shape) for name, place in self.places().items()}
+
 
 def find(folder: Path) -> Weights:
     """The weights of a model's folder, by the files' heads.
@@ -85,7 +89,7 @@ def find(folder: Path) -> Weights:
                     "transformers and save it again: save_pretrained(FOLDER)"
                 )
         raise PrerequisiteError(f"{folder}: no weights: neither {SINGLE} nor {INDEX}")
-    wanted = _index(folder / INDEX)
+    wanted = read_index(folder / INDEX)
     files: dict[str, tuple[Entry, ...]] = {}
     for name in sorted(set(wanted.values())):
         if not (folder / name).is_file():
@@ -101,18 +105,6 @@ def find(folder: Path) -> Weights:
             f"{folder / INDEX}: it and the shards disagree about {len(wrong)} tensors ({shown}): was a shard replaced?"
         )
     return Weights(folder, files)
-
-
-def _index(path: Path) -> dict[str, str]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
-        if isinstance(found, dict) and found and all("/" not in str(name) for name in found.values()):
-            return {str(name): str(file) for name, file in found.items()}
-    except OSError as error:
-        raise PrerequisiteError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError):
-        pass
-    raise PrerequisiteError(f"{path}: no readable field 'weight_map'")
 
 
 def fingerprint(weights: Weights) -> str:

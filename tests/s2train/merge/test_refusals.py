@@ -226,6 +226,57 @@ def test_a_base_that_lacks_tensors(base: Path, adapter: Path, tmp_path: Path) ->
     assert "lack 1 tensors of LlamaForCausalLM (model.layers.1.mlp.up_proj.weight)" in message
 
 
+OLD_BUFFERS = ("self_attn.rotary_emb.inv_freq", "self_attn.masked_bias", "self_attn.attn.bias")
+
+
+def rewrite(base: Path, change: Callable[[dict[str, torch.Tensor]], object], *, old: bool = True) -> None:
+    """Change a base's tensors, and add the buffers that old releases of transformers stored."""
+    tensors = tiny.tensors(base)
+    change(tensors)
+    for path in base.glob("*.safetensors*"):
+        path.unlink()
+    buffers = {f"model.layers.0.{name}": torch.ones(8) for name in OLD_BUFFERS} if old else {}
+    save_file(tensors | buffers, base / "model.safetensors", {"format": "pt"})
+
+
+def test_old_buffers_do_not_excuse_missing_tensors(base: Path, adapter: Path) -> None:
+    lacking = ("lm_head.weight", "model.norm.weight")
+    rewrite(base, lambda tensors: [tensors.pop(name) for name in lacking])
+    message = told(base, adapter, kind=PrerequisiteError)
+    assert "lack 2 tensors of LlamaForCausalLM (lm_head.weight, model.norm.weight)" in message
+
+
+def test_old_buffers_alone_do_not_matter(base: Path, adapter: Path, tmp_path: Path) -> None:
+    rewrite(base, lambda tensors: None)
+    tiny.merged(base, adapter, tmp_path / "ours")
+    theirs = tiny.peft(tiny.load(base), adapter, tmp_path / "theirs")
+    assert tiny.differences(tiny.tensors(tmp_path / "ours"), theirs) == []
+
+
+def test_other_names_do_not_excuse_missing_tensors(base: Path, adapter: Path) -> None:
+    rewrite(base, lambda tensors: tensors.update({"vision.weight": torch.ones(2), "x": tensors.pop("lm_head.weight")}))
+    message = told(base, adapter, kind=PrerequisiteError)
+    assert "lack 1 tensors of LlamaForCausalLM (lm_head.weight), and they have 2 others" in message
+
+
+def test_a_wrappers_prefix_is_named(base: Path, adapter: Path) -> None:
+    def wrap(tensors: dict[str, torch.Tensor]) -> None:
+        wrapped = {f"module.{name}": tensor for name, tensor in tensors.items()}
+        tensors.clear()
+        tensors |= wrapped
+
+    rewrite(base, wrap, old=False)
+    assert "begin with 'module.', which a wrapper left" in told(base, adapter, kind=PrerequisiteError)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "adapter_model.safetensors"])
+def test_a_pointer_of_git_lfs(base: Path, adapter: Path, name: str) -> None:
+    rewrite(base, lambda tensors: None)
+    place = adapter if name.startswith("adapter") else base
+    (place / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 2336927755\n")
+    assert f"{name} is a Git LFS pointer to 2,336,927,755 bytes" in told(base, adapter, kind=PrerequisiteError)
+
+
 def test_a_quantised_base_is_named(base: Path, adapter: Path) -> None:
     tensors = tiny.tensors(base)
     name = "model.layers.0.self_attn.q_proj.weight"

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from trl import SFTTrainer  # pyright: ignore[reportPrivateImportUsage]
 
 from s2eval.errors import ConfigError, DataError, PrerequisiteError, UsageError
 from s2train import checkpoint
 from s2train.training import job as jobs
-from s2train.training import progress
+from s2train.training import models, progress
 from s2train.training.run import run
 from s2train.training.trainers import BROKEN, DivergedError
 from tests.s2train.training import tiny
@@ -42,6 +42,33 @@ def test_an_adapter_whose_tensors_do_not_all_fit(stage: str, sft: Path, base: Pa
     with pytest.raises(UsageError, match=r"adapter .*: the model has no place for 1 of its"):
         tiny.train(stage, raw, tmp_path)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("stage", "lacking"), [("sft", "lm_head.weight"), ("reward", "model.norm.weight")])
+def test_a_base_that_lacks_tensors(
+    stage: str, lacking: str, base: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is loaded, and again when it is loaded."""
+    broken = Path(shutil.copytree(base, tmp_path / "broken"))
+    tensors = {name: tensor for name, tensor in load_file(base / "model.safetensors").items() if name != lacking}
+    old = {"model.layers.0.self_attn.rotary_emb.inv_freq": torch.ones(4)}
+    save_file(tensors | old, broken / "model.safetensors", {"format": "pt"})
+    raw = tiny.recipe(stage, broken, data, tmp_path / "out")
+    with pytest.raises(PrerequisiteError, match=rf"base broken: its files lack 1 tensors of Llama.* \({lacking}\)"):
+        tiny.job(stage, raw, tmp_path)
+    monkeypatch.setattr(models, "check_base", lambda *_: None)
+    with pytest.raises(PrerequisiteError, match=rf"base broken: its files lack 1 tensors of Llama.* \({lacking}\)"):
+        tiny.train(stage, raw, tmp_path)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_reward_model_needs_no_language_models_head(base: Path, data: Path, tmp_path: Path) -> None:
+    trunk = Path(shutil.copytree(base, tmp_path / "trunk"))
+    tensors = load_file(base / "model.safetensors")
+    del tensors["lm_head.weight"]
+    save_file(tensors, trunk / "model.safetensors", {"format": "pt"})
+    raw = tiny.recipe("reward", trunk, data, tmp_path / "out", max_steps=1)
+    assert tiny.train("reward", raw, tmp_path).out.is_dir()
 
 
 def test_an_adapter_that_was_trained_anew_is_another_start(sft: Path, base: Path, data: Path, tmp_path: Path) -> None:

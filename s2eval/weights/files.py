@@ -1,0 +1,156 @@
+"""The files of a checkpoint's folder: which of them transformers reads, and whether they are what they should be."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from s2eval.errors import PrerequisiteError
+
+INDEX = ".index.json"
+# In the order in which transformers and PEFT look for them: the first that is there is read, and no other.
+_MODEL = ("model.safetensors", "pytorch_model.bin")
+_ADAPTER = ("adapter_model.safetensors", "adapter_model.bin")
+# Of each group the first that is there.
+_OTHERS = (
+    ("config.json",),
+    ("adapter_config.json",),
+    ("tokenizer_config.json",),
+    ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt"),
+)
+_POINTER = re.compile(rb"version https://(git-lfs|hawser)\.github\.com/spec/")
+_POINTER_BYTES = 1024  # a pointer is shorter, by its specification
+Shape = tuple[str, tuple[int, ...]]
+"""A tensor's type as safetensors calls it, e.g. `BF16`, and its shape."""
+
+
+def check_files(folder: Path, label: str, gguf: str | None = None) -> None:
+    """Check that the files a model or an adapter is loaded from are there and whole, as far as their heads tell.
+
+    Args:
+        label: what messages call it, e.g. `model NAME`.
+        gguf: the file that is loaded instead, where there is one.
+
+    Raises:
+        PrerequisiteError: a file is a Git LFS pointer, a shard is missing, a safetensors file is truncated.
+    """
+    check_pointers(folder, label, gguf)
+    for path in [*([] if gguf else weight_files(folder, label)), *weight_files(folder, label, _ADAPTER)]:
+        if path.suffix == ".safetensors":
+            next(_heads(path, label), None)
+
+
+def check_pointers(folder: Path, label: str, gguf: str | None = None) -> None:
+    """Check that none of the files a model or an adapter is loaded from is a Git LFS pointer; see `check_files`.
+
+    Raises:
+        PrerequisiteError: one is, or a shard is missing.
+    """
+    others = [next((folder / name for name in group if (folder / name).is_file()), None) for group in _OTHERS]
+    models = [folder / gguf] if gguf else weight_files(folder, label)
+    for path in [*filter(None, others), *models, *weight_files(folder, label, _ADAPTER)]:
+        check_pointer(path, label)
+
+
+def check_pointer(path: Path, label: str = "") -> None:
+    """Raise PrerequisiteError if a Git LFS pointer stands in the place of a file."""
+    try:
+        if path.stat().st_size > _POINTER_BYTES:
+            return
+        content = path.read_bytes()
+    except OSError:  # whoever reads the file reports it
+        return
+    if _POINTER.match(content):
+        size = re.search(rb"^size (\d+)", content, re.MULTILINE)
+        meant = f" to {int(size[1]):,} bytes" if size else ""
+        raise PrerequisiteError(
+            f"{label}{': ' if label else ''}{path} is a Git LFS pointer{meant}, not the file itself. "
+            "Fetch it with `git lfs pull` in that folder, or download the model again"
+        )
+
+
+def weight_files(folder: Path, label: str, names: Sequence[str] = _MODEL) -> list[Path]:
+    """The files that a library reads the weights of a folder from; empty where it finds none.
+
+    Args:
+        names: that it looks for, the first that is there being read.
+
+    Raises:
+        PrerequisiteError: an index cannot be read, or a shard that it names is missing.
+    """
+    for name in names:
+        if (folder / name).is_file():
+            return [folder / name]
+        if (index := folder / (name + INDEX)).is_file():
+            check_pointer(index, label)
+            wanted = read_index(index)
+            for shard in sorted(set(wanted.values())):
+                if not (folder / shard).is_file():
+                    count = sum(file == shard for file in wanted.values())
+                    raise PrerequisiteError(
+                        f"{label}: {folder}: the shard {shard} is missing, {index.name} expects {count} tensors in it. "
+                        "Fetch the model again"
+                    )
+            return [folder / shard for shard in sorted(set(wanted.values()))]
+    return []
+
+
+def read_index(path: Path) -> dict[str, str]:
+    """Tensor → file, of the index of a checkpoint in several files.
+
+    Raises:
+        PrerequisiteError: it cannot be read.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
+        if isinstance(found, dict) and found and all("/" not in str(name) for name in found.values()):
+            return {str(name): str(file) for name, file in found.items()}
+    except OSError as error:
+        raise PrerequisiteError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise PrerequisiteError(f"{path}: no readable field 'weight_map'")
+
+
+def shapes(folder: Path, label: str) -> dict[str, Shape]:
+    """Every tensor of a model's folder with its type and shape, by the heads of the files; no weights are read.
+
+    Raises:
+        PrerequisiteError: a file is missing, truncated or otherwise unreadable.
+    """
+    return {name: shape for path in weight_files(folder, label) for name, shape in _heads(path, label)}
+
+
+def _heads(path: Path, label: str) -> Iterator[tuple[str, Shape]]:
+    check_pointer(path, label)
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors import safe_open
+
+            with safe_open(path, framework="np") as file:
+                for name in file.keys():  # noqa: SIM118, not a dictionary
+                    part = file.get_slice(name)
+                    yield name, (part.get_dtype(), tuple(part.get_shape()))
+            return
+        import torch
+
+        stored: Any = torch.load(path, map_location="meta", weights_only=True)
+        for name, tensor in stored.items():
+            yield str(name), (_NAMES.get(str(tensor.dtype).removeprefix("torch."), "F32"), tuple(tensor.shape))
+    except Exception as error:  # safetensors, pickle, zipfile and torch raise a dozen unrelated classes
+        raise unreadable(path, error, label) from error
+
+
+_NAMES = {"float16": "F16", "bfloat16": "BF16", "float32": "F32", "float64": "F64", "uint8": "U8", "int8": "I8"}
+
+
+def unreadable(path: Path, error: Exception, label: str = "") -> PrerequisiteError:
+    """The error for a weights file that its library cannot read."""
+    why = " ".join(str(error).split())[:200] or type(error).__name__
+    return PrerequisiteError(
+        f"{label}{': ' if label else ''}{path} cannot be read: it is truncated or damaged ({why}). "
+        "Fetch or copy it again"
+    )
