@@ -165,13 +165,19 @@ class Outline(S2LM):
 
     # --- what lm-eval calls ------------------------------------------------------------------------------------
 
-    def tok_encode(self, string: str, add_special_tokens: bool | None = None, **options: Any) -> list[int]:
-        """hf's; the context that a document's choices share is encoded once."""
-        key = (string, add_special_tokens, self.add_bos_token, *sorted(options.items()))
+    def tok_encode(
+        self,
+        string: str,
+        add_special_tokens: bool | None = None,
+        left_truncate_len: int | None = None,
+        **options: Any,
+    ) -> list[int]:
+        """The backend's; the context that a document's choices share is encoded once."""
+        key = (string, add_special_tokens, left_truncate_len, self.add_bos_token, *sorted(options.items()))
         if key not in self._encoded:
             if len(self._encoded) == _REMEMBERED:
                 self._encoded.pop(next(iter(self._encoded)))
-            self._encoded[key] = super().tok_encode(string, add_special_tokens, **options)
+            self._encoded[key] = super().tok_encode(string, add_special_tokens, left_truncate_len, **options)
         return self._encoded[key]
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[Result]:
