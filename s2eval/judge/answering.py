@@ -23,11 +23,13 @@ class Answers:
         given: whole ones: every turn was answered.
         failed: (question, choice) → why there is no whole answer.
         cut: (question, choice, turn) that ended at the limit of tokens, or before the reasoning did.
+        served: the names of the model that its server reported, one a reply.
     """
 
     given: tuple[Answer, ...]
     failed: Mapping[tuple[QuestionId, int], Failure]
     cut: frozenset[tuple[QuestionId, int, int]]
+    served: tuple[str, ...] = ()
 
 
 def answer(suite: Suite, model: Participant, choices: int, ask: Ask) -> Answers:
@@ -44,6 +46,7 @@ def answer(suite: Suite, model: Participant, choices: int, ask: Ask) -> Answers:
     thought: dict[tuple[QuestionId, int], list[str]] = {place: [] for place in said}
     failed: dict[tuple[QuestionId, int], Failure] = {}
     cut: set[tuple[QuestionId, int, int]] = set()
+    served: list[str] = []
     for turn in range(max(len(question.turns) for question in suite.questions)):
         calls = {
             (question.id, choice): call_for(suite, model, question, said[question.id, choice], choice)
@@ -56,6 +59,7 @@ def answer(suite: Suite, model: Participant, choices: int, ask: Ask) -> Answers:
             if isinstance(outcome, Reply):
                 said[place].append(outcome.text)
                 thought[place].append(outcome.reasoning)
+                served.append(outcome.model)
                 if outcome.cut:
                     cut.add((*place, turn + 1))
             else:
@@ -65,7 +69,7 @@ def answer(suite: Suite, model: Participant, choices: int, ask: Ask) -> Answers:
         for question, choice in asked
         if (question.id, choice) not in failed
     )
-    return Answers(given, failed, frozenset(cut))
+    return Answers(given, failed, frozenset(cut), tuple(served))
 
 
 def call_for(suite: Suite, model: Participant, question: Question, said: Sequence[str], choice: int) -> Call:

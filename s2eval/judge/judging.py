@@ -83,6 +83,7 @@ class Ruling:
         failed: whether the call failed, so that a resumed run asks again.
         finish: why the judge's text ended, as its server says.
         reasoning: what the judge thought before it, which is no part of its text.
+        served: the name of the judge that its server reports; "" where it reports none.
     """
 
     task: Task
@@ -94,6 +95,7 @@ class Ruling:
     failed: bool = False
     finish: str = ""
     reasoning: str = ""
+    served: str = ""
 
 
 def judge(suite: Suite, answers: Answers, model: str, choices: int, how: Judging, ask: Ask) -> list[Ruling]:
@@ -175,7 +177,7 @@ def _read(task: Task, outcome: Outcome | None, how: Judging) -> Ruling:
     if not isinstance(outcome, Reply):
         why = f"{outcome.kind}: {outcome.message}" if outcome else "not asked"
         return Ruling(task, None, problem=why, failed=True)
-    said = Ruling(task, outcome.text, finish=outcome.finish, reasoning=outcome.reasoning)
+    said = Ruling(task, outcome.text, finish=outcome.finish, reasoning=outcome.reasoning, served=outcome.model)
     if how.structured and not task.place:
         read = rating_json(outcome.text)
         return replace(said, rating=read.value, problem=read.problem or "")

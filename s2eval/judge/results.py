@@ -25,6 +25,7 @@ from s2eval.judge.bench import Result
 from s2eval.judge.judging import Judging
 from s2eval.judge.participants import Participant
 from s2eval.judge.suite import Suite
+from s2eval.llm import served
 from s2eval.records import Estimate, Row
 
 FOLDER, ANSWERS, JUDGMENTS = "mtbench", "answers.jsonl", "judgments.jsonl"
@@ -211,6 +212,8 @@ def facts(result: Result) -> dict[str, Any]:
     }
     if reasoned := sum(any(answer.reasoning) for answer in result.answers.given):
         found |= {"reasoned": reasoned, "answers": len(result.answers.given)}
+    if other := _served(result):
+        found["served"] = other
     if result.against:
         compared = scores.compare(judgments)
         found["against"] = result.against.name
@@ -218,6 +221,14 @@ def facts(result: Result) -> dict[str, Any]:
     elif parts := scores.components(judgments):
         found["components"] = {**asdict(parts), "share": parts.share}
     return found
+
+
+def _served(result: Result) -> dict[str, dict[str, int]]:
+    """Asked model → other names that its server reported → replies, where there are any."""
+    judge, model = result.how.judge, result.model
+    named = [(judge, [one.served for one in result.judgments]), (model, result.answers.served)]
+    found = {who.model: served.served(who.model, names) for who, names in named if who.remote}
+    return {asked: names for asked, names in found.items() if names}
 
 
 def label(result: Result) -> str:

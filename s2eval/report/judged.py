@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from s2eval.errors import DataError
+from s2eval.llm import served
 from s2eval.models import EMBEDDED
 from s2eval.records import Row
 from s2eval.report.references import References, load_references
@@ -133,6 +134,7 @@ def notes_of(facts: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
         if refused := sum(one["refused"].values()):
             reasons = ", ".join(f"{why} {number}" for why, number in one["refused"].items())
             said.append(f"{refused} of {one['n']} verdicts could not be read ({reasons})")
+        said += [served.note(asked, names) for asked, names in one.get("served", {}).items()]
         if one["failed"]:
             said.append(f"{one['failed']} of {one['n']} judgments failed and will be asked again")
         if one["cut"]:

@@ -311,3 +311,29 @@ def test_the_batch_api(s2eval: Callable[..., Outcome], tmp_path: Path, monkeypat
         assert "6/6" in out
         assert [len(requests) for requests in server.submitted()] == [6, 6, 12]
         assert max(server.asked().values()) == 1  # nothing twice
+
+
+def test_a_reply_of_another_model_is_noted(s2eval: Callable[..., Outcome], tmp_path: Path) -> None:
+    def script(request: Request, n: int) -> Answer:
+        answer = judged(request, n)
+        named = {"student": b'"model": "studentxxx"', "gpt-4": b'"model": "llama-3-8b"'}[request.body["model"]]
+        body = answer.raw.replace(b'"model": "judge-0613"', named)
+        return Answer(body.replace(b'"studentxxx"', b'"student-06"'))
+
+    with serve(script) as server:
+        code, out, said = s2eval(*command(server, tmp_path))
+    assert code == 0, said
+    assert "12 replies to `gpt-4` came from another model (`llama-3-8b` 12)" in " ".join(out.split())
+    assert "12 replies to `student` came from another model (`student-06` 12)" in " ".join(out.split())
+    report = s2eval("report", tmp_path)[1]
+    assert "came from another model (`llama-3-8b` 12)" in " ".join(report.split())
+
+
+def test_a_dated_version_is_noted_as_one(s2eval: Callable[..., Outcome], tmp_path: Path) -> None:
+    def script(request: Request, n: int) -> Answer:
+        return Answer(judged(request, n).raw.replace(b'"judge-0613"', b'"gpt-4-0613"'))
+
+    with serve(script) as server:
+        out = s2eval(*command(server, tmp_path, "--model", "openai:gpt-4", "--judge", "openai:gpt-4"))[1]
+    assert "`gpt-4` was answered by `gpt-4-0613`" in " ".join(out.split())
+    assert "another model" not in out
