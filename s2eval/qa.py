@@ -10,7 +10,7 @@ import random
 from collections.abc import Sequence
 
 from s2eval.data import PairRow
-from s2eval.metrics import Counts, Rouge, readability, readability_2023, rouge, rouge_all
+from s2eval.metrics import Counts, Rouge, flesch_applies, readability, readability_2023, rouge, rouge_all, rouge_applies
 from s2eval.prompts import Template, Turn
 
 SAMPLE_SIZE = 100
@@ -26,6 +26,9 @@ CUT = "s2_cut"
 
 # Numbers in between, not yes or no, whatever values they happen to take.
 SCORES = frozenset({*ROUGE, *BERTSCORE, *READABILITY, "s2_words"})
+
+# Not computed of texts that are mostly in another script than Latin (s2eval.metrics.scripts).
+LATIN_ONLY = frozenset({*ROUGE, *READABILITY, *WHOLE_TEXT})
 
 # What anybody's task YAML may name (s2eval.harness.metrics).
 NAMEABLE = (*ROUGE, "s2_bertscore", "s2_fre", "s2_fkg")
@@ -59,6 +62,8 @@ def document(row: PairRow, template: Template) -> dict[str, str]:
 def score(answer: str, reference: str) -> dict[str, float]:
     """ROUGE, readability and size of one answer. An empty answer scores 0 in each by rule, and s2_empty 1.
 
+    What cannot be measured has no value: ROUGE and readability of texts that are mostly not in Latin letters.
+
     Args:
         answer: the model's text; white space around it does not count.
         reference: the data set's answer.
@@ -67,34 +72,43 @@ def score(answer: str, reference: str) -> dict[str, float]:
         Metric name → value: ROUGE in 0..1, Flesch reading ease, Flesch-Kincaid grade (school years), words.
     """
     answer = answer.strip()
-    return _values(answer, rouge(answer, reference))
+    return _values(answer, reference, rouge(answer, reference))
 
 
 def score_all(answers: Sequence[str], references: Sequence[str]) -> list[dict[str, float]]:
     """`score` of many answers, in order; ROUGE of a large set in several processes."""
     stripped = [answer.strip() for answer in answers]
     grams = rouge_all(list(zip(stripped, references, strict=True)))
-    return [_values(answer, shared) for answer, shared in zip(stripped, grams, strict=True)]
+    texts = zip(stripped, references, grams, strict=True)
+    return [_values(answer, reference, shared) for answer, reference, shared in texts]
 
 
-def _values(answer: str, grams: Rouge) -> dict[str, float]:
+def _values(answer: str, reference: str, grams: Rouge) -> dict[str, float]:
     ease, then = readability(answer), readability_2023(answer)
-    return {
-        "s2_rouge1": grams.rouge1,
-        "s2_rouge2": grams.rouge2,
-        "s2_rougeL": grams.rougeL,
-        "s2_rougeLsum": grams.rougeLsum,
-        "s2_fre": round(ease.fre, 2),
-        "s2_fkg": round(ease.fkg, 1),
-        "s2_fre_unrounded": ease.fre,
-        "s2_fkg_unrounded": ease.fkg,
-        "s2_fre_2023": then.fre,
-        "s2_fkg_2023": then.fkg,
-        "s2_words": float(ease.counts.words),
-        "s2_empty": float(not answer),
-    }
+    values: dict[str, float] = {}
+    if rouge_applies(answer, reference):
+        values = {
+            "s2_rouge1": grams.rouge1,
+            "s2_rouge2": grams.rouge2,
+            "s2_rougeL": grams.rougeL,
+            "s2_rougeLsum": grams.rougeLsum,
+        }
+    if flesch_applies(answer):
+        values |= {
+            "s2_fre": round(ease.fre, 2),
+            "s2_fkg": round(ease.fkg, 1),
+            "s2_fre_unrounded": ease.fre,
+            "s2_fkg_unrounded": ease.fkg,
+            "s2_fre_2023": then.fre,
+            "s2_fkg_2023": then.fkg,
+        }
+    return values | {"s2_words": float(ease.counts.words), "s2_empty": float(not answer)}
 
 
-def counts(answer: str) -> Counts:
-    """Words, sentences and syllables of one answer: what the whole text's readability is made of."""
-    return readability(answer.strip()).counts
+def counts(answer: str) -> Counts | None:
+    """Words, sentences and syllables of one answer: what the whole text's readability is made of.
+
+    None where it has none that count (`flesch_applies`).
+    """
+    answer = answer.strip()
+    return readability(answer).counts if flesch_applies(answer) else None

@@ -21,9 +21,12 @@ def score_samples(samples: Sequence[Sample]) -> dict[Key, Estimate]:
     """Every metric of one task over its documents.
 
     A task whose documents have strata (MMLU) weighs every stratum alike, and each stratum is given too. A metric
-    that some documents lack has n_valid < n; nothing is dropped without being counted.
+    that some documents lack has n_valid < n; nothing is dropped without being counted. Of answers, ROUGE and
+    readability are told where no document has them, too.
     """
     names = list(dict.fromkeys(name for sample in samples for name in sample.values))
+    if qa.SIZE[1] in names:
+        names = list(dict.fromkeys((*qa.ROUGE, *qa.READABILITY, *names)))
     strata = [sample.stratum for sample in samples]
     estimates: dict[Key, Estimate] = {}
     for name in names:
@@ -41,9 +44,10 @@ def score_samples(samples: Sequence[Sample]) -> dict[Key, Estimate]:
         for stratum, part in parts.items():
             estimates[stratum, name] = stats.scale(stats.mean(part), unit)
     counts = [Counts(*sample.counts) for sample in samples if sample.counts is not None]
-    if counts:
+    if counts or qa.SIZE[1] in names:
         for part in ("fre", "fkg"):
-            estimates["", f"s2_{part}_corpus"] = replace(corpus_estimate(part, counts), n=len(samples))
+            whole = corpus_estimate(part, counts) if counts else stats.mean([])
+            estimates["", f"s2_{part}_corpus"] = replace(whole, n=len(samples))
     return estimates
 
 
@@ -56,12 +60,20 @@ def score_texts(family: str, predictions: Sequence[str], references: Sequence[st
             doc_hash="",
             prompt_hash="",
             values=values,
-            counts=astuple(qa.counts(prediction)),
+            counts=counts and astuple(counts),
         )
-        for number, (prediction, values) in enumerate(zip(predictions, measured, strict=True))
+        for number, (counts, values) in enumerate(zip(map(qa.counts, predictions), measured, strict=True))
     ]
     wanted = (*qa.FAMILIES[family], *qa.SIZE)
     return {metric: estimate for (_, metric), estimate in score_samples(samples).items() if metric in wanted}
+
+
+def why_not_scored(estimates: Mapping[str, Estimate]) -> str | None:
+    """A sentence on texts that ROUGE or Flesch cannot measure; None where there are none."""
+    lost = {one.n - one.n_valid for metric, one in estimates.items() if metric in qa.LATIN_ONLY}
+    if not any(lost):
+        return None
+    return f"{max(lost)} of {next(iter(estimates.values())).n} not scored: mostly not in Latin letters (docs/qa.md)."
 
 
 def score_bertscore(

@@ -47,10 +47,13 @@ def score(
         estimates, digest = scoring.score_bertscore(predictions, references, encoder, num_layers)
     else:
         estimates, digest = scoring.score_texts(metric.value, predictions, references), None
+    why = scoring.why_not_scored(estimates)
     if format is Format.json:
         typer.echo(json.dumps(as_json(estimates) | ({"hash": digest} if digest else {}), indent=1))
+        if why:
+            typer.echo(why, err=True)
     else:
-        typer.echo(render_estimates(estimates, note=digest))
+        typer.echo(render_estimates(estimates, note=digest or why))
 
 
 def as_json(estimates: dict[str, Estimate]) -> dict[str, dict[str, float | int | str | None]]:

@@ -17,10 +17,12 @@ from typing import Any, TypeVar
 
 import datasets
 
-from s2eval import paths, prompts, qa
+from s2eval import paths, prompts
 from s2eval.errors import S2Error, UsageError
 from s2eval.harness import tasks
 from s2eval.harness.aggregations import Aggregation
+from s2eval.harness.tasks import whole_text
+from s2eval.metrics import count
 from s2eval.records import Estimate
 from s2eval.stats import clustered_mean, proportion
 
@@ -63,10 +65,8 @@ def questions(*, template: str | None = None, pretrained: Any = None, peft: str 
 def score_answer(doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
     """Readability of one answer, and what the judge will be shown."""
     answer = results[0].strip()
-    counts = qa.counts(answer)
-    whole = (counts.words, counts.sentences, counts.syllables)
     asked = (doc["id"], answer)
-    return {SCORE: asked, RATED: asked, "s2_fre_corpus": whole, "s2_fkg_corpus": whole, "s2_words": counts.words}
+    return {SCORE: asked, RATED: asked, **whole_text(answer), "s2_words": count(answer).words}
 
 
 def judge_name() -> str | None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -220,9 +222,21 @@ def pairs(
 def score_text(doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
     """Everything about one answer except BERTScore, which needs a second model."""
     answer = results[0].strip()
+    values = {**qa.score(answer, doc["answer"]), **whole_text(answer)}
+    if qa.LATIN_ONLY.difference(values):
+        _tell_not_scored()
+    return values
+
+
+@cache
+def _tell_not_scored() -> None:
+    log.warning("some answers or references are mostly not in Latin letters: no ROUGE or Flesch of them, in no mean")
+
+
+def whole_text(answer: str) -> dict[str, tuple[int, int, int]]:
+    """What an answer adds to the readability of all; nothing where it cannot be measured."""
     counts = qa.counts(answer)
-    whole = (counts.words, counts.sentences, counts.syllables)
-    return {**qa.score(answer, doc["answer"]), "s2_fre_corpus": whole, "s2_fkg_corpus": whole}
+    return dict.fromkeys(qa.WHOLE_TEXT, astuple(counts)) if counts else {}
 
 
 def score_answer(doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:

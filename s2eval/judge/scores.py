@@ -10,6 +10,7 @@ from s2eval.judge.judging import Ruling
 from s2eval.judge.questions import Answer
 from s2eval.metrics.counts import count
 from s2eval.metrics.readability import rounded, total
+from s2eval.metrics.scripts import flesch_applies
 from s2eval.records import Estimate
 from s2eval.scoring import score_texts
 from s2eval.stats import Components, clustered_mean, proportion, variance_components
@@ -103,9 +104,11 @@ def readability(answers: Iterable[Answer]) -> dict[str, Estimate]:
     if not texts:
         return {}
     found = score_texts("readability", texts, [""] * len(texts))
-    whole = rounded(total(count(text, syllables="pyphen") for text in texts))
+    measured = [text for text in texts if flesch_applies(text)]
+    whole = rounded(total(count(text, syllables="pyphen") for text in measured))
     for metric, value in ((FRE_WHOLE, whole.fre), (FKG_WHOLE, whole.fkg)):
-        found[metric] = Estimate(value, None, None, None, n=len(texts), n_valid=len(texts), method="none")
+        known = value if measured else None
+        found[metric] = Estimate(known, None, None, None, n=len(texts), n_valid=len(measured), method="none")
     return found
 
 

@@ -25,6 +25,7 @@ from s2eval.metrics.readability import (
 )
 from s2eval.metrics.rouge import Rouge, rouge, rouge_all
 from s2eval.metrics.safety import toxicity
+from s2eval.metrics.scripts import flesch_applies, is_latin, rouge_applies
 
 __all__ = [
     "BertScore",
@@ -37,12 +38,15 @@ __all__ = [
     "corpus_readability",
     "count",
     "flesch",
+    "flesch_applies",
+    "is_latin",
     "readability",
     "readability_2023",
     "require_encoder",
     "resolve_encoder",
     "rouge",
     "rouge_all",
+    "rouge_applies",
     "rounded",
     "total",
     "toxicity",

@@ -3,7 +3,7 @@
 Lin, "ROUGE: A Package for Automatic Evaluation of Summaries", ACL workshop 2004, in the values of the
 library rouge-score 0.1.2 without stemming, to the last bit: the same words, the same choice among subsequences
 of equal length and the same order of operations. Its tokenizer lowercases and keeps runs of `a-z0-9` only: a
-text in another script has no words, and scores 0.
+text in another script has no words and would score 0, so ask `rouge_applies` (`s2eval.metrics.scripts`) first.
 
 The library fills a table of |reference| × |answer| cells for every pair of lines. Here a column of that table
 is one integer, one bit a cell (Hyyrö, "Bit-Parallel LCS-length Computation Revisited", AWOCA 2004): a cell

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from s2eval.leaderboard import SUBJECTS
 from s2eval.models.work import remarks
+from s2eval.qa import LATIN_ONLY
 from s2eval.records import Row
 from s2eval.report.definitions import FAMILIES
 from s2eval.store import UNVERIFIED, Unit
@@ -133,7 +134,10 @@ def of_rows(rows: Sequence[Row]) -> Iterator[str]:
         if row.n_valid < row.n and not row.judge:  # a judge's are told with its other facts
             lost.setdefault((row.model, row.task, row.n - row.n_valid, row.n), {})[row.metric] = None
     for (model, task, number, n), metrics in lost.items():
-        yield f"{model}, {task}: {number} of {n} items without a value are in no mean ({_some(metrics)})."
+        what = "items without a value"
+        if LATIN_ONLY.issuperset(metrics):
+            what = "answers or references are mostly not in Latin letters, cannot be measured, and"
+        yield f"{model}, {task}: {number} of {n} {what} are in no mean ({_some(metrics)})."
 
 
 def encoders(units: Sequence[Unit]) -> dict[str, tuple[str, ...]]:

@@ -79,10 +79,13 @@ def longer_wins(pairs: Sequence[tuple[Candidate, Candidate]], ranking: int) -> E
 
 
 def grade_of_better(pairs: Sequence[tuple[Candidate, Candidate]], ranking: int) -> Estimate:
-    """Mean difference of Flesch-Kincaid grades, the better answer's less the worse one's; ties have none."""
+    """Mean difference of Flesch-Kincaid grades, the better answer's less the worse one's.
+
+    Ties have none, nor have pairs with an answer that has no grade.
+    """
     signs = [_sign(first.scores[ranking] - second.scores[ranking]) for first, second in pairs]
     apart = [
-        sign * (first.grade - second.grade) if sign else None
+        sign * (first.grade - second.grade) if sign and first.grade is not None and second.grade is not None else None
         for sign, (first, second) in zip(signs, pairs, strict=True)
     ]
     return clustered_mean(apart, [first.prompt for first, _ in pairs])

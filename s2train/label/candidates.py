@@ -22,7 +22,7 @@ class Candidate:
         text: of it.
         ended: whether it ended by itself.
         words: how many.
-        grade: Flesch and Kincaid's (school years).
+        grade: Flesch and Kincaid's (school years); None of an answer that is mostly not in Latin letters.
         scores: of each ranking, in their order.
     """
 
@@ -31,7 +31,7 @@ class Candidate:
     text: str
     ended: bool
     words: int
-    grade: float
+    grade: float | None
     scores: tuple[float, ...]
 
 

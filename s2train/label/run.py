@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from s2eval.metrics import readability
+from s2eval.metrics import flesch_applies, readability
 from s2train import checkpoint
 from s2train.data.jsonl import replacing
 from s2train.data.preferences import PreferenceLine
@@ -81,8 +81,9 @@ def _candidates(job: Job, ledger: Ledger) -> list[Candidate]:
         line = ledger.get(key)
         assert line is not None  # all were sampled
         read = readability(line.answer)
+        grade = read.fkg if flesch_applies(line.answer) else None
         scores = tuple(ranking.score(line.scores) for ranking in job.rankings)
-        found.append(Candidate(line.prompt, line.number, line.answer, line.ended, read.counts.words, read.fkg, scores))
+        found.append(Candidate(line.prompt, line.number, line.answer, line.ended, read.counts.words, grade, scores))
     return found
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from s2eval.metrics import readability
+from s2eval.metrics import flesch_applies, readability
 from s2train import losses
 from s2train.ppo.experience import together
 from s2train.ppo.job import Job
@@ -25,7 +26,8 @@ def evaluate(roles: Roles, job: Job, processes: Processes) -> list[dict[str, Any
     """A record of each of the first validation prompts, the same in all processes, which share the work.
 
     A record has `prompt`, `answer`, `rewards` by name as the models gave them, `reward`, which is their weighted sum
-    without penalties, `kl` in nats, `words`, `fkg`, `fre`, `tokens`, `ended`.
+    without penalties, `kl` in nats, `words`, `fkg`, `fre`, `tokens`, `ended`; `fkg` and `fre` are None of an answer
+    that is mostly not in Latin letters.
     """
     places = list(range(processes.rank, min(job.config.evaluate.prompts, len(job.validation)), processes.count))
     mine = _records(roles, job, places) if places else []
@@ -54,12 +56,13 @@ def _records(roles: Roles, job: Job, places: Sequence[int]) -> list[dict[str, An
     for row, place in enumerate(places):
         said = answers.answers[row][answers.present[row].bool()].tolist()
         text = _text(job, said)
-        measured = readability(text)
+        measured = readability(text) if flesch_applies(text) else None
         found.append({
             "prompt": job.validation.texts[place], "answer": text,
             "rewards": {name: float(score[row]) for name, score in scores.items()}, "reward": float(total[row]),
             "kl": float(policy[row] - reference[row]), "words": len(text.split()),
-            "fkg": measured.fkg, "fre": measured.fre, "tokens": len(said), "ended": bool(rollouts.ended[row]),
+            "fkg": measured and measured.fkg, "fre": measured and measured.fre, "tokens": len(said),
+            "ended": bool(rollouts.ended[row]),
         })  # fmt: skip
     return found
 
@@ -89,8 +92,13 @@ def _scores(roles: Roles, role: str, answers: Answers, size: int) -> Tensor:
 
 
 def means(records: Sequence[Record]) -> dict[str, float]:
-    """Of an evaluation, as they are logged."""
-    figures = {f"eval_{name}": sum(float(one[name]) for one in records) / len(records) for name in MEANS}
+    """Of an evaluation, as they are logged; of those records that have the number, NaN where none has."""
+    figures: dict[str, float] = {}
+    for name in MEANS:
+        values = [float(one[name]) for one in records if one[name] is not None]
+        figures[f"eval_{name}"] = sum(values) / len(values) if values else math.nan
+    if unread := sum(one["fre"] is None for one in records):
+        figures["eval_not_latin"] = float(unread)
     for name in records[0]["rewards"]:
         figures[f"eval_reward/{name}"] = sum(one["rewards"][name] for one in records) / len(records)
     return figures

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from s2eval.metrics import count, readability
+from s2eval.metrics import count, flesch_applies, readability
 from s2eval.metrics.safety import toxicity
 from s2train.data.eda.tallies import Facts, Tally
 from s2train.data.eda.words import question_word, words_of
@@ -121,10 +121,10 @@ def pair_facts(pair: Pair, question_toxicity: float, answer_toxicity: float) -> 
     found = readability(pair.answer)
     numbers = {
         ANSWER_WORDS.name: found.counts.words,
-        EASE.name: found.fre,
-        GRADE.name: found.fkg,
         ANSWER_TOXICITY.name: answer_toxicity,
     }
+    if flesch_applies(pair.answer):
+        numbers |= {EASE.name: found.fre, GRADE.name: found.fkg}
     names = {SOURCE: pair.source, YEAR: year_of(pair.extra.get("created_utc"))}
     groups = [(SOURCE, pair.source)]
     if pair.question:

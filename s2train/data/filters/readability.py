@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from s2eval.metrics import readability
+from s2eval.metrics import flesch_applies, readability
 from s2train.data.filters.config import Readability
 from s2train.data.records import Pair
+
+NOT_LATIN = "answer not in Latin letters"
 
 # Of a text that two filters ask about in one batch, measured once.
 measured = lru_cache(1024)(readability)
@@ -14,6 +16,8 @@ measured = lru_cache(1024)(readability)
 
 def reason(pair: Pair, limits: Readability) -> str | None:
     """Why the pair is left out; None = its answer is easy enough."""
+    if not flesch_applies(pair.answer) and (limits.min_fre is not None or limits.max_fkg is not None):
+        return NOT_LATIN
     found = measured(pair.answer)
     if limits.min_fre is not None and found.fre < limits.min_fre:
         return f"answer's reading ease under {limits.min_fre:g}"

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
-from s2eval.metrics import readability
+from s2eval.metrics import flesch_applies, readability
 from s2train.data import wiki
-from s2train.data.preferences.records import SAME, SHORT, Outcome, Preference
+from s2train.data.preferences.records import NOT_LATIN, SAME, SHORT, Outcome, Preference
 from s2train.data.preferences.settings import LeadSettings
 from s2train.data.records import Kept
 from s2train.data.rules import clean
@@ -50,6 +50,8 @@ def leads(record: LeadRecord, settings: LeadSettings, questions: Mapping[str, st
         reason = SAME
     elif min(len(chosen.split()), len(rejected.split())) < settings.min_words:
         reason = SHORT
+    elif not (flesch_applies(chosen) and flesch_applies(rejected)):
+        reason = NOT_LATIN
     elif margin < settings.min_grades:
         reason = NOT_SIMPLER
     if reason is not None:

@@ -13,6 +13,7 @@ ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
 
 SAME = "same text"
 SHORT = "an answer too short"
+NOT_LATIN = "a text that is mostly not in Latin letters, without a grade"
 BEYOND = "beyond the pairs of one question"
 
 

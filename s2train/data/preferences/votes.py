@@ -11,9 +11,9 @@ from itertools import combinations
 
 from pydantic import BaseModel, model_validator
 
-from s2eval.metrics import readability
+from s2eval.metrics import flesch_applies, readability
 from s2train.data import eli5
-from s2train.data.preferences.records import BEYOND, SAME, SHORT, Aspect, Outcome, Preference
+from s2train.data.preferences.records import BEYOND, NOT_LATIN, SAME, SHORT, Aspect, Outcome, Preference
 from s2train.data.preferences.settings import EqualVoteSettings, VoteSettings
 from s2train.data.rules import clean
 
@@ -131,6 +131,8 @@ def equal_votes(record: VotedRecord, settings: EqualVoteSettings) -> Outcome:
             return SHORT
         if longer > settings.max_length_ratio * shorter:
             return LENGTHS
+        if not (flesch_applies(one.text) and flesch_applies(other.text)):
+            return NOT_LATIN
         simpler, harder = sorted((one, other), key=grade)
         margin = grade(harder) - grade(simpler)
         return (simpler, harder, margin) if margin >= settings.min_grades else GRADES

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from s2eval.metrics import flesch_applies
 from s2eval.metrics import readability as measured
 from s2train.data.filters.config import Readability
 from s2train.data.filters.readability import reason
@@ -38,5 +39,10 @@ def test_by_default_a_hard_answer_goes_and_an_easy_one_stays() -> None:
 @given(st.text(alphabet="ab .\n", max_size=60), st.floats(-50, 150), st.floats(-10, 30))
 def test_it_agrees_with_the_evaluation(answer: str, fre: float, fkg: float) -> None:
     value = measured(answer)
-    kept = value.fre >= fre and value.fkg <= fkg
+    kept = flesch_applies(answer) and value.fre >= fre and value.fkg <= fkg
     assert (said(answer, min_fre=fre, max_fkg=fkg) is None) == kept
+
+
+def test_what_has_no_reading_ease_is_left_out() -> None:
+    assert said("天空是蓝色的。", min_fre=50.0, max_fkg=None) == "answer not in Latin letters"  # textstat: 121
+    assert said("天空是蓝色的。", min_fre=None, max_fkg=None) is None
