@@ -96,8 +96,8 @@ def name_like(model: str, shown: str, other: str) -> str:
     >>> name_like("m-1", "runs/a/m-1 (v1)", "m")
     'runs/a/m (v1)'
     """
-    before, found, after = shown.rpartition(model)
-    return f"{before}{other}{after}" if found else other
+    before, middle, after = shown.rpartition(model)
+    return f"{before}{other}{after}" if middle else other
 
 
 def choose(name: str, shown: Mapping[str, str]) -> str:
@@ -130,13 +130,15 @@ def _grouped(places: Iterable[int], key: Callable[[int], object]) -> list[list[i
 
 def _varying(settings: Sequence[Mapping[str, str]]) -> list[str]:
     """The settings that are not the same in all, in their order."""
-    names = dict.fromkeys(name for one in settings for name in one)
-    varying = [name for name in names if len({one.get(name) for one in settings}) > 1]
+    names = dict.fromkeys(name for own in settings for name in own)
+    varying = [name for name in names if len({own.get(name) for own in settings}) > 1]
 
     def follows(name: str) -> bool:
         other = _FOLLOWS.get(name)
-        pairs = {(one.get(other), one.get(name)) for one in settings} if other in varying and other else set()
-        return bool(pairs) and len(pairs) == len({first for first, _ in pairs})
+        if other is None or other not in varying:
+            return False
+        pairs = {(own.get(other), own.get(name)) for own in settings}
+        return len(pairs) == len({first for first, _ in pairs})
 
     return [name for name in varying if not follows(name)]
 
@@ -146,7 +148,7 @@ def _label(
 ) -> None:
     for at in places:
         settings: Mapping[str, str] = getattr(results[at], of)
-        labels[at] = (*labels[at], *((name, settings[name]) for name in names if name in settings))
+        labels[at] = (*labels[at], *((f"{of} {name}", settings[name]) for name in names if name in settings))
 
 
 def _name(result: Identity, label: _Label, *, several: bool) -> str:
@@ -158,8 +160,8 @@ def _name(result: Identity, label: _Label, *, several: bool) -> str:
 
 def _unique(name: str, owner: tuple[object, ...], taken: dict[str, tuple[object, ...]]) -> str:
     """The name, with a number after it where another model has it already."""
-    told, number = name, 1
-    while taken.setdefault(told, owner) != owner:
+    unique, number = name, 1
+    while taken.setdefault(unique, owner) != owner:
         number += 1
-        told = f"{name} #{number}"
-    return told
+        unique = f"{name} #{number}"
+    return unique

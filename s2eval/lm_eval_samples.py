@@ -76,7 +76,7 @@ def read_sample_file(path: Path, *, texts: bool = True, filters: Sequence[str] =
     Raises:
         DataError: a line that is no JSON or lacks a field, or a document that is there twice; file and line are named.
     """
-    found: dict[int, Sample] = {}
+    samples: dict[int, Sample] = {}
     passes: Counter[int] = Counter()
     invalid: dict[str, Counter[str]] = {}
     for number, line in sample_lines(path):
@@ -85,18 +85,17 @@ def read_sample_file(path: Path, *, texts: bool = True, filters: Sequence[str] =
             if "filter" not in fields:
                 fields = {**fields, "filter": _next_filter(fields, passes, filters)}
             sample = _sample(fields, invalid)
-            first = found.setdefault(sample.doc_id, sample)
+            first = samples.setdefault(sample.doc_id, sample)
             if first is not sample:
                 if not first.values.keys().isdisjoint(sample.values):
                     raise ValueError(f"document {sample.doc_id} was met before")
-                found[sample.doc_id] = replace(first, values={**first.values, **sample.values})
+                samples[sample.doc_id] = replace(first, values={**first.values, **sample.values})
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             raise DataError(f"{path}, line {number}: not a sample of lm-eval ({error!r})") from error
     if len(set(passes.values())) > 1:
         few = next(doc_id for doc_id, times in passes.items() if times < max(passes.values()))
         raise DataError(f"{path}: document {few} lacks the line of a filter ({', '.join(filters)}). Evaluate again")
-    samples = sorted(found.values(), key=lambda sample: sample.doc_id)
-    return SampleFile(tuple(samples), invalid)
+    return SampleFile(tuple(sorted(samples.values(), key=lambda sample: sample.doc_id)), invalid)
 
 
 def sample_lines(path: Path) -> Iterator[tuple[int, bytes]]:

@@ -85,7 +85,7 @@ def settings_of(content: Content) -> dict[str, str]:
     dtype = str(config.get("model_dtype") or arguments.get("dtype") or "").removeprefix("torch.")
     backend = str(config.get("model") or content.get("model_source") or "")
     name = _full_name(content)
-    found = {
+    settings = {
         "model": name,
         "base": _base(arguments, name),
         "revision": "" if revision == "main" else revision,
@@ -97,8 +97,8 @@ def settings_of(content: Content) -> dict[str, str]:
     named = {argument for argument in _NAMED_BY if arguments.get(argument) == name}
     for argument in sorted(arguments.keys() - _EXECUTION - _SHOWN_APART - named - {"pretrained"}):
         if not _SECRET.search(argument):
-            found[argument] = _assigned(argument, arguments[argument])
-    found |= {
+            settings[argument] = _assigned(argument, arguments[argument])
+    settings |= {
         "chat template": _hashed("chat template", content.get("chat_template_sha") or content.get("chat_template")),
         "system prompt": _hashed(
             "system prompt", content.get("system_instruction_sha") or content.get("system_instruction")
@@ -109,8 +109,8 @@ def settings_of(content: Content) -> dict[str, str]:
     }
     for seed, default in _SEEDS.items():
         if config.get(seed) not in (None, default):
-            found[seed] = f"{seed}={config[seed]}"
-    return {setting: shown for setting, shown in found.items() if shown}
+            settings[seed] = f"{seed}={config[seed]}"
+    return {setting: shown for setting, shown in settings.items() if shown}
 
 
 def task_settings_of(content: Content, task: str) -> dict[str, str]:
@@ -118,17 +118,17 @@ def task_settings_of(content: Content, task: str) -> dict[str, str]:
     config = _of(content.get("configs"), task)
     shots = shots_of(content, task)
     documents = documents_of(content, task)
-    found = {
+    settings = {
         "shots": "" if shots is None else f"{_text(shots)} shot{'' if shots == 1 else 's'}",
         "version": f"version {_text(version)}" if (version := version_of(content, task)) is not None else "",
     }
     for name, value in _of(config, "generation_kwargs").items():
-        found[f"generation {name}"] = _assigned(name, value)
+        settings[f"generation {name}"] = _assigned(name, value)
     for name in _DEFINITION:
         if config.get(name) not in (None, ""):
-            found[name] = _hashed(name, _ADDRESS.sub("", _text(config[name])))
-    found["documents"] = "" if documents is None else f"{documents} documents"
-    return {setting: shown for setting, shown in found.items() if shown}
+            settings[name] = _hashed(name, _ADDRESS.sub("", _text(config[name])))
+    settings["documents"] = "" if documents is None else f"{documents} documents"
+    return {setting: shown for setting, shown in settings.items() if shown}
 
 
 def shots_of(content: Content, task: str) -> Any:
@@ -183,16 +183,16 @@ def _arguments(given: Any) -> Mapping[str, Any]:
     """`a=1,b=2` or an object; a comma within a value (`{"x": 1, "y": 2}`) belongs to it."""
     if isinstance(given, dict):
         return cast("Content", given)
-    found: dict[str, str] = {}
+    arguments: dict[str, str] = {}
     last = ""
     for piece in given.split(",") if isinstance(given, str) else ():
         name, equals, value = piece.partition("=")
         if equals and re.fullmatch(r"\s*\w+\s*", name):
             last = name.strip()
-            found[last] = value.strip()
+            arguments[last] = value.strip()
         elif last:
-            found[last] += f",{piece}"
-    return found
+            arguments[last] += f",{piece}"
+    return arguments
 
 
 def _generation(given: Any) -> str:

@@ -96,12 +96,16 @@ def versions(units: Sequence[Unit]) -> Iterator[str]:
             yield f"Mixed versions: {', '.join(models)} evaluated with {told}."
 
 
+def _shown(limit: Any) -> str:
+    return f"{limit:g}" if isinstance(limit, int | float) else str(limit)
+
+
 def of_lm_eval(units: Sequence[Unit]) -> Iterator[str]:
     """Sentences of folders that plain lm-eval left."""
     limited: dict[str, dict[str, None]] = {}
     for unit in units:
         if unit.facts.get("limit"):
-            limited.setdefault(f"{unit.facts['limit']:g}", {})[unit.model] = None
+            limited.setdefault(_shown(unit.facts["limit"]), {})[unit.model] = None
     for limit, models in sorted(limited.items()):
         some = f": {', '.join(models)}" if len(models) < len({unit.model for unit in units}) else ""
         yield f"Evaluated with `--limit {limit}`{some}."

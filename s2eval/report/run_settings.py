@@ -21,7 +21,7 @@ def settings_of(config: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str
     arguments = dict(cast("Mapping[str, Any]", model.get("args") or {}))
     revision, dtype = arguments.pop("revision", None), model.get("dtype")
     template = model.get("template") or config.get("template")
-    found = {
+    settings = {
         "model": str(model.get("model") or ""),
         "revision": "" if revision in (None, "main") else str(revision),
         "dtype": "" if dtype in (None, "auto") else str(dtype),
@@ -29,7 +29,7 @@ def settings_of(config: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str
         "template": f"template {template}" if template else "",
         "limit": f"limit {config['limit']}" if config.get("limit") else "",
     }
-    return {setting: shown for setting, shown in found.items() if shown}
+    return {setting: shown for setting, shown in settings.items() if shown}
 
 
 def _text(value: Any) -> str:

@@ -16,6 +16,7 @@ from s2eval.identity import Identity, name_like, name_models
 from s2eval.judge import results
 from s2eval.judge.verdicts import Parser
 from s2eval.lm_eval_logs import Evaluations
+from s2eval.lm_eval_results import is_results
 from s2eval.report import inspect_logs, rated, run_settings
 from s2eval.report.scored import TEMPLATE, Contests, Found, Scored, of_unit
 
@@ -79,7 +80,7 @@ def _read(path: Path, parser: Parser) -> Found:
 
 
 def _file(path: Path, parser: Parser) -> Found:
-    if path.suffix == ".json" and lm_eval_logs.is_results(path):
+    if path.suffix == ".json" and is_results(path):
         found = _lm_eval(lm_eval_logs.find_evaluations(path), path)
         return replace(found, scored=tuple(_of_file(one, path) for one in found.scored))
     if path.suffix in (".eval", ".json"):
@@ -98,7 +99,7 @@ def _folder(path: Path, parser: Parser) -> Found:
     is_run = (path / store.RUN).is_file()
     parts = [*_judged(path, parser), *(_file(file, parser) for file in _judgment_files(path))]
     first = _run(path) if is_run else _lm_eval(lm_eval_logs.find_evaluations(path), path)
-    logs = [file for file in sorted(path.rglob("*.json")) if not lm_eval_logs.is_results(file)]
+    logs = [file for file in sorted(path.rglob("*.json")) if not is_results(file)]
     parts = [first, *parts, inspect_logs.read_all([file for file in logs if inspect_logs.is_log(file)], path)]
     return Found(
         tuple(one for found in parts for one in found.scored),
