@@ -15,7 +15,12 @@ from typing import Any, TypeVar
 
 from s2eval.errors import UsageError
 
-_FOLLOWS = {"commit": "revision"}
+_FOLLOWS = {
+    "commit": "revision",
+    "recorded revision": "revision",
+    "given dtype": "dtype",
+    "configured shots": "shots",
+}
 """Setting → the setting that it follows from: named only where that one does not tell the results apart."""
 
 T = TypeVar("T")

@@ -81,17 +81,23 @@ def settings_of(content: Content) -> dict[str, str]:
     """Of a whole results file: setting → how a name shows it; defaults are left out."""
     config = _config(content)
     arguments = _arguments(config.get("model_args"))
-    revision = str(arguments.get("revision") or config.get("model_revision") or "main")
-    dtype = str(config.get("model_dtype") or arguments.get("dtype") or "").removeprefix("torch.")
+    recorded_revision, recorded_dtype = str(config.get("model_revision") or ""), str(config.get("model_dtype") or "")
+    revision = str(arguments.get("revision") or recorded_revision)
+    given_dtype = str(arguments.get("dtype") or "").removeprefix("torch.")
+    dtype = recorded_dtype.removeprefix("torch.") or given_dtype
     backend = str(config.get("model") or content.get("model_source") or "")
     name = _full_name(content)
     settings = {
         "model": name,
         "base": _base(arguments, name),
         "revision": "" if revision == "main" else revision,
+        "recorded revision": ""
+        if recorded_revision in ("main", revision)
+        else f"recorded revision {recorded_revision}",
         "commit": _hashed("commit", config.get("model_sha")),
         "adapter commit": _hashed("adapter commit", config.get("peft_sha") or config.get("delta_sha")),
         "dtype": "" if dtype == "auto" else dtype,
+        "given dtype": "" if given_dtype in ("auto", dtype) else f"dtype={given_dtype}" if given_dtype else "",
         "backend": _BACKENDS.get(backend, backend),
     }
     named = {argument for argument in _NAMED_BY if arguments.get(argument) == name}
@@ -122,6 +128,8 @@ def task_settings_of(content: Content, task: str) -> dict[str, str]:
         "shots": "" if shots is None else f"{_text(shots)} shot{'' if shots == 1 else 's'}",
         "version": f"version {_text(version)}" if (version := version_of(content, task)) is not None else "",
     }
+    if config.get("num_fewshot") not in (None, shots):
+        settings["configured shots"] = f"num_fewshot={config['num_fewshot']}"
     for name, value in _of(config, "generation_kwargs").items():
         settings[f"generation {name}"] = _assigned(name, value)
     for name in _DEFINITION:

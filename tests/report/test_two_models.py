@@ -67,6 +67,21 @@ DIFFERENCES: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, str]]] =
         {"config": {"model_dtype": "torch.bfloat16"}},
         (" (float16)", " (bfloat16)"),
     ),
+    "dtype of the arguments": (
+        {"arguments": ",dtype=float16"},
+        {"arguments": ",dtype=bfloat16"},
+        (" (float16)", " (bfloat16)"),
+    ),
+    "dtype beside another that was recorded": (
+        {"arguments": ",dtype=float16", "config": {"model_dtype": "torch.float32"}},
+        {"arguments": ",dtype=bfloat16", "config": {"model_dtype": "torch.float32"}},
+        (" (dtype=float16)", " (dtype=bfloat16)"),
+    ),
+    "recorded revision": (
+        {"config": {"model_revision": "main"}},
+        {"config": {"model_revision": "step1000"}},
+        ("", " (step1000)"),
+    ),
     "quantisation": ({}, {"arguments": ",load_in_4bit=True"}, ("", " (load_in_4bit=True)")),
     "template": ({}, {"chat_template_sha": "ab12cd34" * 8}, ("", " (chat template ab12cd34)")),
     "its arguments": (
@@ -103,7 +118,8 @@ def test_settings_tell_two_models_apart(tmp_path: Path, what: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [",device=cuda:1", ",trust_remote_code=True", ",parallelize=True", ",revision=main,dtype=auto"]
+    "arguments",
+    [",device=cuda:1", ",trust_remote_code=True", ",parallelize=True", ",revision=main,dtype=auto", ",batch_size=4"],
 )
 def test_how_a_model_ran_makes_no_other_model(tmp_path: Path, arguments: str) -> None:
     evaluate(tmp_path, FIRST, LOW)
