@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from s2eval.errors import ConfigError, nearest
+from s2eval.key_names import suggestion
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -64,7 +65,8 @@ def problems(error: ValidationError, model: type[BaseModel]) -> list[str]:
         where = ".".join(str(step) for step in item["loc"])
         kind = item["type"]
         if kind == "extra_forbidden":
-            lines.append(f"{where}: unknown key{_nearest(str(item['loc'][-1]), _keys(model, item['loc'][:-1]))}")
+            known = _keys(model, item["loc"][:-1])
+            lines.append(f"{where}: unknown key{suggestion(str(item['loc'][-1]), known, _sections(model))}")
         elif kind == "literal_error":
             expected = str(item.get("ctx", {}).get("expected", "")).replace("'", "").replace(" or ", ", ").split(", ")
             lines.append(f"{where}: unknown name {item['input']!r}{_nearest(str(item['input']), expected)}")
@@ -82,6 +84,15 @@ def _keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
         sections = list(_models(field.annotation)) if field else []
         model = sections[0] if sections else model
     return list(model.model_fields)
+
+
+def _sections(model: type[BaseModel], prefix: str = "") -> dict[str, list[str]]:
+    """Keys by section, dotted; sections in lists and under names of the user's are left out."""
+    found = {prefix: list(model.model_fields)}
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found |= _sections(field.annotation, f"{prefix}.{name}".lstrip("."))
+    return found
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

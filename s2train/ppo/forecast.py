@@ -130,6 +130,23 @@ def duration(job: Job, much: Effort) -> float:
     return (much.passed + much.learnt + again) * forward / (rate * forecast.REACHED)
 
 
+def evaluations(job: Job) -> int:
+    """How often the validation prompts are answered: before training, every so many steps, and at the end."""
+    asked, steps = job.config.evaluate, job.config.ppo.steps
+    if not asked.prompts or not len(job.validation):
+        return 0
+    return 1 + (-(-steps // asked.every) if asked.every else 1)
+
+
+def evaluation(job: Job) -> Effort:
+    """Of all evaluations; every answer is taken to be as long as it may be."""
+    asked, longest = job.config.evaluate, job.config.evaluate.max_tokens or job.config.ppo.max_new_tokens
+    prompts = job.validation.tokens[: asked.prompts]
+    answers = evaluations(job) * len(prompts)
+    tokens = evaluations(job) * (sum(map(len, prompts)) + len(prompts) * longest)
+    return Effort(answers, answers * longest, (3 + len(job.judges)) * tokens, 0)
+
+
 def lines(job: Job) -> Iterator[str]:
     """The dry run, in words."""
     yield from job.lines()
@@ -157,7 +174,12 @@ def lines(job: Job) -> Iterator[str]:
         f"with a model of its own for each of the {count} roles: {forecast.in_bytes(used.apart)}, "
         f"{used.apart / used.total:.1f} times that"
     )
+    times, evaluating = evaluations(job), duration(job, evaluation(job))
+    told = "; nothing is evaluated"
+    if times:
+        prompts = min(job.config.evaluate.prompts, len(job.validation))
+        told = f", of which {forecast.in_time(evaluating)} for {times:,} evaluations of {prompts:,} prompts"
     yield (
         f"time, estimated from the arithmetic and a matrix product measured on this {job.plan.hardware.device}: "
-        f"{forecast.in_time(duration(job, much))}, without evaluations"
+        f"{forecast.in_time(duration(job, much) + evaluating)}{told}"
     )

@@ -51,11 +51,13 @@ class Effort:
         steps: of the optimizer.
         sequences: that go through the model at once.
         tokens: of all rows, times epochs; padding is not among them.
+        epochs: begun.
     """
 
     steps: int
     sequences: int
     tokens: int
+    epochs: int = 1
 
 
 def lines(job: Job) -> Iterator[str]:
@@ -74,10 +76,10 @@ def lines(job: Job) -> Iterator[str]:
     for name, size in named.items():
         if size or (name == "reference" and job.kind.name == "dpo"):
             yield f"  {name:12} {in_bytes(size):>10}  {_why(job, name)}".rstrip()
-    seconds = duration(job, effort)
+    seconds, evaluating = duration(job, effort), evaluation_time(job, effort)
     yield (
         f"time, estimated from the arithmetic and a matrix product measured on this {job.plan.hardware.device}: "
-        f"{in_time(seconds)}, without evaluations"
+        f"{in_time(seconds + evaluating)}{_evaluations(job, effort, evaluating)}"
     )
 
 
@@ -89,7 +91,49 @@ def estimate(job: Job) -> Effort:
     asked = job.arguments.max_steps
     steps = asked if asked > 0 else ceil(job.arguments.num_train_epochs * per_epoch)
     share = steps / per_epoch
-    return Effort(steps, job.arguments.per_device_train_batch_size * job.kind.halves, round(job.train.tokens * share))
+    sequences = job.arguments.per_device_train_batch_size * job.kind.halves
+    return Effort(steps, sequences, round(job.train.tokens * share), ceil(share))
+
+
+def evaluations(job: Job, effort: Effort) -> int:
+    """How often the validation side is evaluated: as `eval_strategy` has it, and after the last step."""
+    arguments = job.arguments
+    if not job.evaluates:
+        return 0
+    strategy = str(getattr(arguments.eval_strategy, "value", arguments.eval_strategy))
+    times = effort.epochs if strategy == "epoch" else 1
+    if strategy == "steps":
+        every = arguments.eval_steps or arguments.logging_steps
+        every = max(ceil(every * effort.steps) if every < 1 else int(every), 1)
+        times = ceil(effort.steps / every)
+    return times + bool(arguments.eval_on_start) + bool(arguments.load_best_model_at_end)
+
+
+def evaluation_time(job: Job, effort: Effort) -> float:
+    """Seconds of all evaluations: the loss of every row, the sampled answers, and a reward model's held-out pairs."""
+    times, side = evaluations(job, effort), job.validation
+    passes = 2 if job.kind.name == "dpo" else 1
+    tokens = times * side.tokens * passes
+    wanted = getattr(job.config, "generations", None)
+    if wanted is not None and job.plan.task == "CAUSAL_LM":
+        tokens += times * min(wanted.prompts, len(side)) * wanted.max_tokens
+    if job.kind.conclude is not None:
+        tokens += side.tokens
+    return forward_time(job, tokens)
+
+
+def forward_time(job: Job, tokens: int) -> float:
+    """Seconds of so many tokens through the model once, forwards."""
+    return _seconds(job, tokens, 1.0) if tokens else 0.0
+
+
+def _evaluations(job: Job, effort: Effort, seconds: float) -> str:
+    """What of the time goes into evaluations, in words."""
+    times, rows = evaluations(job, effort), f"{len(job.validation):,} rows"
+    parts = [f"{times:,} evaluation{'s' * (times > 1)} of {rows}"] if times else []
+    if job.kind.conclude is not None and len(job.validation):
+        parts.append(f"measuring {rows} at the end")
+    return f", of which {in_time(seconds)} for {' and '.join(parts)}" if parts else "; nothing is evaluated"
 
 
 def _sequences(job: Job) -> int:
@@ -148,19 +192,24 @@ def _activations(job: Job, model: Any, sizes: Any) -> int:
 
 def duration(job: Job, effort: Effort) -> float:
     """Seconds: FLOPs over the rate of bare products, times what training reaches of it, in all processes together."""
+    passes = 2.0 if job.plan.adapted else 3.0  # forward; backward through activations, and for all weights too
+    passes += 1.0 if job.arguments.gradient_checkpointing else 0.0
+    if job.kind.name == "dpo":
+        passes += 1.0  # the reference's
+    return _seconds(job, effort.tokens, passes)
+
+
+def _seconds(job: Job, tokens: int, passes: float) -> float:
+    """Of so many tokens through the model, in all processes together; a pass is one forwards."""
     import torch
 
     from s2eval.models import cost
 
     shape = cost.shape(models.outline(job.plan))
     forward = 2.0 * (shape.linear + (shape.hidden * shape.vocabulary if job.plan.task == "CAUSAL_LM" else 0))
-    passes = 2.0 if job.plan.adapted else 3.0  # forward; backward through activations, and for all weights too
-    passes += 1.0 if job.arguments.gradient_checkpointing else 0.0
-    if job.kind.name == "dpo":
-        passes += 1.0  # the reference's
     hardware = job.plan.hardware
     rate = cost.rate(shape, 512, getattr(torch, hardware.compute), torch.device(hardware.device))
-    return effort.tokens * forward * passes / (rate * REACHED * processes.count())
+    return tokens * forward * passes / (rate * REACHED * processes.count())
 
 
 def _packed(job: Job) -> bool:

@@ -116,6 +116,12 @@ class Job(Placed):
     parameters: int
     trainable: int
 
+    @property
+    def evaluates(self) -> bool:
+        """Whether the validation side is evaluated: where there is one, unless `eval_strategy: no` was asked for."""
+        asked = "eval_strategy" in self.config.arguments.model_fields_set
+        return len(self.validation) > 0 and not (asked and self.arguments.eval_strategy == "no")
+
     def lines(self) -> list[str]:
         """What is about to happen, in words."""
         settings = self.plan.settings

@@ -138,10 +138,18 @@ def lines(job: OnlineJob) -> Iterator[str]:
         f"what trains it {(used.adapter + used.gradients + used.optimizer) / 1e9:.2f}, rewards and reference "
         f"{copies / 1e9:.2f} if they have the policy's shape, activations {used.activations / 1e9:.2f}"
     )
-    effort = forecast.Effort(steps, arguments.per_device_train_batch_size, longest * arguments.num_iterations)
+    epochs = -(-steps // per_epoch)
+    effort = forecast.Effort(steps, arguments.per_device_train_batch_size, longest * arguments.num_iterations, epochs)
     passes = sum(_PASSES.values()) - (not arguments.beta) + len(job.judges)
     seconds = forecast.duration(job, effort) * (1 + passes / 2)
-    yield f"time: not less than {seconds / 3600:.2f} h; sampling token by token takes more than its arithmetic"
+    times = forecast.evaluations(job, effort)
+    group = arguments.num_generations_eval or arguments.num_generations
+    evaluating = times * group * forecast.forward_time(job, job.validation.tokens) * passes
+    yield (
+        f"time: not less than {(seconds + evaluating) / 3600:.2f} h, of which {evaluating / 3600:.2f} h for {times:,} "
+        f"evaluation{'s' * (times != 1)} of {len(job.validation):,} prompts; sampling token by token takes more than "
+        "its arithmetic"
+    )
 
 
 def _rows(settings: Any, encoder: Encoder, lines: Iterable[Any]) -> Rows:

@@ -172,7 +172,7 @@ def _train(job: Job, trainer: Any, found: tuple[str, dict[str, Any]] | None) -> 
 
 def _conclude(job: Job, trainer: Any) -> dict[str, float]:
     """Measure, and put the checkpoint in place."""
-    if len(job.validation) and not processes.agree(lambda: _is_evaluated(job, trainer)):
+    if job.evaluates and not processes.agree(lambda: _is_evaluated(job, trainer)):
         trainer.evaluate()
     weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if processes.shards(job.arguments) else None
     processes.part()

@@ -105,3 +105,43 @@ def test_there_are_recipes() -> None:
 def test_types_by_hardware(asked: str, method: str, device: str, bf16: bool, dtype: str, compute: str) -> None:
     found = choose(asked, method, device, bf16)
     assert (found.dtype, found.compute) == (dtype, compute)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "meant"),
+    [
+        ("model.lora.rank=8", "r"),
+        ("model.lora.lora_r=8", "r"),
+        ("model.lora.lora_alpha=16", "alpha"),
+        ("model.lora.use_dora=true", "dora"),
+        ("model.base_model=x", "base"),
+        ("model.torch_dtype=float32", "dtype"),
+        ("arguments.lr=1e-4", "learning_rate"),
+        ("arguments.epochs=3", "num_train_epochs"),
+        ("arguments.batch_size=8", "per_device_train_batch_size"),
+        ("arguments.grad_accum=8", "gradient_accumulation_steps"),
+        ("arguments.max_seq_length=8", "max_length"),
+        ("arguments.warmup=8", "warmup_steps"),
+        ("arguments.scheduler=cosine", "lr_scheduler_type"),
+        ("output_dir=x", "out"),
+        ("learning_rate=1e-4", "arguments.learning_rate"),
+        ("epochs=3", "arguments.num_train_epochs"),
+        ("model.rank=8", "model.lora.r"),
+        ("model.r=8", "model.lora.r"),
+        ("arguments.rank=8", "model.lora.r"),
+    ],
+)
+def test_an_unknown_key_is_answered_with_what_it_means(tmp_path: Path, assignment: str, meant: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(STAGES["sft"], written(tmp_path, SMALL), [assignment])
+    key = assignment.partition("=")[0]
+    assert list(caught.value.problems) == [f"{key}: unknown key; did you mean {meant!r}?"]
+
+
+def test_a_key_that_means_nothing_here_is_answered_without_a_long_list(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(STAGES["sft"], written(tmp_path, SMALL), ["arguments.zzqqxx=1", "generations.zzqqxx=1"])
+    problems = sorted(caught.value.problems)
+    assert problems[0].startswith("arguments.zzqqxx: unknown key")
+    assert len(problems[0]) < 200
+    assert problems[1] == "generations.zzqqxx: unknown key; known: prompts, max_tokens"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,3 +74,42 @@ def test_four_bits_and_small_states_take_less(base: Path, data: Path, tmp_path: 
     linear = 2 * (4 * 16 * 16 + 3 * 16 * 32)
     assert plain.base - small.base == linear * 4 - round(linear * (0.5 + 1 / 16))
     assert small.optimizer == plain.optimizer // 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "times"),
+    [
+        ({}, 2),  # two epochs
+        ({"max_steps": 3}, 1),
+        ({"max_steps": 7}, 2),  # 6 steps an epoch
+        ({"eval_strategy": "no"}, 0),
+        ({"eval_strategy": "steps", "eval_steps": 4}, 3),  # after 4, 8 and 12 of 12
+        ({"eval_strategy": "steps", "eval_steps": 5}, 3),  # after 5, 10, and at the end
+        ({"eval_strategy": "steps", "eval_steps": 0.5}, 2),
+        ({"eval_on_start": True}, 3),
+    ],
+)
+def test_evaluations_are_part_of_the_time(
+    base: Path, data: Path, tmp_path: Path, arguments: dict[str, Any], times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = tiny.recipe("sft", base, data, tmp_path / "out", num_train_epochs=2, **arguments)
+    job = tiny.job("sft", raw, tmp_path)
+    effort = forecast.estimate(job)
+    assert forecast.evaluations(job, effort) == times
+    monkeypatch.setattr("s2eval.models.cost.rate", lambda *_: 1e6)
+    tokens = times * (job.validation.tokens + 2 * 4)  # two sampled answers of four tokens
+    assert forecast.evaluation_time(job, effort) == pytest.approx(forecast.forward_time(job, tokens))
+    last = list(forecast.lines(job))[-1]
+    if times:
+        assert f"for {times} evaluation{'s' * (times > 1)} of 6 rows" in last
+        assert forecast.evaluation_time(job, effort) > 0
+    else:
+        assert last.endswith("; nothing is evaluated")
+
+
+def test_dpo_and_reward_models_take_more_to_evaluate(base: Path, data: Path, tmp_path: Path) -> None:
+    job = tiny.job("reward", tiny.recipe("reward", base, data, tmp_path / "out", eval_strategy="no"), tmp_path)
+    assert forecast.evaluations(job, forecast.estimate(job)) == 0
+    assert "measuring 8 rows at the end" in list(forecast.lines(job))[-1]  # the gate needs it
+    job = tiny.job("dpo", tiny.recipe("dpo", base, data, tmp_path / "out"), tmp_path)
+    assert "for 1 evaluation of 8 rows" in list(forecast.lines(job))[-1]

@@ -153,3 +153,12 @@ def test_a_second_command_does_not_train_at_the_same_time(base: Path, data: Path
         pytest.raises(PrerequisiteError, match="another process is training"),
     ):
         run(job)
+
+
+def test_without_an_evaluation_nothing_is_evaluated(base: Path, data: Path, tmp_path: Path) -> None:
+    raw = tiny.recipe("sft", base, data, tmp_path / "out", max_steps=2, eval_strategy="no")
+    job = tiny.train("sft", raw, tmp_path)
+    assert not (job.out / "generations.jsonl").exists()
+    records = [json.loads(line) for line in (job.out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert records
+    assert not [name for record in records for name in record if name.startswith("eval_")]
