@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from s2eval import paths
 
@@ -52,3 +54,11 @@ def test_nothing_advises_an_install_from_the_index() -> None:
     texts = [*ROOT.glob("s2eval/**/*.py"), *ROOT.glob("s2train/**/*.py"), *ROOT.glob("docs/*.md"), ROOT / "README.md"]
     advice = re.compile(r"pip install (-\S+ )*['\"]?s2eval\b")
     assert [str(path) for path in texts if path.name != "LOG.md" and advice.search(path.read_text("utf-8"))] == []
+
+
+def test_torch_is_one_whose_loading_of_pickles_is_safe() -> None:
+    """`weights_only` could be bypassed before 2.6 (CVE-2025-32434)."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    (torch,) = [wanted for wanted in map(Requirement, extras["hf"]) if wanted.name == "torch"]
+    assert not torch.specifier.contains("2.5.1")
+    assert torch.specifier.contains("2.6.0")
