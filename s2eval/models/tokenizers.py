@@ -32,3 +32,8 @@ def load(pretrained: str, options: Mapping[str, Any]) -> Any:
         return name
     arguments = {ours: options[theirs] for theirs, ours in _OPTIONS.items() if options.get(theirs) is not None}
     return AutoTokenizer.from_pretrained(name, **arguments)
+
+
+def rows_needed(tokenizer: Any) -> int:
+    """Rows that embeddings must have for every token of a tokenizer: its highest id and one; ids may have gaps."""
+    return max(tokenizer.get_vocab().values(), default=-1) + 1

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from s2eval import store
-from s2eval.errors import PrerequisiteError
+from s2eval.errors import PrerequisiteError, UsageError
+from s2eval.models.tokenizers import rows_needed
 from s2train import checkpoint
 from s2train.checkpoint import Checkpoint
 from s2train.merge.plan import Plan
@@ -24,10 +26,49 @@ _TOKENIZER = (
 _KEPT = ("generation_config.json", "LICENSE*", "NOTICE*", "USE_POLICY*")
 
 
-def tokenizer_of(base: Path, adapters: Sequence[Path]) -> Path:
+def tokenizer_of(base: Path, adapters: Sequence[Path], rows: int) -> tuple[Path, tuple[str, ...]]:
     """The folder whose tokenizer the merged model gets: the first adapter's that has one, since training may have
-    added tokens; else the base's."""
-    return next((one for one in adapters if _has_tokenizer(one)), base)
+    added tokens; else the base's. With notes on those that were passed over, since they have tokens without embeddings.
+
+    Args:
+        rows: of the merged model's embeddings.
+
+    Raises:
+        UsageError: a tokenizer has more tokens than that, and no other can take its place.
+    """
+    passed: list[str] = []
+    larger: list[tuple[Path, int]] = []
+    for candidate in [*filter(_has_tokenizer, adapters), base]:
+        found = _tokenizer(candidate)
+        needed = rows_needed(found) if found is not None else 0
+        if needed > rows:
+            larger.append((candidate, needed))
+        elif not larger or (found is not None and _same_use(found, _tokenizer(larger[0][0]))):
+            passed += [
+                f"the tokenizer of {folder.name} has {count:,} tokens, the merged embeddings {rows:,} rows: the model "
+                f"gets that of {candidate.name}"
+                for folder, count in larger
+            ]
+            return candidate, tuple(passed)
+    folder, count = larger[0]
+    raise UsageError(
+        f"{folder.name}: its tokenizer has {count:,} tokens, the merged embeddings would have {rows:,} rows: tokens "
+        "were added, and the embeddings neither resized nor saved. Train again with resized embeddings, or remove the "
+        "tokenizer's files from that folder"
+    )
+
+
+def _same_use(mine: Any, other: Any) -> bool:
+    """Whether a tokenizer writes dialogues as the other does, which the model was trained with."""
+    return mine.chat_template == other.chat_template
+
+
+def _tokenizer(folder: Path) -> Any:
+    """None where a folder has none, or one that transformers cannot read."""
+    from transformers import AutoTokenizer
+
+    with suppress(Exception):  # OSError, ValueError, and of the library tokenizers a bare Exception
+        return AutoTokenizer.from_pretrained(folder)
 
 
 def _has_tokenizer(folder: Path) -> bool:
@@ -90,12 +131,8 @@ def configuration(config: dict[str, Any], plan: Plan, architecture: str, tokeniz
 
 def _pad(tokenizer: Path) -> int | None:
     """A classifier looks for the last token that is no padding, so it must know which that is."""
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(tokenizer).pad_token_id
-    except (OSError, ValueError, KeyError, TypeError):  # no tokenizer, or one that is not to be read
-        return None
+    found = _tokenizer(tokenizer)
+    return None if found is None else found.pad_token_id
 
 
 def card(made: Checkpoint, plan: Plan) -> str:

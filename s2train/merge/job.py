@@ -61,6 +61,7 @@ class Job:
         dtype: that the base is loaded in; None: as its files have it.
         made: what `s2train.json` will say.
         notes: what the user should know.
+        tokenizer: the folder whose tokenizer the merged model gets.
     """
 
     out: Path
@@ -71,6 +72,7 @@ class Job:
     dtype: str | None
     made: Checkpoint
     notes: tuple[str, ...]
+    tokenizer: Path
 
     @property
     def hidden(self) -> Path:
@@ -81,11 +83,6 @@ class Job:
     def size(self) -> int:
         """Bytes of weights to write."""
         return sum(stream.size(steps) for steps in self.plan.files.values())
-
-    @property
-    def tokenizer(self) -> Path:
-        """The folder whose tokenizer the merged model gets."""
-        return folder.tokenizer_of(self.base.folder, [one.folder for one in self.adapters])
 
     def _beside(self, ending: str) -> Path:
         return self.out.parent / f".{self.out.name}.merging{ending}"

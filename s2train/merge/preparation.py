@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from s2train.merge.adapters import Adapter
 from s2train.merge.fit import Given
 from s2train.merge.job import Job, Request
 from s2train.merge.location import Location
+from s2train.merge.outline import Outline
 from s2train.merge.plan import Plan
 from s2train.merge.shards import Place, Weights
 
@@ -48,10 +50,10 @@ def prepare(request: Request) -> Job:
         equal=lambda one, other: _equal(one, other, adapters),
     )
     fingerprint = _fingerprint(weights, adapters)
-    folders = [one.folder for one in adapters]
-    trained = adapters[0].made
+    folders, trained = [one.folder for one in adapters], adapters[0].made
+    tokenizer, lost = folder.tokenizer_of(base.folder, folders, _rows(drawn))
     made = Checkpoint(
-        template=request.template or folder.template(base.folder, folders, folder.tokenizer_of(base.folder, folders)),
+        template=request.template or folder.template(base.folder, folders, tokenizer),
         kind="merge",
         base=Source(name=base.name, sha256=fingerprint),
         adapters=tuple(Source(name=one.name, sha256=one.sha256, weight=one.weight) for one in adapters),
@@ -61,8 +63,13 @@ def prepare(request: Request) -> Job:
         data=trained.data if trained else {},
         versions=checkpoint.versions(),
     )
-    notes = _notes(base, weights, adapters, planned, made, source, dtype)
-    return Job(request.out, base, adapters, planned, drawn.architecture, dtype, made, tuple(notes))
+    notes = (*_notes(base, weights, adapters, planned, made, source, dtype), *lost)
+    return Job(request.out, base, adapters, planned, drawn.architecture, dtype, made, notes, tokenizer)
+
+
+def _rows(drawn: Outline) -> int:
+    """Of the embeddings: tokens that the merged model knows."""
+    return min((drawn.shapes[name][0] for name in drawn.embeddings if name in drawn.shapes), default=sys.maxsize)
 
 
 def _adapters(request: Request) -> tuple[Adapter, ...]:

@@ -113,10 +113,12 @@ def refuse_to_replace(out: Path) -> None:
 
 def refuse_longer_vocabulary(tokenizer: Any, model: Any, base: str) -> None:
     """Raise UsageError where a tokenizer has tokens without embeddings."""
-    rows = model.get_input_embeddings().weight.shape[0]
-    if len(tokenizer) > rows:
+    from s2eval.models.tokenizers import rows_needed
+
+    rows, needed = model.get_input_embeddings().weight.shape[0], rows_needed(tokenizer)
+    if needed > rows:
         raise UsageError(
-            f"base {base}: its tokenizer has {len(tokenizer):,} tokens, its embeddings {rows:,} rows: "
+            f"base {base}: its tokenizer has {needed:,} tokens, its embeddings {rows:,} rows: "
             "they belong to different models"
         )
 

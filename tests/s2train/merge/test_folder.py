@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from s2eval import prompts
-from s2eval.errors import DataError
+from s2eval.errors import DataError, UsageError
 from s2eval.models import parse
 from s2train import checkpoint
 from s2train.checkpoint import Checkpoint, Quantization, Source
@@ -192,3 +192,45 @@ def tiny_plan() -> Any:
     from s2train.merge.plan import Plan
 
     return Plan({}, 0, {}, (), (), 0)
+
+
+def enlarged(source: Path, out: Path, **changes: Any) -> None:
+    """A tokenizer with one token more, put into a folder."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    tokenizer.add_special_tokens({"pad_token": "[PAD]"})
+    for name, value in changes.items():
+        setattr(tokenizer, name, value)
+    tokenizer.save_pretrained(out)
+
+
+def test_an_adapters_tokenizer_beyond_the_embeddings_is_left_out(base: Path, adapter: Path, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    larger = Path(shutil.copytree(adapter, tmp_path / "larger"))
+    enlarged(base, larger)
+    job = tiny.merged(base, larger, tmp_path / "out")
+    rows = tiny.tensors(tmp_path / "out")["model.embed_tokens.weight"].shape[0]
+    assert len(AutoTokenizer.from_pretrained(larger)) == rows + 1
+    assert len(AutoTokenizer.from_pretrained(tmp_path / "out")) == rows
+    expected = f"the tokenizer of larger has {rows + 1:,} tokens, the merged embeddings {rows:,} rows"
+    assert [note for note in job.notes if expected in note and "gets that of tiny" in note]
+
+
+def test_no_tokenizer_takes_the_place_of_one_with_a_chat_template(base: Path, adapter: Path, tmp_path: Path) -> None:
+    larger = Path(shutil.copytree(adapter, tmp_path / "larger"))
+    enlarged(base, larger, chat_template="{{ messages }}")
+    with pytest.raises(UsageError, match=r"larger: its tokenizer has 1,001 tokens, .* would have 1,000 rows"):
+        tiny.job(base, larger, tmp_path / "out")
+
+
+def test_a_bases_tokenizer_beyond_its_embeddings(base: Path, adapter: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(base, tmp_path / "other"))
+    enlarged(base, other)
+    with pytest.raises(UsageError, match=r"other: its tokenizer has 1,001 tokens, .* would have 1,000 rows"):
+        tiny.job(other, adapter, tmp_path / "out")
+    fits = Path(shutil.copytree(adapter, tmp_path / "fits"))
+    for path in base.glob("tokenizer*"):
+        shutil.copyfile(path, fits / path.name)
+    assert tiny.job(other, fits, tmp_path / "out").tokenizer == fits
