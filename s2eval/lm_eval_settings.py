@@ -81,23 +81,15 @@ def settings_of(content: Content) -> dict[str, str]:
     """Of a whole results file: setting → how a name shows it; defaults are left out."""
     config = _config(content)
     arguments = _arguments(config.get("model_args"))
-    recorded_revision, recorded_dtype = str(config.get("model_revision") or ""), str(config.get("model_dtype") or "")
-    revision = str(arguments.get("revision") or recorded_revision)
-    given_dtype = str(arguments.get("dtype") or "").removeprefix("torch.")
-    dtype = recorded_dtype.removeprefix("torch.") or given_dtype
     backend = str(config.get("model") or content.get("model_source") or "")
     name = _full_name(content)
     settings = {
         "model": name,
         "base": _base(arguments, name),
-        "revision": "" if revision == "main" else revision,
-        "recorded revision": ""
-        if recorded_revision in ("main", revision)
-        else f"recorded revision {recorded_revision}",
+        **_revision(arguments, config),
         "commit": _hashed("commit", config.get("model_sha")),
         "adapter commit": _hashed("adapter commit", config.get("peft_sha") or config.get("delta_sha")),
-        "dtype": "" if dtype == "auto" else dtype,
-        "given dtype": "" if given_dtype in ("auto", dtype) else f"dtype={given_dtype}" if given_dtype else "",
+        **_dtype(arguments, config),
         "backend": _BACKENDS.get(backend, backend),
     }
     named = {argument for argument in _NAMED_BY if arguments.get(argument) == name}
@@ -117,6 +109,26 @@ def settings_of(content: Content) -> dict[str, str]:
         if config.get(seed) not in (None, default):
             settings[seed] = f"{seed}={config[seed]}"
     return {setting: shown for setting, shown in settings.items() if shown}
+
+
+def _revision(arguments: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, str]:
+    """As it was asked for, and as it was recorded where that is another one."""
+    recorded = str(config.get("model_revision") or "main")
+    revision = str(arguments.get("revision") or recorded)
+    return {
+        "revision": "" if revision == "main" else revision,
+        "recorded revision": "" if recorded in ("main", revision) else f"recorded revision {recorded}",
+    }
+
+
+def _dtype(arguments: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, str]:
+    """As it was recorded, and as it was asked for where that is another one."""
+    given = str(arguments.get("dtype") or "auto").removeprefix("torch.")
+    dtype = str(config.get("model_dtype") or given).removeprefix("torch.")
+    return {
+        "dtype": "" if dtype == "auto" else dtype,
+        "given dtype": "" if given in ("auto", dtype) else f"dtype={given}",
+    }
 
 
 def task_settings_of(content: Content, task: str) -> dict[str, str]:
