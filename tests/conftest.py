@@ -83,8 +83,8 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=16,
-        intermediate_size=32,
+        hidden_size=64,  # whole blocks of bitsandbytes' 4 bits
+        intermediate_size=128,
         num_hidden_layers=2,
         num_attention_heads=2,
         max_position_embeddings=8192,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # A thread that waits for the others spins by default: beside any other busy process that takes several times as
     # long (docs/LOG.md). It must be said before torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # on CPUs with AVX-512 its import asks for a faster kernel, which is not used here (s2eval.models.quantized)
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     try:
         code = app(args=arguments, prog_name="s2eval", standalone_mode=False)
     except S2Error as error:

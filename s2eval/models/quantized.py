@@ -5,7 +5,10 @@ transformers 5 takes no `load_in_4bit` any more, only a `BitsAndBytesConfig`; lm
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
+
+from s2eval.errors import PrerequisiteError
 
 _PREFIXES = ("load_in_", "bnb_4bit_", "llm_int8_")
 
@@ -24,6 +27,63 @@ def configuration(arguments: dict[str, Any]) -> Any:
     return BitsAndBytesConfig(**taken)
 
 
+def dequantize(model: Any) -> Any:
+    """The model with ordinary linears, in the type that bitsandbytes dequantises in; the given one is used up.
+
+    As transformers' `model.dequantize()`, but with the numbers of `flat` on every processor.
+    """
+    weights = {name: flat(module.weight) for name, module in _linears(model)}
+    model = model.dequantize()
+    for name, weight in weights.items():
+        model.get_submodule(name).weight.data = weight
+    return model
+
+
+def flat(weight: Any) -> Any:
+    """A matrix in 4 bits, dequantised as one row: out × in.
+
+    On CPUs with AVX-512, bitsandbytes 0.50 gives wrong numbers for rows that are no whole number of blocks.
+    """
+    from bitsandbytes import functional
+
+    state = weight.quant_state
+    shape, state.shape = state.shape, state.shape.__class__([state.shape.numel()])
+    try:
+        return functional.dequantize_4bit(weight.data, state).view(shape)
+    finally:
+        state.shape = shape
+
+
+def use_exact_kernels(model: Any) -> None:
+    """Keep bitsandbytes' linears from two of its shortcuts on CPUs with AVX-512 (0.50).
+
+    Evaluated, they would pack their weights anew and round the scales to bf16, which training would go on with; that is
+    switched off. A model that `flat` is needed for is refused, since its forward pass does without.
+
+    Raises:
+        PrerequisiteError: numbers would be wrong on this processor; the first such linear is named.
+    """
+    from bitsandbytes import functional
+
+    for name, module in _linears(model):
+        module.support_avx512bf16_for_cpu = False
+        weight, state = module.weight, module.weight.quant_state
+        if weight.device.type != "cpu" or not state.shape[1] % state.blocksize:
+            continue
+        if not functional.dequantize_4bit(weight.data, state).equal(flat(weight)):
+            raise PrerequisiteError(
+                f"{name} has {state.shape[1]} inputs, no multiple of {state.blocksize}: on this processor bitsandbytes "
+                "computes wrong numbers for it. Train without quantisation, or on a GPU"
+            )
+
+
+def _linears(model: Any) -> Iterator[tuple[str, Any]]:
+    """Name and module of each linear in 4 bits."""
+    for name, module in model.named_modules():
+        if getattr(getattr(module, "weight", None), "quant_state", None) is not None:
+            yield name, module
+
+
 def widen(model: Any) -> Any:
     """A model in 4 bits with the weights that it was trained with, computing in fp32; the given one is used up.
 
@@ -39,7 +99,7 @@ def widen(model: Any) -> Any:
     before = logging.get_verbosity()
     logging.set_verbosity_error()  # it tells in which type it dequantises
     try:
-        model = model.dequantize()
+        model = dequantize(model)
     finally:
         logging.set_verbosity(before)
     for name, source in sources.items():

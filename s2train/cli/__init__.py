@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import traceback
 from collections.abc import Sequence
@@ -36,6 +37,8 @@ def _app(  # pyright: ignore[reportUnusedFunction]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; an error that a user can meet is told in one paragraph and by its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    # on CPUs with AVX-512 its import asks for a faster kernel, which is not used here (s2eval.models.quantized)
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     try:
         app([argument for argument in arguments if argument != "--debug"], prog_name="s2train")
     except S2Error as error:

@@ -16,6 +16,7 @@ import torch
 
 from s2eval import prompts
 from s2eval.errors import DisagreementError, PrerequisiteError, UsageError
+from s2eval.models import quantized
 from s2eval.weights import complete, quiet
 from s2train.checkpoint import Quantization
 from s2train.merge.adapters import Adapter
@@ -197,7 +198,7 @@ def _adapted(
         architecture, base, options, [step.entry.name.rpartition(".")[0] for step in plan.steps() if step.given]
     )
     if how:
-        model = model.dequantize()
+        model = quantized.dequantize(model)
     for parameter in model.parameters():
         parameter.data = parameter.data.float()
     if "vocab_size" in plan.changes:

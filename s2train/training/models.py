@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from s2eval.errors import PrerequisiteError, S2Error, UsageError
+from s2eval.models import quantized
 from s2eval.weights import check_shapes, complete
 from s2train.checkpoint import Quantization
 from s2train.merge.location import Location
@@ -185,11 +186,14 @@ def load(plan: Plan) -> Any:
         options["num_labels"] = 1
     try:
         with quiet(), complete(f"base {plan.base.name}", plan.new):
-            return kind.from_pretrained(plan.base.folder, **options)
+            model = kind.from_pretrained(plan.base.folder, **options)
     except S2Error:
         raise
     except Exception as error:  # transformers, torch and safetensors raise a dozen unrelated classes
         raise PrerequisiteError(f"base {plan.base.name}: {' '.join(str(error).split())[:400]}") from error
+    if plan.quantized:
+        quantized.use_exact_kernels(model)
+    return model
 
 
 def outline(plan: Plan) -> Any:

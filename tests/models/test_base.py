@@ -9,6 +9,7 @@ import torch
 from peft import IA3Config
 
 from s2eval.errors import UsageError
+from s2eval.models import quantized
 from s2eval.models.adapters import attach, logits
 from s2eval.models.base import Base
 from tests.models.trained import KINDS, TOKENS, change, load, lora, train
@@ -71,7 +72,9 @@ def test_a_base_in_four_bits(tiny_model: Path, tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     nf4 = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")
-    base = Base(AutoModelForCausalLM.from_pretrained(tiny_model, quantization_config=nf4, dtype=torch.float32))
+    model = AutoModelForCausalLM.from_pretrained(tiny_model, quantization_config=nf4, dtype=torch.float32)
+    quantized.use_exact_kernels(model)
+    base = Base(model)
     before = logits(base.model, TOKENS)
     assert not torch.equal(before, logits(load(tiny_model), TOKENS))  # it is another model
     for name, options in {"head": {"modules_to_save": ["lm_head"]}, "olora": {"init_lora_weights": "olora"}}.items():

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from s2eval.errors import PrerequisiteError
 from s2eval.models import quantized
 from s2eval.models.s2 import S2LM
 from tests.models.trained import TOKENS, load
@@ -62,3 +63,41 @@ def test_without_4_bits_nothing_changes(half: Path) -> None:
     lm = S2LM(pretrained=str(half), device="cpu")
     assert not any(hasattr(weight, "quant_state") for weight in lm.model.parameters())
     assert lm.model.dtype == torch.float32
+
+
+@pytest.mark.parametrize("width", [16, 64, 96])
+def test_rows_that_are_no_whole_number_of_blocks(width: int) -> None:
+    """Each block is its codes' numbers times its scale, in whichever row it lies."""
+    import bitsandbytes
+
+    torch.manual_seed(0)
+    linear = bitsandbytes.nn.Linear4bit(width, 64, bias=False, quant_type="nf4", compress_statistics=False)
+    linear.weight = bitsandbytes.nn.Params4bit(
+        torch.randn(64, width), requires_grad=False, quant_type="nf4", compress_statistics=False
+    )
+    linear = linear.to("cpu")
+    packed, state = linear.weight.data.flatten(), linear.weight.quant_state
+    codes = torch.stack([packed >> 4, packed & 15], dim=1).flatten().long()
+    expected = (state.code[codes].view(-1, 64) * state.absmax.view(-1, 1)).view(64, width)
+    assert torch.equal(quantized.flat(linear.weight), expected)
+
+
+def test_a_linear_that_bitsandbytes_would_compute_wrong_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on CPUs with AVX-512, where rows of 96 numbers are dequantised otherwise than the same numbers in one row."""
+    import bitsandbytes
+    from bitsandbytes import functional
+
+    model = torch.nn.Module()
+    model.proj = bitsandbytes.nn.Linear4bit(96, 64, bias=False, quant_type="nf4")
+    model.proj.weight = bitsandbytes.nn.Params4bit(torch.randn(64, 96), requires_grad=False, quant_type="nf4")
+    model.to("cpu")
+    exact = functional.dequantize_4bit
+
+    def wrong(data: torch.Tensor, state: Any) -> torch.Tensor:
+        found = exact(data, state)
+        return found if len(state.shape) == 1 else found + 1
+
+    monkeypatch.setattr(functional, "dequantize_4bit", wrong)
+    with pytest.raises(PrerequisiteError, match="proj has 96 inputs, no multiple of 64"):
+        quantized.use_exact_kernels(model)
+    assert model.proj.weight.quant_state.shape == (64, 96)

@@ -11,6 +11,7 @@ import torch
 
 from s2eval import prompts
 from s2eval.errors import DataError, PrerequisiteError, UsageError
+from s2eval.models import quantized
 from s2eval.models.spec import parse
 from s2eval.report.effect import BF16, QDQ, TRAINED
 from s2eval.run.effect import predictions
@@ -105,7 +106,7 @@ def test_all_pairs_position_by_position(trio: dict[str, Any], tmp_path: Path, ti
     assert found.dtype == "float32"
 
     nf4 = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")
-    base = tiny.load(tiny_model, dtype=torch.float32, quantization_config=nf4).dequantize()
+    base = quantized.dequantize(tiny.load(tiny_model, dtype=torch.float32, quantization_config=nf4))
     adapter = parse(trio[TRAINED].model).peft
     trained = PeftModel.from_pretrained(base, str(adapter)).eval()
     merged = load(Path(trio[BF16].model))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from s2eval.models import quantized
 from s2eval.report.effect import BF16, QDQ, TRAINED, Weights
 from s2eval.run.effect import weights
 from s2eval.run.effect.merges import Quantization
@@ -66,12 +67,10 @@ def test_a_bf16_base_is_rounded_as_in_training(tmp_path: Path) -> None:
     from peft import PeftModel
     from transformers import BitsAndBytesConfig
 
-    from s2eval.models import quantized
-
     base = tiny.base(tmp_path / "base")
     adapter = tiny.train(tiny.load(base), tmp_path / "adapter")
     how = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")
-    trained = tiny.load(base, quantization_config=how).dequantize().state_dict()
+    trained = quantized.dequantize(tiny.load(base, quantization_config=how)).state_dict()
     tiny.merged(base, adapter, tmp_path / "qdq", "qdq")
     model = quantized.widen(tiny.load(base, quantization_config=how))
     found = weights.compare(PeftModel.from_pretrained(model, str(adapter)), {QDQ: tmp_path / "qdq"})

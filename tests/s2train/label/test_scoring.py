@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer, BitsAndBytesConfig
 
 from s2eval.errors import UsageError
+from s2eval.models import quantized
 from s2train.label.bases import Bases
 from s2train.label.rankings import Ranker
 from s2train.label.scoring import scorer
@@ -139,6 +140,7 @@ def test_a_base_in_four_bits(made: dict[str, Path], tmp_path: Path) -> None:
     )
     options: dict[str, Any] = {"num_labels": 1, "pad_token_id": words.pad_token_id, "dtype": torch.float32}
     four = AutoModelForSequenceClassification.from_pretrained(made["base"], quantization_config=how, **options)
+    quantized.use_exact_kernels(four)
     plain = AutoModelForSequenceClassification.from_pretrained(made["base"], **options)
     by: list[float] = []
     for model in (four, plain):

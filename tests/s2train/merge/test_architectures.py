@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from s2eval.errors import UsageError
+from s2eval.models import quantized
 from tests.models import architectures
 from tests.s2train.merge import tiny
 
@@ -21,7 +22,8 @@ def test_both_methods(tmp_path: Path, name: str) -> None:
     architectures.make(name, 300).bfloat16().save_pretrained(base)
     adapter = tiny.train(tiny.load(base), tmp_path / "adapter", step=0.02)
     how: Any = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")
-    for method, model in (("bf16", tiny.load(base)), ("qdq", tiny.load(base, quantization_config=how).dequantize())):
+    dequantized = quantized.dequantize(tiny.load(base, quantization_config=how))
+    for method, model in (("bf16", tiny.load(base)), ("qdq", dequantized)):
         made = tiny.merged(base, adapter, tmp_path / method, method)
         theirs = tiny.peft(model, adapter, tmp_path / f"peft-{method}")
         assert tiny.differences(tiny.tensors(tmp_path / method), theirs) == []

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s2eval.errors import UsageError
+from s2eval.models import quantized
 from s2train.checkpoint import Quantization
 from s2train.merge import qdq
 from s2train.merge.workers import Workers
@@ -24,7 +25,7 @@ def dequantised(base: Path, how: dict[str, Any], **options: Any) -> Any:
 
     config: Any = BitsAndBytesConfig(load_in_4bit=True, **how)
     model = tiny.load(base, quantization_config=config, **options)
-    return model.dequantize()
+    return quantized.dequantize(model)
 
 
 SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

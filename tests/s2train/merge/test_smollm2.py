@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from s2eval.models import quantized
 from tests.s2train.merge import tiny
 
 
@@ -27,7 +28,7 @@ def test_smollm2(smollm2: Path, adapter: Path, tmp_path: Path, method: str) -> N
     model = tiny.load(smollm2, dtype=torch.bfloat16)
     if method == "qdq":
         how = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True)
-        model = tiny.load(smollm2, dtype=torch.bfloat16, quantization_config=how).dequantize()
+        model = quantized.dequantize(tiny.load(smollm2, dtype=torch.bfloat16, quantization_config=how))
     theirs = tiny.peft(model, adapter, tmp_path / "theirs")
     assert tiny.differences(tiny.tensors(tmp_path / "ours"), theirs) == []
     assert sum(bool(step.factors) for step in made.plan.steps()) == 210  # 7 in each of 30 layers

@@ -47,8 +47,8 @@ def base(out: Path, tokenizer: Path, *, seed: int = 0, **options: Any) -> Path:
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(words),
-        hidden_size=16,
-        intermediate_size=32,
+        hidden_size=64,  # whole blocks of bitsandbytes' 4 bits
+        intermediate_size=128,
         num_hidden_layers=2,
         num_attention_heads=2,
         max_position_embeddings=256,
