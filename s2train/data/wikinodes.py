@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from s2train.data import wikiformulas as formulas
-from s2train.data.wikiholes import Holes
+from s2train.data.wikiholes import MARKS, Holes
 from s2train.data.wikitemplates import is_sound, name_of, names_in, never_text, rendered
 
 LIST_ITEM = "\ue000"  # marks a list item's beginning; taken out of the source first
@@ -101,6 +101,8 @@ class Renderer:
         if name in ("math", "chem", "ce"):
             return self._formula(name, str(node.contents or ""))
         content = self.text(node.contents)
+        if name == "sup" and content and not MARKS.sub("", content).strip():
+            return ""  # a template set high is a remark
         if name in ("sup", "sub"):
             return formulas.raised(content) if name == "sup" else formulas.lowered(content)
         return f"\n\n{content}\n\n" if name in ("p", "blockquote", "poem") else content
@@ -111,12 +113,12 @@ class Renderer:
 
 
 def _without_prefixes(target: str) -> str:
-    """`wikt:forge` → `forge`, `w:fr:Paris` → `Paris`; a colon of the name itself stays."""
+    """`wikt:forge#Noun` → `forge`, `w:fr:Paris` → `Paris`; a colon of the name itself stays."""
     while True:
         prefix, colon, rest = target.partition(":")
         prefix = prefix.strip().lower()
         if not colon or not rest.strip() or not (prefix in _PROJECTS or _LANGUAGE.fullmatch(prefix)):
-            return target
+            return target.partition("#")[0].strip() or target
         target = rest.strip()
 
 

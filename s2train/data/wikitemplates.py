@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from s2train.data import wikiformulas as formulas
@@ -53,7 +53,7 @@ _CONSTANTS: Mapping[str, str] = {
     "emdash": "—", "endash": "–", "em dash": "—", "en dash": "–", "snd": " – ", "snds": " – ", "spnd": " – ",
     "sndash": " – ", "spndash": " – ", "spaced ndash": " – ", "spaced en dash": " – ", "spaced mdash": " — ",
     "dash": " – ", "·": " · ", "dot": " · ", "middot": " · ", "•": " • ", "bull": " • ", "bullet": " • ", "*": "*",
-    "asterisk": "*", "pm": "±", "plusmn": "±", "+-": "±", "times": "×", "minus": "−", "pi": "π", "deg": "°",
+    "asterisk": "*", "pm": "±", "plusmn": "±", "+-": "±", "times": "×", "minus": "−", "pi": "π", "π": "π", "deg": "°",
     "degree": "°", "degrees": "°", "half": "½", "1/2": "½", "1/4": "¼", "3/4": "¾", "okina": "ʻ", "sharp": "♯",
     "flat": "♭", "natural": "♮", "...": "…", "ellipsis": "…", "tm": "™", "ad": "AD", "bc": "BC", "bce": "BCE",
     "ce": "CE",
@@ -201,19 +201,21 @@ _NOT_TEXT = re.compile(
     r"|coord missing"
 )
 _NOT_TEXT_ENDS = re.compile(r".*(?:box|needed|\?|inline|-stub| stub|disambiguation|infobox|footer|sidebar|navbox)$")
-_SOUNDS = re.compile(r"ipa\b|ipac?[-a-z]|pron|respell|audio|listen|sound|en-us-")
+_SOUNDS = re.compile(r"ipa\b|ipac?[-a-z]|pron|respell|audio|listen|sound|en-us-|zh\b|zh-|zhc|chinese|korean|ko-|hangul")
 
 
+@lru_cache(4096)
 def never_text(name: str) -> bool:
     """Whether a template of that name is a citation, a remark on the text, or something beside it."""
     return not is_rendered(name) and bool(_NOT_TEXT.match(name) or _NOT_TEXT_ENDS.match(name))
 
 
 def is_sound(name: str) -> bool:
-    """Whether a template of that name tells how something is pronounced; it is left out."""
+    """Whether a template of that name tells a pronunciation, or a spelling in other scripts, which are left out."""
     return bool(_SOUNDS.match(name))
 
 
+@lru_cache(4096)
 def is_rendered(name: str) -> bool:
     """Whether a template of that name (`name_of`) stands for text that `rendered` gives."""
     head, colon, _ = name.partition(":")

@@ -194,6 +194,7 @@ def test_the_lead_ends_before_the_first_heading(text: str, markup: str) -> None:
     ("link", "text"),
     [
         ("[[wikt:forge]]", "forge"),
+        ("[[wikt:forge#Noun]]", "forge"),
         ("[[Wiktionary:forge]]", "forge"),
         ("[[:wikt:forge]]", "forge"),
         ("[[:fr:Paris]]", "Paris"),
@@ -235,6 +236,8 @@ FIRST = "Oslo is a city."
         "Oslo (about {{foo}} km, {{pron|x}}) is a city.",
         "Oslo (pronounced {{IPAc-en|x}}) is a city.",
         "'''Oslo''' {{IPA|x}} is a city.",
+        "'''Oslo''' {{zh-cp|c=x|p=y}} is a city.",
+        "Oslo is a city<sup>{{foo}}</sup>.",
         "Oslo is a city.\n* one {{foo}} two",
     ],
 )

@@ -13,6 +13,7 @@ import orjson
 
 from s2eval import store
 from s2eval.errors import DataError
+from s2eval.jsonl import BOM
 from s2train.data.lines import Lines
 from s2train.data.reddit.counts import EXAMPLES, Census
 from s2train.data.reddit.rows import Post, parse, row_of
@@ -102,7 +103,7 @@ class _Reader:
 
     def _take(self, spread: Spread, number: int, line: bytes) -> None:
         try:
-            thing, repaired = parse(line)
+            thing, repaired = parse(line.removeprefix(BOM))
             subreddit = thing.get("subreddit")
             if not (isinstance(subreddit, str) and subreddit.lower() in self.names and subreddit.isascii()):
                 self.looked_at += 1
