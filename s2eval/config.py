@@ -23,12 +23,21 @@ from pydantic import (
     model_validator,
 )
 
-from s2eval import chat_arguments, yamlfile
+from s2eval import chat_arguments, names, yamlfile
 from s2eval.errors import UsageError
 
 _NAME_LENGTH = 100
+_IN_RUN_FOLDER = ("run.yaml", "scores.csv", "report.md", "report.html", "report_files", "calls.sqlite")
+
+
+def _usable(name: str) -> str:
+    if why := names.problem(name):
+        raise ValueError(f"{name!r} {why}")
+    return name
+
+
 # A folder's name: not "..", and not hidden.
-Name = Annotated[str, StringConstraints(pattern=r"^[\w+-][\w.+-]*$", max_length=_NAME_LENGTH)]
+Name = Annotated[str, StringConstraints(pattern=r"^[\w+-][\w.+-]*$", max_length=_NAME_LENGTH), AfterValidator(_usable)]
 MetricFamily = Literal["rouge", "bertscore", "readability"]
 Checks = Mapping[str, Callable[[str], object]]
 """`task`, `model`, `template`, `reference` → what raises a UsageError where nothing has that name."""
@@ -101,7 +110,7 @@ def default_name(model: str) -> str:
     last = model.removeprefix("adapter:").partition("@")[0].rstrip("/").rpartition("/")[2]
     # not isalnum: to that "²" is a number, to the pattern it is not
     kept = "".join(char if char.isalpha() or char.isdecimal() or char in "._+-" else "_" for char in last)
-    return kept.lstrip(".")[:_NAME_LENGTH] or "model"
+    return names.usable(kept.lstrip(".")[:_NAME_LENGTH]) or "model"
 
 
 class BertscoreOptions(_Section):
@@ -169,10 +178,17 @@ class RunConfig(_Section):
     @field_validator("models")  # not of the whole: that is skipped where another key is wrong
     @classmethod
     def _distinct(cls, models: list[ModelEntry]) -> list[ModelEntry]:
-        names = [entry.name for entry in models]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        called = [entry.name for entry in models]
+        twice = sorted({name for name in called if called.count(name) > 1})
         if twice:
             raise ValueError(f"two are called {', '.join(map(repr, twice))}; give each a `name:` of its own")
+        if alike := names.clashes([*_IN_RUN_FOLDER, *called]):
+            raise ValueError(
+                f"{', '.join(alike)} differ by case or Unicode form only, so that on some systems both are one folder; "
+                "give each a `name:` of its own"
+            )
+        if reserved := sorted(set(called) & set(_IN_RUN_FOLDER)):
+            raise ValueError(f"{', '.join(map(repr, reserved))}: a file of the run has that name; give another `name:`")
         return models
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,10 @@ def test_the_examples_are_right(repository: Path) -> None:
         ("modèle-水", "modèle-水"),
         ("x²", "x_"),
         ("a" * 150, "a" * 100),
+        ("水" * 90, "水" * 60),  # 180 bytes
+        ("./aux", "_aux"),
+        ("NUL.txt", "_NUL.txt"),
+        ("./model..", "model"),
     ],
 )
 def test_default_names(model: str, name: str) -> None:
@@ -98,11 +103,34 @@ def test_a_default_name_is_always_a_name(model: str) -> None:
     assert NAME.validate_python(default_name(model)) == default_name(model)
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "a b", "a\n", "-\\", "a" * 101])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", ".", "..", ".hidden", "a/b", "a b", "a\n", "-\\", "a" * 101),
+        *("a.", "a..", "con", "CON", "aux.v1", "Com1", "lpt9", "水" * 61, "a\u200d"),
+    ],
+)
 def test_a_name_is_a_plain_folder(tmp_path: Path, name: str) -> None:
     text = f"models: [{{model: smollm2, name: {name!r}}}]\ntasks: [a]"
     (problem,) = problems(tmp_path, text.replace("'a\\n'", '"a\\n"'))
     assert problem.startswith("models.0.name: ")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("tiny", "Tiny"),
+        ("caf\u00e9", "cafe\u0301"),
+        ("stra\u00dfe", "STRASSE"),
+        ("\ufb01ne", "fine"),
+        ("report.md", "x"),
+    ],
+)
+def test_names_that_are_one_on_some_systems(tmp_path: Path, first: str, second: str) -> None:
+    models = [{"model": "smollm2", "name": name} for name in (first, second)]
+    (problem,) = problems(tmp_path, json.dumps({"models": models, "tasks": ["a"]}, ensure_ascii=False))
+    assert problem.startswith("models: ")
+    assert repr(first) in problem
 
 
 # --- what is wrong ---------------------------------------------------------------------------------------------

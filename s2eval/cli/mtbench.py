@@ -105,6 +105,7 @@ def mtbench(
     from s2eval.llm import prices as tables
     from s2eval.llm.budget import Budget
     from s2eval.llm.ledger import Ledger
+    from s2eval.names import clashes
     from s2eval.report.radar import write_radars
 
     if out is None:
@@ -148,11 +149,13 @@ def mtbench(
         names = [one.name for one in answering]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise UsageError(f"two models are called {', '.join(twice)} in folders and tables: judge them separately")
+        if alike := clashes(names):
+            raise UsageError(f"models {', '.join(alike)}: on some systems both are one folder; judge them separately")
         if dry_run:
             forecast(chosen, models, against, how, choices, ledger, price)
             return
         for one in models:
-            written.refuse_another(out, chosen, how, one)
+            written.refuse_another(out, chosen, how, one, against)
         asker = _asker(ledger, price, budget)
         results: list[Result] = []
         stored: list[Stored] = []

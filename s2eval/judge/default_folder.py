@@ -10,6 +10,7 @@ from pathlib import Path
 
 from s2eval.config import default_name
 from s2eval.judge.results import FOLDER
+from s2eval.names import usable
 
 CALLS = "calls.sqlite"
 SHARED = Path("runs/mtsbench")
@@ -28,7 +29,7 @@ def default_folder(models: Sequence[str], suite: str) -> Path:
         suite: name of the question set, or its folder.
     """
     names = [default_name(_bare(model)) for model in models]
-    folder = Path("runs") / f"{default_name(suite)}-{'+'.join(names)}"[:_LONGEST].rstrip(".")
+    folder = Path("runs") / usable(f"{default_name(suite)}-{'+'.join(names)}"[:_LONGEST])
     shared = (SHARED / CALLS).is_file() and all(map(_began, models))
     return SHARED if shared and not folder.exists() else folder
 

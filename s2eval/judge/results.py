@@ -26,6 +26,7 @@ from s2eval.judge.judging import Judging
 from s2eval.judge.participants import Participant
 from s2eval.judge.suite import Suite
 from s2eval.llm import served
+from s2eval.names import check_folder
 from s2eval.records import Estimate, Row
 
 FOLDER, ANSWERS, JUDGMENTS = "mtbench", "answers.jsonl", "judgments.jsonl"
@@ -77,12 +78,19 @@ def folder_name(suite: Suite, how: Judging) -> str:
     return "-".join([how.judge.name, *filter(None, marks)])
 
 
-def refuse_another(out: Path, suite: Suite, how: Judging, model: Participant) -> None:
-    """Raise a UsageError if the folder holds results of another model or judge that has the same name there.
+def refuse_another(
+    out: Path, suite: Suite, how: Judging, model: Participant, against: Participant | None = None
+) -> None:
+    """Raise a UsageError if the folder holds results of another model or judge that has the same name there, or if on
+    some systems it is one with another folder.
 
     To be asked before anything is: results replace older ones of the same model only.
     """
     folder = out / model.name / FOLDER / folder_name(suite, how)
+    check_folder(out / model.name)
+    check_folder(folder)
+    if against is not None:
+        check_folder(folder / f"pairwise-{against.name}.json")
     for path in sorted(folder.glob("*.json")):
         content = {} if problem(path) else _content(path)
         if not content:  # broken, and replaced when it is judged again

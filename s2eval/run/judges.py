@@ -17,6 +17,7 @@ from s2eval.llm import prices as tables
 from s2eval.llm.budget import Budget
 from s2eval.llm.ledger import Ledger
 from s2eval.llm.prices import Estimate, estimate
+from s2eval.names import clashes
 
 CALLS = "calls.sqlite"
 
@@ -68,6 +69,8 @@ def plan(config: RunConfig) -> list[Judged]:
             )
             planned.append(Judged(entry, judge, suite, replace(model, name=entry.name), how, budget))
     names = [one.name for one in planned]
+    if alike := clashes(names):
+        raise UsageError(f"judges {', '.join(alike)}: on some systems both are one folder. Give each a run of its own")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"two judges would write into {', '.join(twice)}: keep one, or give each a run of its own")
     return planned

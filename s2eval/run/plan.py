@@ -20,8 +20,10 @@ from s2eval.config import ModelEntry, RunConfig
 from s2eval.errors import UnknownNameError, UsageError
 from s2eval.models import tokenizers
 from s2eval.models.spec import ModelSpec, identity
+from s2eval.names import check_folder, clashes
 from s2eval.plugin import OURS, without_covered
 
+JUDGES = "mtbench"  # a model's folder of what judges said
 JUDGED = "s2_mtsbench"  # a task of plain lm-eval; in a run it is what `judges` stands for
 _FORMAT = 1  # raise when the same inputs would give another result
 
@@ -132,6 +134,7 @@ def plan(config: RunConfig, specs: Sequence[ModelSpec], run: Path) -> list[Unit]
         raise UsageError(
             f"{JUDGED}: in a run its judges are named: add `judges: [openai:gpt-4]`, or take it out of tasks"
         )
+    _check_folders([entry.name for entry in config.models], names, run)
     units: list[Unit] = []
     shared: dict[str, Any] = {}
     models = list(zip(config.models, specs, strict=True))
@@ -157,6 +160,18 @@ def check_chat_arguments(units: Sequence[Unit], config: RunConfig) -> None:
                 f"model {entry.name}: {', '.join(arguments)} would change nothing: no task of this run uses a chat "
                 "template. Leave it out of args"
             )
+
+
+def _check_folders(models: Sequence[str], tasks: Sequence[str], run: Path) -> None:
+    """Raise a UsageError for tasks and models that cannot have folders of their own on every system."""
+    if alike := clashes([JUDGES, *tasks]):
+        raise UsageError(f"tasks {', '.join(alike)}: on some systems both are one folder. Evaluate them in two runs")
+    if JUDGES in tasks:
+        raise UsageError(f"task {JUDGES}: the folder of that name is for the judges of a run")
+    for model in models:
+        check_folder(run / model)
+        for task in tasks:
+            check_folder(run / model / task)
 
 
 def _base(entry: ModelEntry, spec: ModelSpec) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from s2eval.errors import DataError
+from s2eval.errors import DataError, UsageError
 from s2eval.judge import bench, results
 from s2eval.judge.judging import Judging
 from s2eval.judge.judgments import read_single, summarize
@@ -243,3 +243,14 @@ def test_numbers_of_version_0_1_0_open(tmp_path: Path, suite: Suite, ledger: Led
     assert len(results.read(tmp_path)) == 1
     cut("judgments.jsonl")(path.parent)
     assert results.problem(path) == "judgments.jsonl has 7 lines for 8 judgments"
+
+
+def test_a_judge_whose_folder_differs_by_case_only_is_refused(tmp_path: Path, suite: Suite, ledger: Ledger) -> None:
+    results.write(tmp_path, rated(suite, ledger, "ours", "gpt-4"))
+    model, _ = participant("ours", lambda _: "Fine.")
+    judge, _ = participant("GPT-4", lambda _: "[[5]]")
+    with pytest.raises(UsageError, match="'gpt-4' already, which differs by case"):
+        results.refuse_another(tmp_path, suite, Judging(judge), model)
+    other, _ = participant("Ours", lambda _: "Fine.")
+    with pytest.raises(UsageError, match="'ours' already, which differs by case"):
+        results.refuse_another(tmp_path, suite, Judging(judge), other)

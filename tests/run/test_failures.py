@@ -196,3 +196,17 @@ def test_debug_shows_where_an_error_came_from(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError):
         main(["run", str(tmp_path / "none.yaml"), "--debug"])
+
+
+def test_a_folder_that_differs_by_case_only_is_refused(small: Path, tmp_path: Path, s2eval: Command) -> None:
+    """On macOS and Windows both would be one folder, and one model's results the other's."""
+    (tmp_path / "run" / "TINY").mkdir(parents=True)
+    code, _, said = s2eval("run", small, "--out", tmp_path / "run")
+    assert code == 2
+    assert "there is 'TINY' already, which differs by case or Unicode form only" in said
+    (tmp_path / "run" / "TINY").rename(tmp_path / "run" / "tiny")
+    (tmp_path / "run" / "tiny" / "S2demo_mmlu").mkdir()
+    code, _, said = s2eval("run", small, "--out", tmp_path / "run", "--status")
+    assert code == 2
+    assert "there is 'S2demo_mmlu' already" in said
+    assert list((tmp_path / "run").glob("*/*/unit.json")) == []
