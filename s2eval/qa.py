@@ -24,9 +24,6 @@ WHOLE_TEXT = ("s2_fre_corpus", "s2_fkg_corpus")
 SIZE = ("s2_words", "s2_empty")
 CUT = "s2_cut"
 
-# Numbers in between, not yes or no, whatever values they happen to take.
-SCORES = frozenset({*ROUGE, *BERTSCORE, *READABILITY, "s2_words"})
-
 # Not computed of texts that are mostly in another script than Latin (s2eval.metrics.scripts).
 LATIN_ONLY = frozenset({*ROUGE, *READABILITY, *WHOLE_TEXT})
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+MINIMUM = 4
+"""Independent items (documents, questions of a judge) from which on an interval is computed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -37,16 +40,51 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """What values a metric can have.
+
+    Attributes:
+        low, high: the least and the greatest value; None = there is no bound, or none is known.
+        graded: whether values at the two ends are scores like others (ROUGE-2 of 0). Else a metric that is only ever
+            `low` or `high` (0 or 1 where no bounds are known) means no and yes, and its mean is a share.
+    """
+
+    low: float | None = None
+    high: float | None = None
+    graded: bool = False
+
+    @property
+    def span(self) -> float | None:
+        """From the least to the greatest value; None where one of them is not known."""
+        return None if self.low is None or self.high is None else self.high - self.low
+
+    @property
+    def differences(self) -> Scale:
+        """Of what two scores on this scale can differ by."""
+        return Scale(graded=True) if self.span is None else Scale(-self.span, self.span, graded=True)
+
+    def times(self, factor: float) -> Scale:
+        """The scale in another unit, `factor` > 0."""
+        low, high = (None if bound is None else bound * factor for bound in (self.low, self.high))
+        return Scale(low, high, self.graded)
+
+    def clip(self, value: float) -> float:
+        """The value, or the bound that it lies beyond."""
+        value = value if self.low is None else max(self.low, value)
+        return value if self.high is None else min(self.high, value)
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """A number with its uncertainty.
 
     Attributes:
         value: the estimate; None where no item was valid.
-        stderr: its standard error in the same unit; None where it cannot be told (a single item).
-        ci_low, ci_high: bounds of the 95% interval, in the same unit; None likewise.
+        stderr: its standard error in the same unit; None where it cannot be computed (a single item).
+        ci_low, ci_high: bounds of the 95% interval, in the same unit; None where there are too few items for one.
         n: items that should have counted.
         n_valid: items that did.
-        method: how the interval was found, in a word (`wilson`, `student`, `bootstrap-bca`, `normal`).
+        method: how the interval was computed, in a word: see docs/statistics.md.
     """
 
     value: float | None

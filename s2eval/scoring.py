@@ -10,8 +10,8 @@ from dataclasses import astuple, replace
 from typing import Any
 
 from s2eval import qa, stats
-from s2eval.leaderboard import COUNTED, POINTS
-from s2eval.metrics import Counts, bertscore, flesch
+from s2eval.leaderboard import COUNTED
+from s2eval.metrics import Counts, bertscore, flesch, scale_of
 from s2eval.records import Estimate, Sample
 
 Key = tuple[str, str]  # subset ("" = the whole task), metric
@@ -30,19 +30,16 @@ def score_samples(samples: Sequence[Sample]) -> dict[Key, Estimate]:
     strata = [sample.stratum for sample in samples]
     estimates: dict[Key, Estimate] = {}
     for name in names:
-        values = [sample.values.get(name) for sample in samples]
-        # points are percent of something in 0..1; as such 0/1 scores get the interval of a proportion
-        unit = 100.0 if name == POINTS else 1.0
-        values = [None if value is None else value / unit for value in values]
+        values, scale = [sample.values.get(name) for sample in samples], scale_of(name)
         if not any(strata):
-            estimates["", name] = stats.scale(stats.mean(values, shares=name not in qa.SCORES), unit)
+            estimates["", name] = stats.mean(values, within=scale)
             continue
-        estimates["", name] = stats.scale(stats.stratified_mean(values, strata), unit)
+        estimates["", name] = stats.stratified_mean(values, strata, within=scale)
         parts: dict[str, list[float | None]] = {}
         for value, stratum in zip(values, strata, strict=True):
             parts.setdefault(stratum, []).append(value)
         for stratum, part in parts.items():
-            estimates[stratum, name] = stats.scale(stats.mean(part), unit)
+            estimates[stratum, name] = stats.mean(part, within=scale)
     counts = [Counts(*sample.counts) for sample in samples if sample.counts is not None]
     if counts or qa.SIZE[1] in names:
         for part in ("fre", "fkg"):
@@ -82,13 +79,15 @@ def score_bertscore(
     """BERTScore over texts, and bert-score's hash of how it was computed."""
     scores, digest = bertscore(predictions, references, encoder=encoder, num_layers=num_layers)
     parts = ("precision", "recall", "f1")
+    names = {f"s2_bertscore_{part}": part for part in parts}
     return {
-        f"s2_bertscore_{part}": stats.mean([getattr(score, part) for score in scores], shares=False) for part in parts
+        name: stats.mean([getattr(score, part) for score in scores], within=scale_of(name))
+        for name, part in names.items()
     }, digest
 
 
 def corpus_estimate(part: str, counts: Sequence[Counts]) -> Estimate:
-    """Readability of all answers as one text, bootstrapped over answers.
+    """Readability of all answers as one text; the interval over answers by the jackknife, of many by the bootstrap.
 
     Args:
         part: `fre` or `fkg`.
@@ -104,6 +103,8 @@ def corpus_estimate(part: str, counts: Sequence[Counts]) -> Estimate:
         words, sentences, syllables = np.einsum("bn,nk->kb", weights, table)
         return flesch(words, sentences, syllables)[which]
 
+    if len(counts) < stats.MANY:
+        return stats.jackknife(statistic, len(counts), within=scale_of(f"s2_{part}_corpus"))
     return stats.bootstrap(statistic, len(counts))
 
 

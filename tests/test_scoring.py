@@ -22,34 +22,35 @@ def samples(metric: str, values: list[float], stratum: str = "", first: int = 0)
 
 
 def test_a_plain_metric_is_the_mean_of_its_documents() -> None:
-    estimates = score_samples(samples("s2_rouge1", [0.1, 0.2, 0.6]))
+    estimates = score_samples(samples("s2_rouge1", [0.1, 0.2, 0.6, 0.3]))
     one = estimates["", "s2_rouge1"]
     assert set(estimates) == {("", "s2_rouge1")}
-    assert one.value == pytest.approx(0.3)  # 0.9 / 3
-    # sample variance (0.2² + 0.1² + 0.3²) / 2 = 0.07, standard error √(0.07 / 3)
-    assert one.stderr == pytest.approx(math.sqrt(0.07 / 3))
+    assert one.value == pytest.approx(0.3)  # 1.2 / 4
+    # sample variance (0.2² + 0.1² + 0.3² + 0²) / 3 = 0.14 / 3, standard error √(0.14 / 3 / 4)
+    assert one.stderr == pytest.approx(math.sqrt(0.14 / 12))
     assert one.ci_low is not None
     assert one.ci_high is not None
-    assert one.ci_low < 0.3 < one.ci_high
-    assert (one.n, one.n_valid) == (3, 3)
+    assert 0 < one.ci_low < 0.3 < one.ci_high < 1
+    assert (one.n, one.n_valid, one.method) == (4, 4, "bounded")
 
 
 def test_points_have_the_interval_of_the_underlying_zeros_and_ones() -> None:
-    right = [1.0] * 3 + [0.0] * 7
+    right = [1.0] * 36 + [0.0] * 84
     one = score_samples(samples(POINTS, [100 * value for value in right]))["", POINTS]
-    # Wilson, 3 of 10, z = 1.96: centre (0.3 + 0.19207) / 1.38415, half 1.96 √(0.021 + 0.0096) / 1.38415
+    # Wilson, 36 of 120, z = 1.96: centre (0.3 + 0.016006) / 1.032012, half 1.96 √(0.00175 + 0.0000667) / 1.032012
     assert one.method == "wilson"
     assert one.value == pytest.approx(30)
-    assert one.ci_low == pytest.approx(10.78, abs=0.01)
-    assert one.ci_high == pytest.approx(60.32, abs=0.01)
-    assert one.stderr == pytest.approx(100 * math.sqrt(0.3 * 0.7 / 9))
-    assert one == stats.scale(stats.proportion(3, 10), 100)
+    assert one.ci_low == pytest.approx(22.53, abs=0.01)
+    assert one.ci_high == pytest.approx(38.71, abs=0.01)
+    assert one.stderr == pytest.approx(100 * math.sqrt(0.3 * 0.7 / 119))
+    assert one == stats.scale(stats.proportion(36, 120), 100)
 
 
 def test_points_of_shares_are_no_proportion() -> None:
     one = score_samples(samples(POINTS, [25.0, 50.0, 100.0, 0.0]))["", POINTS]  # TruthfulQA's mc2
     assert one.value == pytest.approx(43.75)  # 175 / 4
-    assert one.method == "student"
+    assert one.method == "bounded"
+    assert 0 <= one.ci_low < 43.75 < one.ci_high <= 100
 
 
 # --- MMLU ------------------------------------------------------------------------------------------------------
@@ -184,7 +185,7 @@ def test_readability_of_texts_needs_no_references() -> None:
 POINT = {
     "arc_challenge": Estimate(50.0, 3.0, 44.0, 56.0, n=100, n_valid=100),
     "hellaswag": Estimate(80.0, 4.0, 72.0, 88.0, n=10, n_valid=9),
-    "mmlu": Estimate(45.0, 0.0, 45.0, 45.0, n=1000, n_valid=1000),
+    "mmlu": Estimate(45.0, 0.0, 44.0, 47.0, n=1000, n_valid=1000),
     "truthfulqa_mc2": Estimate(39.0, 12.0, 15.0, 63.0, n=5, n_valid=5),
 }
 
@@ -194,7 +195,8 @@ def test_the_average_is_the_mean_of_the_four_whatever_their_size() -> None:
     assert average is not None
     assert average.value == pytest.approx(53.5)  # (50 + 80 + 45 + 39) / 4
     assert average.stderr == pytest.approx(13 / 4)  # √(9 + 16 + 0 + 144) / 4
-    assert average.ci_low == pytest.approx(53.5 - 1.959964 * 3.25)
+    assert average.ci_low == pytest.approx(53.5 - math.sqrt(6**2 + 8**2 + 1**2 + 24**2) / 4)
+    assert average.ci_high == pytest.approx(53.5 + math.sqrt(6**2 + 8**2 + 2**2 + 24**2) / 4)
     assert (average.n, average.n_valid) == (1115, 1114)
 
 

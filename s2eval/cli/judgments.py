@@ -65,6 +65,7 @@ def agreement(
 ) -> None:
     """Agreement of verdicts with human or gold choices."""
     from s2eval.judge import agreement as measured
+    from s2eval.report.numbers import interval_text
     from s2eval.report.render_markdown import escape
 
     found = measured.agreements([one for path in files for one in measured.read_verdicts(path)])
@@ -81,7 +82,7 @@ def agreement(
             escape(line.subset) or "all",
             line.measure,
             number(line.estimate.value),
-            f"[{number(line.estimate.ci_low)}, {number(line.estimate.ci_high)}]",
+            interval_text(line.estimate, ".3f"),
             f"{line.estimate.n_valid}/{line.estimate.n}",
         ]
         for line in measured.table(found)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from s2eval import stats
-from s2eval.metrics import BertScore, Counts, bertscore
+from s2eval.metrics import BertScore, Counts, bertscore, scale_of
 from s2eval.records import Estimate
 from s2eval.scoring import corpus_estimate
 
@@ -68,7 +68,7 @@ def _bertscores(pairs: tuple[BertPair, ...]) -> tuple[BertScore, ...]:
 def _mean_bertscore(part: str) -> Aggregation:
     def estimate(items: Sequence[Any]) -> Estimate:
         scores = _bertscores(tuple(BertPair(*item) for item in items))
-        return stats.mean([getattr(score, part) for score in scores], shares=False)
+        return stats.mean([getattr(score, part) for score in scores], within=scale_of(f"s2_bertscore_{part}"))
 
     return Aggregation(f"mean_bertscore_{part}", estimate)
 

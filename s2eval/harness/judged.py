@@ -22,7 +22,7 @@ from s2eval.errors import S2Error, UsageError
 from s2eval.harness import tasks
 from s2eval.harness.aggregations import Aggregation
 from s2eval.harness.tasks import whole_text
-from s2eval.metrics import count
+from s2eval.metrics import count, scale_of
 from s2eval.records import Estimate
 from s2eval.stats import clustered_mean, proportion
 
@@ -77,7 +77,7 @@ def judge_name() -> str | None:
 def _mean(items: Sequence[tuple[Any, str]]) -> Estimate:
     """The mean rating; no value without a judge, or where it could not be asked."""
     ratings = _ratings(judge_name(), tuple((number, answer) for number, answer in items))
-    return clustered_mean(ratings, range(len(ratings)))
+    return clustered_mean(ratings, range(len(ratings)), within=scale_of(SCORE))
 
 
 def _share(items: Sequence[tuple[Any, str]]) -> Estimate:

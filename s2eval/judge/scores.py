@@ -10,6 +10,7 @@ from s2eval.judge.judging import Ruling
 from s2eval.judge.questions import Answer
 from s2eval.metrics.counts import count
 from s2eval.metrics.readability import rounded, total
+from s2eval.metrics.scales import scale_of
 from s2eval.metrics.scripts import flesch_applies
 from s2eval.records import Estimate
 from s2eval.scoring import score_texts
@@ -29,7 +30,7 @@ def scores(judgments: Sequence[Ruling]) -> dict[Key, Estimate]:
 
     Turns, choices and repeats of a question are one cluster. A judgment without a rating counts in `n` only.
     """
-    return _parts(judgments, SCORE, _category, lambda part: _mean(part, _rating))
+    return _parts(judgments, SCORE, _category, lambda part: _mean(part, _rating, SCORE))
 
 
 def components(judgments: Sequence[Ruling]) -> Components | None:
@@ -89,7 +90,7 @@ def compare(judgments: Sequence[Ruling]) -> Comparison:
     agreed = [one.consistent for one in contests if one.consistent is not None]
     chosen = [one.chose for one in judgments if one.chose in ("A", "B")]
     return Comparison(
-        _parts(contests, WIN_RATE, lambda one: _category(one.first), lambda part: _mean(part, _points)),
+        _parts(contests, WIN_RATE, lambda one: _category(one.first), lambda part: _mean(part, _points, WIN_RATE)),
         wins=points.count(1.0),
         ties=points.count(0.5),
         losses=points.count(0.0),
@@ -142,9 +143,9 @@ def _points(contest: Contest) -> tuple[float | None, object]:
     return contest.points, contest.first.task.question.id
 
 
-def _mean(items: Sequence[T], read: Callable[[T], tuple[float | None, object]]) -> Estimate:
+def _mean(items: Sequence[T], read: Callable[[T], tuple[float | None, object]], metric: str) -> Estimate:
     pairs = [read(item) for item in items]
-    return clustered_mean([value for value, _ in pairs], [cluster for _, cluster in pairs])
+    return clustered_mean([value for value, _ in pairs], [cluster for _, cluster in pairs], within=scale_of(metric))
 
 
 def _contests(judgments: Sequence[Ruling]) -> Iterable[Contest]:

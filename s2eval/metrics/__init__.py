@@ -25,9 +25,11 @@ from s2eval.metrics.readability import (
 )
 from s2eval.metrics.rouge import Rouge, rouge, rouge_all
 from s2eval.metrics.safety import toxicity
+from s2eval.metrics.scales import SCALES, scale_of
 from s2eval.metrics.scripts import flesch_applies, is_latin, rouge_applies
 
 __all__ = [
+    "SCALES",
     "BertScore",
     "Counts",
     "Encoder",
@@ -48,6 +50,7 @@ __all__ = [
     "rouge_all",
     "rouge_applies",
     "rounded",
+    "scale_of",
     "total",
     "toxicity",
 ]

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from s2eval import qa, stats
 from s2eval.errors import DataError
-from s2eval.judge.scores import SCORE, WIN_RATE
+from s2eval.judge.scores import WIN_RATE
 from s2eval.leaderboard import COUNTED, POINTS
-from s2eval.metrics import flesch
+from s2eval.metrics import flesch, scale_of
+from s2eval.records import Scale
 from s2eval.report.comparisons import LEVEL, Compared, Comparison, ComparisonTable, SeedRow, Side
 from s2eval.report.definitions import FAMILIES
 from s2eval.report.pairing import Joined, join, objections
@@ -26,9 +27,6 @@ from s2eval.report.places import Place, is_another_form, place_of
 from s2eval.report.scored import Contests, Scored
 
 Floats = NDArray[np.float64]
-
-NO_SHARES = frozenset({*qa.SCORES, SCORE})
-"""Metrics of which a 0 or a 1 is a number like others, not no or yes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,24 +172,32 @@ def _metric(
     baseline: Side, model: Side, joined: Joined, metric: str, remarks: tuple[str, ...], resamples: int
 ) -> Iterator[_Piece]:
     one, strata, clusters = joined.models[0], joined.strata, joined.clusters
-    values = joined.values(metric) / (100.0 if metric == POINTS else 1.0)
+    unit, within = _unit(metric)
+    values = joined.values(metric) / unit
     first, second = values[:, : len(baseline.members)], values[:, len(baseline.members) :]
-    shares = metric not in NO_SHARES
     whole = ~np.isnan(values).any(axis=1)
-    yes_no = shares and bool(np.isin(values[whole], (0.0, 1.0)).all())
-    scale = 100.0 if metric == POINTS or yes_no else 1.0
+    yes_no = not within.graded and bool(np.isin(values[whole], stats.ends(within)).all())
+    scale = 100.0 if yes_no else unit
     if values.shape[1] == 2:
         found = stats.paired_difference(
-            first[:, 0], second[:, 0], strata=strata, clusters=clusters, shares=shares, resamples=resamples
+            first[:, 0], second[:, 0], strata=strata, clusters=clusters, within=within, resamples=resamples
         )
     else:
-        found = stats.group_difference(first, second, strata)
+        found = stats.group_difference(first, second, strata, within=within)
         for side, of_side in ((baseline, first), (model, second)):
             if of_side.shape[1] > 1:
-                yield _seed_row(side, one, metric, stats.seed_group(of_side * scale, strata), scale)
+                group = stats.seed_group(of_side * scale, strata, within=within.times(scale))
+                yield _seed_row(side, one, metric, group, scale)
     labels = None if strata is None else strata[whole]
     scores = (_mean(first[whole].mean(axis=1), labels), _mean(second[whole].mean(axis=1), labels))
     yield _entry(baseline, model, one, metric, scores, found, scale, remarks)
+
+
+def _unit(metric: str) -> tuple[float, Scale]:
+    """What a metric's values are divided by, 100 where they are percentages, and their scale then."""
+    scale = scale_of(metric)
+    unit = 100.0 if scale.span == 100.0 else 1.0
+    return unit, scale.times(1 / unit)
 
 
 def _whole_text(
@@ -215,11 +221,12 @@ def _average(baseline: Side, model: Side, task: str, parts: Sequence[Joined], re
         return _refusal(baseline, model, task, "not compared over several seeds; its parts are")
     pairs: list[stats.Pairs] = []
     scores: list[tuple[float | None, float | None]] = []
+    unit, within = _unit(POINTS)
     for part in parts:
-        values = part.values(POINTS) / 100
+        values = part.values(POINTS) / unit
         whole = ~np.isnan(values).any(axis=1)
         labels = None if part.strata is None else part.strata[whole]
-        pairs.append(stats.Pairs(values[:, 0], values[:, 1], part.strata))
+        pairs.append(stats.Pairs(values[:, 0], values[:, 1], part.strata, within))
         scores.append((_mean(values[whole, 0], labels), _mean(values[whole, 1], labels)))
     found = stats.paired_average(pairs, shares=False, resamples=resamples)
     one = replace(parts[0].models[0], task=task)
@@ -238,7 +245,7 @@ def _contest(baseline: Side, model: Side, contests: Contests, resamples: int) ->
     known = ~np.isnan(points)
     lost, won = (np.where(known, points == score, np.nan) for score in (0.0, 1.0))
     clusters = contests.clusters if len(set(contests.clusters)) < len(contests.clusters) else None
-    found = stats.paired_difference(lost, won, clusters=clusters, resamples=resamples)
+    found = stats.paired_difference(lost, won, clusters=clusters, within=Scale(0.0, 1.0), resamples=resamples)
     rate = _mean(points[known], None)
     one = Scored(model.name, contests.task, (), contests.judge)
     return _entry(baseline, model, one, WIN_RATE, (None if rate is None else 1 - rate, rate), found, 100.0)

@@ -66,7 +66,7 @@ class Comparison:
         if self.difference.estimate.value is None:
             return "cannot be told: no document with a value of both, or a part of the task without one"
         if self.adjusted is None or self.difference.p is None:
-            return "cannot be told: a single document"
+            return "cannot be told: too few documents"
         if self.difference.discordant == 0:
             return "the same on every document"
         if self.adjusted <= LEVEL:

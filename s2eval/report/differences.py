@@ -106,7 +106,8 @@ def difference_table(table: ComparisonTable, title: str | None = None) -> Table:
 
 def _difference(row: Comparison) -> Cell:
     one = row.difference.estimate
-    return Cell(one.value, one.ci_low, one.ci_high, one.n, one.n_valid, digits=row.digits)
+    few = one.value is not None and one.ci_low is None
+    return Cell(one.value, one.ci_low, one.ci_high, one.n, one.n_valid, digits=row.digits, few=few)
 
 
 def with_sentences(tables: Sequence[Table], said: Mapping[str, Sequence[str]]) -> list[Table]:

@@ -11,12 +11,13 @@ from typing import Any, cast
 
 import yaml
 
-from s2eval import scoring, store
+from s2eval import scoring, stats, store
 from s2eval.errors import DataError, UsageError
 from s2eval.identity import Identity, name_like, name_models
 from s2eval.judge import results
 from s2eval.leaderboard import COUNTED, POINTS
 from s2eval.lm_eval_logs import Evaluations, find_evaluations, read_evaluation
+from s2eval.metrics import scale_of
 from s2eval.qa import FAMILIES as FAMILIES_OF_METRICS
 from s2eval.records import Estimate, Row
 from s2eval.report import run_notes, run_settings
@@ -31,7 +32,6 @@ from s2eval.report.ties import mark_ties
 from s2eval.report.training_sets import matrices, training_set
 
 PREFIXES = tuple(f"{family.prefix}_" for family in FAMILIES)
-_NORMAL_95 = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,9 +322,7 @@ def estimates_of(unit: store.Unit) -> dict[scoring.Key, Estimate]:
         if ("", metric) not in estimates and math.isnan(value):  # s2_mtsbench without a judge
             estimates["", metric] = Estimate(None, None, None, None, unit.n, 0, "none")
         elif ("", metric) not in estimates:
-            half = None if stderr is None else _NORMAL_95 * stderr
-            low, high = (None, None) if half is None else (value - half, value + half)
-            estimates["", metric] = Estimate(value, stderr, low, high, unit.n, unit.n, "normal")
+            estimates["", metric] = stats.from_summary(value, stderr, unit.n, scale_of(metric))
     return estimates
 
 

@@ -14,7 +14,7 @@ from s2eval.llm import served
 from s2eval.models import EMBEDDED
 from s2eval.records import Row
 from s2eval.report.references import References, load_references
-from s2eval.report.tables import MISSING, Cell, Table, TableRow, beside, mark_best
+from s2eval.report.tables import MISSING, Cell, Table, TableRow, beside, mark_best, too_few
 
 SCORE, WIN_RATE, CONSISTENCY, FIRST_PLACE = "s2_judge_score", "s2_win_rate", "s2_consistency", "s2_first_place"
 METRICS = (
@@ -310,4 +310,5 @@ def _cell(row: Row | None, column: _Column) -> Cell:
     def times(x: float | None) -> float | None:
         return None if x is None else x * column.factor
 
-    return replace(counts, value=times(row.value), ci_low=times(row.ci_low), ci_high=times(row.ci_high))
+    low, high = times(row.ci_low), times(row.ci_high)
+    return replace(counts, value=times(row.value), ci_low=low, ci_high=high, few=too_few(row))

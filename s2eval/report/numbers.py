@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tabulate import tabulate
 
 from s2eval.records import Estimate
+from s2eval.report.tables import MISSING, TOO_FEW
 
 
 def render_estimates(estimates: Mapping[str, Estimate], note: str | None = None) -> str:
@@ -16,7 +17,7 @@ def render_estimates(estimates: Mapping[str, Estimate], note: str | None = None)
             metric,
             _number(one.value),
             _number(one.stderr),
-            f"[{_number(one.ci_low)}, {_number(one.ci_high)}]" if one.ci_low is not None else "–",
+            interval_text(one, ".4f"),
             f"{one.n_valid}/{one.n}",
         ]
         for metric, one in estimates.items()
@@ -26,5 +27,13 @@ def render_estimates(estimates: Mapping[str, Estimate], note: str | None = None)
     return table + (f"\n\n{note}" if note else "")
 
 
+def interval_text(estimate: Estimate, form: str) -> str:
+    """`[0.1, 0.2]` with bounds in a format; `TOO_FEW`, or `MISSING` where no interval is computed of such a number."""
+    if estimate.ci_low is not None and estimate.ci_high is not None:
+        return f"[{estimate.ci_low:{form}}, {estimate.ci_high:{form}}]"
+    few = estimate.value is not None and estimate.method in ("too-few", "constant")
+    return TOO_FEW if few else MISSING
+
+
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
+    return MISSING if value is None else f"{value:.4f}"

@@ -9,6 +9,7 @@ from typing import Any
 from tabulate import tabulate
 
 from s2eval.report.comparisons import Compared, Comparison, ComparisonTable, SeedRow
+from s2eval.report.numbers import interval_text
 from s2eval.report.render_markdown import escape
 from s2eval.report.tables import MISSING
 
@@ -19,7 +20,7 @@ LEGEND = (
 )
 _TESTS = {
     "mcnemar-mid-p": "McNemar's mid-p test and Tango's interval",
-    "sign-flip": "sign-flip test and t interval",
+    "sign-flip": "sign-flip test and interval of a mean of differences",
     "swap": "exchange test and jackknife t interval",
     "student": "t over questions and seeds",
 }
@@ -69,9 +70,6 @@ def _table(table: ComparisonTable) -> str:
 
 def _row(row: Comparison) -> list[str]:
     one = row.difference.estimate
-    interval = MISSING
-    if one.ci_low is not None and one.ci_high is not None:
-        interval = f"[{one.ci_low:+.{row.digits}f}, {one.ci_high:+.{row.digits}f}]"
     counts = f"{one.n_valid}" if one.n_valid == one.n else f"{one.n_valid}/{one.n}"
     return [
         escape(row.what),
@@ -79,7 +77,7 @@ def _row(row: Comparison) -> list[str]:
         escape(row.baseline),
         *(_number(score, row.digits) for score in reversed(row.scores)),
         MISSING if one.value is None else f"{one.value:+.{row.digits}f}",
-        interval,
+        interval_text(one, f"+.{row.digits}f"),
         _p(row.adjusted),
         counts,
         row.verdict,
@@ -91,11 +89,12 @@ def _seeds(rows: Sequence[SeedRow]) -> str:
     lines: list[list[str]] = []
     for row in rows:
         group, one = row.seeds, row.seeds.estimate
-        low, high = (_number(bound, row.digits) for bound in (one.ci_low, one.ci_high))
         spreads = [MISSING if part is None else f"{part**0.5:.2g}" for part in (group.between, group.within)]
         name = f"{row.task}, {row.metric}"
         mean = _number(one.value, row.digits)
-        lines.append([escape(row.name), escape(name), str(group.seeds), mean, f"[{low}, {high}]", *spreads])
+        lines.append(
+            [escape(row.name), escape(name), str(group.seeds), mean, interval_text(one, f".{row.digits}f"), *spreads]
+        )
     return tabulate(lines, header, tablefmt="pipe", disable_numparse=True)
 
 

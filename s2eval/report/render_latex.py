@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from s2eval.report.tables import Cell, Document, Table, TableRow
+from s2eval.report.tables import MISSING, Cell, Document, Table, TableRow
 
 LEGEND = (
     r"\textbf{Bold}: best of its column and data set. $^{\dagger}$: no difference from the best was shown. Small: "
@@ -228,7 +228,7 @@ def _cell(cell: Cell, *, with_counts: bool) -> str:
 
 def _number(text: str) -> str:
     """Of our own making: digits, brackets, signs."""
-    return text.replace("-", "$-$").replace("+", "$+$")
+    return text.replace("-", "$-$").replace("+", "$+$").replace(MISSING, _LETTERS[MISSING])
 
 
 def _counts(n: int, n_valid: int) -> str:

@@ -111,7 +111,7 @@ def of_lm_eval(units: Sequence[Unit]) -> Iterator[str]:
         yield f"Evaluated with `--limit {limit}`{some}."
     bare = sorted({f"{unit.model}/{unit.task}" for unit in units if not unit.samples})
     if bare:
-        yield f"Without samples (`--log_samples`): {', '.join(bare)}; their intervals are value ± 1.96 standard errors."
+        yield f"Without samples (`--log_samples`): {', '.join(bare)}; their intervals are made of standard errors."
     yield from versions(units)
 
 

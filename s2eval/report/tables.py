@@ -11,12 +11,15 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from s2eval.errors import DataError
-from s2eval.records import Row
+from s2eval.records import MINIMUM, Row
 from s2eval.report.definitions import DEFINITIONS, FAMILIES, ONE_ROW_A_MODEL, Column, Definition, Family
 from s2eval.report.references import References, load_references, measured_less_published
 
 MISSING = "–"
 """What stands where there is no number, in every format."""
+
+TOO_FEW = f"{MISSING} too few"
+"""What stands in place of an interval that so few items cannot give, in every format for readers."""
 
 Kind = Literal["scores", "win_rates", "matrix", "differences"]
 """`scores`: a row a model, the best of each column marked; `win_rates`: a row a pair of models; `matrix`: training sets
@@ -43,6 +46,7 @@ class Cell:
         digits: decimals of `value` and `difference`.
         row: of `scores.csv`, that it was made of.
         words: what stands in place of a number.
+        few: whether there are too few items, or nothing but the same value, for an interval.
     """
 
     value: float | None = None
@@ -58,6 +62,7 @@ class Cell:
     digits: int = 2
     row: Row | None = field(default=None, compare=False, repr=False)
     words: str = ""
+    few: bool = False
 
     @property
     def text(self) -> str:
@@ -71,12 +76,12 @@ class Cell:
 
     @property
     def interval(self) -> str:
-        """`[50.1, 56.0]`, or "".
+        """`[50.1, 56.0]`, `TOO_FEW`, or "".
 
         As many decimals as show two significant digits of half its width; at least one, at most the value's.
         """
         if self.ci_low is None or self.ci_high is None:
-            return ""
+            return TOO_FEW if self.few else ""
         half = (self.ci_high - self.ci_low) / 2
         wanted = 1 - math.floor(math.log10(half)) if half > 0 else self.digits
         decimals = min(max(wanted, 1), self.digits)
@@ -285,7 +290,14 @@ def _cell(row: Row | None, column: Column) -> Cell:
         return counts
     if column.counted:
         return replace(counts, value=_number_of(row))
-    return replace(counts, value=row.value, ci_low=row.ci_low, ci_high=row.ci_high)
+    return replace(counts, value=row.value, ci_low=row.ci_low, ci_high=row.ci_high, few=too_few(row))
+
+
+def too_few(row: Row) -> bool:
+    """Whether a number has no interval for want of items, not because none is ever computed of it."""
+    if row.value is None or row.ci_low is not None:
+        return False
+    return row.stderr is not None or 0 < row.n_valid < MINIMUM
 
 
 def _number_of(row: Row) -> float:

@@ -21,7 +21,7 @@ from s2eval.report.comparisons import LEVEL, Comparison, Side
 from s2eval.report.judged import SEVERAL
 from s2eval.report.pairing import objections
 from s2eval.report.scored import Scored
-from s2eval.report.tables import Cell, Table
+from s2eval.report.tables import Cell, Table, too_few
 
 BY_NUMBERS = (
     "Ties are told by standard errors, as if the models had been asked different questions, since there are no samples "
@@ -133,6 +133,8 @@ class _Tests:
                     self._compare(best, other, [one for pair in both for one in pair], pairs)
                 if key in self.done and self.done[key].difference.p is not None:
                     return Test("paired", self.done[key].difference.p)
+                if key in self.done and self.done[key].difference.estimate.method == "too-few":
+                    return Test("paired", 1.0)  # so few documents show no difference
                 if _told_of_metric(both[0], best.metric):
                     return Test("refused", why=_told_of_metric(both[0], best.metric))
         return Test("numbers", _of_numbers(best, other))
@@ -173,8 +175,19 @@ def _told_of_metric(pair: tuple[Scored, Scored], metric: str) -> str:
 
 
 def _of_numbers(best: Row, other: Row) -> float | None:
-    """Two-sided normal p of two independent estimates; None where a standard error is not known, or both are 0."""
-    if best.value is None or other.value is None or best.stderr is None or other.stderr is None:
+    """Two-sided p of two independent estimates, by how far their intervals reach towards each other.
+
+    The difference over the root of the sum of squares of the two distances, which are 1.96 standard errors of many
+    items, but never 0 (Zou & Donner, Statistics in Medicine 27 (2008) 1693-1702). 1 where one of them has too few items
+    for an interval, None where it has none for another reason.
+    """
+    if best.value is None or other.value is None:
         return None
-    spread = math.hypot(best.stderr, other.stderr)
-    return math.erfc(abs(best.value - other.value) / spread / math.sqrt(2)) if spread > 0 else None
+    if too_few(best) or too_few(other):
+        return 1.0
+    above, below = (best, other) if best.value >= other.value else (other, best)
+    if above.ci_low is None or below.ci_high is None:
+        return None
+    spread = math.hypot((above.value or 0.0) - above.ci_low, below.ci_high - (below.value or 0.0))
+    apart = abs(best.value - other.value)
+    return math.erfc(stats.Z * apart / spread / math.sqrt(2)) if spread > 0 else None

@@ -11,7 +11,7 @@ from s2eval.report.comparisons import Comparison, ComparisonTable, Side
 from s2eval.report.definitions import FAMILIES, QA_SETS, Family
 from s2eval.report.differences import difference_table, sides
 from s2eval.report.scored import Scored
-from s2eval.report.tables import Cell, Table, TableRow
+from s2eval.report.tables import Cell, Table, TableRow, too_few
 
 NONE = "none"
 """The training set of a model that was trained on none of the evaluation sets' kinds of data."""
@@ -114,7 +114,17 @@ def _matrix(
 def _cell(row: Row | None, digits: int, diagonal: bool) -> Cell:
     if row is None:
         return Cell(digits=digits, diagonal=diagonal)
-    return Cell(row.value, row.ci_low, row.ci_high, row.n, row.n_valid, diagonal=diagonal, digits=digits, row=row)
+    return Cell(
+        row.value,
+        row.ci_low,
+        row.ci_high,
+        row.n,
+        row.n_valid,
+        diagonal=diagonal,
+        digits=digits,
+        row=row,
+        few=too_few(row),
+    )
 
 
 def _gaps(

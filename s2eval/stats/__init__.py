@@ -11,27 +11,34 @@
 
 from __future__ import annotations
 
+from s2eval.records import MINIMUM
 from s2eval.stats.bootstrap import RESAMPLES, bca_interval, bootstrap
+from s2eval.stats.bounded import Z, mean_bounds, share_bounds
 from s2eval.stats.clusters import Components, clustered_mean, clustered_stderr, variance_components
-from s2eval.stats.intervals import average, mean, proportion, scale, stratified_mean
+from s2eval.stats.intervals import average, ends, from_summary, mean, proportion, scale, stratified_mean
+from s2eval.stats.jackknife import MANY, jackknife
 from s2eval.stats.kappa import cohen_kappa
 from s2eval.stats.mcnemar import mcnemar_exact, mcnemar_mid_p
 from s2eval.stats.multiplicity import holm
 from s2eval.stats.paired import Difference, Pairs, paired_average, paired_difference, paired_statistic
-from s2eval.stats.paired_shares import newcombe_interval, tango_interval
+from s2eval.stats.paired_shares import difference_bounds, newcombe_interval, tango_interval
 from s2eval.stats.permutation import sign_flip_test, swap_test
 from s2eval.stats.power import detectable, detectable_share, questions_needed, questions_needed_share
 from s2eval.stats.seeds import SeedGroup, group_difference, seed_group, seed_words
 from s2eval.stats.strata import Strata, joined, strata_of, stratified_bootstrap
+from s2eval.stats.student import scaled_interval
 from s2eval.stats.wins import win_rate
 
 __all__ = [
+    "MANY",
+    "MINIMUM",
     "RESAMPLES",
     "Components",
     "Difference",
     "Pairs",
     "SeedGroup",
     "Strata",
+    "Z",
     "average",
     "bca_interval",
     "bootstrap",
@@ -40,12 +47,17 @@ __all__ = [
     "cohen_kappa",
     "detectable",
     "detectable_share",
+    "difference_bounds",
+    "ends",
+    "from_summary",
     "group_difference",
     "holm",
+    "jackknife",
     "joined",
     "mcnemar_exact",
     "mcnemar_mid_p",
     "mean",
+    "mean_bounds",
     "newcombe_interval",
     "paired_average",
     "paired_difference",
@@ -54,8 +66,10 @@ __all__ = [
     "questions_needed",
     "questions_needed_share",
     "scale",
+    "scaled_interval",
     "seed_group",
     "seed_words",
+    "share_bounds",
     "sign_flip_test",
     "strata_of",
     "stratified_bootstrap",

@@ -68,10 +68,10 @@ def bootstrap(
         `value` at weights of one; `stderr`, the standard deviation of the resampled values; `n_valid`
         is `n`, or 0 where the statistic has no finite value. `method` is `bootstrap-bca`, or
         `bootstrap-percentile`: BCa is not defined here (see `bca_interval`);
-        `constant`: every resample has the same value, so no spread was seen, which is not precision;
+        `constant`: every resample has the same value, so no spread was seen, which is not precision: no interval;
         `bootstrap-undefined`: more than one resample in 1,000 has no finite value (a ratio whose
         denominator may vanish): value without standard error or interval;
-        `none`: no value, or a single item, whose spread cannot be told.
+        `none`: no value; `too-few`: a single item.
 
     Raises:
         ValueError: for a statistic of the wrong shape or one that depends on the scale of its weights,
@@ -82,19 +82,21 @@ def bootstrap(
     """
     if n < 0 or resamples < 2 or not 0 < confidence < 1:
         raise ValueError(f"n={n}, resamples={resamples}, confidence={confidence}: out of range")
-    value = _value(statistic, n) if n else math.nan
+    value = value_of(statistic, n) if n else math.nan
     if not math.isfinite(value):
         return Estimate(None, None, None, None, n=n, n_valid=0, method="none")
     if n == 1:
-        return Estimate(value, None, None, None, n=1, n_valid=1, method="none")
+        return Estimate(value, None, None, None, n=1, n_valid=1, method="too-few")
 
-    drawn = _evaluate(statistic, resample_weights(n, resamples, seed), resamples)
+    drawn = evaluate(statistic, resample_weights(n, resamples, seed), resamples)
     defined = drawn[np.isfinite(drawn)]
     if resamples - defined.size > UNDEFINED_TOLERATED * resamples:
         return Estimate(value, None, None, None, n=n, n_valid=n, method="bootstrap-undefined")
-    left_out = _evaluate(statistic, jackknife_weights(n), n)
+    left_out = evaluate(statistic, jackknife_weights(n), n)
     interval = bca_interval(value, defined, left_out, confidence)
-    stderr = 0.0 if interval.method == "constant" else float(defined.std(ddof=1))
+    if interval.method == "constant":
+        return Estimate(value, 0.0, None, None, n=n, n_valid=n, method="constant")
+    stderr = float(defined.std(ddof=1))
     return Estimate(value, stderr, interval.low, interval.high, n=n, n_valid=n, method=interval.method)
 
 
@@ -163,9 +165,9 @@ def _blocks(rows: int, n: int) -> Iterator[int]:
         yield min(height, rows - first)
 
 
-def _value(statistic: Statistic, n: int) -> float:
+def value_of(statistic: Statistic, n: int) -> float:
     """The statistic of the sample itself, checked to be the same at twice the weights."""
-    once, twice = _evaluate(statistic, iter([np.repeat([[1.0], [2.0]], n, axis=1)]), 2)
+    once, twice = evaluate(statistic, iter([np.repeat([[1.0], [2.0]], n, axis=1)]), 2)
     if math.isfinite(once) and not math.isclose(once, twice, rel_tol=1e-9, abs_tol=1e-12):
         raise ValueError(
             f"the statistic is {once:g} with each of {n} items counted once, and {twice:g} with each counted "
@@ -174,7 +176,7 @@ def _value(statistic: Statistic, n: int) -> float:
     return float(once)
 
 
-def _evaluate(statistic: Statistic, blocks: Iterator[Floats], rows: int) -> Floats:
+def evaluate(statistic: Statistic, blocks: Iterator[Floats], rows: int) -> Floats:
     """The statistic of every row of the blocks, shape (rows,); 0/0 gives NaN without a warning."""
     values = np.empty(rows)
     first = 0

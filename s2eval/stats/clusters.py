@@ -9,22 +9,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from s2eval.records import Estimate
-from s2eval.stats.student import student_interval
+from s2eval.records import Estimate, Scale
+from s2eval.stats.student import UNBOUNDED, scaled_interval
 
 Floats = NDArray[np.float64]
 
 
-def clustered_mean(values: Sequence[float | None], clusters: Sequence[object]) -> Estimate:
+def clustered_mean(
+    values: Sequence[float | None], clusters: Sequence[object], *, within: Scale = UNBOUNDED
+) -> Estimate:
     """The mean over all items with a value; clusters, not items, are what was drawn.
 
     Standard error: √(G/(G-1) · Σ_c (Σ_{i in c} (x_i - x̄))²) / n over the G clusters with a value: Miller, "Adding Error
     Bars to Evals" (arXiv 2411.00640), equation 4, times the factor that makes it s/√n where every cluster has one item.
-    Interval: Student's with G - 1 degrees of freedom.
+    Interval: `scaled_interval`'s, of G items: within the scale where its bounds are known, else Student's with G - 1
+    degrees of freedom.
 
     Args:
         values: shape (n,); None is an item without a value.
         clusters: shape (n,), the cluster of each item.
+        within: what values are possible.
 
     Returns:
         `n` and `n_valid` count items.
@@ -39,8 +43,11 @@ def clustered_mean(values: Sequence[float | None], clusters: Sequence[object]) -
     value = float(sums.totals.sum() / sums.counts.sum())
     largest = float(np.abs(sums.totals / sums.counts).max())
     stderr = clustered_stderr(sums.totals, sums.counts)
-    freedom = sums.counts.size - 1
-    return student_interval(value, stderr, freedom, n=len(values), n_valid=int(sums.counts.sum()), largest=largest)
+    valid = [item for item in values if item is not None]
+    scope = within if all(within.clip(item) == item for item in valid) else UNBOUNDED
+    return scaled_interval(
+        value, stderr, sums.counts.size, scope, n=len(values), n_valid=int(sums.counts.sum()), largest=largest
+    )
 
 
 def clustered_stderr(totals: Floats, counts: Floats) -> float | None:

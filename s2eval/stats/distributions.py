@@ -27,6 +27,16 @@ def student_quantile(level: float, freedom: ArrayLike) -> Floats:
     return np.asarray(_special().stdtrit(freedom, level), dtype=np.float64)
 
 
+def beta_cdf(x: ArrayLike, a: ArrayLike, b: ArrayLike) -> Floats:
+    """P(B ≤ x) of a beta variable; of k successes among n, `beta_cdf(q, k, n - k + 1)` is P(X ≥ k) of share q.
+
+    1 where a is 0, 0 where b is: no successes, or nothing but successes. Broadcasts.
+    """
+    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    inside = _special().betainc(np.maximum(first, 1e-300), np.maximum(second, 1e-300), x)
+    return np.where(first <= 0, 1.0, np.where(second <= 0, 0.0, inside))
+
+
 def _special() -> Any:
     from scipy import special  # pyright: ignore[reportMissingTypeStubs]
 

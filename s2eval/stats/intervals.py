@@ -10,27 +10,28 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from statistics import NormalDist
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from s2eval.records import Estimate
+from s2eval.records import MINIMUM, Estimate, Scale
+from s2eval.stats.bounded import Z, share_bounds
 from s2eval.stats.strata import strata_of
-from s2eval.stats.student import student_interval
+from s2eval.stats.student import clipped, scaled_interval
 
 Values = Sequence[float | None] | NDArray[np.bool_ | np.integer[Any] | np.floating[Any]]
 Labels = Sequence[str] | Sequence[int] | NDArray[np.str_] | NDArray[np.int_]
 
-Z = NormalDist().inv_cdf(0.975)
+UNKNOWN = Scale()
+"""Of a metric that nothing is known of: 0 and 1 alone are no and yes, else there are no bounds."""
 
 
 def proportion(successes: int, n: int) -> Estimate:
-    """The share of successes among n items, with Wilson's score interval.
+    """The share of successes among n items, with Wilson's score interval, corrected where it covers too seldom.
 
-    Interval: (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n); Wilson, JASA 22 (1927) 209-212; Newcombe,
-    Statistics in Medicine 17 (1998) 857-872, method 3. Not of zero width at 0 or n successes.
+    Interval: `share_bounds`. Not of zero width at 0 or n successes; none of fewer than `MINIMUM` items.
     Standard error: √(p(1-p)/(n-1)), which is lm-eval's `mean_stderr` (the sample standard deviation over √n)
     of items of 0 and 1, as Σ(x-p)² = n p(1-p); None for a single item.
 
@@ -43,25 +44,30 @@ def proportion(successes: int, n: int) -> Estimate:
         return _unknown(n=0, n_valid=0)
     p = successes / n
     stderr = math.sqrt(p * (1 - p) / (n - 1)) if n > 1 else None
-    centre = p + Z**2 / (2 * n)
-    half = Z * math.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
-    low = 0.0 if successes == 0 else (centre - half) / (1 + Z**2 / n)
-    high = 1.0 if successes == n else (centre + half) / (1 + Z**2 / n)
+    if n < MINIMUM:
+        return Estimate(p, stderr, None, None, n=n, n_valid=n, method="too-few")
+    low, high = _share_interval(successes, n)
     return Estimate(p, stderr, low, high, n=n, n_valid=n, method="wilson")
 
 
-def mean(values: Values, n: int | None = None, *, shares: bool = True) -> Estimate:
+@lru_cache(maxsize=4096)
+def _share_interval(successes: int, n: int) -> tuple[float, float]:
+    low, high = share_bounds(successes / n, n)
+    return float(low), float(high)
+
+
+def mean(values: Values, n: int | None = None, *, shares: bool | None = None, within: Scale = UNKNOWN) -> Estimate:
     """The mean of per-item values.
 
-    If every value is 0 or 1 it is a `proportion`, unless `shares` is False. Else the standard error is the sample
-    standard deviation over √n (lm-eval's `mean_stderr`), and the interval Student's with n - 1 degrees of freedom: what
-    simulation supports (docs/statistics.md). Of few items it may leave the score's range.
+    Where yes and no are all that is there it is a `proportion`. Else the standard error is the sample standard
+    deviation over √n (lm-eval's `mean_stderr`), and the interval `scaled_interval`'s, within the range of the scores.
 
     Args:
         values: shape (n,); None and NaN are items without a value.
         n: items that should have counted, where some are not even in `values`.
-        shares: whether values of 0 and 1 only mean yes and no. False for scores in between that happen to be all 0,
-            such as ROUGE-2 of three answers: no interval of a proportion is told for those.
+        shares: whether values that are all at the two ends of the scale mean yes and no. False for scores in between
+            that happen to be all 0, such as ROUGE-2 of three answers. By default as the scale says.
+        within: what values are possible.
 
     Raises:
         ValueError: for an infinite value, `n` smaller than the number of values, or not one dimension.
@@ -73,27 +79,33 @@ def mean(values: Values, n: int | None = None, *, shares: bool = True) -> Estima
     valid = np.sort(array[~np.isnan(array)])
     if valid.size == 0:
         return _unknown(n=n, n_valid=0)
-    if shares and np.isin(valid, (0.0, 1.0)).all():
-        return replace(proportion(int(valid.sum()), valid.size), n=n)
+    low, high = ends(within)
+    if (not within.graded if shares is None else shares) and np.isin(valid, (low, high)).all():
+        found = scale(proportion(int((valid == high).sum()), valid.size), high - low)
+        return replace(shift(found, low), n=n)
     stderr = float(valid.std(ddof=1)) / math.sqrt(valid.size) if valid.size > 1 else None
     largest = float(np.abs(valid).max())
-    return student_interval(float(valid.mean()), stderr, valid.size - 1, n=n, n_valid=valid.size, largest=largest)
+    scope = scope_of(valid, within)
+    return scaled_interval(float(valid.mean()), stderr, valid.size, scope, n=n, n_valid=valid.size, largest=largest)
 
 
-def stratified_mean(values: Values, strata: Labels) -> Estimate:
-    """The unweighted mean over strata of each stratum's mean (MMLU over its subjects), normal interval.
+def stratified_mean(values: Values, strata: Labels, *, within: Scale = UNKNOWN) -> Estimate:
+    """The unweighted mean over strata of each stratum's mean (MMLU over its subjects).
 
     Standard error: √(Σ s_k²/n_k) / K, with s_k the sample standard deviation of the n_k values of the k-th
     of K strata: the strata are fixed (these subjects are all that there are), their items are drawn.
     A stratum with one value tells no variance of its own; it is given that of all values together, which also
     contains how the strata differ: too wide rather than too narrow (the idea of collapsed strata, Cochran 1977,
     §5A.12). Where every stratum has one value this is the standard error of a plain mean.
+    Interval: `scaled_interval`'s, of as many items as such a mean is worth, and with `Strata.pooled_variance`; without
+    bounds Student's with Satterthwaite's degrees of freedom.
     A stratum without any value leaves the mean over all strata unknown, and there is no value either:
     the mean over the rest is another number.
 
     Args:
         values: shape (n,); None and NaN are items without a value.
         strata: shape (n,), the stratum of each item.
+        within: what values are possible; values of 0 and 1 alone are taken to be bounded by these.
 
     Raises:
         ValueError: for an infinite value, or shapes that differ.
@@ -106,25 +118,78 @@ def stratified_mean(values: Values, strata: Labels) -> Estimate:
     labels = np.asarray(strata)
     if n_valid == 0 or np.unique(labels[valid]).size < np.unique(labels).size:
         return _unknown(n=n, n_valid=n_valid)
-    mean_of_means = strata_of(array[valid], labels[valid])
-    return _normal(mean_of_means.value, mean_of_means.stderr, n=n, n_valid=n_valid)
+    low, high = ends(within)
+    if not within.graded and np.isin(array[valid], (low, high)).all():
+        within = Scale(low, high)
+    means = strata_of(array[valid], labels[valid])
+    return means.estimate(scope_of(array[valid], within), n=n, n_valid=n_valid)
 
 
 def average(estimates: Iterable[Estimate]) -> Estimate:
-    """The unweighted mean of independent estimates (the leaderboard's four), normal interval.
+    """The unweighted mean of independent estimates (the leaderboard's four), with an interval made of theirs.
 
-    Standard error: √(Σ se²) / k. No value if a part has none, no standard error and no interval if a part
-    has no standard error. `n` and `n_valid` are sums.
+    Interval: the value less √(Σ (value_i - low_i)²) / k, and likewise above: the method of variance estimates recovery,
+    Zou & Donner, Statistics in Medicine 27 (2008) 1693-1702. So it lies within the range that theirs lie in, has a
+    width where any of them has, and is value ± 1.96 standard errors where theirs are. Standard error: √(Σ se²) / k. No
+    value if a part has none, no standard error or no interval if a part has none. `n` and `n_valid` are sums.
     """
     parts = tuple(estimates)
     n, n_valid = sum(part.n for part in parts), sum(part.n_valid for part in parts)
     values = [part.value for part in parts if part.value is not None]
-    stderrs = [part.stderr for part in parts if part.stderr is not None]
     if not parts or len(values) < len(parts):
         return _unknown(n=n, n_valid=n_valid)
-    known = len(stderrs) == len(parts)
-    stderr = math.hypot(*stderrs) / len(parts) if known else None
-    return _normal(math.fsum(values) / len(parts), stderr, n=n, n_valid=n_valid)
+    value, k = math.fsum(values) / len(parts), len(parts)
+    stderrs = [part.stderr for part in parts if part.stderr is not None]
+    stderr = math.hypot(*stderrs) / k if len(stderrs) == k else None
+    below = [value - part.ci_low for value, part in zip(values, parts, strict=True) if part.ci_low is not None]
+    above = [part.ci_high - value for value, part in zip(values, parts, strict=True) if part.ci_high is not None]
+    if stderr is None or len(below) < k or len(above) < k:
+        method = "none" if stderr is None else "too-few"
+        return Estimate(value, stderr, None, None, n=n, n_valid=n_valid, method=method)
+    low, high = value - math.hypot(*below) / k, value + math.hypot(*above) / k
+    return Estimate(value, stderr, low, high, n=n, n_valid=n_valid, method="recovered")
+
+
+def from_summary(value: float, stderr: float | None, n: int, within: Scale = UNKNOWN) -> Estimate:
+    """A number of which only its standard error is known, not its items: what lm-eval printed.
+
+    On a bounded scale the interval is `scaled_interval`'s; a standard error of 0 is that of a share of nothing but
+    successes or failures. Else value ± 1.96 standard errors.
+
+    Args:
+        stderr: None or NaN = not known, and no interval.
+        n: items; 0 = not known, and then as many as the standard error shows, if it is not 0.
+    """
+    if stderr is None or not math.isfinite(stderr):
+        return Estimate(value, None, None, None, n=n, n_valid=n, method="none")
+    inside = within.clip(value) == value
+    if stderr > 0 and (n == 0 or n >= MINIMUM) and (within.span is None or not inside):
+        found = Estimate(value, stderr, value - Z * stderr, value + Z * stderr, n=n, n_valid=n, method="normal")
+        return clipped(found, within)
+    items = float(n)
+    if n == 0 and stderr > 0 and within.low is not None and within.high is not None:
+        items = 1 + (value - within.low) * (within.high - value) / stderr**2  # were all values at the ends
+    return scaled_interval(value, stderr, items, within, n=n, n_valid=n)
+
+
+def ends(within: Scale) -> tuple[float, float]:
+    """No and yes: the ends of the scale, or 0 and 1 where it has none."""
+    return (within.low, within.high) if within.low is not None and within.high is not None else (0.0, 1.0)
+
+
+def scope_of(values: NDArray[np.float64], within: Scale) -> Scale:
+    """The scale, or one without bounds where a value lies outside of it."""
+    inside = (within.low is None or values.min() >= within.low) and (within.high is None or values.max() <= within.high)
+    return within if inside else Scale(graded=within.graded)
+
+
+def shift(estimate: Estimate, by: float) -> Estimate:
+    """The estimate with `by` added to its value and bounds."""
+
+    def plus(x: float | None) -> float | None:
+        return None if x is None else x + by
+
+    return replace(estimate, value=plus(estimate.value), ci_low=plus(estimate.ci_low), ci_high=plus(estimate.ci_high))
 
 
 def scale(estimate: Estimate, factor: float) -> Estimate:
@@ -155,13 +220,6 @@ def _column(values: Values) -> NDArray[np.float64]:
     if infinite.size:
         raise ValueError(f"value {array[infinite[0]]} of item {infinite[0]}: a metric must be finite, or None")
     return array
-
-
-def _normal(value: float, stderr: float | None, *, n: int, n_valid: int) -> Estimate:
-    """value ± z·stderr, or the value alone where there is no standard error."""
-    if stderr is None:
-        return Estimate(value, None, None, None, n=n, n_valid=n_valid, method="none")
-    return Estimate(value, stderr, value - Z * stderr, value + Z * stderr, n=n, n_valid=n_valid, method="normal")
 
 
 def _unknown(n: int, n_valid: int) -> Estimate:

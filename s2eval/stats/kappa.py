@@ -9,24 +9,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from s2eval.records import Estimate
-from s2eval.stats.intervals import Z
+from s2eval.records import MINIMUM, Estimate
+from s2eval.stats.bounded import share_bounds
 
 Counts = Sequence[Sequence[int]] | NDArray[np.integer[Any]]
 
 
 def cohen_kappa(table: Counts) -> Estimate:
-    """Cohen's kappa of two raters who put the same n items into k categories, with its normal interval.
+    """Cohen's kappa of two raters who put the same n items into k categories.
 
     κ = (p_o - p_e) / (1 - p_e), with p_o = Σ p_ii and p_e = Σ p_i. p_.i; Cohen, Educational and Psychological
     Measurement 20 (1960) 37-46. Standard error: the root of
 
         Σ p_ii (1 - (p_i. + p_.i)(1 - κ))² + (1 - κ)² Σ_{i≠j} p_ij (p_.i + p_j.)² - (κ - p_e (1 - κ))²
 
-    over √n (1 - p_e); Fleiss, Cohen & Everitt, Psychological Bulletin 72 (1969) 323-327. It is for large n, and the
-    interval may leave -1 to 1.
-    No value where both raters put everything into one category: chance then agrees as well as they do. Where they
-    agree on every item the method is `constant`: no disagreement was seen, which is not certainty.
+    over √n (1 - p_e); Fleiss, Cohen & Everitt, Psychological Bulletin 72 (1969) 323-327. It is for large n, and 0 where
+    they agree on every item. So the interval is that of the share p_o (`share_bounds`), with p_e as it was seen.
+    No value where both raters put everything into one category: chance then agrees as well as they do.
 
     Args:
         table: shape (k, k), table[i][j] = items that the first rater put into category i and the second into j.
@@ -45,15 +44,17 @@ def cohen_kappa(table: Counts) -> Estimate:
     p = counts / n
     first, second, diagonal = p.sum(axis=1), p.sum(axis=0), np.diag(p)
     by_chance = float(first @ second)
-    kappa = (float(diagonal.sum()) - by_chance) / (1 - by_chance)
-    if np.count_nonzero(counts - np.diag(np.diag(counts))) == 0:
-        return Estimate(1.0, 0.0, 1.0, 1.0, n=n, n_valid=n, method="constant")
+    observed = float(diagonal.sum())
+    kappa = (observed - by_chance) / (1 - by_chance)
     agreed = float(diagonal @ (1 - (first + second) * (1 - kappa)) ** 2)
     crossed = (second[:, None] + first[None, :]) ** 2  # (i, j): p_.i + p_j.
     missed = (1 - kappa) ** 2 * float((p * crossed).sum() - diagonal @ (first + second) ** 2)
     variance = agreed + missed - (kappa - by_chance * (1 - kappa)) ** 2
     stderr = math.sqrt(max(variance, 0.0) / n) / (1 - by_chance)
-    return Estimate(kappa, stderr, kappa - Z * stderr, kappa + Z * stderr, n=n, n_valid=n, method="normal")
+    if n < MINIMUM:
+        return Estimate(kappa, stderr, None, None, n=n, n_valid=n, method="too-few")
+    low, high = ((float(bound) - by_chance) / (1 - by_chance) for bound in share_bounds(min(observed, 1.0), n))
+    return Estimate(kappa, stderr, max(-1.0, low), high, n=n, n_valid=n, method="wilson")
 
 
 def cross_table(first: Sequence[str], second: Sequence[str]) -> NDArray[np.int_]:

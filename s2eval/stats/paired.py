@@ -19,16 +19,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from s2eval.records import Estimate
+from s2eval.records import MINIMUM, Estimate, Scale
 from s2eval.stats.bootstrap import RESAMPLES
+from s2eval.stats.bounded import difference_weight
 from s2eval.stats.clusters import clustered_stderr
-from s2eval.stats.intervals import Labels, Values
+from s2eval.stats.intervals import UNKNOWN, Labels, Values, ends, scale, scope_of
 from s2eval.stats.mcnemar import mcnemar_mid_p
-from s2eval.stats.paired_shares import tango_interval
+from s2eval.stats.paired_shares import difference_bounds
 from s2eval.stats.permutation import sign_flip_test, swap_test
 from s2eval.stats.power import ALPHA, POWER, detectable, detectable_share
 from s2eval.stats.strata import Strata, joined, strata_of
-from s2eval.stats.student import student_interval
+from s2eval.stats.student import scaled_interval
 
 Floats = NDArray[np.float64]
 
@@ -39,9 +40,9 @@ class Difference:
 
     Attributes:
         estimate: of the difference, in the scores' unit; `n` items that should have counted, `n_valid` those for which
-            both models have a value. `method` is `tango`, `student`, `constant` (every item has the same difference, so
-            no spread was seen) or `none`.
-        p: two-sided, of no difference; None where there is no test.
+            both models have a value. `method` is `tango`, `bounded`, `student`, `constant` (every item has the same
+            difference, of scores without bounds), `too-few` or `none`; the last three have no interval.
+        p: two-sided, of no difference; None where there is no test, as of fewer than `MINIMUM` items.
         test: `mcnemar-mid-p`, `sign-flip`, `swap`, `student`, or `none`.
         discordant: share of the valid items on which the two differ at all; None where there are none.
         freedom: degrees of freedom of a `student` interval.
@@ -67,7 +68,7 @@ class Difference:
         one = self.estimate
         if one.method == "tango" and self.discordant is not None:
             return detectable_share(self.discordant, one.n_valid, alpha, power)
-        if one.stderr is None or one.method == "constant":
+        if one.stderr is None or one.stderr == 0:
             return None
         if self.test in ("sign-flip", "swap") and 2.0 ** (1 - self.differing) > alpha:
             return None
@@ -81,11 +82,13 @@ class Pairs:
     Attributes:
         first, second: shape (n,), in the same order; None and NaN are items without a value.
         strata: shape (n,), each item's stratum; None = there are none.
+        within: what values are possible.
     """
 
     first: Values
     second: Values
     strata: Labels | None = None
+    within: Scale = UNKNOWN
 
 
 def paired_difference(
@@ -94,21 +97,24 @@ def paired_difference(
     *,
     strata: Labels | None = None,
     clusters: Sequence[object] | None = None,
-    shares: bool = True,
+    shares: bool | None = None,
+    within: Scale = UNKNOWN,
     resamples: int = RESAMPLES,
 ) -> Difference:
     """The mean of second - first over the items for which both have a value.
 
-    Values of 0 and 1 without strata or clusters: Tango's interval, McNemar's mid-p test. Anything else: the mean ± t
-    standard errors, and the sign-flip test. With strata (MMLU) the unweighted mean over them, standard error and
-    degrees of freedom as in `Strata`; with clusters (questions, of which both turns were judged) `clustered_stderr`
-    with G - 1 degrees of freedom, and signs flipped by cluster.
+    No and yes without strata or clusters: Tango's interval, McNemar's mid-p test. Anything else: the sign-flip test,
+    and the interval of a mean of differences, which lie within twice the range of the scores where that is known (else
+    the mean ± t standard errors): `scaled_interval`. With strata (MMLU) the unweighted mean over them, standard error
+    and degrees of freedom as in `Strata`; with clusters (questions, of which both turns were judged)
+    `clustered_stderr` with G - 1 degrees of freedom, and signs flipped by cluster.
 
     Args:
         first, second: shape (n,), item by item; None and NaN are items without a value.
         strata: shape (n,), each item's stratum. A stratum of which no item has both values leaves no difference.
         clusters: shape (n,), each item's cluster.
-        shares: whether values of 0 and 1 only mean no and yes; False for scores in between.
+        shares: whether values that are all at the ends of the scale mean no and yes; by default as the scale says.
+        within: what values are possible.
         resamples: sign patterns, where they are drawn; p is at least 1 / (1 + resamples).
 
     Raises:
@@ -117,7 +123,7 @@ def paired_difference(
     if strata is not None and clusters is not None:
         raise ValueError("strata and clusters at once: a question belongs to one stratum, so cluster within it")
     if clusters is None:
-        return paired_average([Pairs(first, second, strata)], shares=shares, resamples=resamples)
+        return paired_average([Pairs(first, second, strata, within)], shares=shares, resamples=resamples)
     one, other, valid = _columns(first, second)
     if len(clusters) != one.size:
         raise ValueError(f"{one.size} items, but clusters of {len(clusters)}")
@@ -127,12 +133,21 @@ def paired_difference(
         return _nothing(one.size)
     sums: Floats = np.bincount(index, weights=differences).astype(np.float64)
     sizes = np.bincount(index).astype(np.float64)
-    value = float(differences.mean())
-    p = sign_flip_test(sums / differences.size, resamples=resamples) if sums.size > 1 else None
-    return _student(value, clustered_stderr(sums, sizes), sums.size - 1.0, one.size, differences, p, "sign-flip")
+    p = sign_flip_test(sums / differences.size, resamples=resamples) if sums.size >= MINIMUM else None
+    estimate = scaled_interval(
+        float(differences.mean()),
+        clustered_stderr(sums, sizes),
+        sums.size,
+        _differences(within, one[valid], other[valid], yes_no=True),
+        n=one.size,
+        n_valid=differences.size,
+        weight=difference_weight,
+        largest=float(np.abs(differences).max()),
+    )
+    return _tested(estimate, p, "sign-flip", differences, sums.size - 1.0)
 
 
-def paired_average(parts: Sequence[Pairs], *, shares: bool = True, resamples: int = RESAMPLES) -> Difference:
+def paired_average(parts: Sequence[Pairs], *, shares: bool | None = None, resamples: int = RESAMPLES) -> Difference:
     """The same for an unweighted mean of scores (the leaderboard's four), paired within each.
 
     No value where a part has none. `n` and `n_valid` are sums.
@@ -142,9 +157,12 @@ def paired_average(parts: Sequence[Pairs], *, shares: bool = True, resamples: in
     """
     columns = [_columns(part.first, part.second) for part in parts]
     n = sum(valid.size for _, _, valid in columns)
-    if len(parts) == 1 and parts[0].strata is None and shares and _are_shares(*columns[0]):
-        return _shares(*columns[0])
+    first = parts[0].within
+    shares = not first.graded if shares is None else shares
+    if len(parts) == 1 and parts[0].strata is None and shares and _are_shares(*columns[0], first):
+        return _shares(*columns[0], first)
     means: list[Strata] = []
+    scales: list[Scale] = []
     for part, (one, other, valid) in zip(parts, columns, strict=True):
         if part.strata is not None and len(part.strata) != one.size:
             raise ValueError(f"{one.size} items, but strata of {len(part.strata)}")
@@ -153,13 +171,20 @@ def paired_average(parts: Sequence[Pairs], *, shares: bool = True, resamples: in
         if lost or not valid.any():
             return _nothing(n, sum(int(valid.sum()) for _, _, valid in columns))
         means.append(strata_of((other - one)[valid], None if labels is None else labels[valid]))
+        scales.append(_differences(part.within, one[valid], other[valid], yes_no=shares or len(parts) > 1))
     whole = joined(means)
-    p = sign_flip_test(whole.contributions, resamples=resamples) if whole.values.size > 1 else None
-    return _student(whole.value, whole.stderr, whole.freedom, n, whole.values, p, "sign-flip")
+    within = scales[0] if len(set(scales)) == 1 else Scale(graded=True)
+    estimate = whole.estimate(within, n=n, n_valid=whole.values.size, weight=difference_weight)
+    p = None if estimate.method == "too-few" else sign_flip_test(whole.contributions, resamples=resamples)
+    return _tested(estimate, p, "sign-flip", whole.values, whole.freedom)
 
 
 def paired_statistic(
-    statistic: Callable[[Floats], Floats], first: ArrayLike, second: ArrayLike, *, resamples: int = RESAMPLES
+    statistic: Callable[[Floats], Floats],
+    first: ArrayLike,
+    second: ArrayLike,
+    *,
+    resamples: int = RESAMPLES,
 ) -> Difference:
     """The same for a function of sums over items: the readability of all answers of a model as one text.
 
@@ -186,38 +211,43 @@ def paired_statistic(
     differing = (one != other).any(axis=1).astype(np.float64)
     finite = np.isfinite(without).all()
     stderr = float(np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum())) if n > 1 and finite else None
-    p = swap_test(statistic, one, other, resamples=resamples) if n > 1 else None
-    return _student(value, stderr, n - 1.0, n, differing, p, "swap")
+    p = swap_test(statistic, one, other, resamples=resamples) if n >= MINIMUM else None
+    largest = float(np.abs(without).max())
+    estimate = scaled_interval(value, stderr, n, n=n, n_valid=n, largest=largest)
+    return _tested(estimate, p, "swap", differing, n - 1.0)
 
 
-def _shares(one: Floats, other: Floats, valid: NDArray[np.bool_]) -> Difference:
-    """Of items that are right or wrong."""
-    differences = (other - one)[valid]
+def _shares(one: Floats, other: Floats, valid: NDArray[np.bool_], within: Scale) -> Difference:
+    """Of items that are right or wrong; the estimate in the unit of the scale."""
+    low, high = ends(within)
+    differences = ((other - one) / (high - low))[valid]
     wins, losses = int((differences > 0).sum()), int((differences < 0).sum())
     n = differences.size
-    low, high = tango_interval(wins, losses, n)
     stderr = float(differences.std(ddof=1)) / math.sqrt(n) if n > 1 else None
     value = (wins - losses) / n
-    estimate = Estimate(value, stderr, float(low), float(high), n=valid.size, n_valid=n, method="tango")
-    return Difference(estimate, float(mcnemar_mid_p(wins, losses)), "mcnemar-mid-p", _discordant(differences))
+    if n < MINIMUM:
+        found = Estimate(value, stderr, None, None, n=valid.size, n_valid=n, method="too-few")
+        return Difference(scale(found, high - low), None, "none", _discordant(differences))
+    lower, upper = difference_bounds(wins, losses, n)
+    found = Estimate(value, stderr, float(lower), float(upper), n=valid.size, n_valid=n, method="tango")
+    p = float(mcnemar_mid_p(wins, losses))
+    return Difference(scale(found, high - low), p, "mcnemar-mid-p", _discordant(differences))
 
 
-def _are_shares(one: Floats, other: Floats, valid: NDArray[np.bool_]) -> bool:
-    return bool(valid.any() and np.isin(one[valid], (0.0, 1.0)).all() and np.isin(other[valid], (0.0, 1.0)).all())
+def _are_shares(one: Floats, other: Floats, valid: NDArray[np.bool_], within: Scale) -> bool:
+    return bool(valid.any() and np.isin(one[valid], ends(within)).all() and np.isin(other[valid], ends(within)).all())
 
 
-def _student(
-    value: float,
-    stderr: float | None,
-    freedom: float | None,
-    n: int,
-    differences: Floats,
-    p: float | None,
-    test: str,
-) -> Difference:
-    largest = float(np.abs(differences).max())
-    estimate = student_interval(value, stderr, freedom, n=n, n_valid=differences.size, largest=largest)
-    return Difference(estimate, p, test if p is not None else "none", _discordant(differences), freedom)
+def _differences(within: Scale, one: Floats, other: Floats, *, yes_no: bool) -> Scale:
+    """The scale of the differences of two columns; of nothing but zeros and ones that of shares, if that is allowed."""
+    both = np.concatenate([one, other])
+    if yes_no and within.span is None and not within.graded and np.isin(both, ends(within)).all():
+        within = Scale(0.0, 1.0)
+    return scope_of(both, within).differences
+
+
+def _tested(estimate: Estimate, p: float | None, test: str, differences: Floats, freedom: float | None) -> Difference:
+    return Difference(estimate, p, "none" if p is None else test, _discordant(differences), freedom)
 
 
 def _discordant(differences: Floats) -> float:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from s2eval.stats.intervals import Z
+from s2eval.stats.bounded import Z, difference_weight, mean_bounds
 
 Floats = NDArray[np.float64]
 Bounds = tuple[Floats, Floats]
 
+_FEW = 6
 _HALVINGS = 60  # of an interval of width 2: to 2e-18
 
 
@@ -48,6 +49,20 @@ def tango_interval(wins: ArrayLike, losses: ArrayLike, n: ArrayLike, z: float = 
         return inside
 
     return bound(-1.0), bound(1.0)
+
+
+def difference_bounds(wins: ArrayLike, losses: ArrayLike, n: ArrayLike) -> Bounds:
+    """Tango's interval at 95%; of fewer than 6 questions, of which it covers 91.6%, at least that of `mean_bounds`."""
+    b, c, size = _counts(wins, losses, n)
+    low, high = tango_interval(b, c, size)
+    few = (size > 1) & (size < _FEW)
+    if few.any():
+        b, c, size = b[few], c[few], size[few]
+        mean = (b - c) / size
+        variance = np.maximum((b + c) / size - mean**2, 0.0) / (size - 1)
+        lower, upper = mean_bounds((mean + 1) / 2, variance / 4, size, difference_weight(size))
+        low[few], high[few] = np.minimum(low[few], 2 * lower - 1), np.maximum(high[few], 2 * upper - 1)
+    return low, high
 
 
 def _variance(b: Floats, c: Floats, n: Floats, delta: Floats) -> Floats:

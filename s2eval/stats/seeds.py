@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from s2eval.records import Estimate
+from s2eval.records import Estimate, Scale
 from s2eval.stats.intervals import Labels
 from s2eval.stats.paired import Difference
 from s2eval.stats.strata import strata_of
-from s2eval.stats.student import student_interval, student_p
+from s2eval.stats.student import UNBOUNDED, clipped, scaled_interval, student_p
 
 Floats = NDArray[np.float64]
 
@@ -30,7 +30,7 @@ class SeedGroup:
 
     Attributes:
         estimate: of the mean over seeds; the interval is t with S - 1 degrees of freedom over the seeds' scores: what
-            other seeds would score on these same items. `none` as method, and no interval, of a single seed.
+            other seeds would score on these same items. None of a single seed, or where all seeds score the same.
         seeds: S.
         between: variance of the seeds' scores; None of a single seed.
         within: variance of a seed's score by the choice of items, the mean of the squared standard errors; None where
@@ -43,12 +43,13 @@ class SeedGroup:
     within: float | None
 
 
-def seed_group(scores: Floats, strata: Labels | None = None) -> SeedGroup:
+def seed_group(scores: Floats, strata: Labels | None = None, *, within: Scale = UNBOUNDED) -> SeedGroup:
     """The scores of one recipe's seeds.
 
     Args:
         scores: shape (n, S), each seed's value of each item. Rows with a NaN count in `n` only.
         strata: shape (n,), each item's stratum, where the score is the unweighted mean over them.
+        within: what scores are possible; the interval ends there.
 
     Raises:
         ValueError: for another shape, or an infinite value.
@@ -60,17 +61,21 @@ def seed_group(scores: Floats, strata: Labels | None = None) -> SeedGroup:
     columns = [strata_of(values[:, seed], labels) for seed in range(seeds)]
     means = np.array([column.value for column in columns])
     errors = [column.stderr for column in columns if column.stderr is not None]
-    within = float(np.mean(np.square(errors))) if errors else None
+    by_items = float(np.mean(np.square(errors))) if errors else None
     value = float(means.mean())
     if seeds < 2:
-        return SeedGroup(Estimate(value, None, None, None, n=n, n_valid=len(values), method="none"), 1, None, within)
+        return SeedGroup(
+            Estimate(value, None, None, None, n=n, n_valid=len(values), method="too-few"), 1, None, by_items
+        )
     between = float(means.var(ddof=1))
     stderr = math.sqrt(between / seeds)
-    estimate = student_interval(value, stderr, seeds - 1.0, n=n, n_valid=len(values))
-    return SeedGroup(estimate, seeds, between, within)
+    estimate = scaled_interval(value, stderr, len(values), freedom=seeds - 1.0, n=n, n_valid=len(values))
+    return SeedGroup(clipped(estimate, within), seeds, between, by_items)
 
 
-def group_difference(first: Floats, second: Floats, strata: Labels | None = None) -> Difference:
+def group_difference(
+    first: Floats, second: Floats, strata: Labels | None = None, *, within: Scale = UNBOUNDED
+) -> Difference:
     """By how much the second recipe is above the first, for new questions and new seeds of both.
 
     Variance of the difference of the two means over seeds: s₁²/S₁ + s₂²/S₂ + v_q - v_e, with s² the variance of a
@@ -83,6 +88,7 @@ def group_difference(first: Floats, second: Floats, strata: Labels | None = None
     Args:
         first, second: shapes (n, S₁) and (n, S₂): the same items in the same order, those left out that a seed lacks.
         strata: shape (n,), as in `seed_group`.
+        within: what scores are possible.
 
     Raises:
         ValueError: for other shapes, an infinite value, or one model on both sides: that is `paired_difference`.
@@ -93,9 +99,8 @@ def group_difference(first: Floats, second: Floats, strata: Labels | None = None
         raise ValueError("a group of seeds has two models at least; two single models are a paired difference")
     values, labels = _complete(np.hstack([first, second]), strata)
     n, n_valid = len(first), len(values)
-    if n_valid < 2:
-        empty = Estimate(None, None, None, None, n=n, n_valid=n_valid, method="none")
-        return Difference(empty, None, "none", None)
+    if n_valid == 0:
+        return Difference(Estimate(None, None, None, None, n=n, n_valid=0, method="none"), None, "none", None)
     one, other = values[:, : first.shape[1]], values[:, first.shape[1] :]
     over_questions = strata_of(other.mean(axis=1) - one.mean(axis=1), labels)
     by_questions = (over_questions.stderr or 0.0) ** 2
@@ -107,8 +112,11 @@ def group_difference(first: Floats, second: Floats, strata: Labels | None = None
     spread = sum(part**2 / freedom for part, freedom in terms)
     freedom = max(1.0, math.floor(variance**2 / spread)) if spread > 0 else 1.0
     stderr = math.sqrt(variance)
-    estimate = student_interval(over_questions.value, stderr, freedom, n=n, n_valid=n_valid)
+    estimate = scaled_interval(over_questions.value, stderr, n_valid, freedom=freedom, n=n, n_valid=n_valid)
+    estimate = clipped(estimate, within.differences)
     differ = float(np.count_nonzero(over_questions.values) / n_valid)
+    if estimate.method == "too-few":
+        return Difference(estimate, None, "none", differ, freedom)
     return Difference(estimate, student_p(over_questions.value, stderr, freedom), "student", differ, freedom)
 
 

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from s2eval.records import Estimate
+from s2eval.records import Estimate, Scale
 from s2eval.stats.bootstrap import CELLS, RESAMPLES, SEED, bca_interval
+from s2eval.stats.bounded import Weight, mean_weight
+from s2eval.stats.student import scaled_interval
 
 Floats = NDArray[np.float64]
 
@@ -68,6 +70,41 @@ class Strata:
         own = np.where(self.sizes > 1, self.sizes - 1, self.values.size - 1)
         shares = parts / parts.max()  # keeps the squares from underflow
         return float(shares.sum() ** 2 / (shares**2 / own).sum())
+
+    @property
+    def items(self) -> float:
+        """As many items of one stratum as the mean is worth: 1 / Σ (w_k² / n_k), which is n where all weigh alike."""
+        return float(1 / (self.weights**2 / self.sizes).sum())
+
+    @property
+    def pooled_variance(self) -> float:
+        """The squared standard error, with that of strata as if there were none mixed in: K - 1 of n - 1 parts.
+
+        Of few items in many strata the variance within them says little, down to none at all; the variance of all
+        items together contains how the strata differ too, and is hardly more where it counts.
+        """
+        n, strata = self.values.size, self.weights.size
+        squares = (self.values - self.value) ** 2
+        whole = float((squares * (self.weights / self.sizes)[self.index]).sum()) * n / (n - 1) / self.items
+        within = float(self._variances.sum())
+        return ((n - strata) * within + (strata - 1) * whole) / (n - 1)
+
+    def estimate(self, within: Scale, *, n: int, n_valid: int, weight: Weight = mean_weight) -> Estimate:
+        """The mean with `stderr` and the interval of `scaled_interval` on a scale."""
+        if self.values.size < 2:
+            return Estimate(self.value, None, None, None, n=n, n_valid=n_valid, method="too-few")
+        return scaled_interval(
+            self.value,
+            self.stderr,
+            self.items,
+            within,
+            n=n,
+            n_valid=n_valid,
+            freedom=self.freedom,
+            variance=self.pooled_variance,
+            weight=weight,
+            largest=float(np.abs(self.values).max()),
+        )
 
     @property
     def _variances(self) -> Floats:
@@ -135,7 +172,9 @@ def stratified_bootstrap(
         drawn += weight * stretch * _means(own, int(size), resamples, rng)
     influence = centred * (strata.weights / strata.sizes)[strata.index]
     interval = bca_interval(strata.value, drawn, -influence, confidence)
-    stderr = 0.0 if interval.method == "constant" else float(drawn.std(ddof=1))
+    if interval.method == "constant":
+        return Estimate(strata.value, 0.0, None, None, n=n, n_valid=n, method="constant")
+    stderr = float(drawn.std(ddof=1))
     return Estimate(strata.value, stderr, interval.low, interval.high, n=n, n_valid=n, method=interval.method)
 
 

@@ -1,30 +1,78 @@
-"""A value with a standard error of so many degrees of freedom: Student's interval and test."""
+"""An estimate with its standard error → its interval, on the scale of its metric."""
 
 from __future__ import annotations
 
-from s2eval.records import Estimate
+import math
+from dataclasses import replace
+
+from s2eval.records import MINIMUM, Estimate, Scale
 from s2eval.stats.bootstrap import ROUNDING
+from s2eval.stats.bounded import Weight, mean_bounds, mean_weight
 from s2eval.stats.distributions import student_cdf, student_quantile
 
+UNBOUNDED = Scale(graded=True)
 
-def student_interval(
-    value: float, stderr: float | None, freedom: float | None, *, n: int, n_valid: int, largest: float = 0.0
+
+def scaled_interval(
+    value: float,
+    stderr: float | None,
+    items: float,
+    within: Scale = UNBOUNDED,
+    *,
+    n: int,
+    n_valid: int,
+    freedom: float | None = None,
+    variance: float | None = None,
+    weight: Weight = mean_weight,
+    largest: float = 0.0,
 ) -> Estimate:
-    """value ± t(0.975) standard errors; "Student", Biometrika 6 (1908) 1-25.
+    """The interval of a mean, or of a weighted mean, of scores on a scale.
+
+    With both bounds known it is `mean_bounds`' (method `bounded`), which has a width even where all scores are the
+    same. Else it is value ± t(0.975) standard errors, cut at a bound (`student`; Biometrika 6 (1908) 1-25). The mean of
+    what is at least 0 and has no upper bound, such as words, has few long values that a small sample misses: its upper
+    bound is value · exp(e + e²/4), e the t standard errors over the value (`log`).
 
     Args:
-        stderr: None = cannot be told: no interval, method `none`.
-        freedom: degrees of freedom; None = nothing varied.
+        stderr: None = cannot be computed, of a single item.
+        items: independent items (documents, clusters), or as many as a stratified mean is worth; of fewer than
+            `MINIMUM` no interval is computed, method `too-few`.
+        within: the scale. A value outside of it, such as a percentage where a share was expected, has no known bounds.
         n, n_valid: see `Estimate`.
-        largest: absolute value of the largest item, beside which a standard error may be mere rounding: then no spread
-            was seen, method `constant`.
+        freedom: degrees of freedom of the standard error; by default items - 1.
+        variance: used by the bounded interval in place of the squared standard error.
+        weight: what `mean_bounds` adds at the far end, by the number of items.
+        largest: absolute value of the largest item, beside which a standard error may be mere rounding.
     """
-    if stderr is None or n_valid < 2 or (freedom is not None and freedom <= 0):
-        return Estimate(value, None, None, None, n=n, n_valid=n_valid, method="none")
-    if freedom is None or stderr <= ROUNDING * max(abs(value), largest):
-        return Estimate(value, 0.0, value, value, n=n, n_valid=n_valid, method="constant")
-    reach = float(student_quantile(0.975, freedom)) * stderr
-    return Estimate(value, stderr, value - reach, value + reach, n=n, n_valid=n_valid, method="student")
+    if stderr is not None and stderr <= ROUNDING * max(abs(value), largest):
+        stderr = 0.0
+    if stderr is None or items < MINIMUM - ROUNDING:
+        return Estimate(value, stderr, None, None, n=n, n_valid=n_valid, method="too-few")
+    inside = within.clip(value) == value
+    if within.low is not None and within.span is not None and inside:
+        spread = stderr**2 if variance is None else variance
+        bounds = mean_bounds((value - within.low) / within.span, spread / within.span**2, items, weight(items))
+        low, high = (within.clip(within.low + within.span * float(bound)) for bound in bounds)
+        return Estimate(value, stderr, min(low, value), max(high, value), n=n, n_valid=n_valid, method="bounded")
+    if stderr == 0:
+        return Estimate(value, 0.0, None, None, n=n, n_valid=n_valid, method="constant")
+    reach = float(student_quantile(0.975, items - 1 if freedom is None else freedom)) * stderr
+    low, high = value - reach, value + reach
+    method = "student"
+    if within.low == 0 and within.high is None and value > 0:
+        share = reach / value
+        high, method = value * math.exp(min(share + share**2 / 4, 700.0)), "log"
+    if inside:
+        low, high = within.clip(low), within.clip(high)
+    return Estimate(value, stderr, low, high, n=n, n_valid=n_valid, method=method)
+
+
+def clipped(estimate: Estimate, within: Scale) -> Estimate:
+    """The estimate with an interval that ends where the scale does, if the value is on it."""
+    if estimate.value is None or within.clip(estimate.value) != estimate.value:
+        return estimate
+    low, high = (None if bound is None else within.clip(bound) for bound in (estimate.ci_low, estimate.ci_high))
+    return replace(estimate, ci_low=low, ci_high=high)
 
 
 def student_p(value: float, stderr: float, freedom: float) -> float:

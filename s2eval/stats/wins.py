@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from s2eval.records import Estimate
-from s2eval.stats.paired_shares import tango_interval
+from s2eval.records import MINIMUM, Estimate
+from s2eval.stats.paired_shares import difference_bounds
 
 
 def win_rate(wins: int, ties: int, n: int) -> Estimate:
@@ -30,5 +30,7 @@ def win_rate(wins: int, ties: int, n: int) -> Estimate:
     value = (wins + ties / 2) / n
     squares = wins * (1 - value) ** 2 + ties * (0.5 - value) ** 2 + losses * value**2
     stderr = math.sqrt(squares / (n - 1) / n) if n > 1 else None
-    low, high = tango_interval(wins, losses, n)
+    if n < MINIMUM:
+        return Estimate(value, stderr, None, None, n=n, n_valid=n, method="too-few")
+    low, high = difference_bounds(wins, losses, n)
     return Estimate(value, stderr, (1 + float(low)) / 2, (1 + float(high)) / 2, n=n, n_valid=n, method="tango")

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from s2eval.records import Estimate
-from s2eval.stats import clustered_mean, mean, proportion
-from s2eval.stats.student import student_interval
+from s2eval.records import Estimate, Scale
+from s2eval.stats import clustered_mean, mean, proportion, scaled_interval
 from s2train.label.candidates import Candidate, Groups
 from s2train.label.pairs import Labelled
 
 Floats = NDArray[np.float64]
+SHARE, CORRELATION = Scale(0.0, 1.0), Scale(-1.0, 1.0, graded=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def agree(groups: Groups, labels: Sequence[Labelled], one: int, other: int) -> A
     return Agreement(
         alike=_alike(pairs, one, other),
         labels=_alike(labelled, one, other),
-        tau=mean([tau_b(*_columns(group, one, other)) for group in groups.of], shares=False),
+        tau=mean([tau_b(*_columns(group, one, other)) for group in groups.of], within=CORRELATION),
         kappa=_kappa(groups, one, other),
         best=replace(proportion(sum(known), len(known)), n=len(best)),
     )
@@ -60,8 +60,8 @@ def agree(groups: Groups, labels: Sequence[Labelled], one: int, other: int) -> A
 def share(values: Sequence[bool | None], prompts: Sequence[str]) -> Estimate:
     """The share of yes among yes and no; None counts in `n` only.
 
-    Wilson's interval where no prompt repeats, else Student's, clustered by prompt. Where all say the same no spread is
-    seen between prompts, and the interval is Wilson's of as many items as there are prompts.
+    Wilson's interval where no prompt repeats, else that of a bounded mean, clustered by prompt. Where all say the same
+    no spread is seen between prompts, and the interval is Wilson's of as many items as there are prompts.
     """
     valid = [(value, prompt) for value, prompt in zip(values, prompts, strict=True) if value is not None]
     yes, clusters = sum(value for value, _ in valid), len({prompt for _, prompt in valid})
@@ -69,7 +69,7 @@ def share(values: Sequence[bool | None], prompts: Sequence[str]) -> Estimate:
         return replace(proportion(yes, clusters), n=len(values))
     if yes in (0, len(valid)):
         return replace(proportion(clusters if yes else 0, clusters), n=len(values), n_valid=len(valid))
-    return clustered_mean([None if value is None else float(value) for value in values], prompts)
+    return clustered_mean([None if value is None else float(value) for value in values], prompts, within=SHARE)
 
 
 def longer_wins(pairs: Sequence[tuple[Candidate, Candidate]], ranking: int) -> Estimate:
@@ -126,7 +126,7 @@ def _kappa(groups: Groups, one: int, other: int) -> Estimate:
     without = kappa(tables.sum(0) - tables) if size > 1 else np.array([np.nan])
     known = bool(np.isfinite(without).all())
     stderr = float(np.sqrt((size - 1) / size * ((without - without.mean()) ** 2).sum())) if known else None
-    return student_interval(value, stderr, size - 1.0, n=n, n_valid=n, largest=1.0)
+    return scaled_interval(value, stderr, size, CORRELATION, n=n, n_valid=n, largest=1.0)
 
 
 def _alike(pairs: Sequence[tuple[Candidate, Candidate]], one: int, other: int) -> Estimate:

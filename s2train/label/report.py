@@ -197,7 +197,8 @@ def _row(name: str, *cells: Cell) -> TableRow:
 
 
 def _cell(one: Estimate, digits: int = 3) -> Cell:
-    return Cell(one.value, one.ci_low, one.ci_high, one.n, one.n_valid, digits=digits)
+    few = one.method in ("too-few", "constant")
+    return Cell(one.value, one.ci_low, one.ci_high, one.n, one.n_valid, digits=digits, few=few)
 
 
 def _plain(value: Any) -> Any:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from math import exp
 from pathlib import Path
 from typing import Any
 
 from s2eval.errors import DataError, UsageError
-from s2eval.records import Estimate
+from s2eval.records import Estimate, Scale
 from s2eval.stats import clustered_mean, paired_difference, proportion
 from s2train import checkpoint
 
 HELD_OUT = "held_out.jsonl"
 """In a reward model's folder: the fields of `Judged`, a line a pair."""
+SHARE = Scale(0.0, 1.0)
 GATE = 0.70
 BINS = 10
 ACCURACY, LOW, HIGH, PASSES = "accuracy", "accuracy_low", "accuracy_high", "passes_gate"
@@ -71,9 +72,7 @@ def accuracy(pairs: Sequence[Judged]) -> Estimate:
 def _share(right: Sequence[bool], pairs: Sequence[Judged]) -> Estimate:
     if not _prompts(pairs):
         return proportion(sum(right), len(right))
-    found = clustered_mean([float(one) for one in right], [pair.prompt for pair in pairs])
-    low, high = (end if end is None else min(max(end, 0.0), 1.0) for end in (found.ci_low, found.ci_high))
-    return replace(found, ci_low=low, ci_high=high)
+    return clustered_mean([float(one) for one in right], [pair.prompt for pair in pairs], within=SHARE)
 
 
 def _prompts(pairs: Sequence[Judged]) -> list[str] | None:
@@ -145,7 +144,7 @@ def metrics(pairs: Sequence[Judged], minimum: float = GATE) -> dict[str, float]:
     length = _share(simple, pairs)
     found |= {"by_length": length.value, "by_length_low": length.ci_low, "by_length_high": length.ci_high}
     gain = paired_difference(
-        [float(one) for one in simple], [float(pair.right) for pair in pairs], clusters=_prompts(pairs)
+        [float(one) for one in simple], [float(pair.right) for pair in pairs], clusters=_prompts(pairs), within=SHARE
     )
     over = gain.estimate
     found |= {"over_length": over.value, "over_length_low": over.ci_low, "over_length_high": over.ci_high}
@@ -177,10 +176,11 @@ def refuse_below_gate(folder: Path, *, minimum: float = GATE, allow: bool = Fals
     if not allow and found is None:
         raise UsageError(f"reward model {folder.name}: it was never measured on held-out pairs, so nobody knows it")
     if not allow and found is not None and found < minimum:
-        low, high = (made.metrics.get(name, float("nan")) for name in (LOW, HIGH))
+        low, high = made.metrics.get(LOW), made.metrics.get(HIGH)
+        interval = "too few for an interval" if low is None or high is None else f"{low:.1%} to {high:.1%}"
         raise UsageError(
-            f"reward model {folder.name}: it orders {found:.1%} of held-out pairs as people did ({low:.1%} to "
-            f"{high:.1%}), less than {minimum:.0%}: a policy would learn its mistakes. Train a better one"
+            f"reward model {folder.name}: it orders {found:.1%} of held-out pairs as people did ({interval}), less "
+            f"than {minimum:.0%}: a policy would learn its mistakes. Train a better one"
         )
     return made.metrics
 
@@ -208,8 +208,9 @@ def draw(found: Sequence[Bin], path: Path) -> None:
         axes = figure.add_subplot()
         axes.plot([0.5, 1], [0.5, 1], color="#888888", linewidth=1, linestyle="--", label="calibrated")
         values = [one.accuracy.value or 0.0 for one in found]
-        low = [value - (one.accuracy.ci_low or value) for value, one in zip(values, found, strict=True)]
-        high = [(one.accuracy.ci_high or value) - value for value, one in zip(values, found, strict=True)]
+        bounds = [(one.accuracy.ci_low, one.accuracy.ci_high) for one in found]
+        low = [0.0 if end is None else value - end for value, (end, _) in zip(values, bounds, strict=True)]
+        high = [0.0 if end is None else end - value for value, (_, end) in zip(values, bounds, strict=True)]
         places = [one.confidence for one in found]
         axes.errorbar(places, values, [low, high], fmt="o", color="#0072B2", capsize=2, label="held-out pairs, 95%")
         axes.set(xlabel="how sure: σ(|difference of rewards|)", ylabel="share in the right order", ylim=(0, 1.03))

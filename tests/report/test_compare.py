@@ -9,7 +9,7 @@ import pytest
 
 from s2eval import stats
 from s2eval.errors import DataError
-from s2eval.records import Estimate
+from s2eval.records import Estimate, Scale
 from s2eval.report.compare import compare
 from s2eval.report.comparisons import Compared, Comparison, Side
 from s2eval.report.scored import Contests, Item, Scored, whatever_the_prompt
@@ -56,7 +56,8 @@ def test_a_score_keeps_its_unit() -> None:
     other = scored("B", "s2_eli5", "s2_rouge1", [0.2, 0.25, 0.3, 0.4])
     compared = compare([one, other], [(A, B)])
     row = rows(compared)["s2_eli5", "s2_rouge1"]
-    expected = stats.paired_difference([0.1, 0.2, 0.3, 0.5], [0.2, 0.25, 0.3, 0.4])
+    scale = Scale(0.0, 1.0, graded=True)
+    expected = stats.paired_difference([0.1, 0.2, 0.3, 0.5], [0.2, 0.25, 0.3, 0.4], within=scale)
     assert row.difference == expected
     assert (row.what, row.unit, row.better) == ("ELI5, ROUGE-1", "", "high")
     assert compared.tables[0].title == "ROUGE, F-measure"
@@ -75,11 +76,11 @@ def leaderboard(model: str, shift: float) -> list[Scored]:
     """Points of the four tasks; MMLU in two subjects."""
     values = {
         "s2_arc_challenge": [100.0, 0, 0, 100 * shift],
-        "s2_hellaswag": [100.0, 100, 0],
-        "s2_truthfulqa_mc2": [40.0 + 10 * shift, 30.0 + 20 * shift],
+        "s2_hellaswag": [100.0, 100, 0, 0],
+        "s2_truthfulqa_mc2": [40.0 + 10 * shift, 30.0 + 20 * shift] * 2,
     }
     found = [scored(model, task, "leaderboard_pct", points) for task, points in values.items()]
-    labelled = [("a", 100 * shift), ("b", 0.0), ("b", 100.0), ("b", 100 * shift)]
+    labelled = [("a", 100 * shift), ("b", 0.0), ("b", 100.0), ("b", 100 * shift)] * 2
     items = tuple(
         Item(f"m{n}", str(n), "", {"leaderboard_pct": value}, stratum=name) for n, (name, value) in enumerate(labelled)
     )
@@ -145,7 +146,8 @@ def test_readability_of_the_whole_text() -> None:
     def answered(model: str, counts: list[tuple[int, int, int]]) -> Scored:
         return Scored(model, "s2_wiki", tuple(Item(f"d{n}", str(n), "", {}, counts=c) for n, c in enumerate(counts)))
 
-    one, other = [(10, 1, 15), (20, 2, 30), (30, 2, 40)], [(10, 2, 15), (20, 4, 30), (30, 3, 40)]
+    one = [(10, 1, 15), (20, 2, 30), (15, 1, 20), (15, 1, 20)]
+    other = [(10, 2, 15), (20, 4, 30), (15, 2, 20), (15, 1, 20)]
     row = rows(compare([answered("A", one), answered("B", other)], [(A, B)]))["s2_wiki", "s2_fre_corpus"]
     # words a sentence 60/5 and 60/9, syllables the same
     assert row.difference.estimate.value == pytest.approx(1.015 * (60 / 5 - 60 / 9))
@@ -196,7 +198,7 @@ def test_a_large_table_can_still_show_something() -> None:
 
 
 def test_several_baselines_share_a_table() -> None:
-    data = [scored(model, "s2_eli5", "s2_rouge1", [0.1 * n, 0.3, 0.5]) for n, model in enumerate("ABC")]
+    data = [scored(model, "s2_eli5", "s2_rouge1", [0.1 * n, 0.3, 0.5, 0.2]) for n, model in enumerate("ABC")]
     (table,) = compare(data, [(A, B), (A, C), (B, C)]).tables
     assert [(row.baseline, row.model) for row in table.rows] == [("A", "B"), ("A", "C"), ("B", "C")]
     assert {row.tests for row in table.rows} == {3}
@@ -309,12 +311,12 @@ def test_models_asked_in_their_own_templates() -> None:
 
 
 def test_seeds_of_a_recipe_are_one_side() -> None:
-    values = {"a1": [0.1, 0.3, 0.2], "a2": [0.2, 0.3, 0.4], "b1": [0.5, 0.4, 0.6], "b2": [0.5, 0.8, 0.7]}
+    values = {"a1": [0.1, 0.3] * 2, "a2": [0.2, 0.4] * 2, "b1": [0.5, 0.6] * 2, "b2": [0.5, 0.7] * 2}
     data = [scored(name, "s2_eli5", "s2_rouge1", list(column)) for name, column in values.items()]
     compared = compare(data, [(Side("a", ("a1", "a2")), Side("b", ("b1", "b2")))])
     row = rows(compared)["s2_eli5", "s2_rouge1"]
     assert row.seeds == (2, 2)
-    assert row.scores == pytest.approx((0.25, 3.5 / 6))
+    assert row.scores == pytest.approx((0.25, 0.575))
     assert row.difference.test == "student"
     seeds = {one.name: one.seeds for one in compared.seeds}
     assert seeds["a"].between == pytest.approx(0.005)  # scores 0.2 and 0.3
@@ -358,7 +360,7 @@ SHOWN, NOT_SHOWN = (3.0, 0.001, 0.004), (0.1, 0.6, 1.0)
             row_of(0.9, 0.03, 0.12, detectable=2.5),
             "no difference shown (alone p = 0.03, one of 4 tests); 2.5 would have been detected",
         ),
-        (row_of(0.1, None, None), "cannot be told: a single document"),
+        (row_of(0.1, None, None), "cannot be told: too few documents"),
         (
             row_of(None, None, None),
             "cannot be told: no document with a value of both, or a part of the task without one",
@@ -370,5 +372,30 @@ def test_verdicts(row: Comparison, words: str) -> None:
 
 
 def test_models_that_say_the_same() -> None:
-    data = [scored(model, "quiz", "acc", [1, 0, 1]) for model in "AB"]
+    data = [scored(model, "quiz", "acc", [1, 0, 1, 1]) for model in "AB"]
     assert rows(compare(data, [(A, B)]))["quiz", "acc"].verdict == "the same on every document"
+
+
+@pytest.mark.parametrize(("metric", "values"), [("acc", [1, 0]), ("s2_rouge1", [0.2, 0.4]), ("s2_words", [10, 20])])
+def test_two_documents_are_too_few_for_a_test_or_an_interval(metric: str, values: list[float]) -> None:
+    for other in (values, [value + 0.1 for value in values] if metric != "acc" else values[::-1]):
+        row = rows(compare([scored("A", "quiz", metric, values), scored("B", "quiz", metric, other)], [(A, B)]))[
+            "quiz", metric
+        ]
+        assert row.verdict == "cannot be told: too few documents"
+        assert (row.difference.estimate.ci_low, row.difference.estimate.ci_high, row.difference.p) == (None, None, None)
+
+
+def test_identical_scores_have_an_interval_with_a_width() -> None:
+    data = [scored(model, "quiz", "s2_rouge1", [0.2, 0.4, 0.0, 0.3]) for model in "AB"]
+    one = rows(compare(data, [(A, B)]))["quiz", "s2_rouge1"].difference.estimate
+    assert one.value == 0
+    assert -1 < one.ci_low < 0 < one.ci_high < 1
+
+
+def test_a_difference_of_percentages_lies_between_minus_and_plus_100() -> None:
+    values = {"A": [0.0, 100, 0, 0], "B": [100.0, 0, 100, 100]}
+    data = [scored(model, "s2_truthfulqa_mc2", "leaderboard_pct", column) for model, column in values.items()]
+    one = rows(compare(data, [(A, B)]))["s2_truthfulqa_mc2", "leaderboard_pct"].difference.estimate
+    assert one.value == 50
+    assert -100 <= one.ci_low < 50 < one.ci_high <= 100

@@ -115,14 +115,18 @@ def test_what_is_in_no_layer_comes_first() -> None:
 
 
 def test_divergence_is_clustered_by_prompt() -> None:
-    """Two prompts of two tokens, means 1 and 3: mean 2, standard error √(2 · 2 · 2²) / 4 = 1, one degree of freedom."""
-    pair = Pair(TRAINED, QDQ, (1.0, 1.0, 3.0, 3.0), (True, True, False, True))
-    found = Predictions(("a", "b"), (0, 0, 1, 1), (pair,), {}, "float32")
+    """Four prompts of two tokens, means 1 and 3: mean 2, standard error √(4/3 · 4 · 2²) / 8 = 1/√3."""
+    pair = Pair(TRAINED, QDQ, (1.0, 1.0, 3.0, 3.0) * 2, (True, True, False, True) * 2)
+    found = Predictions(tuple("abcd"), (0, 0, 1, 1, 2, 2, 3, 3), (pair,), {}, "float32")
     one = found.divergence(pair)
-    assert (one.value, one.stderr, one.n) == (2.0, pytest.approx(1.0), 4)
-    assert one.ci_high == pytest.approx(2 + 12.7062, abs=1e-3)
-    assert found.agreement(pair).value == 0.75
-    assert found.by_prompt(pair) == [1.0, 3.0]
+    assert (one.value, one.stderr, one.n) == (2.0, pytest.approx(3**-0.5), 8)
+    share = 3.18245 / 3**0.5 / 2  # t of 3 degrees of freedom, standard errors over the value
+    assert one.ci_high == pytest.approx(2 * math.exp(share + share**2 / 4), abs=1e-3)
+    assert 0 < one.ci_low < 2  # a divergence is never negative
+    agreed = found.agreement(pair)
+    assert agreed.value == 0.75
+    assert 0 < agreed.ci_low < 0.75 < agreed.ci_high <= 1
+    assert found.by_prompt(pair) == [1.0, 3.0] * 2
     assert found.excess() is None  # there is no bf16
 
 

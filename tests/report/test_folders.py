@@ -191,10 +191,10 @@ def test_answers_become_rouge_and_readability(tmp_path: Path) -> None:
     assert rows["s2_eli5", "", "s2_fre_corpus"].value == pytest.approx(206.835 - 1.015 * 11 / 2 - 84.6 * 15 / 11)
     f1 = rows["s2_eli5", "", "s2_bertscore_f1"]  # only lm-eval's aggregate has it
     assert (f1.value, f1.stderr, f1.n) == (0.8, 0.1, 3)
-    assert f1.ci_low == pytest.approx(0.8 - Z * 0.1)
+    assert (f1.ci_low, f1.ci_high) == (None, None)  # of three answers
 
 
-def test_without_samples_the_interval_is_normal_and_the_note_says_so(tmp_path: Path) -> None:
+def test_without_samples_the_interval_is_made_of_the_standard_error_and_the_note_says_so(tmp_path: Path) -> None:
     printed = {"leaderboard_pct,none": 25.0, "leaderboard_pct_stderr,none": 12.5, "acc,none": 0.5}
     tasks = {"s2_arc_challenge": LEADERBOARD["arc_challenge"]}
     aggregates = {"s2_arc_challenge": {**printed, "acc_stderr,none": "N/A"}}
@@ -202,13 +202,12 @@ def test_without_samples_the_interval_is_normal_and_the_note_says_so(tmp_path: P
     rows = by_key(source)
     one = rows["s2_arc_challenge", "", "leaderboard_pct"]
     assert (one.value, one.stderr, one.n, one.n_valid) == (25.0, 12.5, 4, 4)
-    assert one.ci_low == pytest.approx(25 - Z * 12.5)
-    assert one.ci_high == pytest.approx(25 + Z * 12.5)
+    assert 0 < one.ci_low < 25 < one.ci_high < 100
     without = rows["s2_arc_challenge", "", "acc"]
     assert (without.value, without.stderr, without.ci_low, without.ci_high) == (0.5, None, None, None)
     (note,) = source.notes
     assert "org__tiny/s2_arc_challenge" in note
-    assert "value ± 1.96 standard errors" in note
+    assert "made of standard errors" in note
 
 
 def test_with_samples_no_such_note(tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def test_differences_as_a_forest() -> None:
     rouge, grade = compared().tables
     picture = forest(rouge)
     assert picture is not None
-    assert picture.description.endswith("+0.1000 [+0.1000, +0.1000], difference shown: higher (better).")
+    assert picture.description.endswith("+0.1000 [+0.0402, +0.1486], difference shown: higher (better).")
     assert picture.table is not None
     assert picture.table.kind == "differences"
     lower = forest(grade)  # a lower grade is better

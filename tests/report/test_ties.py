@@ -116,7 +116,8 @@ def test_the_average_of_four_is_paired_too(tmp_path: Path) -> None:
 
 
 def row(model: str, value: float, stderr: float | None, **more: object) -> Row:
-    plain = Row(model, model, None, "s2_eli5", "", "", "", "s2_rouge1", value, stderr, None, None, 100, 100, "0")
+    bounds = (None, None) if stderr is None else (value - stats.Z * stderr, value + stats.Z * stderr)
+    plain = Row(model, model, None, "s2_eli5", "", "", "", "s2_rouge1", value, stderr, *bounds, 100, 100, "0")
     return replace(plain, **more)  # type: ignore[arg-type]
 
 
@@ -140,6 +141,30 @@ def test_where_lower_is_better_the_lowest_is_the_best() -> None:
     rows[2] = replace(rows[2], metric="s2_fkg")
     [table] = mark_ties(build_tables(rows, ["high", "low", "far"]), [])
     assert marks(table, "FKG") == {"low": "best", "high": "tied", "far": ""}  # 0.1 / 0.141: p = 0.48, times 2
+
+
+def test_no_difference_from_a_model_of_two_documents_is_shown() -> None:
+    """0 of 2 right has a standard error of 0, which is no precision."""
+    rows = [row("best", 0.60, 0.05), row("few", 0.0, 0.0, n=2, n_valid=2, ci_low=None, ci_high=None)]
+    [table] = mark_ties(build_tables(rows, ["best", "few"]), [])
+    assert marks(table, "ROUGE-1") == {"best": "best", "few": "tied"}
+
+
+def test_two_documents_show_no_difference(tmp_path: Path) -> None:
+    [table] = report(arc(tmp_path, best=[1.0, 1.0], other=[0.0, 0.0])).tables
+    assert marks(table, "ARC") == {"best": "best", "other": "tied"}
+
+
+def test_an_average_without_spread_is_compared_by_its_interval() -> None:
+    """All of 4 wrong is [0, 0.53]: its standard error of 0 would put 0.6 ± 0.2 six of them away."""
+    four = stats.proportion(0, 4)
+    rows = [row("best", 0.60, 0.1), row("none", 0.0, 0.0, n=4, n_valid=4, ci_low=0.0, ci_high=four.ci_high)]
+    [table] = mark_ties(build_tables(rows, ["best", "none"]), [])
+    # 0.6 beside √(0.196² + 0.527²) = 0.562, which are 1.96 standard errors: p = 0.036; at 0.5, p = 0.08
+    assert marks(table, "ROUGE-1")["none"] == ""
+    rows[0] = row("best", 0.50, 0.1)
+    [table] = mark_ties(build_tables(rows, ["best", "none"]), [])
+    assert marks(table, "ROUGE-1")["none"] == "tied"
 
 
 def test_samples_of_one_model_only_leave_standard_errors() -> None:

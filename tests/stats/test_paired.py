@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_rel
 
 from s2eval.metrics import flesch
+from s2eval.records import Scale
 from s2eval.stats import (
     Pairs,
     clustered_mean,
@@ -100,9 +101,11 @@ def test_the_order_of_items_changes_no_number_of_the_interval(pairs: list[tuple[
 
 
 def test_one_difference_again_and_again():
-    found = paired_difference([0.1, 0.2, 0.3], [0.4, 0.5, 0.6])
-    assert (found.estimate.method, found.estimate.stderr) == ("constant", 0.0)
-    assert found.p == 2 / 8  # all of one sign: 2 of 8 patterns
+    found = paired_difference([0.1, 0.2, 0.3, 0.4], [0.4, 0.5, 0.6, 0.7])
+    assert (found.estimate.method, found.estimate.stderr, found.estimate.ci_low) == ("constant", 0.0, None)
+    assert found.p == 2 / 16  # all of one sign: 2 of 16 patterns
+    bounded = paired_difference([0.1, 0.2, 0.3, 0.4], [0.4, 0.5, 0.6, 0.7], within=Scale(0.0, 1.0)).estimate
+    assert -1 < bounded.ci_low < bounded.value < bounded.ci_high < 1
     assert found.detectable() is None
 
 
@@ -116,7 +119,10 @@ def test_so_few_that_differ_show_nothing():
 
 def test_too_few_to_tell():
     one = paired_difference([0.1], [0.4])
-    assert (one.estimate.method, one.p, one.test, one.detectable()) == ("none", None, "none", None)
+    assert (one.estimate.method, one.p, one.test, one.detectable()) == ("too-few", None, "none", None)
+    for first, second in (([0.1, 0.4], [0.1, 0.4]), ([0, 1], [0, 1]), ([1, 0, 0], [0, 1, 1])):
+        few = paired_difference(first, second)
+        assert (few.estimate.method, few.estimate.ci_low, few.p, few.test) == ("too-few", None, None, "none")
     nothing = paired_difference([None, 1], [1, None])
     assert (nothing.estimate.value, nothing.estimate.n, nothing.estimate.n_valid, nothing.p) == (None, 2, 0, None)
 
@@ -163,12 +169,12 @@ def test_an_average_of_which_a_part_is_missing():
 
 
 def test_the_turns_of_a_question_are_one_cluster():
-    first, second, questions = [1, 3, 5, 7, 2], [2, 5, 5, 9, 2], ["a", "a", "b", "b", "c"]
+    first, second, questions = [1, 3, 5, 7, 2, 4], [2, 5, 5, 9, 2, 4], ["a", "a", "b", "b", "c", "d"]
     found = paired_difference(first, second, clusters=questions)
-    differences = [1, 2, 0, 2, 0]
-    assert found.estimate.value == 1.0
+    differences = [1, 2, 0, 2, 0, 0]
+    assert found.estimate.value == 5 / 6
     assert found.estimate.stderr == pytest.approx(clustered_mean(differences, questions).stderr)
-    # sums 3, 2, 0: of the 4 patterns of the two that differ two are as extreme as 5
+    # sums 3, 2, 0, 0: of the 4 patterns of the two that differ two are as extreme as 5
     assert found.p == 2 / 4
 
 
@@ -199,7 +205,7 @@ def test_clusters_and_strata_at_once():
 def test_a_whole_text():
     # words, sentences, syllables: 30/3 words a sentence and 1.5 syllables a word against 30/6 and 1.5: reading ease
     # differs by 1.015 · (10 - 5)
-    first, second = [[10, 1, 15], [20, 2, 30]], [[10, 2, 15], [20, 4, 30]]
+    first, second = [[10, 1, 15], [20, 2, 30]] * 2, [[10, 2, 15], [20, 4, 30]] * 2
     found = paired_statistic(ease, first, second)
     assert found.estimate.value == pytest.approx(1.015 * 5)
     assert found.test == "swap"
@@ -222,7 +228,7 @@ def test_the_jackknife_of_a_mean_is_its_standard_error():
 
 def test_a_whole_text_of_one_or_no_answer():
     one = paired_statistic(ease, [[10, 1, 15]], [[10, 2, 15]])
-    assert (one.estimate.method, one.p) == ("none", None)
+    assert (one.estimate.method, one.p) == ("too-few", None)
     assert paired_statistic(ease, np.zeros((0, 3)), np.zeros((0, 3))).estimate.value is None
 
 

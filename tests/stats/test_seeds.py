@@ -8,16 +8,19 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
+from s2eval.records import Scale
 from s2eval.stats import group_difference, paired_difference, seed_group, seed_words, strata_of
 
 
 def test_a_group_by_hand():
     # seeds' scores 2, 3, 7: mean 4, variance (4 + 1 + 9) / 2 = 7; t of 2 degrees of freedom: 4.302653 · √(7/3)
-    group = seed_group(np.array([[1.0, 2, 6], [3, 4, 8]]))
+    group = seed_group(np.array([[1.0, 2, 6], [3, 4, 8]] * 2))
     assert (group.estimate.value, group.seeds, group.between) == (4.0, 3, 7.0)
     assert group.estimate.ci_high == pytest.approx(4 + 4.302653 * math.sqrt(7 / 3))
-    # of each seed two items, 2 apart: s² = 2, s²/n = 1
-    assert group.within == pytest.approx(1.0)
+    # of each seed four items, 1 from the mean: s² = 4/3, s²/n = 1/3
+    assert group.within == pytest.approx(1 / 3)
+    within = seed_group(np.array([[1.0, 2, 6], [3, 4, 8]] * 2), within=Scale(0.0, 10.0)).estimate
+    assert (within.ci_low, within.ci_high) == (0.0, 10.0)  # t would reach from -2.6 to 10.6
 
 
 def test_a_single_seed_has_no_interval():
@@ -25,7 +28,7 @@ def test_a_single_seed_has_no_interval():
     assert (group.estimate.value, group.estimate.ci_low, group.estimate.method, group.between) == (
         2.0,
         None,
-        "none",
+        "too-few",
         None,
     )
     assert group.within == 1.0
@@ -45,18 +48,18 @@ def test_strata_weigh_alike():
 
 
 def test_a_difference_by_hand():
-    # two questions, two seeds each: first [[0, 0], [0, 2]], second [[2, 4], [4, 8]]
-    first, second = np.array([[0.0, 0], [0, 2]]), np.array([[2.0, 4], [4, 8]])
+    # four questions, two seeds each: first [[0, 0], [0, 2]] twice, second [[2, 4], [4, 8]] twice
+    first, second = np.array([[0.0, 0], [0, 2]] * 2), np.array([[2.0, 4], [4, 8]] * 2)
     found = group_difference(first, second)
     assert found.estimate.value == 4.0  # 4.5 - 0.5
     by_seeds = 0.5 / 2 + 4.5 / 2  # scores 0, 1 and 3, 6: variances 0.5 and 4.5
-    by_questions = 2.0 / 2  # differences of means 3 and 5: variance 2
-    # of question and seed together: what is left of each group without the question's mean, 0, 0 and -1, 1 for either
-    # seed of the first (variance ½ each), -1, 1 and -2, 2 of the second (½ each), over n = 2: (¼ + ¼) / (2 · 1) each
-    both = 0.25 + 0.25
+    by_questions = 4 / 3 / 4  # differences of means 3, 5, 3, 5: variance 4/3
+    # of question and seed together: what is left of each group without the question's mean, 0, 0, -1, 1 and so on: of
+    # either seed of the first 0, -1, 0, -1 (variance 1/3), of the second -1, -2, -1, -2 (1/3); over n = 4, by 2 · 1
+    both = (1 / 3 / 4 + 1 / 3 / 4) / 2 * 2
     variance = max(by_seeds + by_questions - both, by_seeds, by_questions)
     assert found.estimate.stderr == pytest.approx(math.sqrt(variance))
-    freedom = math.floor(variance**2 / (0.25**2 / 1 + 2.25**2 / 1 + 1.0**2 / 1))  # 9 / 6.125 = 1.5, so 1
+    freedom = math.floor(variance**2 / (0.25**2 / 1 + 2.25**2 / 1 + by_questions**2 / 3))  # 1
     assert found.estimate.ci_high == pytest.approx(4 + student.ppf(0.975, freedom) * math.sqrt(variance))
     assert found.p == pytest.approx(2 * student.sf(4 / math.sqrt(variance), freedom))
     assert found.test == "student"

@@ -101,7 +101,7 @@ def test_the_two_ways_of_drawing_agree():
 def test_too_little_to_tell():
     assert stratified_bootstrap(strata_of(np.array([2.0]), None)).method == "none"
     constant = stratified_bootstrap(strata_of(np.array([2.0, 2, 5, 5]), list("aabb")))
-    assert (constant.method, constant.stderr, constant.ci_low) == ("constant", 0.0, 3.5)
+    assert (constant.method, constant.stderr, constant.ci_low) == ("constant", 0.0, None)
 
 
 def test_the_same_again():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s2eval.records import Estimate
-from s2eval.stats import mean, tango_interval, win_rate
+from s2eval.stats import difference_bounds, mean, tango_interval, win_rate
 
 
 def test_by_hand():
@@ -15,8 +15,11 @@ def test_by_hand():
     assert rate.value == 0.7  # (3 + 0.5) / 5
     # points 1, 1, 1, ½, 0: mean 0.7, squares 3 · 0.09 + 0.04 + 0.49 = 0.8; √(0.8 / 4 / 5) = 0.2
     assert rate.stderr == pytest.approx(0.2)
-    low, high = tango_interval(3, 1, 5)
+    low, high = difference_bounds(3, 1, 5)
     assert (rate.ci_low, rate.ci_high) == ((1 + low) / 2, (1 + high) / 2)
+    six = win_rate(wins=4, ties=1, n=6)
+    low, high = tango_interval(4, 1, 6)
+    assert (six.ci_low, six.ci_high) == ((1 + low) / 2, (1 + high) / 2)
     assert (rate.n, rate.n_valid, rate.method) == (5, 5, "tango")
 
 
@@ -33,6 +36,9 @@ def test_it_is_the_mean_of_points_and_has_two_sides(wins: int, ties: int, losses
     if points.stderr is not None and n > 1:
         assert ours.stderr == pytest.approx(points.stderr, abs=1e-12)
     assert ours.value + theirs.value == pytest.approx(1)
+    if n < 4:
+        assert (ours.ci_low, ours.ci_high, ours.method) == (None, None, "too-few")
+        return
     assert (ours.ci_low, ours.ci_high) == pytest.approx((1 - theirs.ci_high, 1 - theirs.ci_low))
     assert -1e-9 <= ours.ci_low <= ours.value <= ours.ci_high <= 1 + 1e-9
 

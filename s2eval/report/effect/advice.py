@@ -177,7 +177,7 @@ def _interval(one: Estimate) -> str:
         return "unknown"
     if one.ci_low is None or one.ci_high is None:
         return _digits(one.value)
-    return f"{_digits(one.value)} [{_digits(max(0.0, one.ci_low))}, {_digits(one.ci_high)}]"
+    return f"{_digits(one.value)} [{_digits(one.ci_low)}, {_digits(one.ci_high)}]"
 
 
 def _digits(value: float) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from s2eval import stats
-from s2eval.records import Estimate
+from s2eval.records import Estimate, Scale
 from s2eval.report.comparisons import Compared
 
+NATS = Scale(0.0, None, graded=True)
 TRAINED, BF16, QDQ = "as-trained", "bf16", "qdq"
 
 
@@ -131,11 +132,11 @@ class Predictions:
 
     def divergence(self, pair: Pair) -> Estimate:
         """Mean KL over positions; prompts are what was drawn."""
-        return stats.clustered_mean(pair.divergences, self.clusters)
+        return stats.clustered_mean(pair.divergences, self.clusters, within=NATS)
 
     def agreement(self, pair: Pair) -> Estimate:
         """Share of positions with the same best token, likewise."""
-        return stats.clustered_mean([float(same) for same in pair.agreements], self.clusters)
+        return stats.clustered_mean([float(same) for same in pair.agreements], self.clusters, within=Scale(0.0, 1.0))
 
     def by_prompt(self, pair: Pair) -> list[float]:
         """Mean KL of each prompt."""
@@ -146,7 +147,7 @@ class Predictions:
 
     def loss(self, model: str) -> Estimate:
         """Mean over the tokens of all answers, in nats."""
-        return stats.clustered_mean(self.losses[model], self.clusters)
+        return stats.clustered_mean(self.losses[model], self.clusters, within=NATS)
 
     def excess_loss(self) -> stats.Difference | None:
         """Loss of bf16 less that of qdq on the answers, paired by token; None where there are not both."""

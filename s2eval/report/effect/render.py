@@ -9,9 +9,9 @@ from typing import Any
 
 from tabulate import tabulate
 
-from s2eval.records import Estimate
 from s2eval.report.effect.advice import advise
 from s2eval.report.effect.measured import Effect, Group, Predictions, Weights, together
+from s2eval.report.numbers import interval_text
 from s2eval.report.render_comparison import comparison_json, render_comparison
 from s2eval.report.render_markdown import escape
 from s2eval.report.tables import MISSING
@@ -124,9 +124,9 @@ def _predictions(predictions: Predictions) -> list[str]:
                 pair.model,
                 pair.other,
                 MISSING if divergence.value is None else f"{divergence.value:.3g}",
-                _interval(divergence, ".3g"),
+                interval_text(divergence, ".3g"),
                 MISSING if agreement.value is None else f"{agreement.value:.1%}",
-                _interval(agreement, ".1%", 1.0),
+                interval_text(agreement, ".1%"),
             ]
         )
     parts = [
@@ -146,7 +146,7 @@ def _losses(predictions: Predictions) -> list[str]:
     rows: list[list[str]] = []
     for model in predictions.losses:
         one = predictions.loss(model)
-        rows.append([model, MISSING if one.value is None else f"{one.value:.4f}", _interval(one, ".4f")])
+        rows.append([model, MISSING if one.value is None else f"{one.value:.4f}", interval_text(one, ".4f")])
     header = ["model", "loss in nats a token", "95% interval"]
     parts = [
         "How likely the answers are: -ln p of each of their tokens, mean over tokens.",
@@ -161,12 +161,4 @@ def _difference(what: str, found: Difference) -> str:
     if found.estimate.value is None:
         return f"{what}: {MISSING}"
     p = "" if found.p is None else f", p {'< 0.001' if found.p < 0.001 else f'= {found.p:.3f}'}"
-    return f"{what}: {found.estimate.value:+.3g} {_interval(found.estimate, '+.3g')}{p} (sign flips by prompt)."
-
-
-def _interval(one: Estimate, form: str, most: float = float("inf")) -> str:
-    """In brackets; a bound beyond what is possible is cut, one below zero only where the value cannot be."""
-    if one.ci_low is None or one.ci_high is None:
-        return MISSING
-    low = one.ci_low if form.startswith("+") else max(0.0, one.ci_low)
-    return f"[{low:{form}}, {min(most, one.ci_high):{form}}]"
+    return f"{what}: {found.estimate.value:+.3g} {interval_text(found.estimate, '+.3g')}{p} (sign flips by prompt)."

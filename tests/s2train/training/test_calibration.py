@@ -49,9 +49,13 @@ def test_pairs_of_one_prompt_are_one_piece_of_evidence() -> None:
 
 
 def test_an_interval_of_a_share_stays_within_0_and_1() -> None:
-    """Of 2 prompts one is all right and one all wrong: Student's t with one degree of freedom reaches far beyond."""
-    found = accuracy([Judged(f"p{number // 2}", "s", float(number < 2), 0.5, 7, 7) for number in range(4)])
-    assert (found.value, found.ci_low, found.ci_high) == (0.5, 0.0, 1.0)
+    """Of 4 prompts two are all right and two all wrong; of 2 nothing can be told, and a report says so."""
+    pairs = [Judged(f"p{number // 2}", "s", float(number < 4), 0.5, 7, 7) for number in range(8)]
+    found = accuracy(pairs)
+    assert found.value == 0.5
+    assert 0 < found.ci_low < 0.5 < found.ci_high < 1
+    few = accuracy(pairs[2:6])
+    assert (few.value, few.ci_low, few.ci_high, few.method) == (0.5, None, None, "too-few")
 
 
 def test_equal_rewards_are_not_right() -> None:
@@ -73,11 +77,11 @@ def test_length_alone_is_set_beside_it() -> None:
 
 
 def test_length_is_compared_by_prompts_where_they_repeat() -> None:
-    """The model is right where length is wrong, on every pair of 3 prompts: 3 signs, not 12."""
-    pairs = [Judged(f"p{place // 4}", "s", 1.0, 0.5, 9, 5 if place % 4 < 2 else 13) for place in range(12)]
+    """The model is right where length is wrong, on every pair of 4 prompts: 4 signs, not 16."""
+    pairs = [Judged(f"p{place // 4}", "s", 1.0, 0.5, 9, 5 if place % 4 < 2 else 13) for place in range(16)]
     found = metrics(pairs)
     assert (found["by_length"], found["over_length"]) == (0.5, 0.5)  # the longer or the shorter: half of each prompt
-    assert found["over_length_p"] == 0.25  # 2 of the 2³ sign patterns are as far from 0
+    assert found["over_length_p"] == 0.125  # 2 of the 2⁴ sign patterns are as far from 0
 
 
 def test_by_source() -> None:
