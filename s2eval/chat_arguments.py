@@ -97,5 +97,5 @@ def _variables(source: str) -> set[str]:
     environment = ImmutableSandboxedEnvironment(extensions=["jinja2.ext.loopcontrols", Generation])
     try:
         return meta.find_undeclared_variables(environment.parse(source))
-    except TemplateSyntaxError:
+    except (TemplateSyntaxError, RecursionError):
         return set()

@@ -164,6 +164,7 @@ def trained_with(checkpoint: Path) -> str | None:
     return template
 
 
+_SHOWN = 300  # characters of another's error message
 # A question, and one that follows an answer: what they look like is what a template's hash is made of.
 _PROBES = ((Turn("{question}"),), (Turn("{question}", "{answer}"), Turn("{question}")))
 
@@ -194,16 +195,28 @@ def _chat(tokenizer: Any, arguments: Mapping[str, Any]) -> Template:
     except ValueError as error:  # several templates, none of which is the default
         raise UsageError(f"template 'chat': {error}") from error
 
+    def apply(messages: Sequence[Mapping[str, str]], *, prompt: bool) -> str:
+        try:
+            return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt, **arguments)
+        except UsageError:
+            raise
+        except Exception as error:  # it is a program of whoever made the tokenizer, and may raise anything
+            why = f"{type(error).__name__}: {error}"[:_SHOWN]
+            raise UsageError(
+                f"template 'chat': the tokenizer's chat template failed ({why}). Correct it, "
+                f"or choose another template: {', '.join(_PLAIN)}"
+            ) from error
+
     def render(turns: Sequence[Turn]) -> str:
         messages: list[dict[str, str]] = []
         for turn in turns:
             messages.append({"role": "user", "content": turn.question})
             if turn.answer is not None:
                 messages.append({"role": "assistant", "content": turn.answer})
-        return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **arguments)
+        return apply(messages, prompt=True)
 
     answered = [{"role": "user", "content": "{question}"}, {"role": "assistant", "content": "{answer}"}]
-    closed = tokenizer.apply_chat_template(answered, tokenize=False, add_generation_prompt=False, **arguments)
+    closed = apply(answered, prompt=False)
     end = closed.rpartition("{answer}")[2] if "{answer}" in closed else ""
     # its source too: it may treat some texts in ways that the probes do not show
     more = [json.dumps(dict(arguments), sort_keys=True, default=str)] if arguments else []

@@ -253,3 +253,40 @@ def test_every_name_that_can_be_typed_works(tokenizer: Any) -> None:
     for name in prompts.names():
         typed = name.replace("NAME", "vicuna_v1.1")
         assert prompts.get(typed, tokenizer).name == typed
+
+
+# --- chat templates of others ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("{{ ''.__class__.__mro__ }}", "SecurityError: access to attribute '__class__' of 'str' object is unsafe"),
+        ("{{ messages.append(1) }}", "SecurityError"),
+        ("{{ raise_exception('x' * 1000000) }}", "TemplateError: xxx"),
+        ("{% for x in range(10**9) %}{% endfor %}", "OverflowError"),
+        ("{{ nothing.here }}", "UndefinedError"),
+        ("{{ 1 / 0 }}", "ZeroDivisionError"),
+        ("{% if %}", "TemplateSyntaxError"),
+        ("{{ lower('x') }}", "'lower' is undefined"),
+        ("{{ " + "(" * 500 + ")" * 500 + " }}", "template 'chat'"),
+    ],
+)
+def test_a_chat_template_that_fails_is_told_in_a_sentence(tokenizer: Any, source: str, told: str) -> None:
+    hostile = copy.deepcopy(tokenizer)
+    hostile.chat_template = source
+    with pytest.raises(UsageError) as caught:
+        prompts.get("chat", hostile)
+    assert told in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+def test_one_that_fails_at_a_question_only_is_told_too(tokenizer: Any) -> None:
+    hostile = copy.deepcopy(tokenizer)
+    hostile.chat_template = (
+        "{% if 'secret' in messages[0].content %}{{ ''.__class__ }}{% endif %}{{ messages[0].content }}"
+    )
+    template = prompts.get("chat", hostile)
+    assert template.render([Turn("Why?")]) == "Why?"
+    with pytest.raises(UsageError, match="SecurityError"):
+        template.render([Turn("a secret")])

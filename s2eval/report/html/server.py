@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import errno
+import socket
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Lock
+from threading import BoundedSemaphore, Lock, Timer
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from s2eval.errors import S2Error, UsageError
 from s2eval.report.html.pieces import folder_of
 
 HOST = "127.0.0.1"
+SILENCE = 10.0  # seconds that a client may send or take nothing
+REQUEST = 20.0  # seconds until a request must be complete
+CONNECTIONS = 64  # at a time; more are closed at once
 _TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
 Changes = tuple[tuple[str, int, int], ...]
@@ -34,6 +40,7 @@ class Server(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = CONNECTIONS
 
     def __init__(self, page: Path, folders: Sequence[Path], make: Callable[[Path], None], port: int) -> None:
         self.page = page
@@ -41,6 +48,7 @@ class Server(ThreadingHTTPServer):
         self._make = make
         self._made_of: Changes | None = None
         self._lock = Lock()
+        self._free = BoundedSemaphore(CONNECTIONS)
         try:
             super().__init__((HOST, port), _Handler)
         except OSError as error:
@@ -61,6 +69,26 @@ class Server(ThreadingHTTPServer):
             if now != self._made_of:
                 self._make(self.page)
                 self._made_of = now
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """A thread for each connection, as long as there are not too many."""
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """The whole of a connection."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        """Nothing where the client has left or was too slow; a line for anything else."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, ConnectionError | TimeoutError):
+            print(f"error: a request failed: {error!r}", file=sys.stderr)  # noqa: T201
 
     def find(self, path: str) -> Path | None:
         """The file of a URL's path; None for all but the page and its pieces."""
@@ -83,6 +111,23 @@ class _Handler(BaseHTTPRequestHandler):
     server: Server  # pyright: ignore[reportIncompatibleVariableOverride]
     server_version = "s2eval"
     sys_version = ""
+    timeout = SILENCE
+
+    def handle_one_request(self) -> None:
+        """Read a request and answer it; one that never gets complete ends with its connection."""
+        self._deadline = Timer(REQUEST, self._give_up)
+        self._deadline.daemon = True
+        self._deadline.start()
+        try:
+            super().handle_one_request()
+        finally:
+            self._deadline.cancel()
+
+    def _give_up(self) -> None:
+        try:
+            self.connection.shutdown(socket.SHUT_RDWR)
+        except OSError:  # it is closed already
+            return
 
     def do_GET(self) -> None:
         """The page, or a piece of it."""
@@ -93,18 +138,25 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(body=False)
 
     def _answer(self, *, body: bool) -> None:
+        self._deadline.cancel()  # the request is complete; making the page may take longer
         # Another site's name that leads here (DNS rebinding) must not read the report.
         if self.headers.get("Host") not in [f"{name}:{self.server.server_port}" for name in (HOST, "localhost")]:
             self._send(HTTPStatus.FORBIDDEN, b"not the name of this server\n", "text/plain", body=body)
             return
-        path = unquote(urlsplit(self.path).path)
+        try:
+            path = unquote(urlsplit(self.path).path)
+        except ValueError:  # such as http://[
+            self._send(HTTPStatus.BAD_REQUEST, b"not an address\n", "text/plain", body=body)
+            return
         try:
             if path == "/":
                 self.server.refresh()
             found = self.server.find(path)
             content = found.read_bytes() if found else None
-        except (S2Error, OSError) as error:
-            self._send(HTTPStatus.INTERNAL_SERVER_ERROR, f"{error}\n".encode(), "text/plain", body=body)
+        except Exception as error:  # noqa: BLE001  (whatever a file holds; the next request tries again)
+            why = str(error) if isinstance(error, S2Error | OSError) else f"the report cannot be made: {error!r}"
+            content = f"{why}\n".encode(errors="backslashreplace")
+            self._send(HTTPStatus.INTERNAL_SERVER_ERROR, content, "text/plain", body=body)
             return
         if found is None or content is None:
             self._send(HTTPStatus.NOT_FOUND, b"no such page\n", "text/plain", body=body)
