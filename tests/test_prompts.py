@@ -284,7 +284,7 @@ def test_a_chat_template_that_fails_is_told_in_a_sentence(tokenizer: Any, source
 def test_one_that_fails_at_a_question_only_is_told_too(tokenizer: Any) -> None:
     hostile = copy.deepcopy(tokenizer)
     hostile.chat_template = (
-        "{% if 'secret' in messages[0].content %}{{ ''.__class__ }}{% endif %}{{ messages[0].content }}"
+        "{% if 'secret' in messages[0].content %}{{ messages.append(1) }}{% endif %}{{ messages[0].content }}"
     )
     template = prompts.get("chat", hostile)
     assert template.render([Turn("Why?")]) == "Why?"
