@@ -35,23 +35,59 @@ def pieces(
         workers: that compute.
 
     Raises:
-        PrerequisiteError: a number became too large for fp16.
+        PrerequisiteError: NaN or infinity stands in the base, or came of the sum or of its rounding.
     """
     read = _base(step, adapters, how, workers)
     make = _added(step, adapters, read) if step.addend else _changed(step, adapters, rank, read)
 
     def piece(rows: tuple[int, int]) -> torch.Tensor:
         made = make(*rows)
-        if step.changed and made.dtype == torch.float16 and not made.isfinite().all():
-            raise PrerequisiteError(
-                f"{step.entry.name}: merged, some numbers are too large for float16. Merge in another type: "
-                "--dtype bfloat16"
-            )
+        if not made.isfinite().all():
+            raise _not_finite(step, made.dtype)
         return made
 
     by_columns = step.layout != "linear" and any(one.magnitude for one in step.factors)
     groups = [(0, step.entry.shape[0])] if by_columns else tensors.steps(step.entry, PIECE)
     yield from workers.map(piece, groups)
+
+
+def copied(step: Step, workers: Workers) -> Iterator[bytearray]:
+    """The bytes of a tensor that stays what it is in the base.
+
+    Raises:
+        PrerequisiteError: NaN or infinity stands in it.
+    """
+    place, size = step.place, step.entry.size
+    assert place is not None
+    dtype = tensors.DTYPES.get(step.entry.dtype)
+    wanted = dtype if dtype is not None and dtype.is_floating_point else None
+
+    def piece(start: int) -> bytearray:
+        read = place.read(start, min(start + PIECE, size))
+        if wanted is not None and not torch.frombuffer(read, dtype=wanted).isfinite().all():
+            raise _not_finite(step, wanted)
+        return read
+
+    yield from workers.map(piece, range(0, size, PIECE))
+
+
+def _not_finite(step: Step, dtype: torch.dtype) -> PrerequisiteError:
+    """The error for a tensor with NaN or infinity; whose they are is looked up."""
+    place, name = step.place, step.entry.name
+    if place is not None and step.given is None:
+        parts = (tensors.rows(place, *rows) for rows in tensors.steps(place.entry, PIECE))
+        if not all(part.isfinite().all() for part in parts):
+            return PrerequisiteError(
+                f"base {place.path.parent.name}: NaN or infinity stands in {place.entry.name}: it diverged in "
+                "training, or the file is damaged. Fetch it again, or take another base"
+            )
+    advice = "Merge in another type: --dtype bfloat16" if dtype == torch.float16 else (
+        "The adapter's training diverged, or its lora_alpha or --weight is wrong"
+    )  # fmt: skip
+    return PrerequisiteError(
+        f"{name}: merged, some numbers are too large for {str(dtype).removeprefix('torch.')}, though base and adapter "
+        f"are finite. {advice}"
+    )
 
 
 def _base(step: Step, adapters: Sequence[Adapter], how: Quantization, workers: Workers) -> Rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -77,6 +78,8 @@ def _adapters(request: Request) -> tuple[Adapter, ...]:
     weights: tuple[float, ...] = request.weights or (1.0,) * len(places)
     if len(weights) != len(places):
         raise UsageError(f"{len(places)} adapters, but {len(weights)} weights: give one --weight for each --adapter")
+    if not all(map(math.isfinite, weights)):
+        raise UsageError(f"--weight {', '.join(map(str, weights))}: expected finite numbers")
     found = tuple(
         adapters_of.read(place.folder, place.name, weight) for place, weight in zip(places, weights, strict=True)
     )

@@ -27,7 +27,6 @@ from s2train.merge.adapters import Adapter
 from s2train.merge.plan import Plan, Step
 from s2train.merge.workers import Workers
 
-_COPY = 1 << 19  # bytes copied together
 _WAITING = 4  # pieces that are written but not hashed yet, at most
 _BEGIN = 64 << 20  # bytes after which the disk is asked to begin, so that less is left for the end
 _SPARE = 64 << 20  # bytes for tokenizer and the like
@@ -126,7 +125,7 @@ def write(
         The journal with all of them.
 
     Raises:
-        PrerequisiteError: no space, no permission, or a base that cannot be read to its end.
+        PrerequisiteError: no space, no permission, a base that cannot be read to its end; NaN or infinity.
     """
     with Workers() as workers, store.explain_os_errors(journal.folder):
         for name, steps in plan.files.items():
@@ -151,9 +150,8 @@ def write(
 def _bytes(
     step: Step, adapters: Sequence[Adapter], rank: int, how: Quantization, workers: Workers
 ) -> Iterator[bytearray | memoryview]:
-    if step.copied and step.place is not None:
-        place, size = step.place, step.entry.size
-        yield from workers.map(lambda start: place.read(start, min(start + _COPY, size)), range(0, size, _COPY))
+    if step.copied:
+        yield from delta.copied(step, workers)
         return
     for piece in delta.pieces(step, adapters, rank, how, workers):
         yield tensors.as_bytes(piece)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
-from s2eval.errors import PrerequisiteError
+from s2eval.errors import PrerequisiteError, UsageError
 from tests.s2train.merge import tiny
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -75,6 +77,61 @@ def test_a_number_too_large_for_fp16_is_told(tmp_path: Path) -> None:
     assert not (tmp_path / "ours").exists()
 
 
+BIG = 3e38  # in fp32 and bf16; times alpha / r = 2 it is none of either
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("method", ["bf16", "qdq"])
+def test_a_change_that_overflows(tmp_path: Path, dtype: torch.dtype, method: str) -> None:
+    base = tiny.base(tmp_path / "base", dtype)
+    adapter = tiny.train(tiny.load(base), tmp_path / "adapter", target_modules=["q_proj"])
+    tiny.edit_tensors(adapter, lambda tensors: [tensor.fill_(BIG**0.5) for tensor in tensors.values()])
+    with pytest.raises(PrerequisiteError, match=r"q_proj\.weight: merged, some numbers are too large for "):
+        tiny.merged(base, adapter, tmp_path / "ours", method)
+    assert not (tmp_path / "ours").exists()
+
+
+def test_a_cast_that_overflows(tmp_path: Path) -> None:
+    """Also of what the adapter does not change, and of what it brings whole."""
+    base = tiny.base(tmp_path / "base", torch.float32)
+    adapter = tiny.train(
+        tiny.load(base), tmp_path / "adapter", target_modules=["q_proj"], modules_to_save=["embed_tokens"]
+    )
+    changed = Path(shutil.copytree(adapter, tmp_path / "changed"))
+    name = next(name for name in load_file(adapter / tiny.WEIGHTS) if "embed_tokens" in name)
+    tiny.edit_tensors(changed, lambda tensors: tensors[name].view(-1)[:1].fill_(1e5))
+    with pytest.raises(PrerequisiteError, match=r"embed_tokens\.weight: merged, .* too large for float16.*bfloat16"):
+        tiny.merged(base, changed, tmp_path / "ours", dtype="float16")
+    tensors = tiny.tensors(base)
+    tensors["model.norm.weight"][0] = 1e5
+    save_file(tensors, base / "model.safetensors", {"format": "pt"})
+    with pytest.raises(PrerequisiteError, match=r"model\.norm\.weight: merged, .* too large for float16"):
+        tiny.merged(base, adapter, tmp_path / "ours", dtype="float16")
+    tiny.merged(base, adapter, tmp_path / "ours", dtype="bfloat16")
+
+
+@pytest.mark.parametrize("method", ["bf16", "qdq"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["model.norm.weight", "model.layers.1.self_attn.q_proj.weight", "lm_head.weight"])
+def test_a_base_that_is_not_finite(tmp_path: Path, method: str, value: float, name: str) -> None:
+    base = tiny.base(tmp_path / "base")
+    adapter = tiny.train(tiny.load(base), tmp_path / "adapter", target_modules=["q_proj"])
+    tensors = tiny.tensors(base)
+    tensors[name].view(-1)[-1] = value
+    save_file(tensors, base / "model.safetensors", {"format": "pt"})
+    with pytest.raises(PrerequisiteError, match=rf"base base: NaN or infinity stands in {name}"):
+        tiny.merged(base, adapter, tmp_path / "ours", method)
+    assert not (tmp_path / "ours").exists()
+
+
+@pytest.mark.parametrize("options", [{"weights": (float("nan"),)}, {"weights": (float("inf"),)}])
+def test_a_weight_that_is_no_number(tmp_path: Path, options: dict[str, Any]) -> None:
+    base = tiny.base(tmp_path / "base")
+    adapter = tiny.train(tiny.load(base), tmp_path / "adapter", target_modules=["q_proj"])
+    with pytest.raises(UsageError, match="finite"):
+        tiny.merged(base, adapter, tmp_path / "ours", **options)
+
+
 def test_shards_stay_what_they_are(tmp_path: Path) -> None:
     base = tiny.base(tmp_path / "base", shard="100KB")
     names = {path.name for path in base.glob("*.safetensors*")}
@@ -125,8 +182,6 @@ def test_gpt2(tmp_path: Path, kind: str, dtype: torch.dtype) -> None:
 
 def test_a_checkpoint_without_the_models_prefix(tmp_path: Path) -> None:
     """As the original gpt2 is stored: `h.0.…` for `transformer.h.0.…`."""
-    from safetensors.torch import save_file
-
     base = tiny.base(tmp_path / "base", kind="gpt2")
     adapter = tiny.train(tiny.load(base), tmp_path / "adapter", target_modules=["c_attn"])
     path = base / "model.safetensors"
