@@ -140,7 +140,7 @@ def of_rows(rows: Sequence[Row]) -> Iterator[str]:
     for (model, task, number, n), metrics in lost.items():
         what = "items without a value"
         if LATIN_ONLY.issuperset(metrics):
-            what = "answers or references are mostly not in Latin letters, cannot be measured, and"
+            what = "answers or references have few or no words in Latin letters, cannot be measured, and"
         yield f"{model}, {task}: {number} of {n} {what} are in no mean ({_some(metrics)})."
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
+from s2train.data import wikidates as dates
 from s2train.data import wikiformulas as formulas
 from s2train.data import wikivalues as values
 from s2train.data.wikivalues import Arguments
@@ -151,15 +152,15 @@ _RENDERERS: Mapping[str, Renderer] = {
     **dict.fromkeys(("ordinal", "ord", "nth"), values.ordinal),
     "duration": values.duration,
     **{name: partial(values.money, sign) for name, sign in _MONEY.items()},
-    **dict.fromkeys(_DATES, values.date),
-    **dict.fromkeys(("as of", "asof"), values.as_of),
-    "age": values.age,
-    **dict.fromkeys(("circa", "c.", "ca.", "ca", "c"), values.circa),
-    **dict.fromkeys(("floruit", "fl.", "fl"), partial(values.span, "fl.")),
-    **dict.fromkeys(("reign", "r."), partial(values.span, "r.")),
-    **dict.fromkeys(("born", "b."), partial(values.span, "born")),
-    **dict.fromkeys(("died", "d."), partial(values.span, "died")),
-    "mya": values.million_years,
+    **dict.fromkeys(_DATES, dates.date),
+    **dict.fromkeys(("as of", "asof"), dates.as_of),
+    "age": dates.age,
+    **dict.fromkeys(("circa", "c.", "ca.", "ca", "c"), dates.circa),
+    **dict.fromkeys(("floruit", "fl.", "fl"), partial(dates.span, "fl.")),
+    **dict.fromkeys(("reign", "r."), partial(dates.span, "r.")),
+    **dict.fromkeys(("born", "b."), partial(dates.span, "born")),
+    **dict.fromkeys(("died", "d."), partial(dates.span, "died")),
+    "mya": dates.million_years,
     **dict.fromkeys(("coord", "coords"), values.coordinates),
     "dec": values.declination,
     "ra": values.right_ascension,

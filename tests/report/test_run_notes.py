@@ -137,6 +137,6 @@ def test_averages_of_a_judge_and_of_the_leaderboard_are_not_told_again() -> None
 def test_texts_that_cannot_be_measured_are_told_with_the_reason() -> None:
     [note] = run_notes.of_rows([row(metric="s2_rouge1", n_valid=3), row(metric="s2_fre", n_valid=3)])
     assert note == (
-        "a, t: 2 of 5 answers or references are mostly not in Latin letters, cannot be measured, and are in no mean "
-        "(s2_rouge1, s2_fre)."
+        "a, t: 2 of 5 answers or references have few or no words in Latin letters, cannot be measured, and are in no "
+        "mean (s2_rouge1, s2_fre)."
     )
