@@ -132,6 +132,9 @@ class JudgeEntry(_Section):
     )
     max_tokens: int | None = Field(None, ge=1, description="of an answer; by default the question set's")
     judge_max_tokens: int | None = Field(None, ge=1, description="of a judgment; likewise")
+    judge_temperature: float | None = Field(
+        None, ge=0, le=2, allow_inf_nan=False, description="of a judgment; likewise"
+    )
     choices: int = Field(1, ge=1, description="answers to each question")
     repeats: int = Field(1, ge=1, description="judgments of each answer")
     parser: Literal["strict", "fastchat"] = "strict"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from s2eval.judge.participants import Participant
     from s2eval.judge.results import Stored
     from s2eval.judge.suite import Suite
+    from s2eval.llm.calls import Call
     from s2eval.llm.ledger import Ledger, Spent
     from s2eval.llm.prices import Prices
 
@@ -73,6 +74,7 @@ def mtbench(
     limit: Annotated[int | None, typer.Option(min=1, help="N questions, taken in turn from each category")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="of an answer; default: the question set's")] = None,
     judge_max_tokens: Annotated[int | None, typer.Option(min=1, help="of a judgment; likewise")] = None,
+    judge_temperature: Annotated[float | None, typer.Option(min=0, max=2, help="of a judgment; likewise")] = None,
     batch: Annotated[bool, typer.Option("--batch", help="by OpenAI's Batch API; run again to collect")] = False,
     max_calls: Annotated[int | None, typer.Option(min=0, help="calls to APIs at most, failed ones included")] = None,
     max_cost: Annotated[float | None, typer.Option(min=0, help="USD at most")] = None,
@@ -82,7 +84,9 @@ def mtbench(
     tokens_per_minute: Annotated[int | None, typer.Option(min=1)] = None,
     dtype: Annotated[str | None, typer.Option(help="of models here")] = None,
     device: Annotated[str | None, typer.Option(help="of models here")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what it would take; calls nobody")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what it would take, and check the servers; makes no calls that cost")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="folder of results; default: runs/mtsbench-MODEL")] = None,
 ) -> None:
     """Answer, judge, and print the tables; the same command goes on where it was stopped."""
@@ -96,7 +100,7 @@ def mtbench(
         raise UsageError("--structured is for ratings, and has a parser of its own: leave out --mode and --parser")
 
     from s2eval import chat_arguments
-    from s2eval.judge import bench
+    from s2eval.judge import bench, preflight
     from s2eval.judge import results as written
     from s2eval.judge import suite as suites
     from s2eval.judge.default_folder import default_folder
@@ -138,6 +142,7 @@ def mtbench(
             parser.value,
             judge_repeats,
             structured,
+            judge_temperature,
         )
         models = [open_model(text, chosen, access) for text in model]
         against = open_model(baseline, chosen, access) if baseline else None
@@ -151,11 +156,16 @@ def mtbench(
             raise UsageError(f"two models are called {', '.join(twice)} in folders and tables: judge them separately")
         if alike := clashes(names):
             raise UsageError(f"models {', '.join(alike)}: on some systems both are one folder; judge them separately")
-        if dry_run:
-            forecast(chosen, models, against, how, choices, ledger, price)
-            return
+        pretender = bench.Pretender(ledger)
         for one in models:
+            bench_one(chosen, one, against, how, choices, pretender)
+        if dry_run:
+            forecast(pretender.calls, price)
+        for one in () if dry_run else models:
             written.refuse_another(out, chosen, how, one, against)
+        preflight.check(pretender.calls, budget)
+        if dry_run:
+            return
         asker = _asker(ledger, price, budget)
         results: list[Result] = []
         stored: list[Stored] = []
@@ -186,27 +196,15 @@ def bench_one(
     return bench.rate(suite, model, how, choices, asker)
 
 
-def forecast(
-    suite: Suite,
-    models: Sequence[Participant],
-    against: Participant | None,
-    how: Judging,
-    choices: int,
-    ledger: Ledger,
-    prices: Prices,
-) -> None:
-    """Print what would be asked, and what it would cost; nobody is asked."""
-    from s2eval.judge.bench import ASSUMED, Pretender
+def forecast(calls: Sequence[tuple[Participant, Call]], prices: Prices) -> None:
+    """Print who would be asked how much, and what it would cost."""
+    from s2eval.judge.bench import ASSUMED
     from s2eval.llm.prices import estimate
 
-    pretender = Pretender(ledger)
-    for model in models:
-        bench_one(suite, model, against, how, choices, pretender)
-    asked = {call.key: (participant, call) for participant, call in pretender.calls}
+    asked = {call.key: (participant, call) for participant, call in calls}
     who = {participant.name: participant for participant, _ in asked.values()}
     for name, participant in who.items():
-        calls = [call for other, call in asked.values() if other.name == name]
-        one = estimate(calls, prices)
+        one = estimate([call for other, call in asked.values() if other.name == name], prices)
         cost = f", {one.usd_low:.2f} to {one.usd_at_most:.2f} USD" if participant.remote and not one.unknown else ""
         unknown = f"; no price is known for {', '.join(one.unknown)} (--prices)" if one.unknown else ""
         typer.echo(
@@ -265,11 +263,11 @@ def _resumable(out: Path) -> Iterator[None]:
 
 def _account(ledger: Ledger, spent: Spent, out: Path) -> None:
     """What this command spent at APIs, and what the folder's calls took in all."""
+    from s2eval.llm.account import describe
+
     total = ledger.spent()
-    unknown = f", {total.unknown} replies of unknown cost" if total.unknown else ""
-    typer.echo(
-        f"{spent.calls} calls to APIs, {spent.usd:.4f} USD; all calls of {out}: {total.usd:.4f} USD{unknown}", err=True
-    )
+    earlier = f"; with earlier runs into {out}: {describe(total)}" if total.calls > spent.calls else ""
+    typer.echo(f"{describe(spent)}{earlier}", err=True)
 
 
 def _tell_failures(results: Sequence[Result]) -> None:

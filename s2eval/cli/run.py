@@ -68,7 +68,10 @@ def run(
                 f"{state:6} {one.name}: {len(one.suite.questions)} questions, {asked.calls} calls{money}{broken}"
             )
         typer.echo(f"{sum(unit.done for unit in chosen)} of {len(chosen)} units done in {folder}")
+        if dry_run:
+            judges.check(judged, folder)
         return
+    judges.check(judged, folder)
 
     options: list[str] = [f"--out={out}"] if out else []
     options += [f"--limit={limit}"] if limit else []

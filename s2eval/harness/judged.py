@@ -45,8 +45,12 @@ def questions(*, template: str | None = None, pretrained: Any = None, peft: str 
     if name is None:
         log.warning("s2_mtsbench: answers will not be judged: set S2_JUDGE, or OPENAI_API_KEY for openai:gpt-4")
     else:
-        _open(name)
+        how, _ = _open(name)
         log.warning("s2_mtsbench: answers will be judged by %s", name)
+        try:
+            how.judge.check()
+        except S2Error as error:
+            log.warning("s2_mtsbench: answers will not be judged unless this passes: %s", error)
     chosen = tasks.template_for(template, pretrained, peft, model)
     rows = [
         {

@@ -36,12 +36,18 @@ class Judging:
         parser: reads the verdicts.
         repeats: how often each answer is judged.
         structured: ratings as JSON objects, where the server can hold a model to a schema.
+        temperature: of the judge; None = the suite's.
     """
 
     judge: Participant
     parser: Parser = "strict"
     repeats: int = 1
     structured: bool = False
+    temperature: float | None = None
+
+    def temperature_for(self, suite: Suite) -> float:
+        """At which the judge is asked."""
+        return suite.judge_temperature if self.temperature is None else self.temperature
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +162,7 @@ def _call(suite: Suite, how: Judging, messages: tuple[Message, ...], repeat: int
         service=how.judge.identity,
         model=how.judge.model,
         messages=messages,
-        temperature=suite.judge_temperature,
+        temperature=how.temperature_for(suite),
         max_tokens=suite.judge_max_tokens,
         seed=repeat or None,
         stop=how.judge.stop,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ class Participant:
         stop: texts at which an answer ends.
         template: what a dialogue was written in, and its hash; "" where the server decides that.
         answers: those that are there already.
+        check: raises a ServiceError or PrerequisiteError where calls cannot be answered; costs nothing.
     """
 
     text: str
@@ -41,6 +43,7 @@ class Participant:
     stop: tuple[str, ...] = ()
     template: str = ""
     answers: tuple[Answer, ...] = ()
+    check: Callable[[], None] = lambda: None
 
     @property
     def remote(self) -> bool:
@@ -119,13 +122,14 @@ def _open(text: str, access: Access) -> Participant:
         model = text.removeprefix(REMOTE)
         if not model:
             raise UsageError(f"{text}: expected openai:NAME")
-        service: OpenAIService | BatchService = OpenAIService(access.base_url, purse=access.budget, **access.remote)
-        identity = service.name(model)
+        direct = OpenAIService(access.base_url, purse=access.budget, **access.remote)
+        service: OpenAIService | BatchService = direct
         if access.batches is not None:
             service = BatchService(
                 access.base_url, None, access.batches, purse=access.budget, wait=False, say=access.say
             )
-        return Participant(text, default_name(model), model, identity, service)
+        check = partial(direct.check, model)
+        return Participant(text, default_name(model), model, direct.name(model), service, check=check)
     from s2eval.models.dialogues import open_local
 
     local = open_local(text, access.template, **access.local)

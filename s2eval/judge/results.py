@@ -74,8 +74,15 @@ def folder_name(suite: Suite, how: Judging) -> str:
         suite.name if suite.name != DEFAULT_SUITE else "",
         how.parser if how.parser != "strict" else "",
         "json" if how.structured else "",
+        _temperature(suite, how),
     )
     return "-".join([how.judge.name, *filter(None, marks)])
+
+
+def _temperature(suite: Suite, how: Judging) -> str:
+    """`t1`, where it is not the suite's."""
+    temperature = how.temperature_for(suite)
+    return "" if temperature == suite.judge_temperature else f"t{temperature:g}"
 
 
 def refuse_another(
@@ -209,7 +216,7 @@ def facts(result: Result) -> dict[str, Any]:
         "prompts": {"name": suite.prompts.name, "hash": suite.prompts.hash, "used": prompts},
         "parser": how.parser,
         "structured": how.structured,
-        "temperature": suite.judge_temperature,
+        "temperature": how.temperature_for(suite),
         "repeats": how.repeats,
         "n": len(judgments),
         "n_valid": sum(not one.problem for one in judgments),
@@ -240,10 +247,10 @@ def _served(result: Result) -> dict[str, dict[str, int]]:
 
 
 def label(result: Result) -> str:
-    """The judge as `scores.csv` has it: name, prompts and parser, which never share a table with others."""
+    """The judge as `scores.csv` has it: name, prompts, parser, and a temperature of its own; no two share a table."""
     how, prompts = result.how, result.suite.prompts
-    parser = f"{how.parser}-json" if how.structured else how.parser
-    return f"{how.judge.name}/{prompts.name}@{prompts.hash[:8]}/{parser}"
+    marks = (how.parser, "json" if how.structured else "", _temperature(result.suite, how))
+    return f"{how.judge.name}/{prompts.name}@{prompts.hash[:8]}/{'-'.join(filter(None, marks))}"
 
 
 def rows(result: Result, group: str, seed: int | None) -> Iterator[Row]:

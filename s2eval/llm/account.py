@@ -69,6 +69,41 @@ class Spent:
         )
 
 
+def money(usd: float) -> str:
+    """USD with as many digits as such sums need.
+
+    >>> money(0.0), money(0.00001), money(0.009), money(12.3456)
+    ('0 USD', 'less than 0.0001 USD', '0.0090 USD', '12.35 USD')
+    """
+    if usd <= 0:
+        return "0 USD"
+    return "less than 0.0001 USD" if usd < 0.00005 else f"{usd:.4f} USD" if usd < 1 else f"{usd:.2f} USD"
+
+
+def describe(spent: Spent) -> str:
+    """What calls have cost, as a part of a sentence.
+
+    >>> describe(Spent(calls=8, usd=0.0090)), describe(Spent())
+    ('8 calls to APIs, 0.0090 USD', 'no calls to APIs')
+    >>> describe(Spent(calls=8, unknown=8))
+    '8 calls to APIs, cost unknown (no price is known; give one with --prices)'
+    >>> describe(Spent(calls=8, usd=0.009, unknown=2))
+    '8 calls to APIs, at least 0.0090 USD (no price is known for 2 of them; give one with --prices)'
+    """
+    if not spent.calls:
+        return "no calls to APIs"
+    calls = f"{spent.calls} call{'' if spent.calls == 1 else 's'} to APIs"
+    if spent.unknown and not spent.usd:
+        return f"{calls}, cost unknown (no price is known; give one with --prices)"
+    if spent.unknown:
+        why = f"no price is known for {spent.unknown} of them; give one with --prices"
+        return f"{calls}, at least {money(spent.usd)} ({why})"
+    if spent.assumed:
+        why = f"up to {money(spent.assumed_usd)} of it for {spent.assumed} whose cost the server did not report"
+        return f"{calls}, at most {money(spent.usd)} ({why})"
+    return f"{calls}, {money(spent.usd)}"
+
+
 def _countable(tokens: int | None) -> int:
     return tokens if tokens is not None and 0 <= tokens <= MOST_TOKENS else 0
 

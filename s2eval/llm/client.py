@@ -7,6 +7,7 @@ The SDK only carries bytes here: it retries nothing and reads nothing into them.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,15 @@ from s2eval.llm.endpoint import endpoint
 from s2eval.llm.limits import Gate, tokens
 from s2eval.llm.responses import Problem, parse
 from s2eval.llm.secrets import shown
+from s2eval.llm.served import same_family
 from s2eval.llm.transport import MAX_BODY, connect, fetch, unreachable
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
+
+LIST_TIMEOUT = 20.0  # seconds for a list of models
+_ANY_NAME = {"llamacpp", "me"}  # `owned_by` of llama.cpp and llama-cpp-python, which serve one model by any name
+_SCOPE = re.compile(r"scope|permission", re.IGNORECASE)  # of a key that may call models, and not list them
 
 
 class OpenAIService:
@@ -76,7 +82,7 @@ class OpenAIService:
         self._patience = Patience(timeout, attempts, max_wait, backoff)
         self._most, self._purse, self._minute = max_in_flight, purse, minute
         self._requests, self._tokens = requests_per_minute, tokens_per_minute
-        self._max_body = max_body
+        self._max_body, self._takes_any_name = max_body, False
         self._gate: Gate | None = None
         self._dialects: dict[str, Dialect] = {}
 
@@ -141,6 +147,34 @@ class OpenAIService:
         _not_inside_a_loop()
         return asyncio.run(self._models())
 
+    def check(self, model: str) -> None:
+        """Whether a model can be asked, as far as that is known without a call that costs: by the list of models.
+
+        A server without such a list, or that does not give it to this key, is not refused.
+
+        Raises:
+            ServiceError: out of reach, the key is refused, or the list has models and not this one.
+            PrerequisiteError: no key.
+        """
+        _not_inside_a_loop()
+        asyncio.run(self._check(model))
+
+    async def _check(self, model: str) -> None:
+        async with self._connect() as client:
+            found: list[str] | Problem = []
+            for attempt in range(min(FIRST_TRIES, self._patience.attempts)):
+                await asyncio.sleep(self._patience.backoff * 2 ** (attempt - 1) if attempt else 0)
+                found = await self._list(client, min(self._patience.timeout, LIST_TIMEOUT))
+                if isinstance(found, list) or found.reached:
+                    break
+        if isinstance(found, list):
+            if found and not self._takes_any_name and not any(same_family(model, name) for name in found):
+                raise ServiceError(f"{self.url} does not serve {model!r}.{_suggestion(model, found)}")
+        elif not found.reached:
+            raise ServiceError(unreachable(self.url, found))
+        elif found.status == 401 and not _SCOPE.search(found.message):
+            raise ServiceError(f"{self.url}: {found.message}")
+
     async def _models(self) -> list[str]:
         async with self._connect() as client:
             found: list[str] | Problem = []
@@ -155,8 +189,8 @@ class OpenAIService:
         assert isinstance(found, Problem)
         raise ServiceError(f"{self.url}: {found.message}" if found.reached else unreachable(self.url, found))
 
-    async def _list(self, client: AsyncOpenAI) -> list[str] | Problem:
-        came = await fetch(client, "/models", None, self._patience.timeout)
+    async def _list(self, client: AsyncOpenAI, timeout: float | None = None) -> list[str] | Problem:
+        came = await fetch(client, "/models", None, timeout or self._patience.timeout)
         if isinstance(came, Problem):
             return came
         document = parse(*came)
@@ -166,19 +200,25 @@ class OpenAIService:
         if not isinstance(rows, list):
             advice = "This is no OpenAI-compatible server, or not its base URL, which usually ends in /v1"
             return Problem("malformed", f"no list of models at /models. {advice}.", "end")
-        names = (row.get("id") for row in rows if isinstance(row, dict))
+        rows = [row for row in rows if isinstance(row, dict)]
+        self._takes_any_name = any(row.get("owned_by") in _ANY_NAME for row in rows)
+        names = (row.get("id") for row in rows)
         return [shown(name) for name in names if isinstance(name, str)]
 
     async def _known(self, client: AsyncOpenAI, model: str) -> str:
         """` It serves …` for the message about a model that is not there; empty where that is not known."""
         found = await self._list(client)
-        if isinstance(found, Problem) or not found or model in found:
-            return ""
-        close = nearest(model, found)
-        return f" Did you mean {close!r}?" if close else f" It serves {', '.join(sorted(found)[:10])}."
+        return "" if isinstance(found, Problem) or model in found else _suggestion(model, found)
 
     def _connect(self) -> AsyncOpenAI:
         return connect(self._endpoint, self._patience.timeout, self._most, self._max_body)
+
+
+def _suggestion(model: str, served: Sequence[str]) -> str:
+    if not served:
+        return ""
+    close = nearest(model, served)
+    return f" Did you mean {close!r}?" if close else f" It serves {', '.join(sorted(served)[:10])}."
 
 
 def _not_inside_a_loop() -> None:

@@ -78,7 +78,11 @@ def explain(call: Call, problem: Problem) -> Problem:
     for name, value in (("temperature", call.temperature), ("seed", call.seed)):
         if value is not None and _about(problem, name):
             advice = f"{call.model} does not take {name} {value}, which determines the reply, so it is not left out"
-            return replace(problem, message=f"{advice}; use another model or {name} ({problem.message})")
+            option = " (of a judge: --judge-temperature, judge_temperature: in a run)" if name == "temperature" else ""
+            return replace(problem, message=f"{advice}; use another model or {name}{option} ({problem.message})")
+    if call.schema is not None and (_about(problem, "response_format") or _about(problem, "json_schema")):
+        advice = f"{call.model} takes no JSON schema; leave --structured (structured: in a run) out"
+        return replace(problem, message=f"{advice} ({problem.message})")
     return problem
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from s2eval.config import JudgeEntry, ModelEntry, RunConfig
 from s2eval.errors import S2Error, UsageError
-from s2eval.judge import bench, results
+from s2eval.judge import bench, preflight, results
 from s2eval.judge.judging import Judging
 from s2eval.judge.participants import Access, Participant, open_judge, open_model
 from s2eval.judge.suite import Suite, load
 from s2eval.llm import prices as tables
 from s2eval.llm.budget import Budget
+from s2eval.llm.calls import Call
 from s2eval.llm.ledger import Ledger
 from s2eval.llm.prices import Estimate, estimate
 from s2eval.names import clashes
@@ -65,7 +66,11 @@ def plan(config: RunConfig) -> list[Judged]:
             template = entry.template or config.template
             model = open_model(entry.model, suite, Access(template=template, local=local))
             how = Judging(
-                open_judge(judge.judge, Access(judge.base_url, budget)), judge.parser, judge.repeats, judge.structured
+                open_judge(judge.judge, Access(judge.base_url, budget)),
+                judge.parser,
+                judge.repeats,
+                judge.structured,
+                judge.judge_temperature,
             )
             planned.append(Judged(entry, judge, suite, replace(model, name=entry.name), how, budget))
     names = [one.name for one in planned]
@@ -120,10 +125,22 @@ def pending(planned: Sequence[Judged], out: Path) -> list[tuple[Judged, Estimate
         return [(one, _estimate(one, ledger, prices)) for one in planned]
 
 
+def check(planned: Sequence[Judged], out: Path) -> None:
+    """Whether what is still to be asked can be asked; see `preflight.check`. To be called before a model is loaded."""
+    with bench.known(out / CALLS) as ledger:
+        for one in planned:
+            preflight.check(_asked(one, ledger), one.budget)
+
+
 def _estimate(one: Judged, ledger: Ledger, prices: tables.Prices) -> Estimate:
+    return estimate((call for _, call in _asked(one, ledger)), prices)
+
+
+def _asked(one: Judged, ledger: Ledger) -> list[tuple[Participant, Call]]:
+    """Who would be asked what."""
     pretender = bench.Pretender(ledger)
     bench.rate(one.suite, one.model, one.how, one.judge.choices, pretender)
-    return estimate((call for _, call in pretender.calls), prices)
+    return pretender.calls
 
 
 @contextmanager

@@ -90,14 +90,18 @@ class Faults:
     """The server while it runs.
 
     Attributes:
+        catalog: the answer to `GET /models`; None = the script's.
         url: base URL.
-        requests: what arrived, in order.
+        listed: how often the catalog was asked for.
+        requests: what else arrived, in order.
         peak: the most requests that were under way at once.
         close: stop listening and hang up, at once.
     """
 
     script: Script
+    catalog: Answer | None = None
     url: str = ""
+    listed: int = 0
     requests: list[Request] = field(default_factory=list)
     peak: int = 0
     close: Callable[[], None] = lambda: None
@@ -136,15 +140,18 @@ class Faults:
         content = await reader.readexactly(int(headers.get("content-length", 0)))
         method, path, _ = first.split(" ")
         request = Request(time.monotonic(), method, path, headers, json.loads(content) if content else None)
+        if self.catalog is not None and (method, path) == ("GET", "/v1/models"):
+            self.listed += 1
+            return self.catalog
         self.requests.append(request)
         return self.script(request, len(self.requests) - 1)
 
 
 @contextmanager
-def serve(script: Script | Answer) -> Iterator[Faults]:
+def serve(script: Script | Answer, catalog: Answer | None = None) -> Iterator[Faults]:
     """A server of its own thread and port for the body of `with`; an `Answer` is given to every request."""
     answer = script
-    faults = Faults((lambda _request, _n: answer) if isinstance(answer, Answer) else answer)
+    faults = Faults((lambda _request, _n: answer) if isinstance(answer, Answer) else answer, catalog)
     ready, stopped = threading.Event(), threading.Event()
     stop: list[Callable[[], object]] = []
 

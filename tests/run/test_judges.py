@@ -70,3 +70,30 @@ def test_a_wrong_judge_is_told(s2eval: Command, tiny_model: Path, tmp_path: Path
     code, _, said = s2eval("run", config, "--out", tmp_path / "out")
     assert code == 2
     assert "judges.0.repeat: unknown key; did you mean 'repeats'?" in said
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+@pytest.mark.parametrize(
+    ("judge", "message"),
+    [
+        ({"base_url": "http://127.0.0.1:9/v1"}, "http://127.0.0.1:9/v1 cannot be reached"),
+        ({"base_url": "http://127.0.0.1:9/v1", "max_cost": 1}, "--max-cost: no price known for gpt-none"),
+        ({"base_url": "https://api.openai.com/v1"}, "no key for https://api.openai.com/v1"),
+    ],
+)
+def test_a_judge_that_cannot_be_asked_is_known_before_the_first_unit(
+    s2eval: Command,
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    judge: dict[str, object],
+    message: str,
+    dry: tuple[str, ...],
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    judges = [{"judge": "openai:gpt-none", "limit": 6, "judge_temperature": 1, **judge}]
+    config = write(tmp_path / "run.yaml", models=[str(tiny_model)], tasks=["s2demo_eli5"], judges=judges)
+    code, _, said = s2eval("run", config, "--out", tmp_path / "out", "--keep-going", *dry)
+    assert code not in (0, 3)
+    assert message in said
+    assert not (tmp_path / "out").exists()
