@@ -21,6 +21,7 @@ from typing import Any, cast
 from s2eval import jsonl
 from s2eval.errors import DataError
 from s2eval.records import Sample
+from s2eval.sample_answers import answer_in, counts_of, is_ours, may_have_reasoning, values_of
 
 NO_FILTER = "none"
 PLACEHOLDER = "bypass"
@@ -70,7 +71,7 @@ def read_sample_file(path: Path, *, texts: bool = True, filters: Sequence[str] =
 
     Args:
         texts: without, question, answer and reference stay empty, and what was asked and answered, nearly all of a
-            line, is not parsed: two to three times faster.
+            line, is not parsed: two to three times faster. Lines that may hold reasoning are parsed all the same.
         filters: of a file whose lines do not name theirs, in the order of the task's results.
 
     Raises:
@@ -133,6 +134,9 @@ def _without_texts(line: bytes) -> Mapping[str, Any]:
     Quotes within a string are escaped, so that the bytes sought are keys; a key of that name within `doc` leaves a
     piece that is no JSON.
     """
+    if may_have_reasoning(line):  # its values may have to be measured anew
+        whole: dict[str, Any] = jsonl.parse(line)
+        return {**whole, **{name: _hash_of(whole, name) for name in ("doc_hash", "prompt_hash")}}
     start, end = line.find(b'"doc": '), line.rfind(b'"filter": ')
     if end < 0:
         end = line.rfind(b'"doc_hash": ')
@@ -141,7 +145,7 @@ def _without_texts(line: bytes) -> Mapping[str, Any]:
             return json.loads((line[:start] + line[end:]).decode("utf-8"))
         except ValueError:
             pass
-    whole: dict[str, Any] = jsonl.parse(line)
+    whole = jsonl.parse(line)
     hashes = {name: _hash_of(whole, name) for name in ("doc_hash", "prompt_hash")}
     return {
         **{name: value for name, value in whole.items() if name not in ("doc", "target", "filtered_resps")},
@@ -179,8 +183,10 @@ def _sample(line: Mapping[str, Any], invalid: dict[str, Counter[str]]) -> Sample
                 stratum, values[key] = sys.intern(parts[0]), _value(parts[1], key, invalid)
         elif not isinstance(value, dict):
             values[key] = _value(value, key, invalid)
-    answers = line.get("filtered_resps") or [None]
-    answer = answers[0] if isinstance(answers[0], str) else None
+    answer = answer_in(line)
+    if answer is not None and (answer.reasoning or not answer.closed):
+        values = values_of(values, answer, str(line.get("target", "")))
+        counts = counts_of(answer) if counts or is_ours(values) else None
     doc: Any = line.get("doc")
     doc = doc if isinstance(doc, dict) else {}
     return Sample(
@@ -191,8 +197,9 @@ def _sample(line: Mapping[str, Any], invalid: dict[str, Counter[str]]) -> Sample
         values=values,
         counts=counts,
         question=str(doc.get("question", doc.get("query", ""))),
-        answer=None if answer is None else answer.strip(),
+        answer=None if answer is None else answer.answer.strip(),
         reference=None if answer is None else str(line.get("target", "")),
+        reasoning="" if answer is None else answer.reasoning,
     )
 
 

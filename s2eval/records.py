@@ -24,8 +24,9 @@ class Sample:
         counts: (words, sentences, syllables) of the answer, of which the readability of all answers as one text
             is made; None where no text was written.
         question: what was asked, "" where the task has none.
-        answer: the text that the model gave; None for tasks that score log-likelihoods.
+        answer: the text that the model gave, without its reasoning; None for tasks that score log-likelihoods.
         reference: the text it is compared with; None likewise.
+        reasoning: what the model thought before the answer; "" where there is nothing of the kind.
     """
 
     doc_id: int
@@ -37,6 +38,7 @@ class Sample:
     question: str = ""
     answer: str | None = None
     reference: str | None = None
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,17 @@ from s2eval.lm_eval_logs import UNIT, find_lm_eval
 from s2eval.lm_eval_samples import read_samples
 from s2eval.records import Row, Unit
 from s2eval.replacement import TEMPORARY, recover, recover_below, replace_folder
-from s2eval.units import BERTSCORE, FILES, UNVERIFIED, bertscore_problem, is_done, key_in, read_unit, unit_problem
+from s2eval.units import (
+    BERTSCORE,
+    FILES,
+    UNVERIFIED,
+    WITHOUT_REASONING,
+    bertscore_problem,
+    is_done,
+    key_in,
+    read_unit,
+    unit_problem,
+)
 
 __all__ = [
     "BERTSCORE",
@@ -42,6 +52,7 @@ __all__ = [
     "TEMPORARY",
     "UNIT",
     "UNVERIFIED",
+    "WITHOUT_REASONING",
     "Unit",
     "bertscore_problem",
     "clear_unfinished",

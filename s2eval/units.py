@@ -20,6 +20,10 @@ from s2eval.records import Sample, Unit
 BERTSCORE = "bertscore.json"
 FILES = "files"
 """The field of `unit.json` that lists the unit's other files; units of version 0.1.0 have none."""
+WITHOUT_REASONING = "without_reasoning"
+"""The field of `bertscore.json` where answers had reasoning, and it was left out."""
+WITH_REASONING = "bertscore_with_reasoning"
+"""The fact of a unit whose BERTScore an earlier version measured with the reasoning; it is not read."""
 UNVERIFIED = "unverified"
 """The fact of a unit whose files could not be compared with hashes."""
 
@@ -90,8 +94,12 @@ def read_unit(folder: Path, *, texts: bool = True, bertscore: bool = True) -> Un
             if problem := bertscore_problem(folder):
                 raise _broken(folder, problem)
             encoded = _content(folder / BERTSCORE)
-            samples = _with_bertscore(samples, encoded.pop("scores"))
-            facts["bertscore"] = encoded
+            scores = encoded.pop("scores")
+            if encoded.get(WITHOUT_REASONING) or not any(sample.reasoning for sample in samples):
+                samples = _with_bertscore(samples, scores)
+                facts["bertscore"] = encoded
+            else:
+                facts[WITH_REASONING] = True
         facts |= {name: unit.facts[name] for name in ("invalid", "invalid_aggregates") if name in unit.facts}
         return replace(unit, samples=samples, provenance=facts["key"], facts=facts)
     except DataError:

@@ -11,6 +11,7 @@ import typer
 
 from s2eval import jsonl
 from s2eval.errors import DataError
+from s2eval.reasoning import split
 from s2eval.records import Estimate
 
 
@@ -41,7 +42,13 @@ def score(
     from s2eval.report.numbers import render_estimates
 
     records = read(file, needs_reference=metric is not Metric.readability)
-    predictions = [prediction for prediction, _ in records]
+    parts = [split(prediction) for prediction, _ in records]
+    predictions = [part.answer for part in parts]
+    if reasoned := sum(bool(part.reasoning) for part in parts):
+        cut = sum(not part.closed for part in parts)
+        unended = f" {cut} of them never ended: these have no answer." if cut else ""
+        note = f"{reasoned} of {len(parts)} predictions have reasoning before the answer, which is not scored.{unended}"
+        typer.echo(note, err=True)
     references = [reference for _, reference in records]
     if metric is Metric.bertscore:
         estimates, digest = scoring.score_bertscore(predictions, references, encoder, num_layers)

@@ -24,6 +24,7 @@ from s2eval.harness.aggregations import Aggregation
 from s2eval.harness.tasks import whole_text
 from s2eval.metrics import count, scale_of
 from s2eval.records import Estimate
+from s2eval.sample_answers import split_text
 from s2eval.stats import clustered_mean, proportion
 
 log = logging.getLogger("s2eval")
@@ -61,6 +62,7 @@ def questions(*, template: str | None = None, pretrained: Any = None, peft: str 
             "template": chosen.label,
             "template_hash": chosen.hash,
         }
+        | tasks.opening(chosen.render([prompts.Turn(question.turns[0])]), model)
         for question in load(SUITE).questions
     ]
     return datasets.DatasetDict({"test": datasets.Dataset.from_list(rows)})
@@ -68,7 +70,7 @@ def questions(*, template: str | None = None, pretrained: Any = None, peft: str 
 
 def score_answer(doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
     """Readability of one answer, and what the judge will be shown."""
-    answer = results[0].strip()
+    answer = split_text(results[0], doc).answer
     asked = (doc["id"], answer)
     return {SCORE: asked, RATED: asked, **whole_text(answer), "s2_words": count(answer).words}
 

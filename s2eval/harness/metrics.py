@@ -16,6 +16,7 @@ from lm_eval.api.registry import register_aggregation, register_metric
 from s2eval.harness import aggregations
 from s2eval.harness.aggregations import BertPair
 from s2eval.metrics import flesch_applies, readability, rouge, rouge_applies
+from s2eval.reasoning import answer_of
 
 log = logging.getLogger("s2eval")
 
@@ -43,14 +44,14 @@ def _not_scored(family: str) -> NotScored:
 
 
 def _of_pair(name: str, references: list[str], predictions: list[str]) -> float | NotScored:
-    prediction, reference = predictions[0].strip(), references[0]
+    prediction, reference = answer_of(predictions[0].strip()), references[0]
     if not rouge_applies(prediction, reference):
         return _not_scored("ROUGE")
     return getattr(_rouge(prediction, reference), name)
 
 
 def _of_answer(name: str, digits: int, predictions: list[str]) -> float | NotScored:
-    answer = predictions[0].strip()
+    answer = answer_of(predictions[0].strip())
     return round(getattr(readability(answer), name), digits) if flesch_applies(answer) else _not_scored("Flesch")
 
 
@@ -90,7 +91,7 @@ def s2_bertscore(
 
     `encoder` and `num_layers` may stand beside the metric's name in the YAML.
     """
-    return BertPair(predictions[0].strip(), references[0], encoder, num_layers)
+    return BertPair(answer_of(predictions[0].strip()), references[0], encoder, num_layers)
 
 
 @register_metric(metric="s2_fre", higher_is_better=True, aggregation="mean")

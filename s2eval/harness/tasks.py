@@ -22,6 +22,8 @@ from s2eval.errors import UsageError
 from s2eval.harness.aggregations import BertPair
 from s2eval.leaderboard import SHOTS, SUBJECTS, Document
 from s2eval.metrics import require_encoder
+from s2eval.reasoning import opens_reasoning
+from s2eval.sample_answers import OPENED, split_text
 
 log = logging.getLogger("s2eval")
 
@@ -211,7 +213,10 @@ def pairs(
     names = ("eli5", "wiki") if demo and dataset == "full" else (dataset,)
     rows = [row for name in names for row in data.load(data.PAIRS[name], "validation", _root(demo))]
     chosen = template_for(template, pretrained, peft, model)
-    documents = [qa.document(row, chosen) for row in qa.sample(rows, sample_size, sample_seed)]
+    documents = [
+        qa.document(row, chosen) | opening(chosen.render([prompts.Turn(row.question)]), model)
+        for row in qa.sample(rows, sample_size, sample_seed)
+    ]
     if bertscore_later:
         return _split(documents)
     encoder = bertscore_encoder or os.environ.get(ENCODER_VARIABLE) or ("minilm" if demo else "roberta-large")
@@ -219,9 +224,14 @@ def pairs(
     return _split([document | {"encoder": encoder} for document in documents])
 
 
+def opening(prompt: str, model: Mapping[str, Any]) -> dict[str, bool]:
+    """A field of the document where the prompt opens the reasoning, and lm-eval does not take it off."""
+    return {OPENED: True} if opens_reasoning(prompt) and model.get("think_end_token") is None else {}
+
+
 def score_text(doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
-    """Everything about one answer except BERTScore, which needs a second model."""
-    answer = results[0].strip()
+    """Everything about one answer, its reasoning left out, except BERTScore, which needs a second model."""
+    answer = split_text(results[0], doc).answer
     values = {**qa.score(answer, doc["answer"]), **whole_text(answer)}
     if qa.LATIN_ONLY.difference(values):
         _tell_not_scored()
@@ -241,5 +251,5 @@ def whole_text(answer: str) -> dict[str, tuple[int, int, int]]:
 
 def score_answer(doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
     """`score_text`, and the pair that the BERTScore aggregations encode."""
-    pair = BertPair(results[0].strip(), doc["answer"], doc["encoder"], None)
+    pair = BertPair(split_text(results[0], doc).answer, doc["answer"], doc["encoder"], None)
     return {**score_text(doc, results), **dict.fromkeys(qa.BERTSCORE, pair)}

@@ -12,6 +12,7 @@ from s2eval.qa import LATIN_ONLY
 from s2eval.records import Row
 from s2eval.report.definitions import FAMILIES
 from s2eval.store import UNVERIFIED, Unit
+from s2eval.units import WITH_REASONING
 
 PAPERS_ENCODER = "roberta-large"
 _SHOWN = 4
@@ -39,6 +40,7 @@ def of_run(
     yield from _data(units)
     for one in sorted({(str(of["encoder"]), str(of["hash"])) for unit in units if (of := unit.facts.get("bertscore"))}):
         yield f"BERTScore by {one[0]}: {one[1]}."
+    yield from reasoning(units)
     yield from versions(units)
     if unverified := sorted(f"{unit.model}/{unit.task}" for unit in units if unit.facts.get(UNVERIFIED)):
         yield (
@@ -112,7 +114,26 @@ def of_lm_eval(units: Sequence[Unit]) -> Iterator[str]:
     bare = sorted({f"{unit.model}/{unit.task}" for unit in units if not unit.samples})
     if bare:
         yield f"Without samples (`--log_samples`): {', '.join(bare)}; their intervals are made of standard errors."
+    yield from reasoning(units)
     yield from versions(units)
+
+
+def reasoning(units: Sequence[Unit]) -> Iterator[str]:
+    """How many answers had reasoning before them, which is not scored."""
+    told: list[str] = []
+    for unit in units:
+        thought = [sample for sample in unit.samples if sample.reasoning]
+        if thought:
+            unended = sum(not sample.answer for sample in thought)
+            cut = f" ({unended} without an answer after it)" if unended else ""
+            told.append(f"{unit.model}, {unit.task}: {len(thought)} of {len(unit.samples)} answers{cut}")
+    if told:
+        yield f"Reasoning before the answer, which is kept with the samples and not scored: {'; '.join(told)}."
+    if old := sorted(f"{unit.model}/{unit.task}" for unit in units if unit.facts.get(WITH_REASONING)):
+        yield (
+            f"BERTScore of {_some(old)} was measured by an earlier version with the reasoning, so it is left out; "
+            "`s2eval run` with its configuration measures it again."
+        )
 
 
 def of_rows(rows: Sequence[Row]) -> Iterator[str]:

@@ -51,4 +51,5 @@ def _score_unit(
     triples = [(score.precision, score.recall, score.f1) for score in one.score(answers, references)]
     with store.explain_os_errors(path):
         content = {"key": key, "encoder": config.encoder, "hash": one.setting, "scores": triples}
+        content |= {store.WITHOUT_REASONING: True} if any(sample.reasoning for sample in samples) else {}
         store.write_sealed(path, content)

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from s2eval import qa, store
+from s2eval import qa, sample_answers, store
 from s2eval.config import RunConfig
 from s2eval.errors import IncompleteError, PrerequisiteError, S2Error
 from s2eval.metrics import require_encoder
@@ -97,7 +97,7 @@ def _evaluate(unit: Unit, models: Models, config: RunConfig) -> None:
     evaluate_tasks: Any = lm_eval.simple_evaluate  # its decorator hides the signature
     started = time.time()
     lm = models.get(unit)
-    lm.add_bos_token, lm.cut, lm.work = unit.bos, {}, Work()
+    lm.add_bos_token, lm.cut, lm.reasoning, lm.work = unit.bos, {}, {}, Work()
     results = evaluate_tasks(
         model=lm,
         tasks=[unit.task],
@@ -110,7 +110,7 @@ def _evaluate(unit: Unit, models: Models, config: RunConfig) -> None:
         return
     samples = results.pop("samples")[unit.task.task_name]
     if unit.answers:
-        _note_cut(samples, lm.cut)
+        _note_cut(samples, lm.cut, lm.reasoning)
     results |= {
         "model_source": "s2",
         "model_name": unit.spec.text,
@@ -123,12 +123,18 @@ def _evaluate(unit: Unit, models: Models, config: RunConfig) -> None:
         store.write_unit(folder, _facts(unit, time.time() - started, lm.work))
 
 
-def _note_cut(samples: Sequence[dict[str, Any]], cut: dict[str, bool]) -> None:
-    """Add the metric `s2_cut` (1 = the answer ended at the limit of new tokens) to each sample."""
+def _note_cut(samples: Sequence[dict[str, Any]], cut: dict[str, bool], reasoning: dict[str, str]) -> None:
+    """Add the metric `s2_cut` to each sample, and the reasoning where lm-eval took it off (`think_end_token`).
+
+    1 = the answer ended at the limit of new tokens, or before its reasoning did.
+    """
     for sample in samples:
         prompt = sample["arguments"][0][0]
+        if reasoning.get(prompt):
+            sample[sample_answers.REASONING] = reasoning[prompt]
         if prompt in cut:
-            sample[qa.CUT] = float(cut[prompt])
+            answer = sample_answers.answer_in(sample)
+            sample[qa.CUT] = float(cut[prompt] or (answer is not None and not answer.closed))
             sample["metrics"].append(qa.CUT)
 
 

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from s2eval.errors import DataError, UsageError
 from s2eval.llm import Budget, Call, Failure, Ledger, Message, Outcome, Service, Spent, ask
+from s2eval.reasoning import answer_of
 from s2train.data.question_checks import DUPLICATE, REASONS, Draft, Thresholds, question_in, refusal
 from s2train.data.records import Pair
 from s2train.data.rules import CHARACTERS, ENTITIES_ONCE, SPACING, clean
@@ -245,7 +246,7 @@ def sift(
         if isinstance(outcome, Failure):
             unanswered[passage.id] = outcome.kind
             continue
-        question = question_in(clean(outcome.text, _REPLY).text)
+        question = question_in(clean(answer_of(outcome.text), _REPLY).text)
         reason = refusal(Draft(question, passage.text, passage.title), thresholds)
         if reason is None and normalised(question) in seen:
             reason = DUPLICATE

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from s2eval import jsonl, store
 from s2eval.errors import PrerequisiteError
+from s2eval.reasoning import Split, split
 from s2train.data.jsonl import broken
 
 Key = tuple[str, str, int]
@@ -27,6 +28,7 @@ class AnswerLine(BaseModel):
         answer: the text; may be empty.
         ended: whether it ended by itself, not by `max_tokens`.
         scores: a ranker's key → its score.
+        reasoning: what the policy thought before the answer; it is in no label, and not scored.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -37,10 +39,25 @@ class AnswerLine(BaseModel):
     answer: str
     ended: bool
     scores: dict[str, float] = {}
+    reasoning: str = ""
 
     @property
     def key(self) -> Key:
         return self.sampling, self.prompt, self.number
+
+    def to_json(self) -> str:
+        """The line without its end."""
+        return self.model_dump_json(exclude=None if self.reasoning else {"reasoning"})
+
+    def split(self) -> AnswerLine:
+        """A line of an older release has the reasoning in the answer, and was scored with it."""
+        if self.reasoning:
+            return self
+        found = split(self.answer)
+        if found == Split(self.answer):
+            return self
+        update = {"answer": found.answer, "reasoning": found.reasoning, "scores": {}}
+        return self.model_copy(update=update | {"ended": self.ended and found.closed})
 
 
 class Ledger:
@@ -90,7 +107,7 @@ class Ledger:
         """Write a line; it is there when this returns, whatever becomes of the process."""
         if self._file is None:
             self._file = self.path.open("a", encoding="utf-8")
-        self._file.write(line.model_dump_json() + "\n")
+        self._file.write(line.to_json() + "\n")
         self._file.flush()
         self._lines[line.key] = line
 
@@ -99,7 +116,7 @@ class Ledger:
         self._close()
         keys = [*first, *self._lines]
         with store.write_atomically(self.path) as file:
-            file.writelines(self._lines[key].model_dump_json() + "\n" for key in dict.fromkeys(keys))
+            file.writelines(self._lines[key].to_json() + "\n" for key in dict.fromkeys(keys))
 
     def _read(self) -> None:
         if not self.path.is_file():
@@ -110,7 +127,7 @@ class Ledger:
                 line = AnswerLine.model_validate_json(raw)
             except ValidationError as error:
                 raise broken(error, f"{self.path}:{number}") from None
-            self._lines[line.key] = line
+            self._lines[line.key] = line.split()
         if torn:
             self.tidy(())
 

@@ -12,6 +12,7 @@ from s2eval.models import EMBEDDED, ModelSpec
 from s2eval.models import parse as parsed
 from s2eval.models.spec import identity
 from s2eval.prompts import Template
+from s2eval.reasoning import opens_reasoning, split
 from s2train import checkpoint
 from s2train.data.preferences import turns_of
 from s2train.label.bases import Bases, Ground, context
@@ -140,6 +141,15 @@ def sample(bases: Bases, who: Policy, how: Sampling, wanted: Sequence[tuple[str,
         ]
         repeats = [number for _, number in part]
         for place, text in lm.stream(asked, disable_tqdm=True, repeats=repeats):
-            ended = not lm.cut.get(asked[place].args[0], False)
+            rendered = asked[place].args[0]
+            found = split(text.strip(), opened=opens_reasoning(rendered))
+            ended = found.closed and not lm.cut.get(rendered, False)
             prompt, number = part[place]
-            yield AnswerLine(prompt=prompt, number=number, sampling=sampling, answer=text.strip(), ended=ended)
+            yield AnswerLine(
+                prompt=prompt,
+                number=number,
+                sampling=sampling,
+                answer=found.answer,
+                ended=ended,
+                reasoning=found.reasoning,
+            )

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from s2eval.metrics import flesch_applies, readability
+from s2eval.reasoning import opens_reasoning, split
 from s2train import losses
 from s2train.ppo.experience import together
 from s2train.ppo.job import Job
@@ -27,7 +28,8 @@ def evaluate(roles: Roles, job: Job, processes: Processes) -> list[dict[str, Any
 
     A record has `prompt`, `answer`, `rewards` by name as the models gave them, `reward`, which is their weighted sum
     without penalties, `kl` in nats, `words`, `fkg`, `fre`, `tokens`, `ended`; `fkg` and `fre` are None of an answer
-    that is mostly not in Latin letters.
+    that is mostly not in Latin letters. Reasoning before the answer is in none of the three measures of text, but in
+    `reasoning`.
     """
     places = list(range(processes.rank, min(job.config.evaluate.prompts, len(job.validation)), processes.count))
     mine = _records(roles, job, places) if places else []
@@ -55,10 +57,11 @@ def _records(roles: Roles, job: Job, places: Sequence[int]) -> list[dict[str, An
     found: list[dict[str, Any]] = []
     for row, place in enumerate(places):
         said = answers.answers[row][answers.present[row].bool()].tolist()
-        text = _text(job, said)
+        opened = opens_reasoning(job.tokenizer.decode(tokens[row][-16:]))
+        text, reasoning, _ = split(_text(job, said), opened=opened)
         measured = readability(text) if flesch_applies(text) else None
         found.append({
-            "prompt": job.validation.texts[place], "answer": text,
+            "prompt": job.validation.texts[place], "answer": text, **({"reasoning": reasoning} if reasoning else {}),
             "rewards": {name: float(score[row]) for name, score in scores.items()}, "reward": float(total[row]),
             "kl": float(policy[row] - reference[row]), "words": len(text.split()),
             "fkg": measured and measured.fkg, "fre": measured and measured.fre, "tokens": len(said),

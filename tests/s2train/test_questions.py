@@ -145,6 +145,12 @@ def test_a_second_try_takes_no_question_that_is_given(tmp_path: Path) -> None:
     assert result.funnel.refused[DUPLICATE] == 2
 
 
+def test_the_writers_reasoning_is_no_question() -> None:
+    asked = [Passage("1", "Rain", "Water falls down.")]
+    outcomes: dict[str, Outcome] = {"1": Reply("<think>Which one? Rain!</think>Why does rain fall down?")}
+    assert sift(asked, outcomes, Thresholds()).accepted == {"1": "Why does rain fall down?"}
+
+
 REPLIES = st.sampled_from(["What is rain?", "What is Rain ?", "What is snow?", "No.", "What is wind like?", None])
 
 

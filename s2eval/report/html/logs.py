@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from s2eval.lm_eval_samples import sample_lines
+from s2eval.reasoning import Split, split
 from s2eval.report.html.markdown import marked_up
+from s2eval.sample_answers import OPENED, REASONING
 
 _START = re.compile(rb'\{"doc_id": (\d+), "doc": ')
 _QUESTIONS = ("question", "query", "goal", "problem", "input", "text", "prompt", "ctx", "sentence", "premise")
@@ -55,7 +57,8 @@ def read(path: Path, wanted: Callable[[int], bool]) -> Iterator[Line]:
             with contextlib.suppress(ValueError):
                 tail = json.loads("{" + line[place:].decode("utf-8", "replace")) if place > 0 else {}
             if "filtered_resps" in tail and "metrics" in tail:
-                yield Line(doc_id, "", None, _answer(tail))
+                doc = {OPENED: True} if b'"reasoning_opened": true' in line else {}
+                yield Line(doc_id, "", None, _answer(tail | {"doc": doc}))
                 continue
         whole: dict[str, Any] = json.loads(line.decode("utf-8", "replace"))
         asked, title = _question(whole)
@@ -128,11 +131,22 @@ def _answer(line: Mapping[str, Any]) -> bytes:
             return f'{{"r":[{told}],"g":[{greedy}]}}'.encode()
     filter_name = str(line.get("filter", "none"))
     label = "" if filter_name == "none" else f"filter {filter_name}"
-    texts = [text_of(_as_text(one), label) for one in given]
+    texts: list[dict[str, Any]] = []
+    beside = line.get(REASONING)
+    for one in given:
+        found = split(one, opened=_is_opened(line)) if isinstance(one, str) else Split(_as_text(one))
+        texts.append(text_of(found.answer, label))
+        if reasoning := found.reasoning or (beside if isinstance(beside, str) else ""):
+            texts.append(text_of(reasoning, "reasoning before it", fold=True))
     raw = _first(line.get("resps"))
     if raw is not None and given and raw != given[0]:
         texts.append(text_of(_as_text(raw), "before the filter"))
     return to_bytes({"x": texts})
+
+
+def _is_opened(line: Mapping[str, Any]) -> bool:
+    doc = line.get("doc")
+    return isinstance(doc, dict) and bool(cast("dict[str, Any]", doc).get(OPENED))
 
 
 def text_of(text: str, label: str = "", *, fold: bool = False) -> dict[str, Any]:

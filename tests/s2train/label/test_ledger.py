@@ -52,6 +52,20 @@ def test_the_last_line_of_an_answer_counts(tmp_path: Path) -> None:
     assert [AnswerLine.model_validate_json(row) for row in path.read_text().splitlines()] == [line(0), line(1, r=2.0)]
 
 
+def test_reasoning_is_no_part_of_an_answer(tmp_path: Path) -> None:
+    path = tmp_path / "x.answers.jsonl"
+    old = line(0, r=2.0).model_copy(update={"answer": "<think>Hm.</think>Rain."})  # as an earlier version wrote it
+    unended = line(1).model_copy(update={"answer": "<think>Hm."})
+    new = line(2, r=1.0).model_copy(update={"answer": "Rain.", "reasoning": "Hm."})
+    path.write_text("".join(one.to_json() + "\n" for one in (old, unended, new)))
+    with Ledger.open(path) as ledger:
+        first, second, third = (ledger.get(("s", "p", number)) for number in range(3))
+    assert first == old.model_copy(update={"answer": "Rain.", "reasoning": "Hm.", "scores": {}})  # to be scored anew
+    assert second == unended.model_copy(update={"answer": "", "reasoning": "Hm.", "ended": False})
+    assert third == new
+    assert "reasoning" not in line(3).to_json()
+
+
 def test_a_broken_line_is_told(tmp_path: Path) -> None:
     path = tmp_path / "x.answers.jsonl"
     path.write_text(line(0).model_dump_json() + '\n{"prompt": 3}\n')

@@ -1,0 +1,69 @@
+"""The answer in a sample of lm-eval, its reasoning split off, and what our metrics say of the answer alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from s2eval import qa
+from s2eval.reasoning import Split, split
+
+OPENED = "reasoning_opened"
+"""The field of a document whose prompt ends inside of the reasoning, which some chat templates open."""
+REASONING = "reasoning"
+"""The field of a sample whose reasoning the backend took off (`think_end_token`)."""
+
+_OF_TEXT = frozenset({*qa.ROUGE, *qa.READABILITY, *qa.SIZE})
+
+# What an answer with reasoning has somewhere; a line without it need not be parsed to know that there is none.
+_HINT = re.compile(
+    rb"think(?:ing)?(?:>|\xe2\x96\xb7|\\u25b7)|THINK|thoughts?>|of_thought|reasoning>|reflection>|analysis>|channel\|>|unused95"
+    rb'|\[+"\s*(?:analysis|commentary|assistant)|assistant\s{0,2}final|"reasoning": |"reasoning_opened": true'
+)
+
+
+def answer_in(line: Mapping[str, Any]) -> Split | None:
+    """The first answer of a line of `samples_*.jsonl`; None where it has log-likelihoods."""
+    answers: Any = line.get("filtered_resps") or [None]
+    text = answers[0]
+    if not isinstance(text, str):
+        return None
+    doc: Any = line.get("doc")
+    found = split_text(text, doc if isinstance(doc, dict) else {})
+    beside = line.get(REASONING)
+    return found._replace(reasoning=beside) if isinstance(beside, str) and beside and not found.reasoning else found
+
+
+def split_text(text: str, doc: Mapping[str, Any]) -> Split:
+    """The answer in a model's text to a document."""
+    found = split(text.strip(), opened=bool(doc.get(OPENED)))
+    return found._replace(answer=found.answer.strip())
+
+
+def may_have_reasoning(line: bytes) -> bool:
+    """A quick look at a line as it stands in the file."""
+    return _HINT.search(line, max(line.rfind(b'"resps": '), 0)) is not None or b'"reasoning_opened": true' in line
+
+
+def values_of(values: Mapping[str, float], found: Split, reference: str) -> dict[str, float]:
+    """A sample's values with those that are measured on its text measured on the answer alone.
+
+    Samples of older releases were scored with their reasoning.
+    """
+    scores = qa.score(found.answer, reference)
+    if not is_ours(values):  # somebody's task, which names some of the metrics
+        scores = {name: value for name, value in scores.items() if name in values}
+    others = {name: value for name, value in values.items() if name not in _OF_TEXT}
+    return {**others, **scores, **({qa.CUT: 1.0} if qa.CUT in values and not found.closed else {})}
+
+
+def counts_of(found: Split) -> tuple[int, int, int] | None:
+    """(words, sentences, syllables) of the answer; None where they cannot be counted."""
+    counts = qa.counts(found.answer)
+    return (counts.words, counts.sentences, counts.syllables) if counts else None
+
+
+def is_ours(values: Mapping[str, float]) -> bool:
+    """Whether a sample has the values of our tasks of questions and answers."""
+    return values.keys() >= set(qa.SIZE)
