@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +13,7 @@ import yaml
 
 from s2eval import scoring, stats, store
 from s2eval.errors import DataError, UsageError
-from s2eval.identity import Identity, name_like, name_models
+from s2eval.identity import Identity, name_models
 from s2eval.judge import results
 from s2eval.leaderboard import COUNTED, POINTS
 from s2eval.lm_eval_logs import Evaluations, find_evaluations, read_evaluation
@@ -25,44 +25,14 @@ from s2eval.report.comparisons import Compared
 from s2eval.report.definitions import DEFINITIONS, FAMILIES
 from s2eval.report.differences import against_baseline, comparison_key, sentences, with_sentences
 from s2eval.report.judged import SEVERAL, judged_tables, mixed, notes_of
-from s2eval.report.scored import Contests, Scored, invalid_values, of_unit
-from s2eval.report.scored_folders import conditions, judged_results, lm_eval_conditions, read_units, renamed
+from s2eval.report.scored import invalid_values, of_unit
+from s2eval.report.scored_folders import conditions, judged_results, lm_eval_conditions, read_units
+from s2eval.report.sources import Source, renamed_source
 from s2eval.report.tables import Document, Picture, Table, build_tables
 from s2eval.report.ties import mark_ties
 from s2eval.report.training_sets import matrices, training_set
 
 PREFIXES = tuple(f"{family.prefix}_" for family in FAMILIES)
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What one folder gives to a report.
-
-    Attributes:
-        title: of the run, else the folder's name.
-        models: model names in the order to print.
-        rows: numbers.
-        references: model → row of the published tables.
-        notes: sentences on how the numbers came about.
-        table_notes: table's key → sentences below it.
-        judge_notes: judge's label → sentences below its scores.
-        trained_on: model → what it was trained on, where that is known; see `training_sets.training_set`.
-        scored: what each document scored, where samples were kept.
-        contests: of two models, as a judge decided them.
-        broken: what was left out because its files are missing or changed, as sentences; `notes` has them too.
-    """
-
-    title: str
-    models: tuple[str, ...]
-    rows: tuple[Row, ...]
-    references: Mapping[str, str] = field(default_factory=dict[str, str])
-    notes: tuple[str, ...] = ()
-    table_notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-    judge_notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-    trained_on: Mapping[str, str] = field(default_factory=dict[str, str])
-    scored: tuple[Scored, ...] = ()
-    contests: tuple[Contests, ...] = ()
-    broken: tuple[str, ...] = ()
 
 
 def read(folder: Path) -> Source:
@@ -134,38 +104,9 @@ def _named_later(source: Source, settings: Mapping[str, Mapping[str, str]], fold
 
     def build(names: Sequence[str]) -> Source:
         shown = {identity.model: name for identity, name in zip(identities, names, strict=True)}
-        return _renamed(source, {old: new for old, new in shown.items() if old != new}, folder)
+        return renamed_source(source, {old: new for old, new in shown.items() if old != new}, folder)
 
     return _Contents(identities, build)
-
-
-def _renamed(source: Source, names: Mapping[str, str], folder: Path) -> Source:
-    """The source with other names for some models; its notes then begin with the folder."""
-    if not names:
-        return source
-
-    def name(old: str) -> str:
-        return names.get(old, old)
-
-    def row(old: Row) -> Row:
-        metric, at, against = old.metric.partition("@")
-        metric = f"{metric}@{name(against)}" if at and old.judge else old.metric
-        group = name_like(old.model, name(old.model), old.group)
-        return replace(old, model=name(old.model), group=group, metric=metric)
-
-    return replace(
-        source,
-        models=tuple(map(name, source.models)),
-        rows=tuple(map(row, source.rows)),
-        references={name(model): reference for model, reference in source.references.items()},
-        notes=tuple(f"{folder}: {note}" for note in source.notes),
-        judge_notes={
-            label: tuple(f"{folder}: {note}" for note in notes) for label, notes in source.judge_notes.items()
-        },
-        trained_on={name(model): data for model, data in source.trained_on.items()},
-        scored=tuple(renamed(one, name(one.model)) for one in source.scored),
-        contests=tuple(replace(one, model=name(one.model), against=name(one.against)) for one in source.contests),
-    )
 
 
 def document(

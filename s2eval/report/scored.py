@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from s2eval.identity import Identity, key_of
+from s2eval.identity import Identity, key_of, name_like
 from s2eval.qa import BERTSCORE, WHOLE_TEXT
 from s2eval.records import Sample, Unit
 
@@ -162,6 +162,16 @@ class Found:
     scored: tuple[Scored, ...] = ()
     contests: tuple[Contests, ...] = ()
     remarks: tuple[str, ...] = ()
+
+
+def renamed(scored: Scored, model: str) -> Scored:
+    """The same under another name, in its remarks too."""
+    if model == scored.model:
+        return scored
+    old = scored.model
+    remarks = tuple(model + text.removeprefix(old) if text.startswith(old) else text for text in scored.remarks)
+    group = name_like(old, model, scored.group) if scored.group else ""
+    return replace(scored, model=model, group=group, remarks=remarks)
 
 
 def recorded_names(scored: Iterable[Scored], contests: Iterable[Contests] = ()) -> dict[str, str]:

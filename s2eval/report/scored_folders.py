@@ -12,13 +12,13 @@ import yaml
 
 from s2eval import lm_eval_logs, store
 from s2eval.errors import DataError
-from s2eval.identity import Identity, name_like, name_models
+from s2eval.identity import Identity, name_models
 from s2eval.judge import results
 from s2eval.judge.verdicts import Parser
 from s2eval.lm_eval_logs import Evaluations
 from s2eval.lm_eval_results import is_results
 from s2eval.report import inspect_logs, rated, run_settings
-from s2eval.report.scored import TEMPLATE, Contests, Found, Scored, of_unit
+from s2eval.report.scored import TEMPLATE, Contests, Found, Scored, of_unit, renamed
 
 
 def read(paths: Sequence[Path], parser: Parser = "strict") -> Found:
@@ -46,16 +46,6 @@ def named(scored: Sequence[Scored], contests: Sequence[Contests], remarks: Seque
         tuple(replace(one, model=next(names), against=next(names)) if one.identities else one for one in contests),
         tuple(remarks),
     )
-
-
-def renamed(scored: Scored, model: str) -> Scored:
-    """The same under another name, in its remarks too."""
-    if model == scored.model:
-        return scored
-    old = scored.model
-    remarks = tuple(model + text.removeprefix(old) if text.startswith(old) else text for text in scored.remarks)
-    group = name_like(old, model, scored.group) if scored.group else ""
-    return replace(scored, model=model, group=group, remarks=remarks)
 
 
 def _read(path: Path, parser: Parser) -> Found:
