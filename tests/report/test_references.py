@@ -139,7 +139,7 @@ def test_an_unknown_row_is_told_with_the_nearest_name() -> None:
 
 
 def test_an_empty_folder_is_an_incomplete_installation(tmp_path: Path) -> None:
-    with pytest.raises(PrerequisiteError, match="install again"):
+    with pytest.raises(PrerequisiteError, match="Install s2eval again"):
         load_references(tmp_path)
 
 
