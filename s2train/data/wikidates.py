@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import takewhile
 
 from s2train.data.wikivalues import Arguments
 
+_DIGITS = re.compile("[0-9]{1,5}")
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
@@ -20,7 +23,7 @@ def date(given: Arguments) -> str | None:
 def _date(places: Sequence[str], *, day_first: bool) -> str | None:
     if not places or not places[0]:
         return None
-    numbers = [int(place) for place in places[:3] if place.isascii() and place.isdigit()]
+    numbers = list(map(int, takewhile(_DIGITS.fullmatch, places[:3])))
     if len(numbers) < 2 or not 1 <= numbers[1] <= 12:
         return places[0]
     month = _MONTHS[numbers[1] - 1]
@@ -44,7 +47,7 @@ def as_of(given: Arguments) -> str:
 
 def age(given: Arguments) -> str | None:
     """Years between two dates; None where the second is today."""
-    numbers = [int(place) for place in given.places[:6] if place.isascii() and place.isdigit() and len(place) < 6]
+    numbers = [int(place) for place in given.places[:6] if _DIGITS.fullmatch(place)]
     if len(numbers) < 6:
         return None
     born, died = numbers[:3], numbers[3:6]

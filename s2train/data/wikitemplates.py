@@ -187,6 +187,9 @@ _RENDERERS: Mapping[str, Renderer] = {
     "gloss": partial(_around, "'", "'"),
 }
 
+RENDERED = _RENDERERS.keys() | _PLACES.keys() | _CONSTANTS.keys() | _PAGE_NAMES
+"""Names of what stands for text; `lang-…`, conversions and functions besides (`is_rendered`)."""
+
 # --- what never stands for text ---
 
 _NOT_TEXT = re.compile(
@@ -221,10 +224,7 @@ def is_rendered(name: str) -> bool:
     """Whether a template of that name (`name_of`) stands for text that `rendered` gives."""
     head, colon, _ = name.partition(":")
     return (
-        name in _RENDERERS
-        or name in _PLACES
-        or name in _CONSTANTS
-        or name in _PAGE_NAMES
+        name in RENDERED
         or name.startswith("lang-")
         or bool(colon and head in _FUNCTIONS)
         or bool(_CONVERSION.fullmatch(name))

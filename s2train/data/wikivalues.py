@@ -147,9 +147,9 @@ def power(given: Arguments) -> str | None:
 
 def ordinal(given: Arguments) -> str | None:
     """`{{ordinal|3}}` → `3rd`."""
-    if not given.places or not given.places[0].isdigit():
+    if not given.places or not re.fullmatch("[0-9]{1,12}", given.places[0]):
         return None
-    number = int(given.places[0][-12:])
+    number = int(given.places[0])
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number:,}{ending}"
 

@@ -121,12 +121,15 @@ class Ledger:
     def _read(self) -> None:
         if not self.path.is_file():
             return
-        *lines, torn = self.path.read_bytes().split(b"\n")  # what follows the last line end was not written to its end
+        *lines, torn = self.path.read_bytes().split(b"\n")  # what follows the last line end may be half a line
         for number, raw in jsonl.numbered(lines):
             try:
                 line = AnswerLine.model_validate_json(raw)
             except ValidationError as error:
                 raise broken(error, f"{self.path}:{number}") from None
+            self._lines[line.key] = line.split()
+        with suppress(ValidationError):
+            line = AnswerLine.model_validate_json(torn)
             self._lines[line.key] = line.split()
         if torn:
             self.tidy(())

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2train.data import wikitext
+from s2train.data import wikitemplates, wikitext
 from s2train.data.wikitext import Article, LeftOut, Limits, Outline
 from tests.s2train import wikipages
 
@@ -346,6 +346,35 @@ def test_tangled_markup_costs_seconds_at_most(tangle: str) -> None:
     started = time.process_time()
     outcome((tangle * wikitext.MAX_LEAD)[: wikitext.MAX_LEAD])
     assert time.process_time() - started < 10  # measured: 0.1 s
+
+
+ARGUMENTS = [
+    "",
+    "1",
+    "²",
+    "٣",
+    "-5",
+    "9" * 5000,
+    "1e5",
+    "N",
+    "m",
+    "x",
+    "(5)",
+    "+",
+    "{{a}}",
+    "[[b|c]]",
+    "e=²",
+    "u=m2",
+    "1=",
+    "s=",
+]
+
+
+@given(st.sampled_from(sorted(wikitemplates.RENDERED)), st.lists(st.sampled_from(ARGUMENTS), max_size=7))
+@settings(max_examples=1000)
+def test_any_arguments_of_a_template_give_text_or_a_reason(name: str, arguments: list[str]) -> None:
+    made = outcome(f"It is {{{{{'|'.join([name, *arguments])}}}}} old.")
+    assert isinstance(made, Article) or made.reason in wikitext.REASONS
 
 
 def test_what_the_parser_calls_a_bug_of_its_own_is_broken_markup(monkeypatch: pytest.MonkeyPatch) -> None:

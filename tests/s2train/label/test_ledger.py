@@ -40,6 +40,16 @@ def test_a_killed_process_loses_nothing(tmp_path: Path, repository: Path) -> Non
         assert [ledger.get(("s", "p", number)) is not None for number in range(5)] == [True] * 4 + [False]
 
 
+def test_a_last_line_without_its_end_and_separators_in_a_text_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "x.answers.jsonl"
+    answers = [line(0).model_copy(update={"answer": "a\u2028b\u0085c"}), line(1)]
+    path.write_text("\n".join(one.model_dump_json() for one in answers), encoding="utf-8")  # killed before the line end
+    with Ledger.open(path) as ledger:
+        ledger.add(line(2))
+    with Ledger.open(path) as ledger:
+        assert [ledger.get(one.key) for one in (*answers, line(2))] == [*answers, line(2)]
+
+
 def test_the_last_line_of_an_answer_counts(tmp_path: Path) -> None:
     path = tmp_path / "x.answers.jsonl"
     with Ledger.open(path) as ledger:
