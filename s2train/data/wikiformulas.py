@@ -92,10 +92,13 @@ _SYMBOLS = _pairs(
     "degree:° hbar:ħ ell:ℓ angle:∠ perp:⊥ parallel:∥ propto:∝ sin:sin cos:cos tan:tan log:log ln:ln exp:exp "
     "lim:lim max:max min:min lt:< gt:> left: right: displaystyle: textstyle: quad: qquad: limits: %:%"
 )
+_HIGH = _RAISED | str.maketrans("abcdefghijklmnoprstuvwxyz", "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ")
+_LOW = _LOWERED | str.maketrans("aehijklmnoprstuvx", "ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
 _TEXT = re.compile(r"\\(?:text|textrm|mathrm|mathbf|mathit|mathsf|mathbb|operatorname|mbox|bar|vec)\s*\{([^{}\\]*)\}")
 _FRACTION = re.compile(r"\\[dt]?frac\s*(?:\{([^{}]*)\}\s*\{([^{}]*)\}|(\d)\s*(\d))")
 _ROOT = re.compile(r"\\sqrt\s*\{([^{}]*)\}")
-_COMMAND = re.compile(r"\\([A-Za-z]+|%)[ \t]*")
+_COMMAND = re.compile(r"\\([A-Za-z]+|%)")
+_CHEMISTRY = re.compile(r"\\ce\s*\{(.*)\}", re.DOTALL)
 _SPACE = re.compile(r"\\[,;:! ]|~")
 _SCRIPT = re.compile(r"([\^_])(?:\{([^{}]*)\}|([^\s{}\\^_]))")
 
@@ -104,8 +107,10 @@ def math(tex: str) -> str | None:
     """A simple formula in TeX as a line of text; None where it needs more than a line.
 
     >>> math(r"E=mc^2"), math(r"\\frac{1}{2}"), math(r"\\pi \\approx 3.14")
-    ('E=mc²', '1/2', 'π≈ 3.14')
+    ('E=mc²', '1/2', 'π ≈ 3.14')
     """
+    if chemistry := _CHEMISTRY.fullmatch(tex.strip()):
+        return chem2(chemistry[1])
     tex = _SPACE.sub(" ", tex.strip())
     for _ in range(3):  # what is nested deeper does not read well on a line
         tex = _ROOT.sub(lambda match: f"√{_grouped(match[1])}", _TEXT.sub(r"\1", tex))
@@ -116,10 +121,10 @@ def math(tex: str) -> str | None:
     def script(match: re.Match[str]) -> str:
         nonlocal plain
         content = match[2] if match[2] is not None else match[3]
-        written = raised(content) if match[1] == "^" else lowered(content)
         if content in ("°", "′"):
             return content
-        plain = plain and written != content
+        written = content.translate(_HIGH if match[1] == "^" else _LOW)
+        plain = plain and not any(mark.isascii() or mark in _SYMBOLS.values() for mark in written)
         return written
 
     tex = " ".join(_SCRIPT.sub(script, tex).split())

@@ -95,13 +95,15 @@ class Holes:
         for left, right in pairwise((0, *ends, len(own))):
             marks = list(MARKS.finditer(own, left, right))
             only_sounds = all(match[0] in self.sounds for match in marks)
-            if marks and only_sounds and not _ABOUT_SOUND.fullmatch(MARKS.sub("", own[left:right])):
+            rest = MARKS.sub("", own[left:right])
+            if marks and only_sounds and not (_ABOUT_SOUND.fullmatch(rest) or rest.rstrip(" ,;").endswith(":")):
                 yield from ((start + match.start(), start + match.end()) for match in marks)
             elif marks:
                 yield start + left, start + right
 
     def _without_sounds(self, text: str) -> str:
-        """Without the pronunciations that no word of the sentence announces."""
+        """Without the pronunciations that no word of the sentence announces, or only words between the same commas."""
+        text = _ASIDE.sub(lambda match: "" if self.sounds.issuperset(MARKS.findall(match[0])) else match[0], text)
         return MARKS.sub(
             lambda match: (
                 match[0]
@@ -138,6 +140,7 @@ _SOUND_WORDS = (
     "(?:pronounced|pronunciation|pronounce|listen|say|said|sounds?|like|as|or|also|is|ipa|in|it|british|us|uk|english)"
 )
 _ABOUT_SOUND = re.compile(rf"[\W_]*(?:{_SOUND_WORDS}[\W_]+)*{_SOUND_WORDS}?[\W_]*", re.IGNORECASE)
+_ASIDE = re.compile(rf",\s*(?:{_SOUND_WORDS}\s+)*{_MARK}(?:[\s/]*(?:or\s+)?{_MARK})*\s*,(?=\s)", re.IGNORECASE)
 _ANNOUNCES = re.compile(
     rf"\b(?:{_SOUND_WORDS}|called|spelled|spelt|written|and|of|with|by|a|an|the)[\s:\"'“‘]*$|:\s*$", re.IGNORECASE
 )

@@ -193,7 +193,7 @@ RENDERED = _RENDERERS.keys() | _PLACES.keys() | _CONSTANTS.keys() | _PAGE_NAMES
 # --- what never stands for text ---
 
 _NOT_TEXT = re.compile(
-    r"cite\b|citation|cn$|facts?$|sfn|harv|efn|refn|refs?$|ref |reference|r$|rp$|nb$|fn$|note$|notetag|notelist"
+    r"cite\b|citation|cn$|dn$|facts?$|sfn|harv|efn|refn|refs?$|ref |reference|r$|rp$|nb$|fn$|note$|notetag|notelist"
     r"|footnote|dead ?link|broken ?link|webarchive|wayback|isbn|issn|oclc|doi|pmid|pmc$|jstor|arxiv|bibcode|asin|s2cid"
     r"|clarif|when$|whom?$|which$|where$|why$|how$|what$|how often|by whom|according to|vague|dubious|disputed"
     r"|failed verif|verif|unverified|better source|unreliable|self-pub|third-party|primary source|page needed|full$"
