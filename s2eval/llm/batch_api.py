@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from s2eval import jsonl
 from s2eval.errors import ServiceError
+from s2eval.llm import proxies
 from s2eval.llm.endpoint import Endpoint
 from s2eval.llm.responses import Problem, refusal, retry_after
 from s2eval.llm.secrets import clean, guard_logs, shown
@@ -124,7 +125,8 @@ class BatchApi:
         guard_logs()
         key, headers = endpoint.credentials()
         self._openai, self._url, self._patience, self._pause = openai, endpoint.url, patience, pause
-        self._http = Client(MAX_BODY, _LONGEST_ANSWER, follow_redirects=False)  # the key goes nowhere else
+        with proxies.explained():
+            self._http = Client(MAX_BODY, _LONGEST_ANSWER, follow_redirects=False)  # the key goes nowhere else
         self._folder = folder if folder.is_dir() else None
         self._client = openai.OpenAI(
             api_key=key,

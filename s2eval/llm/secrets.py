@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import re
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -32,7 +33,7 @@ _TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^<>]*>", re.IGNORECASE | re.D
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
 
 _SECRET_NAME = re.compile(r"(API_?KEY|ACCESS_KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
-_PROXY_NAME = re.compile(r"_PROXY$", re.IGNORECASE)
+_PROXY_NAME = re.compile(r"(?<!NO)_PROXY$", re.IGNORECASE)
 _LONG = 8  # characters from which on a secret is taken out of replies; a shorter one may be a word of theirs
 _GAP = r"[\s\u00ad\u200b-\u200f\u2060\ufeff]*"  # what may be put between the characters of a key, unseen
 
@@ -64,7 +65,8 @@ def register_environment() -> None:
     """Register what the environment holds of secrets: keys, tokens, passwords, and those in the URLs of proxies."""
     for name, value in os.environ.items():
         if _PROXY_NAME.search(name):
-            register_url(value)
+            with suppress(ValueError):  # what is no URL is refused where it is used
+                register_url(value)
         elif _SECRET_NAME.search(name) and len(value.strip()) >= _LONG and not value.strip().isalpha():
             register(value.strip())
 

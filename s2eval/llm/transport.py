@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from s2eval.llm import proxies
 from s2eval.llm.calls import Call, Reply
 from s2eval.llm.dialect import Dialect, body
 from s2eval.llm.endpoint import Endpoint
@@ -35,7 +36,7 @@ def connect(endpoint: Endpoint, timeout: float, connections: int, max_body: int 
         max_body: bytes of an answer at most, unpacked.
 
     Raises:
-        PrerequisiteError: no key.
+        PrerequisiteError: no key, or a proxy of the environment cannot be used.
     """
     import httpx2
     import openai
@@ -44,17 +45,19 @@ def connect(endpoint: Endpoint, timeout: float, connections: int, max_body: int 
 
     key, headers = endpoint.credentials()
     guard_logs()
+    with proxies.explained():
+        http_client = AsyncClient(
+            max_body,
+            follow_redirects=False,  # a POST would turn into a GET, and the key might go elsewhere
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=connections),
+        )
     return openai.AsyncOpenAI(
         api_key=key,
         base_url=endpoint.url,
         default_headers=headers,
         max_retries=0,
         timeout=httpx2.Timeout(timeout, connect=min(timeout, _CONNECT)),
-        http_client=AsyncClient(
-            max_body,
-            follow_redirects=False,  # a POST would turn into a GET, and the key might go elsewhere
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=connections),
-        ),
+        http_client=http_client,
     )
 
 
@@ -121,6 +124,6 @@ def _timed_out(timeout: float) -> Problem:
 def unreachable(url: str, problem: Problem) -> str:
     """What to tell of a server that is not there."""
     return (
-        f"{url} cannot be reached ({problem.message}). Check the base URL, the network and that the server runs, then"
-        " run the same command again"
+        f"{url} cannot be reached{proxies.through(url)} ({problem.message}). Check the base URL, the network and that"
+        " the server runs, then run the same command again"
     )
