@@ -40,22 +40,23 @@ class Identity:
     Attributes:
         model: as the files name it.
         part: what was evaluated: task, judge, turn.
-        settings: of the evaluation: setting → how a name shows it (`step1000`, `limit 10`); without defaults.
+        settings: of the evaluation: setting → how a name shows it (`step1000`, `limit 10`); without defaults. None
+            where they are not known, as of judgments: the model may be the one that other files describe.
         task_settings: of the task: likewise (`25 shots`). Those of different tasks may differ.
         folder: where the result lies, as the user would write it.
     """
 
     model: str
     part: tuple[str, ...]
-    settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    settings: Mapping[str, str] | None = None
     task_settings: Mapping[str, str] = field(default_factory=dict[str, str])
     folder: str = ""
 
     @property
     def key(self) -> tuple[object, ...]:
         """Equal for repeats: the same model, task and settings in the same folder."""
-        own, task = sorted(self.settings.items()), sorted(self.task_settings.items())
-        return (self.model, self.part, tuple(own), tuple(task), self.folder)
+        settings = None if self.settings is None else tuple(sorted(self.settings.items()))
+        return (self.model, self.part, settings, tuple(sorted(self.task_settings.items())), self.folder)
 
 
 def without_repeats(
@@ -75,23 +76,32 @@ def name_models(results: Sequence[Identity]) -> list[str]:
 
     The model's own name where that suffices. Settings that differ between its results follow in brackets; settings
     of tasks only if results of the same task differ in them. The folder comes first where several folders hold the
-    same task with the same settings.
+    same task with the same settings. A result whose settings are not known is of the model of that name, if there is
+    only one.
     """
     labels: list[_Label] = [()] * len(results)
     for group in _grouped(range(len(results)), lambda at: results[at].model):
-        _label(labels, group, results, _varying([results[at].settings for at in group]), "settings")
+        known = [settings for at in group if (settings := results[at].settings) is not None]
+        _label(labels, group, results, _varying(known), "settings")
+        several = {labels[at] for at in group if results[at].settings is not None}
+        for at in group:
+            if results[at].settings is None and len(several) == 1:
+                labels[at] = next(iter(several))
         for same in _grouped(group, lambda at: labels[at]):
             parts = _grouped(same, lambda at: results[at].part)
             varying = [name for part in parts for name in _varying([results[at].task_settings for at in part])]
             _label(labels, same, results, list(dict.fromkeys(varying)), "task_settings")
     names = [""] * len(results)
     taken: dict[str, tuple[object, ...]] = {}
+    taken_of_part: dict[tuple[str, ...], dict[str, tuple[object, ...]]] = {}
     for same in _grouped(range(len(results)), lambda at: (results[at].model, labels[at])):
         parts = _grouped(same, lambda at: results[at].part)
         several = any(len({results[at].folder for at in part}) > 1 for part in parts)
         for at in same:
             owner = (results[at].model, labels[at], results[at].folder if several else "")
             names[at] = _unique(_name(results[at], labels[at], several=several), owner, taken)
+    for number, result in enumerate(results):
+        names[number] = _unique(names[number], result.key, taken_of_part.setdefault(result.part, {}))
     return names
 
 
@@ -152,7 +162,7 @@ def _label(
     labels: list[_Label], places: Sequence[int], results: Sequence[Identity], names: Sequence[str], of: str
 ) -> None:
     for at in places:
-        settings: Mapping[str, str] = getattr(results[at], of)
+        settings: Mapping[str, str] = getattr(results[at], of) or {}
         labels[at] = (*labels[at], *((f"{of} {name}", settings[name]) for name in names if name in settings))
 
 

@@ -66,13 +66,23 @@ def test_no_two_models_get_one_name() -> None:
     assert names(*results) == ["m (v1)", "m (v1) #2", "m (v1) #3"]
 
 
+def test_unknown_settings_are_those_of_the_only_model_of_that_name() -> None:
+    run = Identity("m", ARC, {"model": "org/m"}, folder="runs/tasks")
+    judged = Identity("m", ("mtsbench", "gpt-4", ""), None, folder="runs/judged")
+    assert names(run, judged) == ["m", "m"]
+    other = Identity("m", MMLU, {"model": "org/m", "limit": "limit 10"}, folder="runs/more")
+    assert names(run, other, judged) == ["m", "m (limit 10)", "m"]
+    again = Identity("m", ARC, None, folder="runs/kept")  # such as scores.csv alone
+    assert names(run, again) == ["runs/tasks/m", "runs/kept/m"]
+
+
 few = st.sampled_from(["", "a", "b", "m"])
 settings_ = st.dictionaries(st.sampled_from(["revision", "commit", "dtype"]), st.sampled_from(["a", "b"]))
 identities = st.builds(
     Identity,
     model=st.sampled_from(["m", "m (a)", "a/m"]),
     part=st.sampled_from([ARC, MMLU]),
-    settings=settings_,
+    settings=st.none() | settings_,
     task_settings=settings_,
     folder=few,
 )

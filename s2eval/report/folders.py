@@ -20,11 +20,12 @@ from s2eval.lm_eval_logs import Evaluations, find_evaluations, read_evaluation
 from s2eval.metrics import scale_of
 from s2eval.qa import FAMILIES as FAMILIES_OF_METRICS
 from s2eval.records import Estimate, Row
-from s2eval.report import run_notes, run_settings
+from s2eval.report import run_notes
 from s2eval.report.comparisons import Compared
 from s2eval.report.definitions import DEFINITIONS, FAMILIES
 from s2eval.report.differences import against_baseline, comparison_key, sentences, with_sentences
 from s2eval.report.judged import SEVERAL, judged_tables, mixed, notes_of
+from s2eval.report.run_settings import RunModels
 from s2eval.report.scored import invalid_values, of_unit
 from s2eval.report.scored_folders import conditions, judged_results, lm_eval_conditions, read_units
 from s2eval.report.sources import Source, renamed_source
@@ -66,14 +67,12 @@ def _contents(folder: Path) -> _Contents:
         raise DataError(f"{folder}: no such folder")
     judged, broken = results.read_all(folder)
     if (folder / store.RUN).is_file():
-        source, settings = _run(folder, judged, broken)
-        return _named_later(_with_broken(source, broken), settings, folder)
+        source, run = _run(folder, judged, broken)
+        return _named_later(_with_broken(source, broken), run)
     if judged:
         models = tuple(dict.fromkeys(row.model for one in judged for row in one.rows))
-        texts = {str(one.facts["model"].get("name")): str(one.facts["model"]["text"]) for one in judged}
-        settings = {name: {"model": text} for name, text in texts.items()}
         source = _with_broken(_judged(Source(folder.name, models, ()), judged, folder), broken)
-        return _named_later(source, settings, folder)
+        return _named_later(source, RunModels(folder))
     if broken:
         raise DataError("\n".join(broken))
     evaluations = find_evaluations(folder)
@@ -82,7 +81,7 @@ def _contents(folder: Path) -> _Contents:
     if (folder / store.SCORES).is_file():
         rows = store.read_scores(folder / store.SCORES)
         source = Source(folder.name, tuple(dict.fromkeys(row.model for row in rows)), tuple(rows))
-        return _named_later(source, {}, folder)
+        return _named_later(source, RunModels(folder))
     raise DataError(
         f"{folder}: nothing to report: {' '.join(evaluations.notes)}"
         if evaluations.notes
@@ -91,20 +90,16 @@ def _contents(folder: Path) -> _Contents:
     )
 
 
-def _named_later(source: Source, settings: Mapping[str, Mapping[str, str]], folder: Path) -> _Contents:
-    """A source whose models have one name each in the folder.
-
-    Args:
-        settings: of its models, as far as they are known.
-    """
+def _named_later(source: Source, run: RunModels) -> _Contents:
+    """A source whose models have one name each in the folder."""
     parts = dict.fromkeys((row.model, (row.task, row.judge, row.turn)) for row in source.rows)
     bare = [model for model in source.models if not any(row.model == model for row in source.rows)]
-    parts |= dict.fromkeys((model, ("", "", str(folder))) for model in bare)
-    identities = [Identity(model, part, settings.get(model, {}), {}, str(folder)) for model, part in parts]
+    parts |= dict.fromkeys((model, ("", "", str(run.folder))) for model in bare)
+    identities = [run.identity(model, *part) for model, part in parts]
 
     def build(names: Sequence[str]) -> Source:
         shown = {identity.model: name for identity, name in zip(identities, names, strict=True)}
-        return renamed_source(source, {old: new for old, new in shown.items() if old != new}, folder)
+        return renamed_source(source, {old: new for old, new in shown.items() if old != new}, run.folder)
 
     return _Contents(identities, build)
 
@@ -322,10 +317,8 @@ def _with_broken(source: Source, broken: Sequence[str]) -> Source:
     return replace(source, broken=(*source.broken, *broken), notes=(*source.notes, *notes))
 
 
-def _run(
-    folder: Path, judged: Sequence[results.Stored], judged_broken: Sequence[str]
-) -> tuple[Source, dict[str, dict[str, str]]]:
-    """The source, and the settings of its models."""
+def _run(folder: Path, judged: Sequence[results.Stored], judged_broken: Sequence[str]) -> tuple[Source, RunModels]:
+    """The source, and what is known of its models."""
     try:
         config = cast("dict[str, Any]", yaml.safe_load((folder / store.RUN).read_text(encoding="utf-8")))
         models = cast("list[dict[str, Any]]", config["models"])
@@ -354,7 +347,7 @@ def _run(
             "\n".join((*broken, *judged_broken))
             or f"{folder}: the run has no finished unit yet. Resume it: s2eval run CONFIG --out {folder}"
         )
-    settings = {str(model["name"]): run_settings.settings_of(config, model) for model in models}
+    run = RunModels(folder, config, {str(model["name"]): model for model in models})
     told = {
         str(model["name"]): training_set(model.get("trained_on"), model.get("reference"), model.get("group"))
         for model in models
@@ -379,9 +372,9 @@ def _run(
                 str(folder),
                 groups.get(unit.model, ""),
                 seeds.get(unit.model),
-                Identity(unit.model, (unit.task, "", ""), settings.get(unit.model, {}), {}, str(folder)),
+                run.identity(unit.model, unit.task, "", ""),
             )
             for unit in units
         ),
     )
-    return _judged(source, judged, folder), settings
+    return _judged(source, judged, folder), run

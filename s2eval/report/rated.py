@@ -51,7 +51,7 @@ def ratings(path: Path, parser: Parser = "strict", task: str = FASTCHAT, judge: 
 
 def _identity(path: Path, model: str, *part: str) -> Identity:
     """Two files of one folder with the same judge and model are told apart by their names."""
-    return Identity(model, part, {}, {"file": path.name}, str(path.parent))
+    return Identity(model, part, None, {"file": path.name}, str(path.parent))
 
 
 def _items(judgments: Sequence[Judgment], parser: Parser) -> Iterable[Item]:

@@ -12,12 +12,13 @@ import yaml
 
 from s2eval import lm_eval_logs, store
 from s2eval.errors import DataError
-from s2eval.identity import Identity, name_models
+from s2eval.identity import name_models
 from s2eval.judge import results
 from s2eval.judge.verdicts import Parser
 from s2eval.lm_eval_logs import Evaluations
 from s2eval.lm_eval_results import is_results
-from s2eval.report import inspect_logs, rated, run_settings
+from s2eval.report import inspect_logs, rated
+from s2eval.report.run_settings import RunModels
 from s2eval.report.scored import TEMPLATE, Contests, Found, Scored, of_unit, renamed
 
 
@@ -107,13 +108,12 @@ def _judgment_files(path: Path) -> list[Path]:
 
 def _run(folder: Path) -> Found:
     """The finished units of the configuration that lies there, as `s2eval.report.folders` reads them."""
-    config, models = _configured(folder)
-    unfinished = cast("list[str]", config.get("unfinished") or [])
-    tasks = sorted({str(name) for name in config.get("tasks") or ()})
+    run = _configured(folder)
+    unfinished = cast("list[str]", run.config.get("unfinished") or [])
+    tasks = sorted({str(name) for name in run.config.get("tasks") or ()})
     scored: list[Scored] = []
     remarks = [f"{folder}: not finished, so not compared: {', '.join(unfinished)}"] if unfinished else []
-    for name, model in models.items():
-        settings = run_settings.settings_of(config, model)
+    for name, model in run.models.items():
         paths = [path for task in tasks if (path := folder / name / task).is_dir()]
         units, broken = read_units(path for path in paths if f"{name}/{path.name}" not in unfinished)
         remarks += (f"not compared: {problem}" for problem in broken)
@@ -124,20 +124,21 @@ def _run(folder: Path) -> Found:
                 str(folder),
                 str(model.get("group") or ""),
                 model.get("seed"),
-                Identity(name, (unit.task, "", ""), settings, {}, str(folder)),
+                run.identity(name, unit.task, "", ""),
             )
             for unit in units
         )
     return Found(tuple(scored), (), tuple(remarks))
 
 
-def _configured(folder: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """The configuration of a run, and its models by name."""
+def _configured(folder: Path) -> RunModels:
+    """The configuration of a run."""
     try:
         config = cast("dict[str, Any]", yaml.safe_load((folder / store.RUN).read_text(encoding="utf-8")))
-        return config, {str(model["name"]): model for model in cast("list[dict[str, Any]]", config["models"])}
+        models = {str(model["name"]): model for model in cast("list[dict[str, Any]]", config["models"])}
     except (yaml.YAMLError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder / store.RUN}: not the configuration of a run ({error!r})") from error
+    return RunModels(folder, config, models)
 
 
 def read_units(folders: Iterable[Path], *, texts: bool = True) -> tuple[list[store.Unit], list[str]]:
@@ -212,15 +213,7 @@ def judged_results(folder: Path) -> tuple[tuple[Scored, ...], tuple[Contests, ..
 
 def _judged(folder: Path, parser: Parser) -> Iterator[Found]:
     """Results that `s2eval mtbench` or the judges of a run left: the judgments beside each JSON of numbers."""
-    of_run: dict[str, dict[str, str]] = {}
-    if (folder / store.RUN).is_file():
-        config, models = _configured(folder)
-        of_run = {name: run_settings.settings_of(config, model) for name, model in models.items()}
-
-    def identity(model: str, facts: Mapping[str, Any], *part: str) -> Identity:
-        settings = of_run.get(model, {"model": facts["text"]} if model == facts["model"] else {})
-        return Identity(model, part, settings, {}, str(folder))
-
+    identity = (_configured(folder) if (folder / store.RUN).is_file() else RunModels(folder)).identity
     for path, facts in _facts(folder):
         if problem := results.problem(path) or ("" if facts else "not the numbers of a judge"):
             yield Found(remarks=(f"not compared: {path}: {problem}. Judge again",))
@@ -238,7 +231,7 @@ def _judged(folder: Path, parser: Parser) -> Iterator[Found]:
                     replace(
                         one,
                         conditions={**one.conditions, **conditions},
-                        identity=identity(one.model, facts, task, label, one.turn),
+                        identity=identity(one.model, task, label, one.turn),
                     )
                     for one in read
                 )
@@ -250,8 +243,8 @@ def _judged(folder: Path, parser: Parser) -> Iterator[Found]:
                     replace(
                         one,
                         identities=(
-                            identity(one.model, facts, task, label, f"against {one.against}"),
-                            identity(one.against, facts, task, label, f"for {one.model}"),
+                            identity(one.model, task, label, f"against {one.against}"),
+                            identity(one.against, task, label, f"for {one.model}"),
                         ),
                     )
                     for one in rated.contests(lines, task, label)
@@ -264,8 +257,6 @@ def _facts(folder: Path) -> Iterable[tuple[Path, Mapping[str, Any]]]:
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))["facts"]
             known = {"suite": facts["suite"]["name"], "hash": facts["suite"]["hash"], "label": facts["label"]}
-            model = cast("Mapping[str, Any]", facts.get("model") or {})
-            known |= {"model": model.get("name", ""), "text": model.get("text", "")}
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             yield path, {}  # `results.problem` says why
             continue

@@ -252,6 +252,21 @@ def test_our_own_runs(tmp_path: Path, first: dict[str, Any], second: dict[str, A
     assert [one.model for one in scored_folders.read(both).scored] == wanted
 
 
+def test_a_model_and_its_judgments_in_two_folders_are_one(tmp_path: Path) -> None:
+    """`s2eval run`, then `s2eval mtbench --out` of the same model."""
+    place = tmp_path / "judged" / "m" / "mtbench" / "gpt-4"
+    place.mkdir(parents=True)
+    about = {"suite": {"name": "mtsbench", "hash": "ff"}, "label": "gpt-4/p@1/strict", "temperature": 0.0}
+    for name in ("single", "pairwise-base"):
+        (place / f"{name}.json").write_text(json.dumps({"facts": about, "rows": []}))
+    test_rated.write(place / "judgments.jsonl", [test_rated.judged(1, 1, "[[7]]", model="m")])
+    pair = {"question_id": 1, "model": "m", "against": "base", "judge": ["gpt-4", "p"], "turn": 1, "points": 1.0}
+    test_rated.write(place / "pairwise-base.jsonl", [{**pair, "place": place_} for place_ in "AB"])
+    found = scored_folders.read([run(tmp_path / "run", LOW), tmp_path / "judged"])
+    assert {one.model for one in found.scored} == {"m"}
+    assert [(one.model, one.against) for one in found.contests] == [("m", "base")]
+
+
 def test_numbers_alone_in_two_folders(tmp_path: Path) -> None:
     for name, values in (("a", LOW), ("b", HIGH)):
         source = folders.read(run(tmp_path / "runs" / name, values))
