@@ -7,15 +7,21 @@ report the base's numbers under the adapter's name (EleutherAI/lm-evaluation-har
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
 from s2eval.errors import PrerequisiteError, UsageError
+from s2eval.models.adapter_names import left_by_wrapper, plain_names
 from s2eval.weights import check_pointers
+
+_log = logging.getLogger(__name__)
 
 _PROBE = 32  # tokens, spread evenly over the vocabulary
 _SHOWN = 3  # names in a message
@@ -43,7 +49,7 @@ def attach(
             or changes nothing.
     """
     where = f"adapter {path} on {model.name_or_path or type(model).__name__}"
-    config, weights = _read(path, revision)
+    config, weights, wrapped = _read(path, revision)
     if config.task_type not in (None, "CAUSAL_LM"):
         raise UsageError(
             f"{where}: its task_type is {config.task_type}: it makes another thing of the base than a language model. "
@@ -55,7 +61,8 @@ def attach(
         model.resize_token_embeddings(vocabulary)
     tokens = _probe(model, config)
     before = logits(model, tokens)
-    adapted = _put_on(model, path, name, revision, where)
+    with _folder(path, config, weights if wrapped else None) as folder:
+        adapted = _put_on(model, folder, name, revision, where)
     if found := list(problems(adapted, weights, name)):
         raise UsageError(f"{where}: {'; '.join(found)}. {_advice(path, config)}")
     after = logits(adapted, tokens)
@@ -75,7 +82,8 @@ def logits(model: Any, tokens: torch.Tensor) -> torch.Tensor:
     return found[0, -tokens.shape[1] :].float().cpu()  # prompt tuning puts virtual tokens before them
 
 
-def _read(path: str, revision: str | None) -> tuple[Any, dict[str, torch.Tensor]]:
+def _read(path: str, revision: str | None) -> tuple[Any, dict[str, torch.Tensor], bool]:
+    """Its configuration; its tensors under PEFT's names; whether they have other names in the file."""
     from peft import PeftConfig
     from peft.utils import load_peft_weights
 
@@ -91,11 +99,39 @@ def _read(path: str, revision: str | None) -> tuple[Any, dict[str, torch.Tensor]
     except (OSError, ValueError) as error:
         raise PrerequisiteError(f"adapter {path}: its adapter_config.json cannot be read: {error}") from error
     try:
-        return config, load_peft_weights(path, device="cpu", revision=revision)
+        weights = load_peft_weights(path, device="cpu", revision=revision)
     except Exception as error:  # safetensors, pickle and the hub raise a dozen unrelated classes
         raise PrerequisiteError(
             f"adapter {path}: its weights (adapter_model.safetensors or adapter_model.bin) cannot be read: {error}"
         ) from error
+    names, taken = plain_names(weights)
+    if taken:
+        _log.warning("%s", left_by_wrapper(f"adapter {path}", taken))
+    return config, {names[name]: tensor for name, tensor in weights.items()}, bool(taken)
+
+
+@contextmanager
+def _folder(path: str, config: Any, weights: Mapping[str, torch.Tensor] | None) -> Iterator[str]:
+    """The folder or hub id that PEFT loads; a temporary one where `weights` have other names than in the file."""
+    if weights is None:
+        yield path
+        return
+    from safetensors.torch import save_file
+
+    with TemporaryDirectory() as folder:
+        config.save_pretrained(folder)
+        save_file(
+            {name: weight.clone() for name, weight in weights.items()}, Path(folder) / "adapter_model.safetensors"
+        )
+        yield folder
+
+
+@contextmanager
+def readable(path: str) -> Iterator[str]:
+    """A folder from which PEFT loads that adapter, also where a wrapper left something in its tensors' names."""
+    config, weights, wrapped = _read(path, None)
+    with _folder(path, config, weights if wrapped else None) as folder:
+        yield folder
 
 
 def _probe(model: Any, config: Any) -> torch.Tensor:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from s2eval.errors import PrerequisiteError, UsageError
+from s2eval.models.adapter_names import plain_names
 from s2train import checkpoint
 from s2train.checkpoint import Checkpoint
 from s2train.merge import header, tensors
@@ -50,6 +51,7 @@ class Adapter:
         sha256: over configuration and weights.
         made: its `s2train.json`, where it has one.
         loaded: the tensors themselves, of a file that cannot be read in pieces.
+        wrappers: what was left in the tensors' names by wrappers around the model; `entries` has them without.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Adapter:
     sha256: str
     made: Checkpoint | None
     loaded: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    wrappers: tuple[str, ...] = ()
 
     @property
     def task(self) -> str | None:
@@ -107,7 +110,10 @@ def read(folder: Path, name: str, weight: float = 1.0) -> Adapter:
         raise PrerequisiteError(f"adapter {name}: {folder} has neither {WEIGHTS} nor {PICKLE}")
     with path.open("rb") as file:
         digest.update(hashlib.file_digest(file, "sha256").digest())
-    adapter = Adapter(name, folder, config, weight, entries, digest.hexdigest(), made, loaded)
+    names, wrappers = plain_names(entries)
+    entries = {names[key]: entry for key, entry in entries.items()}
+    loaded = {names[key]: tensor for key, tensor in loaded.items()}
+    adapter = Adapter(name, folder, config, weight, entries, digest.hexdigest(), made, loaded, wrappers)
     _check_numbers(adapter)
     return adapter
 

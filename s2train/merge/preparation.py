@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from s2eval.errors import UsageError
+from s2eval.models.adapter_names import left_by_wrapper
 from s2eval.weights import some
 from s2train import checkpoint
 from s2train.checkpoint import Checkpoint, Source
@@ -133,6 +134,8 @@ def _notes(
         known = adapter.made is not None and adapter.made.base is not None and adapter.made.base.sha256 is not None
         if named and not known and named.rpartition("/")[2] not in (base.name.rpartition("/")[2], base.folder.name):
             yield f"adapter {adapter.name} names {named} as its base; merged into {base.name}, whose shapes fit"
+        if adapter.wrappers:
+            yield left_by_wrapper(f"adapter {adapter.name}", adapter.wrappers)
         if adapter.untrained:
             yield f"adapter {adapter.name}: every B matrix is zero, as before training: it changes nothing"
     if made.quantization and not source:

@@ -189,6 +189,8 @@ def _adapted(
     from peft import PeftModel
     from peft.tuners.lora.layer import LoraLayer
 
+    from s2eval.models.adapters import readable
+
     options: dict[str, Any] = {"dtype": dtype or "auto"}
     if "num_labels" in plan.changes:
         options["num_labels"] = plan.changes["num_labels"]
@@ -204,9 +206,11 @@ def _adapted(
     if "vocab_size" in plan.changes:
         model.resize_token_embeddings(plan.changes["vocab_size"], mean_resizing=False)
     names = [f"s2merge{number}" for number in range(len(adapters))]
-    adapted: Any = PeftModel.from_pretrained(model, str(adapters[0].folder), adapter_name=names[0])
+    with readable(str(adapters[0].folder)) as folder:
+        adapted: Any = PeftModel.from_pretrained(model, folder, adapter_name=names[0])
     for name, adapter in zip(names[1:], adapters[1:], strict=True):
-        adapted.load_adapter(str(adapter.folder), adapter_name=name)
+        with readable(str(adapter.folder)) as folder:
+            adapted.load_adapter(folder, adapter_name=name)
     adapted.base_model.set_adapter(names)
     for lora in adapted.modules():
         if isinstance(lora, LoraLayer):

@@ -257,17 +257,21 @@ def start_from(model: Any, plan: Plan) -> Any:
 
 
 def stored(adapter: Path) -> dict[str, Any]:
-    """The tensors of an adapter's folder, on the CPU.
+    """The tensors of an adapter's folder under PEFT's names, on the CPU.
 
     Raises:
         PrerequisiteError: they cannot be read.
     """
     from peft.utils import load_peft_weights
 
+    from s2eval.models.adapter_names import plain_names
+
     try:
-        return load_peft_weights(str(adapter), device="cpu")
+        found = load_peft_weights(str(adapter), device="cpu")
     except Exception as error:  # safetensors, pickle and the hub raise a dozen unrelated classes
         raise PrerequisiteError(f"adapter {adapter.name}: its weights cannot be read: {error}") from error
+    names, _ = plain_names(found)
+    return {names[name]: tensor for name, tensor in found.items()}
 
 
 def fill(adapted: Any, weights: Mapping[str, Any], name: str, label: str) -> None:

@@ -44,7 +44,7 @@ def load(folder: Path, **options: Any) -> Any:
 LACKING: dict[str, tuple[Callable[[Tensors], Mapping[str, torch.Tensor]], str]] = {
     "a norm": (without(NORM), r"lack 1 tensors of LlamaForCausalLM \(model\.norm\.weight\)"),
     "head and norm beside old buffers": (without(NORM, HEAD, old=OLD), rf"lack 2 tensors .*\({HEAD}, {NORM}\)\. trans"),
-    "another shape": (lambda tensors: {**tensors, NORM: torch.ones(8)}, r"model\.norm\.weight is 8, not 16"),
+    "another shape": (lambda tensors: {**tensors, NORM: torch.ones(8)}, r"model\.norm\.weight is 8, not \d\d"),
     "a wrapper's prefix": (
         lambda tensors: {f"_orig_mod.{name}": tensor for name, tensor in tensors.items()},
         r"begin with '_orig_mod\.', which a wrapper left",
@@ -63,7 +63,7 @@ def test_an_incomplete_model_is_not_evaluated(tiny_model: Path, tmp_path: Path, 
 
 def test_no_option_lets_it_pass(tiny_model: Path, tmp_path: Path) -> None:
     folder = changed(tiny_model, tmp_path / "model", LACKING["another shape"][0])
-    with pytest.raises(PrerequisiteError, match="not 16"):
+    with pytest.raises(PrerequisiteError, match="is 8, not"):
         load(folder, ignore_mismatched_sizes=True)
 
 

@@ -77,6 +77,29 @@ def test_a_number_too_large_for_fp16_is_told(tmp_path: Path) -> None:
     assert not (tmp_path / "ours").exists()
 
 
+@pytest.mark.parametrize("form", ["safetensors", "bin"])
+def test_names_in_which_a_wrapper_left_something(tmp_path: Path, form: str) -> None:
+    base = tiny.base(tmp_path / "base")
+    adapter = tiny.train(tiny.load(base), tmp_path / "adapter", target_modules=["q_proj"], modules_to_save=["lm_head"])
+    theirs = tiny.peft(tiny.load(base), adapter, tmp_path / "theirs")
+    plain = load_file(adapter / tiny.WEIGHTS)
+    head = "base_model.model.lm_head"
+    names = {name: f"_orig_mod.{name}".replace(".weight", ".default.weight") for name in plain}
+    names[f"{head}.weight"] = f"_orig_mod.{head}.modules_to_save.default.weight"
+    wrapped = {names[name]: tensor for name, tensor in plain.items()}
+    if form == "bin":
+        (adapter / tiny.WEIGHTS).unlink()
+        torch.save(wrapped, adapter / "adapter_model.bin")
+    else:
+        save_file(wrapped, adapter / tiny.WEIGHTS)
+    made = tiny.job(base, adapter, tmp_path / "ours")
+    assert "its tensors' names hold '_orig_mod.', '.default.', left by a wrapper around the model" in " ".join(
+        made.notes
+    )
+    assert made.run(prove=True) is not None
+    assert tiny.differences(tiny.tensors(tmp_path / "ours"), theirs) == []
+
+
 BIG = 3e38  # in fp32 and bf16; times alpha / r = 2 it is none of either
 
 

@@ -62,6 +62,23 @@ def test_a_base_that_lacks_tensors(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("stage", ["sft", "reward"])
+def test_an_adapter_in_whose_names_a_wrapper_left_something(
+    stage: str, sft: Path, base: Path, data: Path, tmp_path: Path
+) -> None:
+    """The training that starts from it ends where the one from the ordinary adapter does."""
+    adapter = Path(shutil.copytree(sft, tmp_path / "adapter"))
+    wrapped = {f"module.{name}".replace(".weight", ".default.weight"): one for name, one in tiny.weights(sft).items()}
+    save_file(wrapped, adapter / tiny.WEIGHTS)
+    ended: list[dict[str, Any]] = []
+    for number, start in enumerate((sft, adapter)):
+        raw = tiny.recipe(stage, base, data, tmp_path / f"out{number}", max_steps=1)
+        raw["model"] = {"base": str(base), "adapter": str(start)}
+        ended.append(tiny.weights(tiny.train(stage, raw, tmp_path).out))
+    assert ended[0].keys() == ended[1].keys()
+    assert all(torch.equal(tensor, ended[1][name]) for name, tensor in ended[0].items())
+
+
 def test_a_reward_model_needs_no_language_models_head(base: Path, data: Path, tmp_path: Path) -> None:
     trunk = Path(shutil.copytree(base, tmp_path / "trunk"))
     tensors = load_file(base / "model.safetensors")
