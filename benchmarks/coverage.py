@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import record, simulated_scores, simulated_shares
+from benchmarks import record, simulated_scores, simulated_shares, simulated_small
 from benchmarks.coverage_tables import render
 from benchmarks.findings import Finding
 from benchmarks.record import Row
@@ -39,12 +39,12 @@ STUDIES: dict[str, Callable[[int, np.random.Generator], Iterator[Finding]]] = {
     "power": simulated_shares.power,
     "means": simulated_scores.means,
     "paired means": simulated_scores.paired_means,
-    "one model's strata": simulated_scores.one_model_strata,
     "strata": simulated_scores.strata,
     "clusters": simulated_scores.clusters,
     "whole texts": simulated_scores.whole_texts,
     "seeds": simulated_scores.seeds,
     "tables": simulated_scores.tables,
+    **simulated_small.STUDIES,
 }
 
 
@@ -103,7 +103,7 @@ def promises(records: Sequence[Record], experiments: int) -> list[Row]:
     def add(name: str, value: float, goal: str, note: str = "") -> None:
         rows.append(Row(name, value, goal=goal, unit="%", note=note))
 
-    for study, method in (("shares", "Wilson"), ("paired shares", "Tango")):
+    for study, method in (("shares", "corrected"), ("paired shares", "Tango")):
         for n in (60, 100, 817):
             of_study = [one for one in records if one["study"] == study and one["exact"]]
             if found := _found(of_study, "coverage", method, n=n):
@@ -118,6 +118,12 @@ def promises(records: Sequence[Record], experiments: int) -> list[Row]:
             add(f"{method}, {study}, roughly normal, n ≥ 60: most coverage", found.most, "≤ 96.5")
         if found := _found(of_study, "coverage", method, n=(500, 817)):
             add(f"{method}, {study}, any scores, n ≥ 500: least coverage", found.least, "≥ 93.5", every)
+    for study in simulated_small.STUDIES:
+        of_study = [one for one in by_chance if one["study"] == study]
+        if found := _found(of_study, "coverage", simulated_small.METHOD):
+            few = f"{min(experiments, simulated_small.MOST):,} experiments each, or 1,000"
+            add(f"{study}: mean coverage", found.mean, "≥ 94", few)
+            add(f"{study}: least coverage", found.least, "≥ 92")
     symmetric = [one for one in by_chance if "symmetric" in one["marks"]]
     for study, method, among in (
         ("paired shares", "McNemar, exact", [one for one in records if one["exact"]]),

@@ -15,13 +15,21 @@ TITLES = {
     "power": "True differences as large as what is called detectable: how often they are found",
     "means": "Means of one model's scores: coverage",
     "paired means": "Differences of two models' scores: coverage, and rejections of equal means",
-    "one model's strata": "One model's mean over strata, 30% right in each: coverage",
     "strata": "Means over strata (right or wrong): coverage, and rejections where the mean over strata is equal",
     "clusters": "Ratings of two turns of a question: coverage, and rejections of equal models",
     "whole texts": "Reading ease of all answers as one text: coverage, and rejections of equal models",
     "seeds": "Recipes of several seeds, 100 questions: coverage, and rejections of equal recipes",
     "tables": "Twelve tests in a table, equal models: any rejection",
+    "bounded means": "Means of bounded scores, mapped to 0..1: coverage, and the mean width in percent of the range",
+    "bounded differences": "Differences of bounded scores, in -1..1: coverage, and mean width in percent of the range",
+    "counts": "Means of counts: coverage, and the median width in percent of the true mean",
+    "means over strata": "One model's mean over strata: coverage, and the mean width in percent of the range",
+    "judged": "Ratings and win rates, two turns of a question: coverage, and the mean width in percent of the range",
+    "averages": "The average of three shares and mc2: coverage, and the mean width in percent of the range",
+    "whole texts, one model": "Reading ease of all answers of one model as one text: coverage, mean width in points",
+    "kappa": "Cohen's kappa: coverage, and the mean width in percent of 1",
 }
+_OF_FEW = tuple(TITLES)[list(TITLES).index("bounded means") :]
 _OF_P = ("shares", "paired shares")
 _PLAIN = {"study", "what", "method", "exact", "share", "over_p", "least", "most", "marks"}
 
@@ -43,7 +51,8 @@ def _section(study: str, records: Sequence[Record], experiments: int) -> str:
             for one in _of_p(records)
         ]
         return "\n".join([*lines, "", *_table(["method", "n", "mean", "least", "most"], rows), ""])
-    lines += [f"Percent of {experiments:,} experiments."]
+    most = f"up to {min(experiments, 4000):,}" if study in _OF_FEW else f"{experiments:,}"
+    lines += [f"Percent of {most} experiments."]
     settings = list(dict.fromkeys(key for one in records for key in one if key not in _PLAIN))
     columns = list(dict.fromkeys((str(one["what"]), str(one["method"])) for one in records))
     cells: dict[tuple[str, ...], dict[tuple[str, str], float]] = defaultdict(dict)

@@ -36,17 +36,6 @@ def paired_means(experiments: int, rng: np.random.Generator) -> Iterator[Finding
             yield from rejections("paired means", setting, {"sign flips": batched.flip_p(data), "t": t}, kind)
 
 
-def one_model_strata(experiments: int, rng: np.random.Generator) -> Iterator[Finding]:
-    """One model's mean over subjects, 30% right in each: `stratified_mean`'s normal interval, and t."""
-    for subjects, size in ((3, 2), (3, 4), (12, 2), (12, 5), (57, 2), (57, 5)):
-        right = rng.binomial(size, 0.3, (experiments, subjects))
-        variances = right * (size - right) / (size * (size - 1)) / size  # of a subject's mean: s²/n
-        values, stderr = right.mean(axis=1) / size, np.sqrt(variances.sum(axis=1)) / subjects
-        setting = {"subjects": subjects, "questions each": size}
-        bounds = batched.around(values, stderr, subjects * (size - 1))
-        yield from coverage("one model's strata", setting, bounds, 0.3)
-
-
 def strata(experiments: int, rng: np.random.Generator) -> Iterator[Finding]:
     """MMLU's mean over 57 subjects, of 2, 5 and 20 questions each, and the average of four tasks of unlike sizes.
 

@@ -29,21 +29,29 @@ TESTS = {"McNemar, exact": mcnemar_exact, "McNemar, mid-p": mcnemar_mid_p}
 
 
 def shares(experiments: int, rng: np.random.Generator) -> Iterator[Finding]:
-    """Wilson's interval of one share, of the demonstration's few answers too."""
+    """The interval of one share, of the demonstration's few answers too; beside it Wilson's own and the normal one."""
     from scipy.stats import binom
 
-    for n in (8, 20, *SIZES):
+    for n in (4, 5, 6, 8, 12, 20, *SIZES):
         estimates = [proportion(k, n) for k in range(n + 1)]
         bounds = np.array([(one.ci_low, one.ci_high) for one in estimates], dtype=np.float64).T
+        wilson = np.array([_wilson(k / n, n) for k in range(n + 1)]).T
         p_hat = np.arange(n + 1) / n
         half = Z * np.sqrt(p_hat * (1 - p_hat) / n)
         for p in SHARES:
             drawn, exact = rng.binomial(n, p, experiments), binom.pmf(np.arange(n + 1), n, p)
-            for method, (low, high) in {"Wilson": bounds, "normal": (p_hat - half, p_hat + half)}.items():
+            methods = {"corrected": bounds, "Wilson": wilson, "normal": (p_hat - half, p_hat + half)}
+            for method, (low, high) in methods.items():
                 holds = covered((low, high), p)
                 setting = {"n": n, "p": p}
                 yield Finding("shares", setting, "coverage", method, float(holds[drawn].mean()))
                 yield Finding("shares", setting, "coverage", method, float(holds @ exact), exact=True)
+                yield Finding("shares", setting, "width", method, float((high - low) @ exact), exact=True)
+
+
+def _wilson(p: float, n: int) -> tuple[float, float]:
+    centre, half = p + Z**2 / (2 * n), Z * np.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
+    return max(0.0, (centre - half) / (1 + Z**2 / n)), min(1.0, (centre + half) / (1 + Z**2 / n))
 
 
 def paired_shares(experiments: int, rng: np.random.Generator) -> Iterator[Finding]:

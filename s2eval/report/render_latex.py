@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from s2eval.report.tables import MISSING, Cell, Document, Table, TableRow
+from s2eval.report.tables import FEW_LEGEND, MISSING, Cell, Document, Table, TableRow
 
 LEGEND = (
     r"\textbf{Bold}: best of its column and data set. $^{\dagger}$: no difference from the best was shown. Small: "
@@ -138,6 +138,8 @@ def _letter(char: str) -> str:
 def _legend(document: Document) -> str:
     cells = [cell for table in document.tables for row in table.rows for cell in row.cells]
     said = [LEGEND]
+    if any(cell.few for cell in cells):
+        said.append(escape(FEW_LEGEND))
     if any(cell.published is not None for cell in cells):
         said.append("In parentheses: the published number, and measured less published.")
     if any(cell.diagonal for cell in cells):

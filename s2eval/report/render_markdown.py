@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from s2eval.report.tables import MISSING, Cell, Document, Table, TableRow
+from s2eval.report.tables import FEW_LEGEND, MISSING, Cell, Document, Table, TableRow
 
 LEGEND = (
     "**Bold**: best value of the column and data set; values that print alike are all bold. "
@@ -108,6 +108,8 @@ def _legend(document: Document) -> str:
         said.append(f"{TIED}: no difference from the best was shown.")
     if any(cell.diagonal for cell in cells):
         said.append(f"{DIAGONAL}: trained on the kind of data that it is evaluated on.")
+    if any(cell.few for cell in cells):
+        said.append(FEW_LEGEND)
     if any(cell.published is not None for cell in cells):
         said.append("(paper x, d): the published number, and measured less published.")
     return " ".join(said)

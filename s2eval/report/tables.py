@@ -21,6 +21,8 @@ MISSING = "–"
 TOO_FEW = f"{MISSING} too few"
 """What stands in place of an interval that so few items cannot give, in every format for readers."""
 
+FEW_LEGEND = f"{TOO_FEW}: fewer than {MINIMUM} independent items, or all alike, give no interval."
+
 Kind = Literal["scores", "win_rates", "matrix", "differences"]
 """`scores`: a row a model, the best of each column marked; `win_rates`: a row a pair of models; `matrix`: training sets
 by evaluation sets; `differences`: a row a comparison, without marks of the best."""

@@ -11,7 +11,9 @@ from s2eval.errors import DataError, UnknownNameError
 from s2eval.records import Row
 from s2eval.report import Cell, Table, build_tables, load_references
 from s2eval.report.definitions import DEFINITIONS
-from s2eval.report.tables import mark_best
+from s2eval.report.render_latex import render_latex
+from s2eval.report.render_markdown import render_markdown
+from s2eval.report.tables import Document, mark_best
 
 
 def row(model: str, task: str, metric: str, value: float | None, n: int = 100, **changes: object) -> Row:
@@ -291,3 +293,17 @@ def test_interval(low: float, high: float, digits: int, expected: str) -> None:
 
 def test_text_has_no_minus_before_a_zero() -> None:
     assert Cell(-0.001, digits=2).text == "0.00"
+
+
+def test_too_few_items_are_said_in_every_format_for_readers() -> None:
+    """A number of two documents: the value, `– too few` in place of an interval, and what that means above."""
+    few = Row("ours", "ours", None, "s2_eli5", "", "", "", "s2_rouge1", 0.3, 0.1, None, None, 2, 2, "0")
+    document = Document("t", build_tables([few], ["ours"]))
+    markdown, latex = render_markdown(document), render_latex(document)
+    assert "0.3000 – too few" in markdown
+    assert r"\textendash{} too few" in latex
+    assert "fewer than 4 independent items" in markdown
+    assert "fewer than 4 independent items" in latex
+    assert "too few" not in render_markdown(
+        Document("t", build_tables([replace(few, stderr=None, n=9, n_valid=9)], []))
+    )

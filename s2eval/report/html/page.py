@@ -20,7 +20,7 @@ from s2eval.report.html import logs, pieces
 from s2eval.report.html.samples import SampleSet, sample_sets
 from s2eval.report.render_markdown import DIAGONAL, TIED
 from s2eval.report.scored import Scored
-from s2eval.report.tables import MISSING, Cell, Document, Table, TableRow
+from s2eval.report.tables import FEW_LEGEND, MISSING, Cell, Document, Table, TableRow
 
 LARGEST = 10_000_000
 """Bytes of a page that holds its samples itself; with more, they lie in a folder beside it."""
@@ -234,6 +234,8 @@ def _legend(document: Document) -> str:
     if any(cell.diagonal for cell in cells):
         said.append(f"{DIAGONAL}: trained on the kind of data that it is evaluated on.")
     said.append("[a, b]: 95% interval. n_valid/n: items that counted, of those that should have.")
+    if any(cell.few for cell in cells):
+        said.append(FEW_LEGEND)
     if any(cell.published is not None for cell in cells):
         said.append("paper x, d: the published number, and measured less published.")
     said.append(f"{MISSING}: no value. A column's header sorts by it.")
