@@ -105,7 +105,7 @@ def anchored(text: str, kind: Kind, *, cut: bool = False) -> tuple[Any, str | No
     rival = next((mark for mark in others if found.claims(mark) or found.below(mark, verdict)), None)
     if rival:
         return None, f"contradictory: {_said(rival)}, {_said(verdict)}"
-    if problem := taken_back(found.sentences_below(verdict), verdict.value):
+    if problem := taken_back(sentences(found.below_verdict(verdict)), verdict.value):
         return None, problem
     return verdict.value, None
 
@@ -176,11 +176,15 @@ class _Text:
         """Whether a mark stands in a later line than the verdict, and is nobody else's."""
         return mark.line > verdict.line and self.place(mark).problem != "quoted"
 
-    def sentences_below(self, verdict: _Mark) -> Iterator[str]:
-        """What the judge writes in the lines after the verdict."""
-        start = verdict.line + 1
-        own = (line for line, quoted in zip(self.lines[start:], self.quoted[start:], strict=True) if not quoted)
-        return sentences(line for line in own if not _FENCE.fullmatch(line))
+    def below_verdict(self, verdict: _Mark) -> Iterator[str]:
+        """The judge's own lines after the verdict."""
+        last = len(self.lines) - 1
+        for number in range(verdict.line + 1, last + 1):
+            line = self.lines[number]
+            # of a block of code with more in it than a verdict, the first line is not marked as quoted
+            in_block = number < last and self.quoted[number + 1] and _FENCE.fullmatch(self.lines[number - 1])
+            if not (self.quoted[number] or in_block or _FENCE.fullmatch(line)):
+                yield line
 
     def alternative(self, mark: _Mark, verdict: _Mark) -> bool:
         """Whether the two stand side by side and differ: `[[7]] or [[8]]`."""

@@ -90,9 +90,9 @@ TAKEN_BACK = re.compile(
     rf"corrected|revised|"
     r"updated|amended) (?:rating|verdict)\b|"
     # "Wait, the second sum is wrong"
-    rf"^(?:no|nope|wait|hold on|hang on|oops|whoops|ouch|sorry|apolog(?:y|ies)|kidding|jk|correction|corrigendum|"
-    rf"erratum|edit|update|"
-    rf"revision|amendment|retraction|not so fast){_PAUSE}|^no wait\b|^I apologi[sz]e\b|\bmy (?:mistake|bad|"
+    rf"^(?:wait|hold on|hang on|oops|whoops|ouch|sorry|apolog(?:y|ies)|kidding|jk|not so fast){_PAUSE}|"
+    rf"^no,? (?:wait|that|"
+    rf"this|it is|it[’']s|actually|I)\b|^no\W*$|^I apologi[sz]e\b|\bmy (?:mistake|bad|"
     rf"apologies|error)\b|^scratch "
     r"that\b|^strike that\b|^never ?mind\b|^just kidding\b|"
     r"^(?:but |however, )?(?:on|after|upon) (?:a )?(?:second thoughts?|(?:due |further |closer |more careful |"
@@ -109,8 +109,10 @@ TAKEN_BACK = re.compile(
     r"(?:over|again))\b|^I mean\b",
     re.I,
 )
-# Of the sentence right below the verdict: "That is wrong", "This is how the answer begins".
+# Of the sentence right below the verdict: "That is wrong", "This is how the answer begins", "Correction:". Further down
+# they may be about the answer.
 TAKEN_BACK_AT_ONCE = re.compile(
+    rf"^(?:correction|corrigendum|erratum|edit|update|revision|amendment|retraction){_PAUSE}|"
     r"^(?:that|it|this|which|the above|the first line)(?:['’]s| (?:is|was)) (?:\w+ly |just )?(?:(?:an? )?(?:wrong|"
     r"incorrect|mistaken|mistake"
     r"|error)|too (?:high|low|kind|strict|generous|harsh)|not (?:right|correct))\W*$|"
@@ -126,7 +128,7 @@ TAKEN_BACK_AT_ONCE = re.compile(
 _OPENS = (
     r"(?:korrektur|berichtigung|ignorier\w*|vergiss|vergessen sie|moment mal|correctie|negeer|vergeet|rättelse|"
     r"rettelse|korrigering|"
-    r"ignorera|ignorér|correction|rectification|rectificatif|ignorez|oubliez|attendez|corrección|correccion|"
+    r"ignorera|ignorér|rectification|rectificatif|ignorez|oubliez|attendez|corrección|correccion|"
     r"rectificación|rectifico|fe de "
     r"erratas|ignor[ae]n?|olvid[ae]\w*|descart[ae]n?|correzione|rettifica|ignorate|dimentica\w*|correção|correcção|"
     r"retificação|desconsider\w+|"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from s2eval.judge.phrases import DENIED, HYPOTHETICAL, OTHER_CHOICES, OTHER_RATINGS
@@ -18,7 +19,7 @@ from s2eval.judge.retraction_phrases import TAKEN_BACK, TAKEN_BACK_AT_ONCE, TAKE
 _LENGTH, _OVERLAP = 400, 120  # characters of a sentence that are read together, and again with what follows
 _MANY = 500  # sentences that are read; no judgment has as many
 
-_ENDS = re.compile(r"(?<=[.!?;])\s+|(?<=[。！？；])|(?<=\w) [-–—]{1,2} (?=\w)|,\s(?=(?:but|please)\b)")
+_ENDS = re.compile(r"(?<=[.!?;])\s+|(?<=[。！？；])|(?<=\w) [-–—]{1,2} (?=[^\W\d])|,\s(?=(?:but|please)\b)")
 _LIST_MARK = re.compile(r"^\s*(?:[-•>#+]+\s*|\(?\d{1,2}[.)]\s+(?=\S)|\(?[a-z][.)]\s+(?=\S))*")
 _QUOTATION = re.compile(
     r'"([^"\n]{0,300})"|“([^”\n]{0,300})”|«([^»\n]{0,300})»|„([^“”\n]{0,300})[“”]|「([^」\n]{0,300})」|『([^』\n]{0,300})』|'
@@ -44,7 +45,7 @@ _OUT_OF = (
     r"點|점)"
 )
 _NUMBER = (
-    rf"(?P<value>(?<![a-zA-Z0-9_.])[-−]?\d{{1,3}}(?:[.,]\d{{1,2}})?(?!\d|[.,]\d|%)|"
+    rf"(?P<value>(?<![a-zA-Z0-9_.])(?<!out of )[-−]?\d{{1,3}}(?:[.,]\d{{1,2}})?(?!\d|[.,]\d|%)|"
     rf"(?<![a-zà-ÿа-я])(?:{'|'.join(_VALUES)})"
     rf"(?![a-zà-ÿа-я-])) ?(?:/ ?(?P<scale>5|100)(?!\d)|{_OUT_OF})?(?! ?/ ?\d)"
 )
@@ -60,6 +61,7 @@ _AFTER = (
     r"です|とし|입니다|점)"
 )
 _STATES = (
+    r"(?=\s*[^\s\d])"
     r"(?:[ :=|>→–—(\"'-]|\b(?:is|was|be|been|becomes?|now|therefore|thus|hence|so|then|really|actually|in (?:fact|"
     r"truth)|"
     r"should|must|ought|would|will|have|had|read|rather|only|just|remains?|stands?|to|of|at|as|an?|about|more like|"
@@ -76,13 +78,13 @@ _BEFORE_LABEL = (
     r"in|please)\s+)(?:the |a )?"
 )
 _ADJECTIVES = (
-    r"(?:(?:my|our|the|an?|this|that|its|final|overall|total|true|real|actual|new|proper|honest|correct(?:ed)?|revised|"
+    r"(?:(?:my|our|the|an?|this|that|its|answer|final|overall|total|true|real|actual|new|proper|honest|correct(?:ed)?|revised|"
     r"updated|adjusted|amended|definitive|ultimate|fair|fairer|second|right|better|appropriate|lower|higher|"
     r"intended) ){0,4}"
 )
-_NOUNS = r"(?:ratings?|scores?|grades?|verdicts?|judge?ments?|evaluation|assessment|conclusion|marks?|decision|points)"
+_NOUNS = r"(?:ratings?|scores?|grades?|verdicts?|judge?ments?|evaluation|assessment|conclusion|marks?|decision)"
 _CHOICES = rf"(?:{_NOUNS}|winner|choice|preference|final answer|better (?:answer|response|assistant|one)|vote|pick)"
-_ALONE = r"(?:overall|final(?:ly)?|total|in total|altogether|result|outcome|bottom line|in short|in sum|summary)"
+_ALONE = r"(?:points|overall|final(?:ly)?|total|in total|altogether|result|outcome|bottom line|in short|in sum|summary)"
 _INSTEAD = (
     r"(?:correction|corrected|corrigendum|erratum|edit|update[d]?|revision|revised|amend(?:ment|ed)|adjusted|fix|"
     r"new|instead|"
@@ -110,17 +112,24 @@ _LAST_WORD = (
 )
 
 
+_AT_FIRST = (TAKEN_BACK, TAKEN_BACK_ELSEWHERE, TAKEN_BACK_AT_ONCE)
+
+
 def taken_back(sentences: Iterable[str], value: Any) -> str | None:
     """Why a verdict of this value no longer stands after these sentences; None where it does."""
-    for number, sentence in enumerate(sentences):
-        if number == _MANY:
-            return "not at the end"
-        stated = next((other for other in _stated(sentence, isinstance(value, float)) if other != value), None)
+    read = list(islice(sentences, _MANY + 1))
+    if len(read) > _MANY:
+        return "not at the end"
+    rating = isinstance(value, float)
+    alone = {other for sentence in read for other in _bare(sentence, rating)}
+    for number, sentence in enumerate(read):
+        bare = (
+            _bare(sentence, rating) if not rating or len(alone) == 1 else ()
+        )  # several are a list, or what a program prints
+        stated = next((other for other in (*_stated(sentence, rating), *bare) if other != value), None)
         if stated is not None:
             return f"contradictory: {_shown(value)}, {_shown(stated)}"
-        patterns = (
-            (TAKEN_BACK, TAKEN_BACK_ELSEWHERE) if number else (TAKEN_BACK, TAKEN_BACK_ELSEWHERE, TAKEN_BACK_AT_ONCE)
-        )
+        patterns = (TAKEN_BACK, TAKEN_BACK_ELSEWHERE) if number else _AT_FIRST
         if _denies(sentence, value) or any(pattern.search(sentence) for pattern in patterns):
             return "taken back"
     return None
@@ -176,6 +185,7 @@ def _patterns(value: str, nouns: str, others: str) -> tuple[re.Pattern[str], ...
             rf"would give))?(?:,? (?:after|on|upon|revised|corrected|updated|adjusted|"
             rf"now)[\w ]{{0,20}})?{_STATES}{value}"
             rf"{_AFTER}",
+            rf"\b(?:final|overall|new|my|revised|corrected|updated) (?:rating|score|verdict|grade) {value}{_AFTER}",
             rf"(?:{others})(?: ?\([^()]{{1,20}}\))?{_STATES}{value}{_AFTER}",
             rf"^(?:\W|\b(?:so|and|but|thus|therefore|hence|then|my)\b){{0,6}}{_ALONE}{_STATES}{value}{_AFTER}",
             rf"(?:^|[:,] ?|\b(?:then|so) ){_INSTEAD}(?:[ :,=–—-]|\b(?:it|is|it's|make|that|should|be|an?|sie|ist|"
@@ -245,11 +255,22 @@ def _stated(sentence: str, rating: bool) -> Iterator[Any]:
     for pattern in _RATING_PATTERNS if rating else _CHOICE_PATTERNS:
         for match in pattern.finditer(sentence):
             if not _anothers(sentence[: match.start("value" if match["value"] else "tie")]):
-                yield _value(match, rating)
-    for pattern in (_BARE_RATING, _MEANT) if rating else (_BARE_CHOICE, _BARE_TIE):
-        match = pattern.search(sentence)
-        if match:
-            yield _value(match, rating)
+                yield from _on_the_scale(_value(match, rating))
+    if rating and (meant := _MEANT.search(sentence)):
+        yield from _on_the_scale(_value(meant, rating))
+
+
+def _bare(sentence: str, rating: bool) -> Iterator[Any]:
+    """The value that a sentence consists of."""
+    for pattern in (_BARE_RATING,) if rating else (_BARE_CHOICE, _BARE_TIE):
+        if match := pattern.search(sentence):
+            yield from _on_the_scale(_value(match, rating))
+
+
+def _on_the_scale(value: Any) -> Iterator[Any]:
+    """The value, unless it is a number that no rating can be: a year, a count."""
+    if not isinstance(value, float) or 0 <= value <= 10:
+        yield value
 
 
 def _anothers(before: str) -> bool:

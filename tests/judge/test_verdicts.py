@@ -99,6 +99,19 @@ def test_what_strict_cannot_know(text: str, value: float):
     assert rating(text).value == value
 
 
+def test_gpt_4s_reasons_below_its_verdict_do_not_take_it_back(shared_data: Path):
+    """Published judgments with the rating moved to the first line; then with another one, or a retraction, below."""
+    file = shared_data / "mtbench" / "model_judgment" / "gpt-4_single.jsonl"
+    marked = re.compile(r'["“*]*(?:Rating|Overall rating|Score)?:?\s*["*]*\[\[([^\]]*)\]\]["”*.]*')
+    for row in file.read_text(encoding="utf-8").splitlines()[::4]:
+        text = json.loads(row)["judgment"]
+        value = float(marked.search(text)[1])  # pyright: ignore[reportOptionalSubscript]
+        moved = f"Rating: [[{value:g}]]\n\n{marked.sub('', text).strip()}"
+        assert rating(moved) == Rating(value), text
+        for below in ("Final rating: 5.5", "Correction: 5.5.", "The above is wrong; ignore it."):
+            assert rating(f"{moved}\n\n{below}").value is None, text
+
+
 # -- legal forms
 
 
