@@ -21,6 +21,7 @@ from s2eval.stats.bounded import Z, difference_weight
 
 METHOD = "now"
 SIZES = (4, 5, 8, 12, 20, 40, 60, 100)
+TEXT_ANSWERS = 1_000_000  # of which the true reading ease is taken
 MOST = 4000  # experiments; of what is computed one by one, 1,000
 
 
@@ -124,7 +125,7 @@ def averages(experiments: int, rng: np.random.Generator) -> Iterator[Finding]:
 
 def whole_texts(experiments: int, rng: np.random.Generator) -> Iterator[Finding]:
     """Reading ease of all answers of one model as one text."""
-    words, sentences, syllables = _answers(rng, 1_000_000)
+    words, sentences, syllables = _answers(rng, TEXT_ANSWERS)
     truth = float(flesch(words.sum()[None], sentences.sum()[None], syllables.sum()[None])[0][0])
     for n in (4, 8, 20, 60):
         rows = [jackknife(_ease(np.stack(_answers(rng, n), axis=1)), n) for _ in range(min(experiments, 1000))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks import batched, coverage, simulated_scores, simulated_shares
+from benchmarks import batched, coverage, simulated_scores, simulated_shares, simulated_small
 from benchmarks.coverage_tables import render
 from benchmarks.findings import Finding
 from s2eval.stats import bootstrap, mean, paired_difference, sign_flip_test, strata_of, stratified_bootstrap
@@ -46,7 +46,7 @@ def test_the_intervals_over_strata_are_those_that_users_call(monkeypatch: pytest
 def test_what_is_known_exactly():
     # n = 60, p = 0.05, by enumeration with another program: Wilson 97.0%, value ± 1.96 standard errors 80.6%
     found = {(one.setting["n"], one.setting["p"], one.method, one.exact): one.share
-             for one in simulated_shares.shares(10, np.random.default_rng(0))}  # fmt: skip
+             for one in simulated_shares.shares(10, np.random.default_rng(0)) if one.what == "coverage"}  # fmt: skip
     assert found[60, 0.05, "Wilson", True] == pytest.approx(0.970, abs=5e-4)
     assert found[60, 0.05, "normal", True] == pytest.approx(0.806, abs=5e-4)
 
@@ -55,12 +55,15 @@ def test_every_study_runs_and_is_told(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(simulated_shares, "SIZES", (20,))
     monkeypatch.setattr(simulated_shares, "SHARES", (0.1, 0.5))
     monkeypatch.setattr(simulated_scores, "SIZES", (8,))
+    monkeypatch.setattr(simulated_small, "SIZES", (8,))
+    monkeypatch.setattr(simulated_small, "TEXT_ANSWERS", 1000)
     for study in coverage.STUDIES:
         if study == "strata":
             continue  # above
         findings = coverage.run(study, 4)
         assert findings
-        assert all(0 <= one.share <= 1 and one.study == study for one in findings)
+        assert all(one.share >= 0 and (one.share <= 1 or one.what == "width") for one in findings)
+        assert {one.study for one in findings} == {study}
         records = coverage.summed_up(findings)
         assert findings[0].method in render(records, 4)
         for row in coverage.promises(records, 4):
@@ -69,9 +72,9 @@ def test_every_study_runs_and_is_told(monkeypatch: pytest.MonkeyPatch):
 
 def test_shares_over_p_are_summed_up():
     settings = [({"n": 60, "p": p}, share) for p, share in ((0.1, 0.93), (0.2, 0.95), (0.3, 0.97))]
-    findings = [Finding("shares", setting, "coverage", "Wilson", share, exact=True) for setting, share in settings]
+    findings = [Finding("shares", setting, "coverage", "corrected", share, exact=True) for setting, share in settings]
     (record,) = coverage.summed_up(findings)
     assert (record["share"], record["least"], record["most"], record["over_p"]) == (0.95, 0.93, 0.97, 3)
     rows = {row.name: row for row in coverage.promises([record], 10)}
-    assert rows["Wilson, n = 60: mean coverage"].ours == pytest.approx(95)
-    assert rows["Wilson, n = 60: least coverage"].reached()
+    assert rows["corrected, n = 60: mean coverage"].ours == pytest.approx(95)
+    assert rows["corrected, n = 60: least coverage"].reached()
