@@ -213,9 +213,7 @@ def describe(units: Sequence[Unit], chosen: Sequence[Unit], settings: RunConfig)
 
 def write_config(settings: RunConfig, folder: Path, units: Sequence[Unit]) -> None:
     """Write `run.yaml`: the configuration, its tasks resolved to leaf tasks, and the units that are not done."""
-    import yaml
-
-    from s2eval import store
+    from s2eval import store, yamltext
 
     content = settings.model_dump(mode="json", exclude_none=True)
     content["tasks"] = list(dict.fromkeys(unit.task.task_name for unit in units))
@@ -223,7 +221,7 @@ def write_config(settings: RunConfig, folder: Path, units: Sequence[Unit]) -> No
     if unfinished:
         content["unfinished"] = unfinished
     with store.explain_os_errors(folder), store.write_atomically(folder / store.RUN) as file:
-        yaml.safe_dump(content, file, sort_keys=False, allow_unicode=True)
+        yamltext.dump(content, file)
 
 
 def finish(folder: Path) -> Path:

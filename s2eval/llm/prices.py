@@ -8,13 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date as Date  # noqa: N812  (`date` is the name of a field below)
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from s2eval import paths
+from s2eval import paths, yamlfile
 from s2eval.errors import ConfigError
 from s2eval.llm.calls import Call, Outcome, Reply, Usage
 
@@ -213,18 +212,7 @@ def load(own: Path | None = None, *, batch: bool = False) -> Prices:
 
 
 def _read(path: Path) -> _Table:
-    try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return _Table.model_validate(content)
-    except OSError as error:
-        raise ConfigError(str(path), [error.strerror or str(error)]) from error
-    except ValidationError as error:
-        raise ConfigError(str(path), map(_problem, error.errors(include_url=False))) from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a date such as 2026-99-99
-        raise ConfigError(str(path), [f"not YAML: {' '.join(str(error).split())}"]) from error
-
-
-def _problem(item: Mapping[str, Any]) -> str:
-    where = ".".join(map(str, item["loc"])) or "the file"
-    said = {"extra_forbidden": "unknown key", "missing": "missing"}.get(item["type"], item["msg"])
-    return f"{where}: {said}"
+    document = yamlfile.read(path)
+    if not isinstance(document.value, dict):
+        raise ConfigError(str(path), ["the file: expected date:, source: and models:"])
+    return yamlfile.check(document.value, _Table, str(path), document.marks)

@@ -9,10 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
-from s2eval import scoring, stats, store
-from s2eval.errors import DataError, UsageError
+from s2eval import scoring, stats, store, yamltext
+from s2eval.errors import ConfigError, DataError, UsageError
 from s2eval.identity import Identity, name_models
 from s2eval.judge import results
 from s2eval.leaderboard import COUNTED, POINTS
@@ -320,10 +318,10 @@ def _with_broken(source: Source, broken: Sequence[str]) -> Source:
 def _run(folder: Path, judged: Sequence[results.Stored], judged_broken: Sequence[str]) -> tuple[Source, RunModels]:
     """The source, and what is known of its models."""
     try:
-        config = cast("dict[str, Any]", yaml.safe_load((folder / store.RUN).read_text(encoding="utf-8")))
+        config = cast("dict[str, Any]", yamltext.read_run(folder / store.RUN))
         models = cast("list[dict[str, Any]]", config["models"])
         title, names = str(config["name"]), tuple(str(model["name"]) for model in models)
-    except (yaml.YAMLError, ValueError, KeyError, TypeError) as error:
+    except (ConfigError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder / store.RUN}: not the configuration of a run ({error!r})") from error
     # Units of an earlier configuration may lie there too: other tasks, or the same with other inputs.
     unfinished = {folder / str(name) for name in config.get("unfinished") or ()}

@@ -8,10 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
-from s2eval import lm_eval_logs, store
-from s2eval.errors import DataError
+from s2eval import lm_eval_logs, store, yamltext
+from s2eval.errors import ConfigError, DataError
 from s2eval.identity import name_models
 from s2eval.judge import results
 from s2eval.judge.verdicts import Parser
@@ -134,9 +132,9 @@ def _run(folder: Path) -> Found:
 def _configured(folder: Path) -> RunModels:
     """The configuration of a run."""
     try:
-        config = cast("dict[str, Any]", yaml.safe_load((folder / store.RUN).read_text(encoding="utf-8")))
+        config = cast("dict[str, Any]", yamltext.read_run(folder / store.RUN))
         models = {str(model["name"]): model for model in cast("list[dict[str, Any]]", config["models"])}
-    except (yaml.YAMLError, ValueError, KeyError, TypeError) as error:
+    except (ConfigError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder / store.RUN}: not the configuration of a run ({error!r})") from error
     return RunModels(folder, config, models)
 

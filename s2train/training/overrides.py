@@ -1,4 +1,4 @@
-"""`key=value` on the command line: dotted keys into a configuration, values read as YAML."""
+"""`key=value` on the command line: dotted keys into a configuration, values as the fields take them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,25 @@ from collections.abc import Iterable
 from copy import deepcopy
 from typing import Any
 
-import yaml
+from pydantic import BaseModel
+
+from s2eval import yamlfile, yamltext
+from s2eval.errors import ConfigError
 
 
-def override(raw: dict[str, Any], assignments: Iterable[str]) -> tuple[dict[str, Any], list[str]]:
+def override(
+    raw: dict[str, Any], assignments: Iterable[str], model: type[BaseModel] | None = None
+) -> tuple[dict[str, Any], list[str]]:
     """The mapping with the assignments made in their order, and what is wrong with those that could not be made.
 
+    A field of text takes its argument as it was typed (`out=runs/a #2`, `007`, `12:30`); any other value is YAML. An
+    optional text is taken away by `null`.
+
+    Args:
+        model: what the mapping is to be; None: all values are YAML.
+
     >>> override({"model": {"base": "a"}}, ["model.base=b", "arguments.learning_rate=1e-4"])
-    ({'model': {'base': 'b'}, 'arguments': {'learning_rate': '1e-4'}}, [])
+    ({'model': {'base': 'b'}, 'arguments': {'learning_rate': 0.0001}}, [])
     """
     made, problems = deepcopy(raw), list[str]()
     for assignment in assignments:
@@ -22,12 +33,33 @@ def override(raw: dict[str, Any], assignments: Iterable[str]) -> tuple[dict[str,
             problems.append(f"{assignment!r}: expected key=value, with dots for keys in keys")
             continue
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            problems.append(f"{key}: {text!r} is no YAML: {' '.join(str(error).split())}")
+            value = _value(text, key, model)
+        except ConfigError as error:
+            problems.append(f"{key}: {text[:80]!r} is no YAML: {error.problems[0]}")
             continue
         _set(made, key, value, problems)
     return made, problems
+
+
+def _value(text: str, key: str, model: type[BaseModel] | None) -> Any:
+    """What was typed, as the field takes it."""
+    annotation = yamlfile.annotation_of(model, tuple(key.split("."))) if model else None
+    if annotation is None:
+        return yamltext.parse(text, key).value
+    if text == "null" and yamlfile.takes(annotation, type(None)):
+        return None
+    text_alone = yamlfile.takes(annotation, str)
+    section = yamlfile.takes(annotation, dict)
+    try:
+        value = yamltext.parse(text, key).value
+    except ConfigError:
+        if text_alone:
+            return text
+        raise
+    if text_alone:
+        kept = value is not None and not isinstance(value, str) and yamlfile.takes(annotation, type(value))
+        return value if kept else text
+    return text if section and isinstance(value, str | bool | int | float) else value  # a name in a section's place
 
 
 def _set(made: dict[str, Any], key: str, value: Any, problems: list[str]) -> None:

@@ -8,10 +8,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError, create_model
+from pydantic import BaseModel, create_model
 
 from s2eval import yamlfile
-from s2eval.errors import ConfigError
+from s2eval.yamltext import Mark
 from s2train.ppo import forecast as ppo_forecast
 from s2train.ppo import job as ppo_job
 from s2train.ppo.config import Ppo
@@ -93,12 +93,11 @@ def load(stage: Stage, path: Path, assignments: Iterable[str] = ()) -> Any:
     Raises:
         ConfigError: with every error of the file and of the overrides, each on a line.
     """
-    raw, wrong = override(yamlfile.read(path, "model:, data: and out:"), assignments)
-    model = stage.of(raw.get("algorithm")).config()
-    try:
-        made = model.model_validate(raw)
-    except ValidationError as error:
-        raise ConfigError(str(path), [*wrong, *yamlfile.problems(error, model)]) from error
-    if wrong:
-        raise ConfigError(str(path), wrong)
-    return made
+    document, given = yamlfile.read(path, "model:, data: and out:"), list(assignments)
+    named, _ = override(document.value, [one for one in given if one.startswith("algorithm=")])
+    model = stage.of(named.get("algorithm")).config()
+    raw, wrong = override(document.value, given, model)
+    typed = {tuple(one.partition("=")[0].split(".")) for one in given}
+    marks = {place: mark for place, mark in document.marks.items() if not any(place[: len(t)] == t for t in typed)}
+    marks |= dict.fromkeys(typed, Mark(0))
+    return yamlfile.check(raw, model, str(path), marks, more=wrong)

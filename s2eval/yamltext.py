@@ -1,0 +1,209 @@
+"""YAML as this project reads it: numbers as YAML 1.2 has them, every key once, and a limit to everything.
+
+PyYAML follows YAML 1.1, to which `1e-5` is a text, `12:30` the number 750 and `010` the number 8; it takes the last of
+two equal keys, follows aliases as often as they stand there, and recurses as deep as a file nests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+from yaml.composer import Composer, ComposerError
+
+from s2eval.errors import ConfigError
+
+MOST_BYTES = 1 << 20
+MOST_WRITTEN = 30_000  # values
+MOST_NODES = 100_000  # values, with every alias counted as what it stands for
+MOST_DEPTH = 64
+_WORDS = re.compile(r"yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF")
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)$")
+_FLOAT = re.compile(
+    r"[-+]?(?:(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+|\.(?:inf|Inf|INF))$"
+    r"|\.(?:nan|NaN|NAN)$"
+)
+_NOTHING = re.compile(r"(?:~|null|Null|NULL|)$")
+
+Place = tuple[Any, ...]
+"""Keys and positions from the top: ("models", 0, "name")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a value stands in its file.
+
+    Attributes:
+        line: of it, from 1; 0 = it does not stand in the file.
+        text: of a scalar as it was written, without quotes; None of anything else.
+    """
+
+    line: int
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file's value, and where each part of it stands."""
+
+    value: Any
+    marks: Mapping[Place, Mark] = field(default_factory=dict[Place, Mark])
+
+
+def parse(text: str, where: str, *, old: bool = False) -> Document:
+    """A YAML document.
+
+    Args:
+        where: the file's name, for messages.
+        old: numbers as YAML 1.1 has them, by whose rules files of version 0.1.0 were written.
+
+    Raises:
+        ConfigError: it is no YAML, has a key twice, or is larger, deeper or fuller of aliases than any configuration.
+    """
+    if len(text) > MOST_BYTES:
+        raise ConfigError(where, [f"{len(text):,} characters; a configuration has {MOST_BYTES:,} at most"])
+    loader = (_OldLoader if old else _Loader)(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return Document(None)
+        marks: dict[Place, Mark] = {}
+        value = loader.construct_document(node)
+        _collect(loader, node, (), marks)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(where, [_message(error)]) from None
+    finally:
+        loader.dispose()
+    return Document(value, marks)
+
+
+def read_run(path: Path) -> Any:
+    """What a run folder's `run.yaml` holds, of this version or of an older one.
+
+    Raises:
+        ConfigError: it is no YAML.
+        OSError, ValueError: it cannot be read, or is no UTF-8.
+    """
+    return parse(path.read_text(encoding="utf-8"), str(path), old=True).value
+
+
+def dump(content: Any, stream: Any = None) -> Any:
+    """The text of a value, such that any version of YAML reads the same in it."""
+    return yaml.dump(content, stream, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
+class _RefusedError(ComposerError):
+    """YAML, but none that a configuration may be."""
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader with the rules of this module."""
+
+    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 (PyYAML's name and kind)
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._depth = self._nodes = self._written = 0
+        self._sizes: dict[int, int] = {}  # of composed nodes, by their id
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.peek_event()
+        alias = self.check_event(yaml.AliasEvent)
+        before = self._nodes
+        self._depth += 1
+        if self._depth > MOST_DEPTH:
+            raise _RefusedError(None, None, f"more than {MOST_DEPTH} levels in one another", event.start_mark)
+        node: Any = Composer.compose_node(self, parent, index)  # type: ignore[no-untyped-call]
+        self._depth -= 1
+        if alias:
+            if id(node) not in self._sizes:
+                raise _RefusedError(None, None, f"*{event.anchor} stands inside of itself", event.start_mark)
+            self._nodes += self._sizes[id(node)]
+        else:
+            self._nodes += 1
+            self._written += 1
+            self._sizes[id(node)] = self._nodes - before
+        if self._nodes > MOST_NODES or self._written > MOST_WRITTEN:
+            what = f"more than {MOST_WRITTEN:,} values"
+            if self._nodes > MOST_NODES:
+                what = f"more than {MOST_NODES:,} values, where aliases (*name) are written out"
+            raise _RefusedError(None, None, what, event.start_mark)
+        return node
+
+    def compose_mapping_node(self, anchor: Any) -> Any:
+        """As PyYAML's; a key that stands there twice is an error, one that `<<` brings as well is not."""
+        node: Any = Composer.compose_mapping_node(self, anchor)  # type: ignore[no-untyped-call]
+        seen: dict[tuple[str, str], Any] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                first = seen.setdefault((key.tag, key.value), key)
+                if first is not key:
+                    line = first.start_mark.line + 1
+                    what = f"the key {key.value!r} stands there twice, first in line {line}"
+                    raise _RefusedError(None, None, what, key.start_mark)
+        return node
+
+
+class _OldLoader(_Loader):
+    yaml_implicit_resolvers = yaml.SafeLoader.yaml_implicit_resolvers
+
+
+def _resolve(tag: str, pattern: re.Pattern[str], first: str) -> None:
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", pattern, list(first))
+
+
+_resolve("bool", re.compile(rf"(?:{_WORDS.pattern})$"), "yYnNtTfFoO")
+_resolve("float", _FLOAT, "-+0123456789.")
+_resolve("int", _INTEGER, "-+0123456789")
+_TIMESTAMP = next(
+    pattern for tag, pattern in yaml.SafeLoader.yaml_implicit_resolvers["1"] if tag.endswith(":timestamp")
+)
+_resolve("timestamp", _TIMESTAMP, "0123456789")
+_resolve("merge", re.compile(r"<<$"), "<")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:null", _NOTHING, ["~", "n", "N", ""])
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what either version of YAML would take for something else than a text."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        """Nothing is written by alias."""
+        return True
+
+
+_Dumper.yaml_implicit_resolvers = {
+    letter: [*yaml.SafeDumper.yaml_implicit_resolvers.get(letter, []), *_Loader.yaml_implicit_resolvers.get(letter, [])]
+    for letter in {*yaml.SafeDumper.yaml_implicit_resolvers, *_Loader.yaml_implicit_resolvers}
+}
+
+
+def _collect(loader: _Loader, node: Any, place: Place, marks: dict[Place, Mark]) -> None:
+    """The mark of a node and of all in it."""
+    text = node.value if isinstance(node, yaml.ScalarNode) else None
+    marks[place] = Mark(node.start_mark.line + 1, text)
+    if isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            _collect(loader, item, (*place, number), marks)
+    elif isinstance(node, yaml.MappingNode):
+        for key, item in node.value:
+            name = loader.construct_object(key) if isinstance(key, yaml.ScalarNode) else None  # type: ignore[no-untyped-call]
+            _collect(loader, item, (*place, name), marks)
+            marks[(*place, name, "[key]")] = Mark(key.start_mark.line + 1, getattr(key, "value", None))
+
+
+def _message(error: Exception) -> str:
+    """What is wrong, on one line, with its own line first where the parser knows it."""
+    if isinstance(error, RecursionError):
+        return f"more than {MOST_DEPTH} levels in one another"
+    problem = getattr(error, "problem", None)
+    mark = cast("Any", getattr(error, "problem_mark", None) or getattr(error, "context_mark", None))
+    if problem and mark:
+        context = getattr(error, "context", None)
+        said = f"{context}: {problem}" if context else problem
+        kind = "" if isinstance(error, _RefusedError) else "not YAML: "
+        return f"{kind}line {mark.line + 1}: {' '.join(said.split())}"
+    return f"not YAML: {' '.join(str(error).split())}"
