@@ -19,6 +19,7 @@ from s2eval.errors import PrerequisiteError, UsageError
 from s2eval.models import adapters, checks, memory, quantized
 from s2eval.models.embedded import resolve
 from s2eval.models.engine import Engine
+from s2eval.models.request_checks import rows_of
 from s2eval.models.work import Work
 from s2eval.weights import check_files, complete
 
@@ -71,6 +72,7 @@ class Backend(HFLM):
         self._trie, self._token_budget, self._flex = trie, token_budget, flex
         self._doubted: set[tuple[str, str] | None] = set()  # requests to compare with hf's path
         self._told: set[str] = set()
+        self._instances: list[Any] = []  # lm-eval's instances of the requests that are being encoded
         self._loaded, self._vocabulary = loaded, None
         super().__init__(pretrained=pretrained, **arguments)
         if peft:  # not in `_create_model`: hf ties the embeddings after that, and so undoes what an adapter brought
@@ -78,6 +80,8 @@ class Backend(HFLM):
             self._model = adapters.attach(self._model, peft, revision=revision, vocabulary=self._vocabulary)
             self.peft = peft
         control_tokens.stop_appending(self.tokenizer)
+        if (self.tokenizer.pad_token_id or 0) >= rows_of(self.model):  # it is masked, but looked up
+            self.tokenizer.pad_token = self.tokenizer.eos_token
         self._join(arguments)
 
     def _create_model(self, *args: Any, **kwargs: Any) -> None:

@@ -20,7 +20,7 @@ from lm_eval.models.utils import normalize_gen_kwargs
 from lm_eval.models.utils_hf import get_dtype
 
 from s2eval import weights
-from s2eval.models import checks, cost, memory, support, trie
+from s2eval.models import checks, cost, memory, request_checks, support, trie
 from s2eval.models.cost import Shape
 from s2eval.models.counts import Counts, Fit, Passes, alone
 from s2eval.models.generation import Prompt
@@ -182,6 +182,7 @@ class Outline(S2LM):
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[Result]:
         """Encoded as by hf; without answers none is too close to call."""
+        self._instances = requests
         return HFLM.loglikelihood(self, requests, disable_tqdm)
 
     def _loglikelihood_tokens(
@@ -190,6 +191,7 @@ class Outline(S2LM):
         disable_tqdm: bool = False,  # noqa: ARG002
         override_bs: int | None = None,  # noqa: ARG002
     ) -> list[Result]:
+        request_checks.check_choices(self, requests, self._instances)
         self.work.truncated += sum(len(c) + len(k) > self.max_length + 1 for _, c, k in requests)
         for request in map(self._request, requests):
             parts: Any = (np.asarray(part, np.int32) for part in (request.inputs, request.targets))

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from s2eval.models import checks, generation, memory, sharing, support
+from s2eval.models import checks, generation, memory, request_checks, sharing, support
 from s2eval.models.answers import Rules
 from s2eval.models.backend import Backend
 from s2eval.models.generation import Prompt
@@ -48,6 +48,7 @@ class S2LM(Backend):
 
     def _decided(self, requests: list[Any], disable_tqdm: bool) -> list[Result]:
         """The results, those of documents too close to call by hf's path, if it was not hf's path that gave them."""
+        self._instances = requests
         self._doubted = {requests[number].args for number in checks.first_of_each(requests)}
         by_hf = sum(self.work.by_hf.values())
         results = super().loglikelihood(requests, disable_tqdm=disable_tqdm)
@@ -62,7 +63,7 @@ class S2LM(Backend):
 
     def loglikelihood_rolling(self, requests: list[Any], disable_tqdm: bool = False) -> list[float]:
         """hf's, with all windows in one call."""
-        self._doubted = {None}
+        self._doubted, self._instances = {None}, []
         self.work.requests += len(requests)
         batch_size = self.batch_size_per_gpu
         try:
@@ -82,6 +83,8 @@ class S2LM(Backend):
     def _loglikelihood_tokens(
         self, requests: list[Tokenized], disable_tqdm: bool = False, override_bs: int | None = None
     ) -> list[Result]:
+        request_checks.check_choices(self, requests, self._instances)
+        self._instances = []
         if not self._trie:
             return super()._loglikelihood_tokens(requests, disable_tqdm, override_bs)
         longest = max((len(context) + len(continuation) - 1 for _, context, continuation in requests), default=0)
@@ -212,6 +215,8 @@ class S2LM(Backend):
             repeat = met[text] if repeats is None else repeats[number]
             prompt = rules.read(text, settings, repeat) if self._trie else ""
             met[text] += 1
+            tokens = self.tok_encode(text) if isinstance(prompt, str) else prompt.tokens
+            request_checks.check_tokens(self, tokens, request_checks.place(request))
             if isinstance(prompt, str):
                 if prompt:
                     self._tell(prompt, 1)

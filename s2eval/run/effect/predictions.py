@@ -19,6 +19,7 @@ from s2eval.errors import PrerequisiteError, UsageError
 from s2eval.judge.questions import read_questions
 from s2eval.judge.rows import FileRow, Filled, Problems, read_rows
 from s2eval.models.adapters import logits
+from s2eval.models.request_checks import check_tokens
 from s2eval.report.effect import Pair, Predictions
 from s2eval.run.effect.models import loaded
 
@@ -69,7 +70,7 @@ def encode(lm: Any, asked: Sequence[Prompt], template: prompts.Template) -> list
     """Prompts in tokens, as a task of answers puts them; what is beyond the model's context is cut.
 
     Raises:
-        UsageError: nothing is left of an answer then.
+        UsageError: nothing is left of an answer then; a token has no embedding.
     """
     found: list[Encoded] = []
     for prompt in asked:
@@ -80,6 +81,7 @@ def encode(lm: Any, asked: Sequence[Prompt], template: prompts.Template) -> list
             gap = "" if opening[-1:].isspace() else " "
             tokens = lm.tok_encode(f"{opening}{gap}{(template.as_text or str)(prompt.answer)}")
         tokens = tokens[: lm.max_length]
+        check_tokens(lm, tokens, f"prompt {prompt.question[:60]!r}: ")
         stop = len(tokens) - (prompt.answer is not None)  # nothing is said of what follows an answer
         if first >= stop:
             raise UsageError(f"no room for an answer in the model's {lm.max_length} tokens: {prompt.question[:60]!r}")
