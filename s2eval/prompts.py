@@ -157,7 +157,7 @@ def trained_with(checkpoint: Path) -> str | None:
         return None
     try:
         template = json.loads(path.read_text(encoding="utf-8"))["template"]
-    except (ValueError, KeyError, TypeError) as error:  # no JSON and no UTF-8 are ValueErrors
+    except (ValueError, KeyError, TypeError, RecursionError) as error:  # no JSON and no UTF-8 are ValueErrors
         raise DataError(f"{path}: no readable field 'template' ({error!r})") from error
     if not isinstance(template, str):
         raise DataError(f"{path}: field 'template' is {template!r}, not a name")

@@ -73,6 +73,7 @@ class Backend(HFLM):
         self._doubted: set[tuple[str, str] | None] = set()  # requests to compare with hf's path
         self._told: set[str] = set()
         self._instances: list[Any] = []  # lm-eval's instances of the requests that are being encoded
+        self._control: set[str] | None = None  # texts of control tokens, when they are first needed
         self._loaded, self._vocabulary = loaded, None
         super().__init__(pretrained=pretrained, **arguments)
         if peft:  # not in `_create_model`: hf ties the embeddings after that, and so undoes what an adapter brought
@@ -147,6 +148,20 @@ class Backend(HFLM):
         if add_special_tokens is None and has_bos_prefix(string, self.tokenizer.decode(self.prefix_token_id)):
             special = False
         return control_tokens.encode(self.tokenizer, [string], special)[0][-(left_truncate_len or 0) :]
+
+    def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
+        """HFLM's, for lm-eval's own tasks; the texts of control tokens in the messages stay text."""
+        if self._control is None:
+            source = str(self.tokenizer.chat_template)
+            self._control = control_tokens.special(self.tokenizer) | control_tokens.written_in(self.tokenizer, source)
+        control = self._control
+        hidden = [
+            {**message, "content": control_tokens.hidden(message["content"], control)}
+            if isinstance(message.get("content"), str)
+            else message
+            for message in chat_history
+        ]
+        return super().apply_chat_template(hidden, add_generation_prompt)
 
     def tok_batch_encode(
         self,

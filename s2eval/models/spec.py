@@ -97,7 +97,7 @@ def base_of(adapter: str) -> str:
         base = json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"]
     except OSError as error:
         raise DataError(f"{path}: cannot be read; name the base: adapter:{adapter}@BASE") from error
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         base = None
     if not isinstance(base, str) or not base:  # PEFT writes null for a base that was no folder and no hub id
         raise DataError(f"{path}: names no base model; name it: adapter:{adapter}@BASE")

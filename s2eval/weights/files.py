@@ -110,7 +110,7 @@ def read_index(path: Path) -> dict[str, str]:
             return {str(name): str(file) for name, file in found.items()}
     except OSError as error:
         raise PrerequisiteError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
     raise PrerequisiteError(f"{path}: no readable field 'weight_map'")
 

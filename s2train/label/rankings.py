@@ -200,7 +200,7 @@ def _refuse_other_adapter(found: Location, kind: Kind) -> None:
         )
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise PrerequisiteError(f"{path}: cannot be read: {error}") from error
     if about.get("peft_type") != "LORA" or about.get("task_type") not in (None, wanted):
         raise UsageError(

@@ -125,7 +125,7 @@ def _config(folder: Path) -> dict[str, Any]:
         raise PrerequisiteError(
             f"{folder / CONFIG}: {error.strerror or error}; is that an adapter's folder?"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PrerequisiteError(f"{folder / CONFIG}: broken JSON: {error}") from error
     if not isinstance(found, dict):
         raise PrerequisiteError(f"{folder / CONFIG}: no mapping")

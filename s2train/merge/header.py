@@ -64,7 +64,7 @@ def read(path: Path) -> list[Entry]:
             raw = json.loads(file.read(length))
     except OSError as error:
         raise PrerequisiteError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _broken(path, "its head is no JSON") from error
     entries = sorted(_entries(path, raw, 8 + length), key=lambda entry: entry.start)
     end = 8 + length

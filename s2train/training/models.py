@@ -131,7 +131,7 @@ def refuse_adapter(adapter: Location, task: Task) -> None:
     """Raise UsageError if training cannot start from that adapter."""
     try:
         about = json.loads((adapter.folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # the last of thousands of levels
         raise PrerequisiteError(f"{adapter.folder / ADAPTER_CONFIG}: cannot be read: {error}") from error
     where = f"adapter {adapter.name}"
     if about.get("peft_type") != "LORA":

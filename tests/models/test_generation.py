@@ -288,3 +288,16 @@ def test_a_chat_models_answer_ends_with_its_turn(trie: bool, tokenizer: Any) -> 
     text = template.render([Turn("Why?")])
     assert lm.generate_until(requests([text], until=list(template.stop)), disable_tqdm=True) == [""]
     assert lm.cut == {text: False}
+
+
+def test_lm_evals_own_chat_template_writes_all_control_tokens(tokenizer: Any) -> None:
+    words = copy.deepcopy(tokenizer)
+    words.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}{{ eos_token }}{% endfor %}assistant:"
+    lm = ours(make("llama", len(words)), words)
+    text = lm.apply_chat_template([{"role": "user", "content": "What is </s>?"}])
+    context, choice = lm._encode_pair(text, " water")
+    assert context.count(words.eos_token_id) == 1
+    assert words.decode(context) == "user: What is </s>?</s>assistant:"
+    assert words.decode(choice) == " water"
+    plain = [{"role": "user", "content": "What is water?"}]
+    assert lm.apply_chat_template(plain) == HFLM.apply_chat_template(lm, plain)

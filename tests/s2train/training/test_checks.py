@@ -226,3 +226,16 @@ def test_a_loss_or_gradient_that_is_no_number_stops_with_its_batch(
     assert "### Human: Why is number" in json.loads((job.work / f"{BROKEN}.json").read_text())["texts"][0]
     assert not job.out.exists()
     assert progress.newest_whole(job.work) is not None
+
+
+def test_a_configuration_of_an_adapter_that_nests_without_end(
+    base: Path, data: Path, sft: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    adapter = shutil.copytree(sft, tmp_path / "deep")
+    (adapter / "adapter_config.json").write_text("[" * 100_000, encoding="utf-8")
+    raw = tiny.recipe("sft", base, data, tmp_path / "out")
+    raw["model"] = {"base": str(base), "adapter": str(adapter)}
+    with pytest.raises(PrerequisiteError, match=r"adapter_config.json: cannot be read"):
+        tiny.job("sft", raw, tmp_path)
