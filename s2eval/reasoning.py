@@ -31,7 +31,7 @@ class Split(NamedTuple):
 
 # How reasoning begins and ends, in regular expressions.
 _TAGS = (
-    (r"<(?:seed:)?think(?:ing)?>", r"</(?:seed:)?think(?:ing)?>"),
+    (r"<(?:seed:)?think(?:ing)?(?: [^<>\n]{0,60})?>", r"</(?:seed:)?think(?:ing)? ?>"),
     (r"<(?:thoughts?|reasoning|reflection|analysis)>", r"</(?:thoughts?|reasoning|reflection|analysis)>"),
     (r"\[THINK(?:ING)?\]", r"\[/THINK(?:ING)?\]"),
     (r"◁think▷", r"◁/think▷"),
@@ -40,8 +40,9 @@ _TAGS = (
 )
 _ANY_OPEN = "|".join(f"(?:{start})" for start, _ in _TAGS)
 _LEAD = (  # what a server may have left before the text
-    r"[\s\ufeff\u200b\u2060]*(?:(?:<\|im_start\|>|<\|start_header_id\|>)?assistant(?:<\|end_header_id\|>)?\s*(?=<|"
-    r"\[|◁))?"
+    r"[\s\ufeff\u200b\u2060]*(?:(?:<s>|<bos>|<\|begin_of_text\|>|<｜begin▁of▁sentence｜>)\s*)?"
+    r"(?:(?:(?:<\|im_start\|>|<\|start_header_id\|>)?assistant(?:<\|end_header_id\|>)?|<\|assistant\|>|<｜Assistant｜>)\s*"
+    r"(?=<|\[|◁))?"
 )
 _OPENERS = tuple(
     (re.compile(_LEAD + start, re.I), re.compile(start, re.I), re.compile(end, re.I)) for start, end in _TAGS

@@ -18,8 +18,9 @@ _OF_TEXT = frozenset({*qa.ROUGE, *qa.READABILITY, *qa.SIZE})
 
 # What an answer with reasoning has somewhere; a line without it need not be parsed to know that there is none.
 _HINT = re.compile(
-    rb"think(?:ing)?(?:>|\xe2\x96\xb7|\\u25b7)|THINK|thoughts?>|of_thought|reasoning>|reflection>|analysis>|channel\|>|unused95"
-    rb'|\[+"\s*(?:analysis|commentary|assistant)|assistant\s{0,2}final|"reasoning": |"reasoning_opened": true'
+    rb"think(?:ing)?[^<>\n]{0,60}>|think(?:\xe2\x96\xb7|\\u25b7)|\[/?think|thoughts?>|of_thought|reasoning>|reflection>|"
+    rb'analysis>|channel\|>|unused95|\[+"\s*(?:analysis|commentary|assistant)|assistant\s{0,2}final|"reasoning": ',
+    re.I,
 )
 
 

@@ -160,6 +160,23 @@ def test_a_row_without_an_answer(
     assert server.asked() == {calls[0].key: 2, calls[1].key: 1}
 
 
+def test_replies_in_other_forms_are_read(server: Server, ledger: Ledger) -> None:
+    calls = asks(3)
+    contents = [
+        [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "A"}],
+        "<think>Hm.</think>A",
+        "analysisHm.assistantfinalA",
+    ]
+    server.rows = lambda request: {
+        "response": {
+            "status_code": 200,
+            "body": completion(contents[int(request["messages"][0]["content"].split()[-1])]),
+        }
+    }
+    outcomes = ask(service(server, ledger), calls, ledger)
+    assert [(one.text, one.reasoning) for one in outcomes.values() if isinstance(one, Reply)] == [("A", "Hm.")] * 3
+
+
 def test_lines_that_are_none_or_not_ours(server: Server, ledger: Ledger) -> None:
     calls = asks(2)
     other = {"custom_id": "somebody's", "response": {"status_code": 200, "body": completion("no")}}
