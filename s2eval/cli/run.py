@@ -87,6 +87,7 @@ def run(
             local.report_broken(chosen, tell)
             if fresh:
                 local.forget(chosen)
+            local.check_larger_results(chosen)
             # before the first unit, so that a report of a killed run tells what is missing
             write_config(settings, folder, units)
             try:

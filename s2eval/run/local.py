@@ -16,7 +16,7 @@ from typing import Any
 
 from s2eval import qa, sample_answers, store
 from s2eval.config import RunConfig
-from s2eval.errors import IncompleteError, PrerequisiteError, S2Error
+from s2eval.errors import IncompleteError, PrerequisiteError, S2Error, UsageError
 from s2eval.metrics import require_encoder
 from s2eval.models.work import Work
 from s2eval.run.bertscores import score_answers
@@ -208,6 +208,26 @@ def report_broken(units: Sequence[Unit], say: Callable[[str], None]) -> None:
     for unit in units:
         if problem := unit.problem:
             say(f"{unit.name} is broken: {problem}; it is evaluated again")
+
+
+def check_larger_results(units: Sequence[Unit]) -> None:
+    """Refuse to replace results of more documents, as a `--limit` after a complete run would.
+
+    Raises:
+        UsageError: with the first such unit.
+    """
+    for unit in units:
+        if unit.done or unit.problem:
+            continue
+        try:
+            documents = json.loads((unit.folder / store.UNIT).read_text(encoding="utf-8"))["documents"]
+        except (OSError, ValueError, KeyError, TypeError):  # nothing there, or broken: nothing is lost
+            continue
+        if isinstance(documents, int) and documents > unit.documents:
+            raise UsageError(
+                f"{unit.folder}: holds the results of {documents:,} documents, which those of {unit.documents:,} would "
+                "replace. Choose another folder with --out, or replace them with --fresh"
+            )
 
 
 def forget(units: Sequence[Unit]) -> None:

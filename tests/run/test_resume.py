@@ -55,15 +55,20 @@ def test_a_unit_does_not_scan_lm_evals_own_tasks(
         return scan(root)
 
     monkeypatch.setattr(TaskIndex, "_iter_yaml_files", staticmethod(spy))
-    assert s2eval("run", small, "--out", copied, "--limit", "1", "--only", "s2demo_truthfulqa_mc2")[0] == 0
+    assert s2eval("run", small, "--out", copied, "--limit", "1", "--only", "s2demo_truthfulqa_mc2", "--fresh")[0] == 0
     assert set(scanned) == {str(paths.tasks())}
 
 
 def test_another_limit_is_another_unit(
     small: Path, copied: Path, s2eval: Command, loads: list[str], undisturbed: tuple[Path, Outcome]
 ) -> None:
-    code, _, _ = s2eval("run", small, "--out", copied, "--limit", "1", "--only", "tiny/s2demo_hellaswag")
-    assert code == 0
+    fewer = ("run", small, "--out", copied, "--limit", "1", "--only", "tiny/s2demo_hellaswag")
+    code, _, error = s2eval(*fewer)
+    assert code == 2
+    assert "holds the results of 2 documents, which those of 1 would replace" in error
+    assert len(samples(copied, "s2demo_hellaswag")) == 2
+    assert loads == []
+    assert s2eval(*fewer, "--fresh")[0] == 0
     assert len(loads) == 1
     assert len(samples(copied, "s2demo_hellaswag")) == 1
     # what was evaluated with another limit is not in this report, and that is said
