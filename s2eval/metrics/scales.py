@@ -42,7 +42,10 @@ SCALES: Mapping[str, Scale] = {
     **dict.fromkeys(("prompt_level_strict_acc", "prompt_level_loose_acc", "pct_stereotype", "contains"), _YES_NO),
     **dict.fromkeys(("inst_level_strict_acc", "inst_level_loose_acc"), _GRADED),
     "f1": _GRADED,
-    **dict.fromkeys(("bleu", "chrf"), _HUNDRED),
+    **dict.fromkeys(("bleu", "chrf", "bleu_max", "rouge1_max", "rouge2_max", "rougeL_max"), _HUNDRED),
+    **dict.fromkeys(("bleu_acc", "rouge1_acc", "rouge2_acc", "rougeL_acc"), _YES_NO),
+    **dict.fromkeys(("bleu_diff", "rouge1_diff", "rouge2_diff", "rougeL_diff"), Scale(-100.0, 100.0, graded=True)),
+    **dict.fromkeys(("rouge1", "rouge2", "rougeL", "rougeLsum", "bertscore", "meteor"), _GRADED),
     **dict.fromkeys(("ter", "perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte"), _COUNT),
     "brier_score": Scale(0.0, 2.0, graded=True),
     "mcc": Scale(-1.0, 1.0, graded=True),
@@ -50,5 +53,5 @@ SCALES: Mapping[str, Scale] = {
 
 
 def scale_of(metric: str) -> Scale:
-    """The scale of a metric; what follows `@` or `,` is a model, filter or part of it."""
+    """The scale of a metric; what follows `@` or `,` is a filter, or a model that it is against."""
     return SCALES.get(metric) or SCALES.get(metric.partition("@")[0].partition(",")[0], UNKNOWN)

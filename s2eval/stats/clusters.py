@@ -10,14 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2eval.records import Estimate, Scale
-from s2eval.stats.student import UNBOUNDED, scaled_interval
+from s2eval.stats.student import UNKNOWN, scaled_interval, scope_of
 
 Floats = NDArray[np.float64]
 
 
-def clustered_mean(
-    values: Sequence[float | None], clusters: Sequence[object], *, within: Scale = UNBOUNDED
-) -> Estimate:
+def clustered_mean(values: Sequence[float | None], clusters: Sequence[object], *, within: Scale = UNKNOWN) -> Estimate:
     """The mean over all items with a value; clusters, not items, are what was drawn.
 
     Standard error: √(G/(G-1) · Σ_c (Σ_{i in c} (x_i - x̄))²) / n over the G clusters with a value: Miller, "Adding Error
@@ -44,7 +42,7 @@ def clustered_mean(
     largest = float(np.abs(sums.totals / sums.counts).max())
     stderr = clustered_stderr(sums.totals, sums.counts)
     valid = [item for item in values if item is not None]
-    scope = within if all(within.clip(item) == item for item in valid) else UNBOUNDED
+    scope = scope_of(np.array(valid, dtype=np.float64), within)
     return scaled_interval(
         value, stderr, sums.counts.size, scope, n=len(values), n_valid=int(sums.counts.sum()), largest=largest
     )

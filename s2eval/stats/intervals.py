@@ -19,13 +19,10 @@ from numpy.typing import NDArray
 from s2eval.records import MINIMUM, Estimate, Scale
 from s2eval.stats.bounded import Z, share_bounds
 from s2eval.stats.strata import strata_of
-from s2eval.stats.student import clipped, scaled_interval
+from s2eval.stats.student import UNKNOWN, clipped, scaled_interval, scope_of
 
 Values = Sequence[float | None] | NDArray[np.bool_ | np.integer[Any] | np.floating[Any]]
 Labels = Sequence[str] | Sequence[int] | NDArray[np.str_] | NDArray[np.int_]
-
-UNKNOWN = Scale()
-"""Of a metric that nothing is known of: 0 and 1 alone are no and yes, else there are no bounds."""
 
 
 def proportion(successes: int, n: int) -> Estimate:
@@ -80,7 +77,8 @@ def mean(values: Values, n: int | None = None, *, shares: bool | None = None, wi
     if valid.size == 0:
         return _unknown(n=n, n_valid=0)
     low, high = ends(within)
-    if (not within.graded if shares is None else shares) and np.isin(valid, (low, high)).all():
+    within = within if shares is None else replace(within, graded=not shares)
+    if not within.graded and np.isin(valid, (low, high)).all():
         found = scale(proportion(int((valid == high).sum()), valid.size), high - low)
         return replace(shift(found, low), n=n)
     stderr = float(valid.std(ddof=1)) / math.sqrt(valid.size) if valid.size > 1 else None
@@ -162,6 +160,8 @@ def from_summary(value: float, stderr: float | None, n: int, within: Scale = UNK
     """
     if stderr is None or not math.isfinite(stderr):
         return Estimate(value, None, None, None, n=n, n_valid=n, method="none")
+    if within != UNKNOWN:
+        within = scope_of(np.array([value]), within)
     inside = within.clip(value) == value
     if stderr > 0 and (n == 0 or n >= MINIMUM) and (within.span is None or not inside):
         found = Estimate(value, stderr, value - Z * stderr, value + Z * stderr, n=n, n_valid=n, method="normal")
@@ -175,12 +175,6 @@ def from_summary(value: float, stderr: float | None, n: int, within: Scale = UNK
 def ends(within: Scale) -> tuple[float, float]:
     """No and yes: the ends of the scale, or 0 and 1 where it has none."""
     return (within.low, within.high) if within.low is not None and within.high is not None else (0.0, 1.0)
-
-
-def scope_of(values: NDArray[np.float64], within: Scale) -> Scale:
-    """The scale, or one without bounds where a value lies outside of it."""
-    inside = (within.low is None or values.min() >= within.low) and (within.high is None or values.max() <= within.high)
-    return within if inside else Scale(graded=within.graded)
 
 
 def shift(estimate: Estimate, by: float) -> Estimate:

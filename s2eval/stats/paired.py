@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -241,6 +241,8 @@ def _are_shares(one: Floats, other: Floats, valid: NDArray[np.bool_], within: Sc
 def _differences(within: Scale, one: Floats, other: Floats, *, yes_no: bool) -> Scale:
     """The scale of the differences of two columns; of nothing but zeros and ones that of shares, if that is allowed."""
     both = np.concatenate([one, other])
+    if not yes_no:
+        within = replace(within, graded=True)
     if yes_no and within.span is None and not within.graded and np.isin(both, ends(within)).all():
         within = Scale(0.0, 1.0)
     return scope_of(both, within).differences

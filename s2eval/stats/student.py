@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from s2eval.records import MINIMUM, Estimate, Scale
 from s2eval.stats.bootstrap import ROUNDING
@@ -11,6 +13,8 @@ from s2eval.stats.bounded import Weight, mean_bounds, mean_weight
 from s2eval.stats.distributions import student_cdf, student_quantile
 
 UNBOUNDED = Scale(graded=True)
+UNKNOWN = Scale()
+"""Of a metric that nothing is known of: 0 and 1 alone are no and yes, else there are no bounds."""
 
 
 def scaled_interval(
@@ -31,7 +35,8 @@ def scaled_interval(
     With both bounds known it is `mean_bounds`' (method `bounded`), which has a width even where all scores are the
     same. Else it is value ± t(0.975) standard errors, cut at a bound (`student`; Biometrika 6 (1908) 1-25). The mean of
     what is at least 0 and has no upper bound, such as words, has few long values that a small sample misses: its upper
-    bound is value · exp(e + e²/4), e the t standard errors over the value (`log`).
+    bound is value · (1 + e + e²), e the t standard errors over the value: value / (1 - e) to the second order, as if
+    the standard error grew with the mean (`relative`).
 
     Args:
         stderr: None = cannot be computed, of a single item.
@@ -61,10 +66,26 @@ def scaled_interval(
     method = "student"
     if within.low == 0 and within.high is None and value > 0:
         share = reach / value
-        high, method = value * math.exp(min(share + share**2 / 4, 700.0)), "log"
+        high, method = value * (1 + share + share**2), "relative"
     if inside:
         low, high = within.clip(low), within.clip(high)
     return Estimate(value, stderr, low, high, n=n, n_valid=n_valid, method=method)
+
+
+def scope_of(values: NDArray[np.float64], within: Scale) -> Scale:
+    """The scale that some values are on.
+
+    Values beyond a scale from 0 to 1 that are all in 0 to 100 are percentages; other values beyond a scale have no
+    known bounds. On no known scale, 0, ½ and 1 alone are lost, tied and won, or wrong, partly right and right.
+    """
+    if within == UNKNOWN and np.isin(values, (0.0, 0.5, 1.0)).all() and (values != 0.5).any():
+        return Scale(0.0, 1.0, graded=True)
+    percent = [within.times(100.0)] if (within.low, within.high) == (0.0, 1.0) else []
+    low, high = float(values.min()), float(values.max())
+    for candidate in (within, *percent):
+        if candidate.clip(low) == low and candidate.clip(high) == high:
+            return candidate
+    return Scale(graded=within.graded)
 
 
 def clipped(estimate: Estimate, within: Scale) -> Estimate:

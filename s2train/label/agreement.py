@@ -20,7 +20,7 @@ from s2train.label.candidates import Candidate, Groups
 from s2train.label.pairs import Labelled
 
 Floats = NDArray[np.float64]
-SHARE, CORRELATION = Scale(0.0, 1.0), Scale(-1.0, 1.0, graded=True)
+SHARE, CORRELATION, UNBOUNDED = Scale(0.0, 1.0), Scale(-1.0, 1.0, graded=True), Scale(graded=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def grade_of_better(pairs: Sequence[tuple[Candidate, Candidate]], ranking: int) 
         sign * (first.grade - second.grade) if sign and first.grade is not None and second.grade is not None else None
         for sign, (first, second) in zip(signs, pairs, strict=True)
     ]
-    return clustered_mean(apart, [first.prompt for first, _ in pairs])
+    return clustered_mean(apart, [first.prompt for first, _ in pairs], within=UNBOUNDED)
 
 
 def tau_b(first: Sequence[float], second: Sequence[float]) -> float | None:

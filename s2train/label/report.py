@@ -130,7 +130,7 @@ def build(
 
 def _liked(answers: Sequence[Candidate], pairs: Sequence[tuple[Candidate, Candidate]], place: int, name: str) -> Liked:
     scores = [one.scores[place] for one in answers]
-    mean = clustered_mean(scores, [one.prompt for one in answers])
+    mean = clustered_mean(scores, [one.prompt for one in answers], within=agreement.UNBOUNDED)
     assert mean.value is not None
     squares = sum((score - mean.value) ** 2 for score in scores)
     spread = (squares / (len(scores) - 1)) ** 0.5 if len(scores) > 1 else 0.0

@@ -143,7 +143,7 @@ def test_value_and_standard_error_are_lm_evals(items):
 def test_zeros_and_ones_are_a_proportion():
     assert mean([1, 0, 1, 1]) == mean(np.array([True, False, True, True])) == proportion(3, 4)
     assert mean([0.0] * 20).ci_high == pytest.approx(0.1611, abs=5e-5)  # Newcombe 1998: not [0, 0]
-    assert mean([0, 1, 0.5, 0.5]).method == "student"
+    assert mean([0, 1, 0.5, 0.25]).method == "student"
 
 
 def test_items_without_a_value_are_counted():
@@ -342,7 +342,19 @@ def test_ones_and_twos_on_a_scale_from_one_to_two_are_no_and_yes() -> None:
 
 
 def test_a_value_outside_of_its_scale_has_no_known_bounds() -> None:
-    assert mean([0.2, 0.4, 1.5, 0.3], within=Scale(0.0, 1.0)).method == "student"
+    assert mean([0.2, 0.4, -1.5, 0.3], within=Scale(0.0, 1.0)).method == "student"
+
+
+def test_percentages_where_shares_were_expected() -> None:
+    one = mean([20.0, 40.0, 95.0, 30.0], within=Scale(0.0, 1.0, graded=True))  # lm-eval's f1 of SQuAD
+    assert (one.value, one.method) == (46.25, "bounded")
+    assert 0 <= one.ci_low < 46.25 < one.ci_high <= 100
+
+
+def test_partial_credit_is_bounded_without_a_known_scale() -> None:
+    one = mean([1.0, 0.5, 1.0, 1.0])
+    assert one.method == "bounded"
+    assert 0 <= one.ci_low < one.ci_high <= 1
 
 
 def test_only_a_standard_error_is_known() -> None:
