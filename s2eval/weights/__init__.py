@@ -5,12 +5,22 @@ that an error. Everything that loads a model, in both packages, does so inside `
 """
 
 from s2eval.weights.complete import Gaps, check_shapes, complete, find_gaps, is_dead_buffer, quiet, some
-from s2eval.weights.files import Shape, check_files, check_pointer, check_pointers, read_index, shapes, weight_files
+from s2eval.weights.files import (
+    Shape,
+    check_files,
+    check_json,
+    check_pointer,
+    check_pointers,
+    read_index,
+    shapes,
+    weight_files,
+)
 
 __all__ = [
     "Gaps",
     "Shape",
     "check_files",
+    "check_json",
     "check_pointer",
     "check_pointers",
     "check_shapes",

@@ -21,6 +21,7 @@ _OTHERS = (
     ("tokenizer_config.json",),
     ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt"),
 )
+_JSON = ("config.json", "tokenizer_config.json", "tokenizer.json")
 _POINTER = re.compile(rb"version https://(git-lfs|hawser)\.github\.com/spec/")
 _POINTER_BYTES = 1024  # a pointer is shorter, by its specification
 Shape = tuple[str, tuple[int, ...]]
@@ -35,9 +36,10 @@ def check_files(folder: Path, label: str, gguf: str | None = None) -> None:
         gguf: the file that is loaded instead, where there is one.
 
     Raises:
-        PrerequisiteError: a file is a Git LFS pointer, a shard is missing, a safetensors file is truncated.
+        PrerequisiteError: a file is a Git LFS pointer, a shard is missing, a safetensors or JSON file is truncated.
     """
     check_pointers(folder, label, gguf)
+    check_json(folder, label)
     for path in [*([] if gguf else weight_files(folder, label)), *weight_files(folder, label, _ADAPTER)]:
         if path.suffix == ".safetensors":
             next(_heads(path, label), None)
@@ -53,6 +55,17 @@ def check_pointers(folder: Path, label: str, gguf: str | None = None) -> None:
     models = [folder / gguf] if gguf else weight_files(folder, label)
     for path in [*filter(None, others), *models, *weight_files(folder, label, _ADAPTER)]:
         check_pointer(path, label)
+
+
+def check_json(folder: Path, label: str) -> None:
+    """Raise PrerequisiteError if the configuration or the tokenizer in a folder is no whole JSON."""
+    for path in filter(Path.is_file, (folder / name for name in _JSON)):
+        try:
+            json.loads(path.read_bytes())
+        except OSError as error:
+            raise PrerequisiteError(f"{label}: {path} cannot be read: {error.strerror or error}") from error
+        except ValueError as error:
+            raise unreadable(path, error, label) from error
 
 
 def check_pointer(path: Path, label: str = "") -> None:

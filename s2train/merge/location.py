@@ -8,7 +8,7 @@ from pathlib import Path
 
 from s2eval.errors import PrerequisiteError
 from s2eval.models import EMBEDDED, resolve
-from s2eval.weights import check_pointers
+from s2eval.weights import check_json, check_pointers
 
 _MODEL = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.tiktoken", "LICENSE*", "NOTICE*")
 _NOT = ("consolidated*", "original/*")  # the same weights once more
@@ -33,6 +33,7 @@ def of_model(text: str) -> Location:
     if not (found.folder / "config.json").is_file():
         raise PrerequisiteError(f"base {text}: {found.folder} has no config.json; is it a Hugging Face model folder?")
     check_pointers(found.folder, f"base {text}")
+    check_json(found.folder, f"base {text}")
     return found
 
 
@@ -40,6 +41,7 @@ def of_adapter(text: str) -> Location:
     """An adapter: a folder, or a hub id (from the cache, or fetched)."""
     found = _find(text, "adapter", _ADAPTER)
     check_pointers(found.folder, f"adapter {text}")
+    check_json(found.folder, f"adapter {text}")
     return found
 
 

@@ -79,13 +79,13 @@ def test_added_tokens_resize_the_embeddings_first(tiny_model: Path, tmp_path: Pa
     assert not base.restore()
     told = refused(tiny_model, tmp_path / "adapter")  # without the adapter's tokenizer
     assert "the model wants another shape for 2 of its 10 tensors" in told
-    assert "embed_tokens.weight is 1003×16, there 1000×16" in told
+    assert "embed_tokens.weight is 1003×64, there 1000×64" in told
     assert f"args: {{tokenizer: {tmp_path / 'adapter'}}}" in told
 
 
 def test_embeddings_longer_than_the_tokenizer(tiny_model: Path, adapter: Path, tmp_path: Path) -> None:
     """Padded, as Qwen's and Pythia's are: cut to the tokenizer's length as by hf, unless the adapter has a head."""
-    assert attach(load(tiny_model), str(adapter), vocabulary=990).lm_head.weight.shape == (990, 16)
+    assert attach(load(tiny_model), str(adapter), vocabulary=990).lm_head.weight.shape == (990, 64)
     wanted = logits(train(tiny_model, lora(modules_to_save=["lm_head"]), tmp_path / "head"), TOKENS)
     base = Base(load(tiny_model))
     assert torch.equal(logits(attach(base.model, str(tmp_path / "head"), vocabulary=990), TOKENS), wanted)
@@ -129,7 +129,7 @@ def test_an_adapter_without_effect_that_is_no_lora(tiny_model: Path, tmp_path: P
 
 def test_a_tensor_too_many(tiny_model: Path, adapter: Path) -> None:
     extra = FIRST.replace("q_proj", "k_proj")
-    change(adapter, lambda tensors: tensors.update({extra: torch.ones(16, 4)}))
+    change(adapter, lambda tensors: tensors.update({extra: torch.ones(64, 4)}))
     told = refused(tiny_model, adapter)
     assert f"the model has no place for 1 of its 9 tensors ({extra})" in told
     assert f"Is that the base it was trained on? Its adapter_config.json names {tiny_model}. " in told
@@ -150,7 +150,7 @@ def test_a_whole_module_too_few(tiny_model: Path, tmp_path: Path) -> None:
 
 def test_a_tensor_of_a_wrong_shape(tiny_model: Path, adapter: Path) -> None:
     change(adapter, lambda tensors: tensors.update({FIRST: torch.ones(8, 4)}))
-    assert f"the model wants another shape for 1 of its 8 tensors ({FIRST} is 8×4, there 16×4)" in refused(
+    assert f"the model wants another shape for 1 of its 8 tensors ({FIRST} is 8×4, there 64×4)" in refused(
         tiny_model, adapter
     )
 
@@ -168,7 +168,7 @@ def test_a_tensor_that_diverged(tiny_model: Path, adapter: Path) -> None:
 def test_two_tensors_for_one_place(tiny_model: Path, adapter: Path) -> None:
     """PEFT takes the one that comes last, in silence."""
     twin = FIRST.replace(".weight", ".default.weight")
-    change(adapter, lambda tensors: tensors.update({twin: torch.ones(16, 4)}))
+    change(adapter, lambda tensors: tensors.update({twin: torch.ones(64, 4)}))
     assert "the model does not compute with 1 of its 9 tensors (" in refused(tiny_model, adapter)
 
 

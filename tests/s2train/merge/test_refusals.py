@@ -269,6 +269,14 @@ def test_a_wrappers_prefix_is_named(base: Path, adapter: Path) -> None:
     assert "begin with 'module.', which a wrapper left" in told(base, adapter, kind=PrerequisiteError)
 
 
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
+@pytest.mark.parametrize("place", ["base", "adapter"])
+def test_json_that_broke_off(base: Path, adapter: Path, name: str, place: str) -> None:
+    """A tokenizer would be copied as it is."""
+    ((base if place == "base" else adapter) / name).write_text('{"version": "1.0", "truncation": nu')
+    assert f"{name} cannot be read: it is truncated or damaged" in told(base, adapter, kind=PrerequisiteError)
+
+
 @pytest.mark.parametrize("name", ["model.safetensors", "adapter_model.safetensors"])
 def test_a_pointer_of_git_lfs(base: Path, adapter: Path, name: str) -> None:
     rewrite(base, lambda tensors: None)
