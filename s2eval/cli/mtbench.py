@@ -199,22 +199,21 @@ def bench_one(
 def forecast(calls: Sequence[tuple[Participant, Call]], prices: Prices) -> None:
     """Print who would be asked how much, and what it would cost."""
     from s2eval.judge.bench import ASSUMED
-    from s2eval.llm.prices import estimate
+    from s2eval.llm.prices import describe, estimate
 
     asked = {call.key: (participant, call) for participant, call in calls}
     who = {participant.name: participant for participant, _ in asked.values()}
     for name, participant in who.items():
         one = estimate([call for other, call in asked.values() if other.name == name], prices)
-        cost = f", {one.usd_low:.2f} to {one.usd_at_most:.2f} USD" if participant.remote and not one.unknown else ""
-        unknown = f"; no price is known for {', '.join(one.unknown)} (--prices)" if one.unknown else ""
+        cost = f", {describe(one)}" if participant.remote else ""
         typer.echo(
             f"{participant.text}: {one.calls} calls, about {one.tokens_in:,} tokens in, at most "
-            f"{one.tokens_out_at_most:,} out{cost}{unknown}"
+            f"{one.tokens_out_at_most:,} out{cost}"
         )
     whole = estimate([call for _, call in asked.values()], prices)
     typer.echo(
-        f"{whole.calls} calls in all, {whole.usd_low:.2f} to {whole.usd_at_most:.2f} USD at the prices of "
-        f"{prices.date}; answers that are not there yet are taken to have {ASSUMED} characters"
+        f"{whole.calls} calls in all, {describe(whole)}, at the prices of {prices.date}; answers that are not there yet"
+        f" are taken to have {ASSUMED} characters"
     )
 
 

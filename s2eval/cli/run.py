@@ -43,6 +43,7 @@ def run(
     if status:  # what is new must be right
         configuration.load(config, checks())
 
+    from s2eval.llm import prices
     from s2eval.run import judges, local, plan, stored_plan
 
     local.quiet_lm_eval()
@@ -63,7 +64,7 @@ def run(
             problem = judges.problem(one, folder)
             state = "broken" if problem else "to do" if asked.calls else "done"
             broken = f"; {problem}, so it is judged again" if problem else ""
-            money = f", at most {asked.usd_at_most:.2f} USD" if asked.usd_at_most else ""
+            money = f", {prices.describe(asked)}" if asked.calls and one.how.judge.remote else ""
             typer.echo(
                 f"{state:6} {one.name}: {len(one.suite.questions)} questions, {asked.calls} calls{money}{broken}"
             )
@@ -215,8 +216,12 @@ def describe(units: Sequence[Unit], chosen: Sequence[Unit], settings: RunConfig)
 def write_config(settings: RunConfig, folder: Path, units: Sequence[Unit]) -> None:
     """Write `run.yaml`: the configuration, its tasks resolved to leaf tasks, and the units that are not done."""
     from s2eval import store, yamltext
+    from s2eval.llm.secrets import redact
 
     content = settings.model_dump(mode="json", exclude_none=True)
+    for judge in content.get("judges", []):
+        if "base_url" in judge:  # it may hold a password
+            judge["base_url"] = redact(judge["base_url"])
     content["tasks"] = list(dict.fromkeys(unit.task.task_name for unit in units))
     unfinished = [unit.name for unit in units if not unit.done]
     if unfinished:

@@ -1,4 +1,4 @@
-"""What the calls of a store have cost: one row for each limit (`scope`) and model, kept to the last attempt.
+"""What the calls of a store to APIs have cost: one row for each limit (`scope`) and model, kept to the last attempt.
 
 An attempt is charged before it is sent, with the most that it may cost, and corrected when its cost is known. So an
 attempt whose end nobody saw (a killed process, a broken connection) stays charged, and several processes share a limit.
@@ -10,6 +10,7 @@ import sqlite3
 from dataclasses import asdict, dataclass, fields
 
 from s2eval.llm.calls import MOST_TOKENS, Outcome, Reply
+from s2eval.llm.prices import money
 
 _TABLE = """
 CREATE TABLE account (
@@ -25,7 +26,7 @@ _FROM_CALLS = """
 INSERT INTO account (scope, model, calls, tokens_in, tokens_out, usd, unknown, assumed, assumed_usd)
 SELECT '', '', SUM(attempts), COALESCE(SUM(tokens_in), 0), COALESCE(SUM(tokens_out), 0), COALESCE(SUM(cost), 0.0),
        SUM(cost IS NULL), 0, 0.0
-FROM calls HAVING COUNT(*) > 0"""
+FROM calls WHERE service LIKE 'openai:%' HAVING COUNT(*) > 0"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Spent:
     """What calls have cost.
 
     Attributes:
-        calls: attempts made, those without a reply included.
+        calls: attempts made at APIs, those without a reply included.
         tokens_in, tokens_out: as the servers counted them.
         usd: of the attempts with a known price.
         unknown: attempts whose price is not known.
@@ -67,17 +68,6 @@ class Spent:
             cost or 0.0,
             int(reply is not None and cost is None),
         )
-
-
-def money(usd: float) -> str:
-    """USD with as many digits as such sums need.
-
-    >>> money(0.0), money(0.00001), money(0.009), money(12.3456)
-    ('0 USD', 'less than 0.0001 USD', '0.0090 USD', '12.35 USD')
-    """
-    if usd <= 0:
-        return "0 USD"
-    return "less than 0.0001 USD" if usd < 0.00005 else f"{usd:.4f} USD" if usd < 1 else f"{usd:.2f} USD"
 
 
 def describe(spent: Spent) -> str:

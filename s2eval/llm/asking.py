@@ -60,7 +60,10 @@ def ask(
         usd = cost(call, outcome) if cost is not None else None
         ledger.record(call, outcome, usd, charged=budget is not None)
         left.pop(call.key, None)
-        spent = spent.plus(outcome, usd) if budget is None else budget.spent - before
+        if budget is not None:
+            spent = budget.spent - before
+        elif call.remote:
+            spent = spent.plus(outcome, usd)
         report()
 
     def collect() -> bool:

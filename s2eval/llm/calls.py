@@ -48,6 +48,11 @@ class Call:
     repeat: int = 0
 
     @property
+    def remote(self) -> bool:
+        """Whether it goes to an API, so that it may cost something."""
+        return self.service.startswith("openai:")
+
+    @property
     def key(self) -> str:
         """64 hex digits: the SHA-256 of all attributes; the primary key in the store."""
         text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=True, separators=(",", ":"))

@@ -128,7 +128,7 @@ class Ledger:
                 row,
             )
             connection.execute("DELETE FROM claims WHERE key = ?", (call.key,))
-            if not charged:
+            if call.remote and not charged:
                 account.add(connection, "", call.model, Spent().plus(outcome, cost))
 
     def outcomes(self, calls: Iterable[Call]) -> dict[str, Outcome]:
@@ -158,7 +158,7 @@ class Ledger:
         return [call for key, call in by_key.items() if not isinstance(known.get(key), Reply)]
 
     def spent(self) -> Spent:
-        """Over all calls and all runs."""
+        """By all calls to APIs, over all runs."""
         with _explained(self.path):
             return account.total(self._connection)
 

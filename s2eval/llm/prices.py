@@ -82,7 +82,7 @@ class Prices:
 
     def of(self, call: Call) -> Price | None:
         """Of a call: free where the model is loaded here, None where the price is not known."""
-        if not call.service.startswith("openai:"):
+        if not call.remote:
             return FREE
         return self.price(call.model, known_host=_host(call.service) == _HOST)
 
@@ -139,6 +139,32 @@ def estimate(calls: Iterable[Call], prices: Prices) -> Estimate:
             low += price.usd(characters / _FEW, 0)
             most += price.usd(size / _MANY + around, call.max_tokens)
     return Estimate(n, tokens_in, tokens_out, low, most, tuple(unknown))
+
+
+def money(usd: float) -> str:
+    """USD with as many digits as such sums need.
+
+    >>> money(0.0), money(0.00001), money(0.009), money(12.3456)
+    ('0 USD', 'less than 0.0001 USD', '0.0090 USD', '12.35 USD')
+    """
+    if usd <= 0:
+        return "0 USD"
+    return "less than 0.0001 USD" if usd < 0.00005 else f"{usd:.4f} USD" if usd < 1 else f"{usd:.2f} USD"
+
+
+def describe(estimate: Estimate) -> str:
+    """What calls will cost, as a part of a sentence.
+
+    >>> describe(Estimate(8, 0, 0, 0.2, 1.5)), describe(Estimate(8, 0, 0, 0.0, 0.0))
+    ('0.20 to 1.50 USD', '0 USD')
+    >>> describe(Estimate(8, 0, 0, 0.0, 0.0, ("judge",)))
+    'cost unknown (no price is known for judge; give one with --prices)'
+    """
+    sums = f"{estimate.usd_low:.2f} to {money(estimate.usd_at_most)}" if estimate.usd_at_most else "0 USD"
+    if not estimate.unknown:
+        return sums
+    why = f"no price is known for {', '.join(estimate.unknown)}; give one with --prices"
+    return f"{sums} and more ({why})" if estimate.usd_at_most else f"cost unknown ({why})"
 
 
 def dearest(call: Call, price: Price) -> float:

@@ -304,13 +304,12 @@ def _show_questions(funnel: QuestionFunnel) -> None:
 
 
 def _forecast(calls: Iterable[Any], ledger: Any, prices: Any) -> None:
-    from s2eval.llm.prices import estimate
+    from s2eval.llm.prices import describe, estimate
 
     one = estimate(ledger.pending(calls), prices)
-    unknown = f"; no price is known for {', '.join(one.unknown)} (--prices)" if one.unknown else ""
     typer.echo(
         f"{one.calls} calls, about {one.tokens_in:,} tokens in, at most {one.tokens_out_at_most:,} out, "
-        f"{one.usd_low:.2f} to {one.usd_at_most:.2f} USD{unknown}; questions that are refused are asked for once more"
+        f"{describe(one)}; questions that are refused are asked for once more"
     )
 
 

@@ -124,6 +124,17 @@ def test_a_limit_of_calls_ends_the_run_and_a_higher_one_goes_on(s2eval: Callable
         assert len(server.requests) == 24
 
 
+def test_models_that_are_no_api_count_against_no_limit(s2eval: Callable[..., Outcome], tmp_path: Path) -> None:
+    with serve(judged) as server:
+        few = command(server, tmp_path, "--model", "baseline:constant", "--max-calls", 12)
+        assert s2eval(*few)[0] == 0
+        assert s2eval(*few)[0] == 0
+        assert len(server.requests) == 12
+        code, _, said = s2eval(*command(server, tmp_path, "--model", "baseline:begging", "--max-calls", 12))
+    assert code == 3
+    assert "--max-calls 12 is reached (spent: 12 calls, 0.0000 USD, 12 of unknown price, earlier runs included)" in said
+
+
 def test_a_judge_that_fails_gives_no_score(s2eval: Callable[..., Outcome], tmp_path: Path) -> None:
     broken = True
 

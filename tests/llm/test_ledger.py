@@ -21,10 +21,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2eval.errors import DataError, PrerequisiteError, S2Error
+from s2eval.errors import BudgetError, DataError, PrerequisiteError, S2Error
 from s2eval.llm import ledger as module
+from s2eval.llm.budget import Budget
 from s2eval.llm.calls import Call, Failure, Message, Reply
 from s2eval.llm.ledger import Ledger, Spent
+from s2eval.llm.prices import Price
 from s2eval.llm.secrets import register
 
 SERVICE = "openai:judge@http://127.0.0.1:1/v1"
@@ -398,4 +400,33 @@ def test_a_store_that_another_process_holds(path: Path, monkeypatch: pytest.Monk
             with pytest.raises(PrerequisiteError, match="another process has held the store"):
                 ledger.record(call(1), Reply("a"))
         ledger.record(call(1), Reply("a"))
+        assert ledger.count() == (1, 0)
+
+
+# --- the account -----------------------------------------------------------------------------------------------
+
+
+def test_a_store_of_an_older_release_keeps_its_costs(path: Path) -> None:
+    """Its costs stood in the calls; they count against limits from now on, those of models here do not."""
+    with Ledger.open(path) as ledger:
+        ledger.record(call(1), Reply("a", tokens_in=10, tokens_out=2))
+        ledger.record(call(2), Failure("server", "500", attempts=3))
+        ledger.record(replace(call(3), service="local:abc"), Reply("a"))
+        with ledger.transaction() as connection:
+            connection.execute("DROP TABLE account")
+            connection.execute("DROP TABLE claims")
+            connection.execute("UPDATE calls SET cost = 0.5 WHERE key = ?", (call(1).key,))
+    for _ in range(2):
+        with Ledger.open(path) as ledger:
+            assert ledger.spent() == Spent(calls=4, tokens_in=10, tokens_out=2, usd=0.5)
+            budget = Budget(None, 0.6, lambda _: Price(1e6, 1e6))
+            budget.keep_in(ledger)
+            with pytest.raises(BudgetError, match=r"4 calls, 0\.5000 USD, earlier runs included"):
+                budget.reserve(call(4))
+
+
+def test_models_of_this_machine_are_in_no_account(path: Path) -> None:
+    with Ledger.open(path) as ledger:
+        ledger.record(replace(call(1), service="constant:x"), Reply("a"))
+        assert ledger.spent() == Spent()
         assert ledger.count() == (1, 0)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.llm.faults import error, serve
 from tests.run.runs import Command, rows, write
 
 
@@ -97,3 +98,23 @@ def test_a_judge_that_cannot_be_asked_is_known_before_the_first_unit(
     assert code not in (0, 3)
     assert message in said
     assert not (tmp_path / "out").exists()
+
+
+def test_a_password_in_a_url_is_in_no_file(s2eval: Command, tiny_model: Path, tmp_path: Path) -> None:
+    with serve(error(400, "no")) as server:
+        url = server.url.replace("http://", "http://me:canary-password@")
+        config = write(
+            tmp_path / "run.yaml",
+            models=[{"model": str(tiny_model), "template": "s2"}],
+            tasks=["s2demo_eli5"],
+            metrics=["readability"],
+            limit=2,
+            judges=[{"judge": "openai:judge", "base_url": url, "limit": 6, "max_tokens": 8}],
+        )
+        out = tmp_path / "out"
+        code, printed, said = s2eval("run", config, "--out", out)
+    assert code == 3
+    assert "canary-password" not in printed + said
+    files = [path for path in out.rglob("*") if path.is_file()]
+    assert out / "run.yaml" in files
+    assert [path for path in files if b"canary-password" in path.read_bytes()] == []
