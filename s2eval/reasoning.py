@@ -85,15 +85,15 @@ def split(text: str, *, end: str | None = None, opened: bool = False) -> Split:
         return Split(after.strip(), _without_tags(before))
     if not opened and not may_have_reasoning(text):
         return Split(text)
-    found = _channels(text) or _leading(text) or _bare_end(text, opened=opened)
-    if found is None:
+    parts = _channels(text) or _leading(text) or _bare_end(text, opened=opened)
+    if parts is None:
         return Split("", text.strip(), closed=False) if opened and text.strip() else Split(text)
     for _ in range(_BLOCKS):
-        again = _leading(found.answer)
+        again = _leading(parts.answer)
         if again is None:
             break
-        found = Split(again.answer, f"{found.reasoning}\n\n{again.reasoning}".strip(), again.closed)
-    return found._replace(answer=_unwrapped(found.answer))
+        parts = Split(again.answer, f"{parts.reasoning}\n\n{again.reasoning}".strip(), again.closed)
+    return parts._replace(answer=_unwrapped(parts.answer))
 
 
 def answer_of(text: str) -> str:

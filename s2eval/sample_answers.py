@@ -31,15 +31,15 @@ def answer_in(line: Mapping[str, Any]) -> Split | None:
     if not isinstance(text, str):
         return None
     doc: Any = line.get("doc")
-    found = split_text(text, doc if isinstance(doc, dict) else {})
+    parts = split_text(text, doc if isinstance(doc, dict) else {})
     beside = line.get(REASONING)
-    return found._replace(reasoning=beside) if isinstance(beside, str) and beside and not found.reasoning else found
+    return parts._replace(reasoning=beside) if isinstance(beside, str) and beside and not parts.reasoning else parts
 
 
 def split_text(text: str, doc: Mapping[str, Any]) -> Split:
     """The answer in a model's text to a document."""
-    found = split(text.strip(), opened=bool(doc.get(OPENED)))
-    return found._replace(answer=found.answer.strip())
+    parts = split(text.strip(), opened=bool(doc.get(OPENED)))
+    return parts._replace(answer=parts.answer.strip())
 
 
 def may_have_reasoning(line: bytes) -> bool:
@@ -47,24 +47,29 @@ def may_have_reasoning(line: bytes) -> bool:
     return _HINT.search(line, max(line.rfind(b'"resps": '), 0)) is not None or b'"reasoning_opened": true' in line
 
 
-def values_of(values: Mapping[str, float], found: Split, reference: str) -> dict[str, float]:
+def values_of(values: Mapping[str, float], parts: Split, reference: str) -> dict[str, float]:
     """A sample's values with those that are measured on its text measured on the answer alone.
 
     Samples of older releases were scored with their reasoning.
     """
-    scores = qa.score(found.answer, reference)
+    scores = qa.score(parts.answer, reference)
     if not is_ours(values):  # somebody's task, which names some of the metrics
         scores = {name: value for name, value in scores.items() if name in values}
     others = {name: value for name, value in values.items() if name not in _OF_TEXT}
-    return {**others, **scores, **({qa.CUT: 1.0} if qa.CUT in values and not found.closed else {})}
+    return {**others, **scores, **({qa.CUT: 1.0} if qa.CUT in values and not parts.closed else {})}
 
 
-def counts_of(found: Split) -> tuple[int, int, int] | None:
+def counts_of(parts: Split) -> tuple[int, int, int] | None:
     """(words, sentences, syllables) of the answer; None where they cannot be counted."""
-    counts = qa.counts(found.answer)
+    counts = qa.counts(parts.answer)
     return (counts.words, counts.sentences, counts.syllables) if counts else None
 
 
 def is_ours(values: Mapping[str, float]) -> bool:
     """Whether a sample has the values of our tasks of questions and answers."""
     return values.keys() >= set(qa.SIZE)
+
+
+def has_our_metrics(values: Mapping[str, float]) -> bool:
+    """Whether any metric of this package was measured, and so on the answer alone; others see the whole text."""
+    return any(name.startswith("s2_") for name in values)

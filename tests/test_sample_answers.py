@@ -128,6 +128,15 @@ def test_the_report_says_how_many_answers_had_reasoning(tmp_path: Path):
     assert "earlier version" not in " ".join(run_notes.reasoning([new]))
 
 
+def test_of_a_task_without_our_metrics_the_report_says_nothing(tmp_path: Path):
+    row = lm_eval_logs.line(0, exact_match=1.0) | {"resps": [[FORMS[0]]], "filtered_resps": [FORMS[0]]}
+    lm_eval_logs.write(tmp_path, "plain", {"gsm8k": [row]})
+    (found,) = store.find_lm_eval(tmp_path)
+    assert found.samples[0].reasoning == THOUGHT
+    assert found.samples[0].values == {"exact_match": 1.0}  # lm-eval's, of the whole text
+    assert not list(run_notes.reasoning([found]))
+
+
 def test_the_page_shows_it_beside_the_answer(tmp_path: Path):
     rows = [line(0, FORMS[0], scored=ANSWER), line(1, ANSWER, scored=ANSWER, reasoning=THOUGHT)]
     path = write(tmp_path / "samples.jsonl", *rows)

@@ -183,16 +183,16 @@ def _read(task: Task, outcome: Outcome | None, how: Judging) -> Ruling:
     if not isinstance(outcome, Reply):
         why = f"{outcome.kind}: {outcome.message}" if outcome else "not asked"
         return Ruling(task, None, problem=why, failed=True)
-    said = Ruling(task, outcome.text, finish=outcome.finish, reasoning=outcome.reasoning, served=outcome.model)
+    ruling = Ruling(task, outcome.text, finish=outcome.finish, reasoning=outcome.reasoning, served=outcome.model)
     if how.structured and not task.place:
         read = rating_json(outcome.text)
-        return replace(said, rating=read.value, problem=read.problem or "")
+        return replace(ruling, rating=read.value, problem=read.problem or "")
     text, cut = (
-        spoken(outcome.text, outcome.reasoning, outcome.finish) if how.parser == "strict" else (said.text, False)
+        spoken(outcome.text, outcome.reasoning, outcome.finish) if how.parser == "strict" else (ruling.text, False)
     )
     if task.place:
         chosen = choice(text or "", how.parser, cut=cut)
         points = None if chosen.value is None else 0.5 if chosen.value == "tie" else float(chosen.value == task.place)
-        return replace(said, points=points, chose=chosen.value or "", problem=chosen.problem or "")
+        return replace(ruling, points=points, chose=chosen.value or "", problem=chosen.problem or "")
     read = rating(text or "", how.parser, cut=cut)
-    return replace(said, rating=read.value, problem=read.problem or "")
+    return replace(ruling, rating=read.value, problem=read.problem or "")

@@ -64,10 +64,10 @@ class LocalService:
     def _reply(self, lm: Any, prompt: str, text: str) -> Reply:
         """The reply in a text; lm-eval has taken the reasoning off where `think_end_token` says how it ends."""
         by_lm_eval = getattr(lm, "think_end_token", None) is not None
-        found = split(text.strip(), opened=opens_reasoning(prompt) and not by_lm_eval)
-        reasoning = found.reasoning or getattr(lm, "reasoning", {}).get(prompt, "")
-        ended = found.closed and not lm.cut.get(prompt, False)
-        return Reply(found.answer, "stop" if ended else "length", model=self.spec.text, reasoning=reasoning)
+        parts = split(text.strip(), opened=opens_reasoning(prompt) and not by_lm_eval)
+        reasoning = parts.reasoning or getattr(lm, "reasoning", {}).get(prompt, "")
+        ended = parts.closed and not lm.cut.get(prompt, False)
+        return Reply(parts.answer, "stop" if ended else "length", model=self.spec.text, reasoning=reasoning)
 
     def prompt(self, messages: Sequence[Message]) -> str:
         """The dialogue in the model's template; a system message goes before the first question."""

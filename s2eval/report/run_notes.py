@@ -11,6 +11,7 @@ from s2eval.models.work import remarks
 from s2eval.qa import LATIN_ONLY
 from s2eval.records import Row
 from s2eval.report.definitions import FAMILIES
+from s2eval.sample_answers import has_our_metrics
 from s2eval.store import UNVERIFIED, Unit
 from s2eval.units import WITH_REASONING
 
@@ -119,16 +120,16 @@ def of_lm_eval(units: Sequence[Unit]) -> Iterator[str]:
 
 
 def reasoning(units: Sequence[Unit]) -> Iterator[str]:
-    """How many answers had reasoning before them, which is not scored."""
-    told: list[str] = []
+    """How many answers had reasoning before them, of tasks with our metrics, in which it is not scored."""
+    counts: list[str] = []
     for unit in units:
-        thought = [sample for sample in unit.samples if sample.reasoning]
+        thought = [sample for sample in unit.samples if sample.reasoning and has_our_metrics(sample.values)]
         if thought:
             unended = sum(not sample.answer for sample in thought)
             cut = f" ({unended} without an answer after it)" if unended else ""
-            told.append(f"{unit.model}, {unit.task}: {len(thought)} of {len(unit.samples)} answers{cut}")
-    if told:
-        yield f"Reasoning before the answer, which is kept with the samples and not scored: {'; '.join(told)}."
+            counts.append(f"{unit.model}, {unit.task}: {len(thought)} of {len(unit.samples)} answers{cut}")
+    if counts:
+        yield f"Reasoning before the answer, which is kept with the samples and not scored: {'; '.join(counts)}."
     if old := sorted(f"{unit.model}/{unit.task}" for unit in units if unit.facts.get(WITH_REASONING)):
         yield (
             f"BERTScore of {_some(old)} was measured by an earlier version with the reasoning, so it is left out; "

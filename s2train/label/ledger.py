@@ -53,11 +53,11 @@ class AnswerLine(BaseModel):
         """A line of an older release has the reasoning in the answer, and was scored with it."""
         if self.reasoning:
             return self
-        found = split(self.answer)
-        if found == Split(self.answer):
+        parts = split(self.answer)
+        if parts == Split(self.answer):
             return self
-        update = {"answer": found.answer, "reasoning": found.reasoning, "scores": {}}
-        return self.model_copy(update=update | {"ended": self.ended and found.closed})
+        update = {"answer": parts.answer, "reasoning": parts.reasoning, "scores": {}}
+        return self.model_copy(update=update | {"ended": self.ended and parts.closed})
 
 
 class Ledger:

@@ -142,14 +142,14 @@ def sample(bases: Bases, who: Policy, how: Sampling, wanted: Sequence[tuple[str,
         repeats = [number for _, number in part]
         for place, text in lm.stream(asked, disable_tqdm=True, repeats=repeats):
             rendered = asked[place].args[0]
-            found = split(text.strip(), opened=opens_reasoning(rendered))
-            ended = found.closed and not lm.cut.get(rendered, False)
+            parts = split(text.strip(), opened=opens_reasoning(rendered))
+            ended = parts.closed and not lm.cut.get(rendered, False)
             prompt, number = part[place]
             yield AnswerLine(
                 prompt=prompt,
                 number=number,
                 sampling=sampling,
-                answer=found.answer,
+                answer=parts.answer,
                 ended=ended,
-                reasoning=found.reasoning,
+                reasoning=parts.reasoning,
             )

@@ -134,9 +134,9 @@ def _answer(line: Mapping[str, Any]) -> bytes:
     texts: list[dict[str, Any]] = []
     beside = line.get(REASONING)
     for one in given:
-        found = split(one, opened=_is_opened(line)) if isinstance(one, str) else Split(_as_text(one))
-        texts.append(text_of(found.answer, label))
-        if reasoning := found.reasoning or (beside if isinstance(beside, str) else ""):
+        parts = split(one, opened=_is_opened(line)) if isinstance(one, str) else Split(_as_text(one))
+        texts.append(text_of(parts.answer, label))
+        if reasoning := parts.reasoning or (beside if isinstance(beside, str) else ""):
             texts.append(text_of(reasoning, "reasoning before it", fold=True))
     raw = _first(line.get("resps"))
     if raw is not None and given and raw != given[0]:
