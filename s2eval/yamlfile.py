@@ -23,6 +23,7 @@ _HELD_BY: Mapping[type, tuple[type, ...]] = {  # kind of value → types of fiel
     str: (str, PurePath),
     int: (int, float),
 }
+_OF_TEXT = ("string_type", "literal_error", "enum", "invalid_key", "model_type", "model_attributes_type")
 _SHOWN = 80  # characters of a value in a message
 
 
@@ -132,7 +133,7 @@ def problems(
         if known and place in known:
             lines.append(known[place])
             continue
-        where, ours = _dotted(place), kind in ("string_type", "literal_error", "enum", "invalid_key")
+        where, ours = _dotted(place), kind in _OF_TEXT
         if kind == "extra_forbidden":
             named = suggestion(str(place[-1]), _keys(model, place[:-1]), _sections(model))
             lines.append(f"{where}: unknown key{named}")

@@ -151,6 +151,18 @@ def test_flags_of_a_run(tmp_path: Path) -> None:
     ]
 
 
+def test_names_in_the_place_of_a_section(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("models: [off, 007]\ntasks: [t]\njudges:\n  - no\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        config.load(path)
+    quoted = '{} is false to YAML, and a text is expected: put it in quotes, "{}" (line {})'
+    assert [text for text in caught.value.problems if "quotes" in text] == [
+        f"models.0: {quoted.format('off', 'off', 1)}",
+        f"judges.0: {quoted.format('no', 'no', 4)}",
+    ]
+
+
 # --- attacks -----------------------------------------------------------------------------------------------------
 
 BOMB = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
