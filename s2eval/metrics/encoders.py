@@ -75,6 +75,8 @@ def require_encoder(encoder: str, num_layers: int | None = None) -> Encoder:
         cast(Any, AutoConfig).from_pretrained(spec.source)
     except (OSError, ValueError) as error:
         raise PrerequisiteError(_cannot_load(spec, error)) from error
+    if (folder := Path(spec.source)).is_dir():
+        weights.check_files(folder, f"encoder {spec.source}")
     return spec
 
 

