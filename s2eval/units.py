@@ -7,6 +7,7 @@ is written later, carries its own. A unit that differs from them is broken: it h
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -90,14 +91,14 @@ def read_unit(folder: Path, *, texts: bool = True, bertscore: bool = True) -> Un
             facts[UNVERIFIED] = "documents" in facts
         (unit,) = units_of(results, facts["model"], texts)
         samples = unit.samples
-        if bertscore and (folder / BERTSCORE).exists():
+        if bertscore and os.path.lexists(folder / BERTSCORE):
             if problem := bertscore_problem(folder):
                 raise _broken(folder, problem)
             encoded = _content(folder / BERTSCORE)
             scores = encoded.pop("scores")
             if encoded.get(WITHOUT_REASONING) or not any(sample.reasoning for sample in samples):
                 samples = _with_bertscore(samples, scores)
-                facts["bertscore"] = encoded
+                facts["bertscore"] = {"encoder": "unknown", "hash": "unknown", **encoded}
             else:
                 facts[WITH_REASONING] = True
         facts |= {name: unit.facts[name] for name in ("invalid", "invalid_aggregates") if name in unit.facts}

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from s2eval import scoring, stats, store, yamltext
-from s2eval.errors import ConfigError, DataError, UsageError
+from s2eval import scoring, stats, store
+from s2eval.errors import DataError, UsageError
 from s2eval.identity import Identity, name_models
 from s2eval.judge import results
 from s2eval.leaderboard import COUNTED, POINTS
@@ -18,7 +18,7 @@ from s2eval.lm_eval_logs import Evaluations, find_evaluations, read_evaluation
 from s2eval.metrics import scale_of
 from s2eval.qa import FAMILIES as FAMILIES_OF_METRICS
 from s2eval.records import Estimate, Row
-from s2eval.report import run_notes
+from s2eval.report import run_config, run_notes
 from s2eval.report.comparisons import Compared
 from s2eval.report.definitions import DEFINITIONS, FAMILIES
 from s2eval.report.differences import against_baseline, comparison_key, sentences, with_sentences
@@ -317,12 +317,9 @@ def _with_broken(source: Source, broken: Sequence[str]) -> Source:
 
 def _run(folder: Path, judged: Sequence[results.Stored], judged_broken: Sequence[str]) -> tuple[Source, RunModels]:
     """The source, and what is known of its models."""
-    try:
-        config = cast("dict[str, Any]", yamltext.read_run(folder / store.RUN))
-        models = cast("list[dict[str, Any]]", config["models"])
-        title, names = str(config["name"]), tuple(str(model["name"]) for model in models)
-    except (ConfigError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{folder / store.RUN}: not the configuration of a run ({error!r})") from error
+    config = run_config.read(folder)
+    models = cast("list[dict[str, Any]]", config["models"])
+    title, names = str(config["name"]), tuple(str(model["name"]) for model in models)
     # Units of an earlier configuration may lie there too: other tasks, or the same with other inputs.
     unfinished = {folder / str(name) for name in config.get("unfinished") or ()}
     tasks = sorted({str(name) for name in config.get("tasks") or ()})
@@ -332,6 +329,12 @@ def _run(folder: Path, judged: Sequence[results.Stored], judged_broken: Sequence
     units, broken = read_units((path for path in wanted if path.is_dir()), texts=False)
     if units or broken:
         broken += (f"{path}: the unit is missing" for path in wanted if not path.is_dir())
+    if "bertscore" in (config.get("metrics") or ()):
+        # units of answers alone have a template
+        bare = [unit for unit in units if unit.facts.get("template") and "bertscore" not in unit.facts]
+        broken += (
+            f"{folder / one.model / one.task / store.BERTSCORE} is missing: `s2eval run` makes it" for one in bare
+        )
     groups = {str(model["name"]): str(model["group"]) for model in models if model.get("group")}
     seeds = {str(model["name"]): cast("int | None", model.get("seed")) for model in models}
     if units:

