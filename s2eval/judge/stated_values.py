@@ -68,7 +68,10 @@ _ADJECTIVES = (
     r"intended) ){0,4}"
 )
 _NOUNS = r"(?:ratings?|scores?|grades?|verdicts?|judge?ments?|evaluation|assessment|conclusion|marks?|decision)"
-CHOICES = rf"(?:{_NOUNS}|winner|choice|preference|final answer|better (?:answer|response|assistant|one)|vote|pick)"
+CHOICES = (
+    rf"(?:{_NOUNS}|winner|choice|preference|final answer|(?:better|best) (?:answer|response|assistant|one)|vote|"
+    rf"pick)"
+)
 _ALONE = r"(?:points|overall|final(?:ly)?|total|in total|altogether|result|outcome|bottom line|in short|in sum|summary)"
 _INSTEAD = (
     r"(?:correction|corrected|corrigendum|erratum|edit|update[d]?|revision|revised|amend(?:ment|ed)|adjusted|fix|"
@@ -166,12 +169,19 @@ _OPENER = (
     r"^\W{0,4}(?:(?:so|thus|then|hence|therefore|overall|actually|no|but|and|in the end|in fact|"
     r"all in all)\W{1,3}){0,2}"
 )
+_BEST = (
+    r"(?:better|best|winner|superior|stronger|preferable|besser|meilleure?|mejor|migliore|melhor|beter|bättre|"
+    r"lepsz[ay]|лучше)"
+)
 _BARE_CHOICE = re.compile(
-    rf"{_OPENER}{_LETTER}(?:['’]s (?:answer|response))?(?: (?:is|was|wins|"
-    rf"deserves)(?: \w{{1,10}}){{0,2}}?(?: (?:the )?(?:better|best|"
-    r"winner|superior|stronger|preferable|to win)(?: one| answer| response| assistant)?(?: (?:overall|of the two|"
-    r"after all|here|"
-    r"instead|now))?)?)?(?=\W{0,4}$|, not|,? (?:instead|rather)|,? and not)",
+    rf"{_OPENER}{_LETTER}(?:['’]s (?:answer|response))?(?: wins| deserves(?: to win| the win)| > [ABC]\b|"
+    rf"(?: (?:is|was|ist|est|es|è|é|jest|är))?(?: \w{{1,10}}){{0,2}}? (?:the )?{_BEST}(?: one| answer| response|"
+    rf" assistant)?"
+    r"(?: than (?:assistant |answer |response )?[ABC](?:['’]s)?)?)?(?: (?:overall|of the two|after all|here|instead|"
+    r"now))?"
+    r"(?=\W{0,4}$|, not|,? (?:instead|rather)|,? and not)|"
+    r"^(?:助手|回答|答案)?\s?(?-i:(?P<cjk>[AB]))(?:的(?:回答|答案))?(?:更好|更优|胜出|获胜)|"
+    r"^(?:アシスタント|回答)?(?-i:(?P<japanese>[AB]))の(?:回答の)?(?:ほう|方)が(?:良|優れ)",
     re.I,
 )
 _BARE_TIE = re.compile(
@@ -216,7 +226,9 @@ def _anothers(before: str) -> bool:
 
 def _value(match: re.Match[str], rating: bool) -> Any:
     if not rating:
-        return "tie" if match.groupdict().get("tie") or match["value"] == "C" else match["value"]
+        groups = match.groupdict()
+        letter = groups.get("value") or groups.get("cjk") or groups.get("japanese")
+        return "tie" if groups.get("tie") or letter == "C" else letter
     text = match["value"].lower()
     number = _VALUES[text] if text in _VALUES else float(text.replace(",", ".").replace("−", "-"))
     return number * 10 / float(match["scale"] or 10)
