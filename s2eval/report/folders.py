@@ -27,6 +27,7 @@ from s2eval.report.run_settings import RunModels
 from s2eval.report.scored import invalid_values, of_unit
 from s2eval.report.scored_folders import conditions, judged_results, lm_eval_conditions, read_units
 from s2eval.report.sources import Source, renamed_source
+from s2eval.report.stored_rows import up_to_date
 from s2eval.report.tables import Document, Picture, Table, build_tables
 from s2eval.report.ties import mark_ties
 from s2eval.report.training_sets import matrices, training_set
@@ -77,7 +78,7 @@ def _contents(folder: Path) -> _Contents:
     if evaluations.used:
         return _Contents([one.identity for one in evaluations.used], partial(_lm_eval, folder, evaluations))
     if (folder / store.SCORES).is_file():
-        rows = store.read_scores(folder / store.SCORES)
+        rows = [up_to_date(row) for row in store.read_scores(folder / store.SCORES)]
         source = Source(folder.name, tuple(dict.fromkeys(row.model for row in rows)), tuple(rows))
         return _named_later(source, RunModels(folder))
     raise DataError(
@@ -302,7 +303,7 @@ def _judged(source: Source, judged: Sequence[results.Stored], folder: Path) -> S
     return replace(
         source,
         notes=notes,
-        rows=(*source.rows, *(row for one in judged for row in one.rows)),
+        rows=(*source.rows, *(up_to_date(row) for one in judged for row in one.rows)),
         judge_notes=notes_of([one.facts for one in judged]),
         scored=(*source.scored, *scored),
         contests=contests,
@@ -342,7 +343,7 @@ def _run(folder: Path, judged: Sequence[results.Stored], judged_broken: Sequence
     elif judged:  # before `scores.csv`, which holds their numbers as they were when it was written
         rows = []
     elif not paths and (folder / store.SCORES).is_file():  # a run of which the numbers alone were kept
-        rows = store.read_scores(folder / store.SCORES)
+        rows = [up_to_date(row) for row in store.read_scores(folder / store.SCORES)]
     else:
         raise DataError(
             "\n".join((*broken, *judged_broken))
