@@ -66,7 +66,10 @@ def parse(text: str, where: str, *, old: bool = False) -> Document:
     """
     if len(text) > MOST_BYTES:
         raise ConfigError(where, [f"{len(text):,} characters; a configuration has {MOST_BYTES:,} at most"])
-    loader = (_OldLoader if old else _Loader)(text)
+    try:
+        loader = (_OldLoader if old else _Loader)(text)
+    except yaml.YAMLError as error:  # a character that no YAML may have
+        raise ConfigError(where, [_message(error)]) from None
     try:
         node = loader.get_single_node()
         if node is None:

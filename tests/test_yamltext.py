@@ -213,3 +213,9 @@ def test_a_thousand_errors_are_a_short_message(tmp_path: Path) -> None:
     found = problems(tmp_path, "many: [" + ",".join(["{count: x}"] * 1000) + "]")
     assert len(found) == 41
     assert found[-1] == "… and 960 more"
+
+
+@pytest.mark.parametrize("text", ["many: []\0", "\x07", "many: [\ud800]"])
+def test_a_character_that_no_yaml_may_have_is_told(text: str) -> None:
+    with pytest.raises(ConfigError, match="not YAML: "):
+        yamltext.parse(text, "run.yaml")

@@ -115,6 +115,12 @@ def of_lm_eval(units: Sequence[Unit]) -> Iterator[str]:
     bare = sorted({f"{unit.model}/{unit.task}" for unit in units if not unit.samples})
     if bare:
         yield f"Without samples (`--log_samples`): {', '.join(bare)}; their intervals are made of standard errors."
+    for unit in units:
+        if unit.samples and unit.n and len(unit.samples) != unit.n:
+            yield (
+                f"{unit.model}/{unit.task}: samples of {len(unit.samples)} documents, its results are of {unit.n}: the "
+                "file of samples was changed since it was written, or is of another evaluation."
+            )
     yield from reasoning(units)
     yield from versions(units)
 

@@ -12,7 +12,7 @@ import yaml
 
 from s2eval import store
 from s2eval.errors import DataError
-from s2eval.records import Row
+from s2eval.records import Row, Sample, Unit
 from s2eval.report import folders, run_notes
 from tests.report import lm_eval_logs as logs
 
@@ -140,3 +140,11 @@ def test_texts_that_cannot_be_measured_are_told_with_the_reason() -> None:
         "a, t: 2 of 5 answers or references have few or no words in Latin letters, cannot be measured, and are in no "
         "mean (s2_rouge1, s2_fre)."
     )
+
+
+def test_samples_of_another_number_of_documents_than_the_results_are_told() -> None:
+    """A file of plain lm-eval that was cut at a line boundary."""
+    samples = tuple(Sample(number, f"d{number}", "p", values={"acc": 1.0}) for number in range(2))
+    units = [Unit("a", "arc", samples[:n], {}, 2, "k") for n in (2, 1)]
+    [note] = run_notes.of_lm_eval(units)
+    assert note.startswith("a/arc: samples of 1 documents, its results are of 2: ")
