@@ -184,7 +184,7 @@ def _sample(line: Mapping[str, Any], invalid: dict[str, Counter[str]]) -> Sample
         elif not isinstance(value, dict):
             values[key] = _value(value, key, invalid)
     answer = answer_in(line)
-    if answer is not None and (answer.reasoning or not answer.closed):
+    if answer is not None and answer.answer != line["filtered_resps"][0].strip():
         values = values_of(values, answer, str(line.get("target", "")))
         counts = counts_of(answer) if counts or is_ours(values) else None
     doc: Any = line.get("doc")

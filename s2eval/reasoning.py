@@ -163,12 +163,17 @@ def _bare_end(text: str, *, opened: bool) -> Split | None:
     code = _Spans(_CODE, text)
     for (_, start, _), end in zip(_OPENERS, _BARE_ENDS, strict=False):
         ends = [match.span() for match in end.finditer(text)]
-        # an example of both tags within an answer has its opening tag at the start of a line
-        example = re.search(rf"^[ \t]*(?:{start.pattern})", text, re.I | re.M) if ends and not opened else None
+        starts = [match.start() for match in start.finditer(text) if match.span() not in code] if not opened else []
         for begun, ended in ends:
-            in_code = (begun, ended) in code and not (opened and len(ends) == 1)
-            alone = opened or _stands_alone(text[max(0, begun - 200) : begun], text[ended : ended + 200])
-            if alone and not in_code and not (example and example.start() < begun):
+            if (begun, ended) in code and not (opened and len(ends) == 1):
+                continue
+            before, after = text[max(0, begun - 200) : begun], text[ended : ended + 200]
+            if starts and starts[0] < begun:  # an answer about both tags, unless the closing one has a line of its own
+                example = _starts_a_line(text, starts[0])
+                alone = not example and re.search(r"(?:^|\n)\s*$", before) and re.match(r"[ \t]*(?:\n|$)", after)
+            else:
+                alone = opened or _stands_alone(before, after)
+            if alone:
                 return Split(text[ended:].strip(), _without_tags(text[:begun]))
     return None
 
@@ -185,9 +190,13 @@ class _Spans:
         return any(start <= span[0] and span[1] <= end for start, end in self._spans[max(number, 0) : number + 2])
 
 
+def _starts_a_line(text: str, place: int) -> bool:
+    return not text[max(0, place - 200) : place].rpartition("\n")[2].strip(" \t>-*0123456789.")
+
+
 def _stands_alone(before: str, after: str) -> bool:
     """Whether a closing tag ends a paragraph rather than being named in one."""
-    line = before.rpartition("\n")[2].rstrip(" \t")
+    line = re.sub(r"^\s*\d+\.$", "a list", before.rpartition("\n")[2].rstrip(" \t"))
     ends = not line or line.endswith((".", "!", "?", "。", "！", "？", "…", "```", ")", "]", "*", '"', "”"))
     goes_on = re.match(r"[ \t]*\S", after) is not None and not re.match(r"\w|[*#>$\\\[{(]", after)
     return (ends and not goes_on) or (ends and bool(line)) or re.match(r"\s*\n\s*\n|\w", after) is not None

@@ -82,6 +82,8 @@ def test_plain_channels_that_never_ended():
         "An example:\n<think>\nhm\n</think>\nThat is all.",
         "I think that 7 is right. Thinking is hard.",
         "Close it with </think>, then answer.",
+        "1. <think> opens it.\n2. </think> closes it.",
+        "2. </think> closes it.",
         "analysis of variance compares means.",
         "analysis: the sum is 7.",
         "Reasoning: 4 and 3. Answer: 7.",
@@ -97,6 +99,7 @@ def test_tags_within_the_reasoning_and_within_the_answer():
     assert split("<think>a `</think>` tag?</think>Yes, `</think>` ends it.") == Split(
         "Yes, `</think>` ends it.", "a `</think>` tag?"
     )
+    assert split("Is <think> meant?\n</think>\n\nYes.") == Split("Yes.", "Is <think> meant?")
     assert split("<think>one <think>two</think> three</think>Four") == Split("Four", "one <think>two</think> three")
     assert split("<think></think>\n<think>b</think>Four") == Split("Four", "b")
     assert split("<think>```py\nx = 1</think>One") == Split("One", "```py\nx = 1")

@@ -66,6 +66,15 @@ def test_reasoning_in_another_script_hides_no_answer(tmp_path: Path):
     assert (old.values, old.counts) == (plain.values, plain.counts)
 
 
+def test_empty_reasoning_is_no_part_of_the_answer_either(tmp_path: Path):
+    text = f"<think>\n\n</think>\n\n{ANSWER}"  # of a model that was told not to think
+    scored = f"think think {ANSWER}"
+    path = write(tmp_path / "samples.jsonl", line(0, text, scored=scored), line(1, ANSWER, scored=ANSWER))
+    for texts in (True, False):
+        old, plain = read_samples(path, texts=texts)
+        assert (old.values, old.counts, old.reasoning) == (plain.values, plain.counts, "")
+
+
 def test_reasoning_that_never_ended_is_a_cut_answer(tmp_path: Path):
     (sample,) = read_samples(write(tmp_path / "s.jsonl", line(0, f"<think>{THOUGHT}", scored=THOUGHT)))
     assert (sample.answer, sample.reasoning) == ("", THOUGHT)
