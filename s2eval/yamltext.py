@@ -21,6 +21,7 @@ MOST_BYTES = 1 << 20
 MOST_WRITTEN = 30_000  # values
 MOST_NODES = 100_000  # values, with every alias counted as what it stands for
 MOST_DEPTH = 64
+_DIGITS = 100  # of a number
 _WORDS = re.compile(r"yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF")
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)$")
 _FLOAT = re.compile(
@@ -149,6 +150,16 @@ class _Loader(yaml.SafeLoader):
                     what = f"the key {key.value!r} stands there twice, first in line {line}"
                     raise _RefusedError(None, None, what, key.start_mark)
         return node
+
+    def construct_yaml_int(self, node: Any) -> int:
+        """As PyYAML's; a number that no setting holds is an error."""
+        value = 1 << 64 if len(node.value) > _DIGITS else super().construct_yaml_int(node)
+        if abs(value) >= 1 << 64:
+            raise _RefusedError(None, None, "a number beyond 64 bits", node.start_mark)
+        return value
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 
 
 class _OldLoader(_Loader):

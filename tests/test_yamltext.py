@@ -84,7 +84,7 @@ _LETTERS = st.characters(codec="utf-8", exclude_characters="\x85\u2028\u2029")  
 
 @settings(max_examples=200, deadline=None)
 @given(st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(_LETTERS)
+    st.none() | st.booleans() | st.integers(-(2**64) + 1, 2**64 - 1) | st.floats(allow_nan=False) | st.text(_LETTERS)
     | st.sampled_from(["1e-5", "off", "12:30", "007", "null", "2024-01-01", "<<", "=", "a: b"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(_LETTERS, max_size=3), inner, max_size=3),
     max_leaves=6,
@@ -187,6 +187,9 @@ BOMB = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
         ("[1, " * 20_000, "line 1: more than 64 levels"),
         ("- 1\n" * 40_000, "line 30001: more than 30,000 values"),
         ("a: " + "x" * (1 << 20), "1,048,579 characters; a configuration has 1,048,576 at most"),
+        ("limit: " + "9" * 6000, "line 1: a number beyond 64 bits"),
+        ("a: 1\nlimit: 0x" + "f" * 6000, "line 2: a number beyond 64 bits"),
+        ("name: \0", "not YAML: unacceptable character #x0000"),
         ("a: !!python/object/apply:os.system [ls]", "not YAML: line 1: could not determine a constructor for the tag"),
     ],
 )
