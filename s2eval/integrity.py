@@ -95,8 +95,8 @@ def problem(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The content with the hash of itself."""
-    plain = json.loads(json.dumps(content, default=str))  # as it will be read back
+    """The content with the hash of itself, in the place of an earlier one."""
+    plain = json.loads(json.dumps(_unsealed(content), default=str))  # as it will be read back
     return {**content, SEAL: _digest(plain)}
 
 
@@ -104,7 +104,11 @@ def seal_holds(content: Mapping[str, Any]) -> bool:
     """Whether content that was read back is what was sealed; True where it never was."""
     if SEAL not in content:
         return True
-    return content[SEAL] == _digest({name: value for name, value in content.items() if name != SEAL})
+    return content[SEAL] == _digest(_unsealed(content))
+
+
+def _unsealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name != SEAL}
 
 
 def _digest(content: Any) -> str:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors
 import torch
+import transformers
 import yaml
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
@@ -15,6 +17,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from s2eval import config as configuration
 from s2eval.cli.run import parse_models
+from s2eval.integrity import sealed
 from s2eval.models import cost, memory
 from s2eval.models.counts import Counts, Passes, alone
 from s2eval.models.outline import Outline
@@ -26,7 +29,7 @@ from tests.models.architectures import make
 from tests.models.trained import KINDS, train
 from tests.run.runs import TASKS, Command, Outcome, write
 
-VOCABULARY, HIDDEN, INNER, LAYERS, HEADS = 1000, 16, 32, 2, 2  # of the tiny model
+VOCABULARY, HIDDEN, INNER, LAYERS, HEADS = 1000, 64, 128, 2, 2  # of the tiny model
 LINEAR = LAYERS * (4 * HIDDEN * HIDDEN + 3 * HIDDEN * INNER)
 PARAMETERS = 2 * VOCABULARY * HIDDEN + LINEAR + (2 * LAYERS + 1) * HIDDEN  # embeddings and head apart, norms
 
@@ -52,14 +55,35 @@ def work(run: Path, task: str, model: str = "tiny") -> dict[str, Any]:
 
 @pytest.fixture
 def weightless(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every reading of weights fail."""
+    """Let every reading of weights fail; names, types and shapes of a file may be read."""
+    open_file, load, load_model = safetensors.safe_open, torch.load, transformers.PreTrainedModel.from_pretrained
 
-    def refuse(*_: Any, **__: Any) -> Any:
-        raise AssertionError("weights are read")
+    class Heads:
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            self._file = open_file(*arguments, **options)
 
-    monkeypatch.setattr("transformers.PreTrainedModel.from_pretrained", refuse)
-    monkeypatch.setattr("safetensors.safe_open", refuse)
-    monkeypatch.setattr("torch.load", refuse)
+        def __enter__(self) -> Heads:
+            self._open = self._file.__enter__()
+            return self
+
+        def __exit__(self, *_: Any) -> None:
+            self._file.__exit__(None, None, None)
+
+        def __getattr__(self, name: str) -> Any:
+            assert name in ("keys", "get_slice", "metadata"), "weights are read"
+            return getattr(self._open, name)
+
+    def meta(_: Any, name: Any, **options: Any) -> Any:
+        assert name is None, "weights are read"
+        return load_model.__func__(_, name, **options)
+
+    def heads(*arguments: Any, **options: Any) -> Any:
+        assert options.get("map_location") == "meta", "weights are read"
+        return load(*arguments, **options)
+
+    monkeypatch.setattr("transformers.PreTrainedModel.from_pretrained", classmethod(meta))
+    monkeypatch.setattr("safetensors.safe_open", Heads)
+    monkeypatch.setattr("torch.load", heads)
 
 
 # --- tokens ----------------------------------------------------------------------------------------------------
@@ -226,7 +250,8 @@ def test_units_that_are_done_show_how_fast_it_goes(small: Path, copied: Path, s2
     first, others = units[0], units[1:4]
     path = first.folder / "unit.json"
     facts = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps(facts | {"seconds": 50.0, "work": facts["work"] | {"computed": 100}}), encoding="utf-8")
+    changed = facts | {"seconds": 50.0, "work": facts["work"] | {"computed": 100}}
+    path.write_text(json.dumps(sealed(changed)), encoding="utf-8")
     for unit in units[1:]:
         (unit.folder / "unit.json").unlink()
     found = {one.unit.name: one for one in estimate.estimate(units, units[1:], settings)}

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
+from safetensors.torch import load_file
 
 from s2eval.cli import main
 from s2eval.store import read_scores
@@ -20,9 +22,15 @@ from tests.run.runs import Command, write, written
 
 @pytest.fixture
 def half_broken(tiny_model: Path, tmp_path: Path) -> tuple[Path, Path]:
-    """A configuration of two models on one task, and the weights of the first, which were cut off."""
+    """A configuration of two models on two tasks, and the weights of the first, which were cut off.
+
+    In PyTorch's own format, which only loading shows to be broken.
+    """
     broken = shutil.copytree(tiny_model, tmp_path / "broken")
-    weights = broken / "model.safetensors"
+    weights = broken / "pytorch_model.bin"
+    torch.save(load_file(broken / "model.safetensors"), weights)
+    (broken / "model.safetensors").unlink()
+    shutil.copy(weights, tmp_path / "whole.bin")
     weights.write_bytes(weights.read_bytes()[:-1000])
     config = write(
         tmp_path / "two.yaml",
@@ -34,9 +42,7 @@ def half_broken(tiny_model: Path, tmp_path: Path) -> tuple[Path, Path]:
     return config, weights
 
 
-def test_keep_going_keeps_what_succeeded(
-    half_broken: tuple[Path, Path], tiny_model: Path, tmp_path: Path, s2eval: Command
-) -> None:
+def test_keep_going_keeps_what_succeeded(half_broken: tuple[Path, Path], tmp_path: Path, s2eval: Command) -> None:
     config, weights = half_broken
     run = tmp_path / "run"
     code, out, said = s2eval("run", config, "--keep-going")
@@ -51,7 +57,7 @@ def test_keep_going_keeps_what_succeeded(
     report = (run / "report.md").read_text(encoding="utf-8")
     assert "Not finished, so not in the tables: broken/s2demo_hellaswag, broken/s2demo_truthfulqa_mc2." in report
 
-    weights.write_bytes((tiny_model / "model.safetensors").read_bytes())
+    shutil.copy(tmp_path / "whole.bin", weights)
     kept = {unit: time for unit, time in written(run).items() if unit.startswith("good")}
     assert s2eval(*shlex.split(advice.partition("again: ")[2])[1:])[0] == 0
     assert written(run) | kept == written(run)

@@ -92,7 +92,7 @@ def test_forecast_counts_what_is_trained(base: Path, data: Path, sft: Path, rewa
     used = forecast.memory(job)
     assert used.reference == used.policy == 4 * sum(weight.numel() for weight in tiny.weights(sft).values())
     assert used.optimizer == 8 * (job.policy + job.value)
-    assert job.value == job.policy + 16 + 1  # the same shape, and a head of 16 weights and a bias
+    assert job.value == job.policy + 64 + 1  # the same shape, and a head of 64 weights and a bias
     assert used.apart - used.total == 3 * used.base  # value, reference, one reward
     much = forecast.effort(job)
     prompt = sum(map(len, job.train.tokens)) / len(job.train)
