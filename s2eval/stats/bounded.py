@@ -76,11 +76,12 @@ def _mid_p_tail(share: Floats, p: Floats, n: Floats) -> Floats:
 
 
 def mean_weight(n: ArrayLike) -> Floats:
-    """What `mean_bounds` adds to n items at the far end of a score's range: half an item up to 50, of 100 nearly none.
+    """What `mean_bounds` adds to n items at the far end of a score's range: half an item up to 80, of 200 nearly none.
 
-    ½ min(1, (50/n)⁶); by simulation the least with which scores of which few are far from the rest are covered.
+    ½ min(1, (80/n)⁴); by simulation about the least with which scores of which few are far from the rest are covered:
+    with 3% or 5% empty answers among good ones Student's t covers 84% at n = 60 and 90% at n = 100.
     """
-    return 0.5 * np.minimum(1.0, (50 / np.asarray(n, dtype=np.float64)) ** 6)
+    return 0.5 * np.minimum(1.0, (80 / np.asarray(n, dtype=np.float64)) ** 4)
 
 
 def difference_weight(n: ArrayLike) -> Floats:

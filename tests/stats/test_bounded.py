@@ -95,17 +95,17 @@ def test_of_many_items_it_is_the_normal_interval() -> None:
 
 
 def test_what_is_added_vanishes() -> None:
-    assert list(mean_weight([4, 50])) == [0.5, 0.5]
-    assert mean_weight(100) == pytest.approx(0.5 / 64)
+    assert list(mean_weight([4, 80])) == [0.5, 0.5]
+    assert mean_weight(160) == pytest.approx(0.5 / 16)  # ½ (80/160)⁴
     assert difference_weight(100) == pytest.approx(0.2 / 64)
 
 
-@pytest.mark.parametrize("n", [100, 200, 1000])
+@pytest.mark.parametrize(("n", "most"), [(100, 1.07), (200, 1.01), (1000, 1.005)])
 @pytest.mark.parametrize("draw", [lambda r, n: r.beta(4, 12, n), lambda r, n: r.beta(0.9, 1.3, n)])
-def test_of_a_hundred_items_and_more_it_is_hardly_wider_than_students(draw, n: int) -> None:
+def test_of_a_hundred_items_and_more_it_is_hardly_wider_than_students(draw, n: int, most: float) -> None:
     values = draw(np.random.default_rng(4), n)
     one, plain = mean(values, within=UNIT), mean(values)
-    assert one.ci_high - one.ci_low < 1.05 * (plain.ci_high - plain.ci_low)
+    assert one.ci_high - one.ci_low < most * (plain.ci_high - plain.ci_low)
 
 
 def test_counts_have_a_longer_way_up_than_down() -> None:
