@@ -91,6 +91,7 @@ def run(
             local.check_larger_results(chosen)
             # before the first unit, so that a report of a killed run tells what is missing
             write_config(settings, folder, units)
+            stored_plan.write(folder, settings, units, all_judged)
             try:
                 failures = local.evaluate(chosen, settings, keep_going=keep_going, say=tell)
                 if judged:
@@ -122,11 +123,12 @@ def print_stored(folder: Path, settings: RunConfig, only: Sequence[str]) -> bool
         planned = plan.select(planned, only)
     units = [one for one in planned if isinstance(one, stored_plan.PlannedUnit)]
     judged = [one for one in planned if isinstance(one, stored_plan.PlannedJudge)]
-    if not all(one.done for one in judged):  # how many calls are left, only a new plan can tell
-        return False
     print_units(units, settings)
-    for one in judged:
-        typer.echo(f"{'done':6} {one.name}: {one.questions} questions, 0 calls")
+    for one in judged:  # how many calls are left, only a new plan knows
+        state, rest = ("done", ", 0 calls") if one.done else ("to do", "; --dry-run counts the calls")
+        if problem := one.problem:
+            state, rest = "broken", f"; {one.path.name}: {problem}, so it is judged again"
+        typer.echo(f"{state:6} {one.name}: {one.questions} questions{rest}")
     typer.echo(f"{sum(unit.done for unit in units)} of {len(units)} units done in {folder}")
     return True
 

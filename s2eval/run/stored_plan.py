@@ -56,11 +56,11 @@ class PlannedUnit:
 
 @dataclass(frozen=True, slots=True)
 class PlannedJudge:
-    """A model and a judge whose judgments were complete.
+    """A model and a judge.
 
     Attributes:
         path: of the numbers.
-        sha256: of that file.
+        sha256: of that file, where it held complete judgments; else "".
     """
 
     name: str
@@ -77,6 +77,13 @@ class PlannedJudge:
         with suppress(OSError):
             return integrity.fingerprint(self.path).sha256 == self.sha256 and not results.problem(self.path)
         return False
+
+    @property
+    def problem(self) -> str:
+        """What is broken of the numbers."""
+        from s2eval.judge import results
+
+        return results.problem(self.path) if self.path.exists() else ""
 
 
 Planned = PlannedUnit | PlannedJudge

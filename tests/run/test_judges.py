@@ -39,6 +39,28 @@ def test_a_run_with_a_judge(s2eval: Command, judged: Path, tiny_model: Path, tmp
     assert "Table 4" in report
 
 
+def test_status_of_judges_from_the_stored_plan(
+    s2eval: Command, judged: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while there is something left to judge, and where the numbers were changed."""
+    from s2eval.run import plan
+
+    out = tmp_path / "out"
+    assert s2eval("run", judged, "--out", out, "--only", "s2demo_eli5")[0] == 0
+    monkeypatch.setattr(plan, "plan", lambda *_: pytest.fail("planned anew"))
+    name = f"tiny/mtbench/{tiny_model.name}"
+    _, said, _ = s2eval("run", judged, "--out", out, "--status")
+    assert f"to do  {name}: 6 questions; --dry-run counts the calls" in said
+    monkeypatch.undo()
+    assert s2eval("run", judged, "--out", out)[0] == 0
+    monkeypatch.setattr(plan, "plan", lambda *_: pytest.fail("planned anew"))
+    assert f"done   {name}: 6 questions, 0 calls" in s2eval("run", judged, "--out", out, "--status")[1]
+    path = next((out / "tiny" / "mtbench").rglob("single.json"))
+    path.write_text(path.read_text(encoding="utf-8").replace('"questions": 6', '"questions": 7'), encoding="utf-8")
+    _, said, _ = s2eval("run", judged, "--out", out, "--status")
+    assert f"broken {name}: 6 questions; single.json: " in said
+
+
 def test_only_the_judge(s2eval: Command, judged: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert s2eval("run", judged, "--out", out, "--only", "mtbench")[0] == 0
