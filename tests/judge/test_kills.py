@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import signal
@@ -40,7 +41,8 @@ def test_kills(tmp_path: Path) -> None:
         command = program("mtbench", *options, "--in-flight", IN_FLIGHT, "--out", out)
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
-    with serve(answered) as server:
+    catalog = Answer(json.dumps({"data": [{"id": "student"}, {"id": "judge"}]}).encode())
+    with serve(answered, catalog) as server:
         undisturbed = start(server.url, tmp_path / "undisturbed")
         table = undisturbed.communicate()[0]
         assert undisturbed.returncode == 0

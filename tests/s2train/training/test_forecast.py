@@ -13,7 +13,7 @@ from tests.s2train.training import tiny
 
 def test_parameters_steps_tokens_and_memory(base: Path, data: Path, tmp_path: Path) -> None:
     job = tiny.job("sft", tiny.recipe("sft", base, data, tmp_path / "out", num_train_epochs=2), tmp_path)
-    rank, hidden, inner, layers = 4, 16, 32, 2
+    rank, hidden, inner, layers = 4, 64, 128, 2
     attention, mlp = 4 * rank * (hidden + hidden), 3 * rank * (hidden + inner)
     assert job.trainable == layers * (attention + mlp)
     effort = forecast.estimate(job)
@@ -71,7 +71,7 @@ def test_four_bits_and_small_states_take_less(base: Path, data: Path, tmp_path: 
     plain = forecast.memory(tiny.job("sft", raw, tmp_path))
     raw["model"]["method"] = "qlora"
     small = forecast.memory(tiny.job("sft", raw, tmp_path, "arguments.optim=paged_adamw_8bit"))
-    linear = 2 * (4 * 16 * 16 + 3 * 16 * 32)
+    linear = 2 * (4 * 64 * 64 + 3 * 64 * 128)
     assert plain.base - small.base == linear * 4 - round(linear * (0.5 + 1 / 16))
     assert small.optimizer == plain.optimizer // 4
 
