@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import random
 import signal
@@ -11,7 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.llm.faults import Answer, Request, ok, serve
+from tests.llm.faults import Answer, Request, http, ok, serve
 from tests.run.runs import program
 
 KILLS = int(os.environ.get("S2_COMMAND_KILLS", "4"))
@@ -41,7 +40,7 @@ def test_kills(tmp_path: Path) -> None:
         command = program("mtbench", *options, "--in-flight", IN_FLIGHT, "--out", out)
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
-    catalog = Answer(json.dumps({"data": [{"id": "student"}, {"id": "judge"}]}).encode())
+    catalog = http(200, {"data": [{"id": "student"}, {"id": "judge"}]})
     with serve(answered, catalog) as server:
         undisturbed = start(server.url, tmp_path / "undisturbed")
         table = undisturbed.communicate()[0]
