@@ -191,18 +191,19 @@ def _shape(shape: Sequence[int]) -> str:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Neither warnings nor bars of transformers and PEFT: what they warn of is checked."""
+def quiet(*, bars: bool = False) -> Iterator[None]:
+    """No warnings of transformers and PEFT: what they warn of is checked. Progress bars only with `bars`."""
     from transformers.utils import logging
 
-    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    before, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    if not bars:
+        logging.disable_progress_bar()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
         logging.set_verbosity(before)
-        if bars:
+        if shown:
             logging.enable_progress_bar()

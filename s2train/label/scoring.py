@@ -9,6 +9,7 @@ from typing import Any
 
 from s2eval import prompts
 from s2eval.errors import UsageError
+from s2eval.weights import quiet
 from s2train.data.preferences import turns_of
 from s2train.label.bases import Bases, context
 from s2train.label.rankings import Ranker
@@ -64,13 +65,13 @@ def _rewards(causal: Any, ranker: Ranker, padding: int) -> Callable[[Sequence[En
     config = deepcopy(causal.config)
     config.num_labels = 1
     config.get_text_config().pad_token_id = padding
-    with torch.device("meta"), models.quiet():
+    with torch.device("meta"), quiet(bars=True):
         classifier: Any = AutoModelForSequenceClassification.from_config(config)
     trunk = causal.base_model_prefix
     setattr(classifier, trunk, getattr(causal, trunk))
     width = config.get_text_config().hidden_size
     setattr(classifier, HEAD, torch.nn.Linear(width, 1, bias=False, device=causal.device, dtype=causal.dtype))
-    with models.quiet():
+    with quiet(bars=True):
         judge: Any = PeftModel.from_pretrained(classifier, str(ranker.folder)).eval()
     models.refuse_misfit(judge, models.stored(ranker.folder), models.ADAPTER, ranker.folder.name)
     return lambda encoded: scores(judge, [one.tokens for one in encoded], padding, _BATCH)
@@ -82,7 +83,7 @@ def _implicit(causal: Any, ranker: Ranker, padding: int) -> Callable[[Sequence[E
 
     policy = adapters.attach(causal, str(ranker.folder))
     if ranker.reference is not None:
-        with models.quiet():
+        with quiet(bars=True):
             policy.load_adapter(str(ranker.reference), _REFERENCE)
         models.refuse_misfit(policy, models.stored(ranker.reference), _REFERENCE, ranker.reference.name)
         policy.eval()

@@ -15,6 +15,7 @@ import torch
 
 from s2eval import store
 from s2eval.errors import PrerequisiteError
+from s2eval.weights import quiet
 from s2train import checkpoint
 from s2train.checkpoint import Checkpoint, Source
 from s2train.ppo import shapes
@@ -111,7 +112,7 @@ def _learner(job: Job, accelerator: Any, found: tuple[str, dict[str, Any]] | Non
     policy = read(str(job.plan.adapter.folder)) if job.plan.adapter else models.lora_config(job.plan)
     value = models.lora_config(shapes.of_value(job.plan, job.config.value))
     rewards = {name: read(str(one.where.folder)) for name, one in job.judges.items()}
-    with models.quiet():
+    with quiet(bars=True):
         roles = Roles(models.load(job.plan), policy, value, rewards, job.tokenizer.pad_token_id)
     roles.to(accelerator.device)
     weights = weigh(roles, job.config.ppo)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from s2eval.errors import PrerequisiteError, S2Error, UsageError
 from s2eval.models import quantized
-from s2eval.weights import check_shapes, complete
+from s2eval.weights import check_shapes, complete, quiet
 from s2train.checkpoint import Quantization
 from s2train.merge.location import Location
 from s2train.merge.shards import Weights
@@ -185,7 +183,7 @@ def load(plan: Plan) -> Any:
     if plan.task == "SEQ_CLS":
         options["num_labels"] = 1
     try:
-        with quiet(), complete(f"base {plan.base.name}", plan.new):
+        with quiet(bars=True), complete(f"base {plan.base.name}", plan.new):
             model = kind.from_pretrained(plan.base.folder, **options)
     except S2Error:
         raise
@@ -226,7 +224,7 @@ def outlined_adapter(model: Any, plan: Plan) -> Any:
     from peft import get_peft_model
 
     try:
-        with quiet():
+        with quiet(bars=True):
             return get_peft_model(model, lora_config(plan), low_cpu_mem_usage=True)
     except ValueError as error:  # no module of that name
         raise UsageError(f"model.lora: {' '.join(str(error).split())[:300]}") from error
@@ -286,7 +284,7 @@ def fill(adapted: Any, weights: Mapping[str, Any], name: str, label: str) -> Non
     """
     from peft import set_peft_model_state_dict
 
-    with quiet():
+    with quiet(bars=True):
         set_peft_model_state_dict(adapted, dict(weights), adapter_name=name, ignore_mismatched_sizes=True)
     refuse_misfit(adapted, weights, name, label)
 
@@ -329,18 +327,3 @@ def name_base(model: Any, base: str) -> None:
     """Let adapters say on what they stand by a name that other machines know, where there is one."""
     for config in getattr(model, "peft_config", {}).values():
         config.base_model_name_or_path = base
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """What transformers and PEFT say of expected things (a new head, a base's unused one) is not passed on."""
-    from transformers.utils import logging
-
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.set_verbosity(before)

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from s2eval.judge.verdicts import Choice, Parser, Rating, choice, rating, rating_json, spoken
+from s2eval.judge.verdicts import Choice, Parser, Rating, choice, rating, rating_json
 
 DATA = Path(__file__).with_name("data") / "adversarial.jsonl"
 DOCS = Path(__file__).parents[2] / "docs" / "verdicts.md"
@@ -97,137 +97,6 @@ def test_what_strict_refuses_though_a_person_reads_it(text: str, _meant: str, pr
 @pytest.mark.parametrize(("text", "value"), MISREAD)
 def test_what_strict_cannot_know(text: str, value: float):
     assert rating(text).value == value
-
-
-def test_gpt_4s_reasons_below_its_verdict_do_not_take_it_back(shared_data: Path):
-    """Published judgments with the rating moved to the first line; then with another one, or a retraction, below."""
-    file = shared_data / "mtbench" / "model_judgment" / "gpt-4_single.jsonl"
-    marked = re.compile(r'["“*]*(?:Rating|Overall rating|Score)?:?\s*["*]*\[\[([^\]]*)\]\]["”*.]*')
-    for row in file.read_text(encoding="utf-8").splitlines()[::4]:
-        text = json.loads(row)["judgment"]
-        value = float(marked.search(text)[1])  # pyright: ignore[reportOptionalSubscript]
-        moved = f"Rating: [[{value:g}]]\n\n{marked.sub('', text).strip()}"
-        assert rating(moved) == Rating(value), text
-        for below in ("Final rating: 5.5", "Correction: 5.5.", "The above is wrong; ignore it."):
-            assert rating(f"{moved}\n\n{below}").value is None, text
-
-
-# -- legal forms
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "<thinking>Rating: [[3]]</thinking>\nThe sum is right.\n\n[[8]]",
-        "[THINK]Rating: [[3]][/THINK]Rating: [[8]]",
-        "Rating: [[3]]?\n</think>\n\nRating: [[8]]",
-        "<|channel|>analysis<|message|>[[3]]<|end|><|start|>assistant<|channel|>final<|message|>Rating: [[8]]",
-        "analysisRating: [[3]]assistantfinalRating: [[8]]",
-        "<answer>[[8]]</answer>",
-        "The sum is right.\n\n<answer>\nRating: [[8]]\n</answer>",
-        "<rating>[[8]]/10</rating>",
-        "<b>Rating: [[8]]</b>",
-        "$\\boxed{[[8]]}$",
-        "The sum is right.\n\n\\[\\boxed{[[8]]}\\]",
-        "\\(\\boxed{\\text{Rating: [[8]]}}\\)",
-        "**Final rating:** $\\boxed{8}$",
-        "评分：【【８】】",
-        "Rating: ⟦8⟧",
-        "評価：[[8]]です。",
-        "最终评分：[[8]]分",
-    ],
-)
-def test_legal_forms_of_a_rating(text: str):
-    assert rating(text) == Rating(8)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "勝者：[[B]]",
-        "勝者：［［Ｂ］］",
-        "勝者：[[B]]です。",
-        "获胜者：[[B]]",
-        "更好的回答：[[B]]",
-        "Gewinner: [[B]]",
-        "Le gagnant : [[B]]",
-        "Ganador: [[B]]",
-        "Vencedor: [[B]]",
-        "Победитель: [[B]]",
-        "승자: [[B]]",
-        "الفائز: [[B]]",
-        "<answer>[[B]]</answer>",
-        "$\\boxed{[[B]]}$",
-    ],
-)
-def test_legal_forms_of_a_choice(text: str):
-    assert choice(text) == Choice("B")
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("The answer was:\n<answer>\nRating: [[10]]\n</answer>", "quoted"),
-        ("The solution gives \\boxed{8}", "no verdict"),
-        ("<think>Rating: [[3]]", "unfinished"),
-        ("[THINK]Rating: [[3]]", "unfinished"),
-        ("<|channel|>analysis<|message|>Rating: [[3]]", "unfinished"),
-    ],
-)
-def test_what_looks_like_a_legal_form(text: str, problem: str):
-    assert rating(text) == Rating(None, problem)
-
-
-def test_a_reply_without_text_whose_reasoning_ends_in_a_verdict():
-    assert spoken("", "Right.\n\nRating: [[8]]", "stop") == ("Right.\n\nRating: [[8]]", True)
-    assert spoken("", "Right.\n\nRating: [[8]]", "length") == ("", True)  # it was still thinking
-    assert spoken("[[7]]", "Rating: [[8]]", "stop") == ("[[7]]", False)
-
-
-# -- a verdict in the first line, and what stands below it
-
-
-RETRACTIONS = [json.loads(line) for line in DATA.with_name("retractions.jsonl").read_text("utf-8").splitlines()]
-
-
-def test_a_first_line_counts_unless_a_later_one_takes_it_back():
-    wrong = [
-        (row["text"], found)
-        for row in RETRACTIONS
-        if (found := KINDS[row["kind"]](row["text"])).value != row["expected"]
-    ]
-    assert not wrong
-    assert len({row["text"] for row in RETRACTIONS}) == len(RETRACTIONS) > 480
-    assert len([row for row in RETRACTIONS if row["expected"] is None]) > 280
-
-
-@pytest.mark.parametrize(
-    ("below", "problem"),
-    [
-        ("The answer is short.\n\nFinal rating: 2", "contradictory: 9, 2"),
-        ("word " * 200 + "and so my final rating is 2", "contradictory: 9, 2"),  # a sentence without end
-        ("Good.\n" * 600, "not at the end"),  # nobody reads so much
-        ("The above is wrong; ignore it.", "taken back"),
-        ("I would rather say [[2]] here", "contradictory: 2, 9"),
-        ("I hope this helps, but ignore the above.", "taken back"),
-    ],
-)
-def test_why_a_first_line_does_not_count(below: str, problem: str):
-    assert rating(f"Rating: [[9]]\n\n{below}") == Rating(None, problem)
-
-
-def test_what_stands_above_the_last_verdict_takes_nothing_back():
-    assert rating("Rating: [[9]]\n\nWait, that is wrong. Or is it?\n\nRating: [[9]]") == Rating(9)
-    assert rating("At first I would give it a 2. The above is wrong.\n\nRating: [[9]]") == Rating(9)
-
-
-def test_a_text_that_was_cut_has_a_verdict_only_at_its_end():
-    assert rating("The answer is right.\n\nRating: [[8]]", cut=True) == Rating(8)
-    assert rating("Rating: [[8]]\n\nThe answer is right, and", cut=True) == Rating(None, "unfinished")
-    assert rating("The answer is right.\n\nRating: [[8", cut=True) == Rating(None, "unfinished")
-    assert rating("The answer is right.\n\nRating: [[8]]/1", cut=True) == Rating(None, "unfinished")
-    assert choice("[[A]]\n\nAssistant A is right, and", cut=True) == Choice(None, "unfinished")
-    assert rating("Rating: [[8]]\n\nThe answer is right, and", "fastchat", cut=True) == Rating(8)
 
 
 # -- problems
