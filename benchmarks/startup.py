@@ -39,7 +39,7 @@ def environment(folder: Path, *, hook: bool) -> Path:
     packages = next((folder / "lib").glob("python*/site-packages"))
     (packages / "_checkout.pth").write_text(f"{ROOT}\n")
     if hook:
-        shutil.copy(ROOT / "s2eval" / "startup.pth", packages / "s2eval_lm_eval.pth")
+        shutil.copy(ROOT / "s2eval_hook.pth", packages / "s2eval_lm_eval.pth")
     return folder / "bin" / "python"
 
 
@@ -56,7 +56,7 @@ def starts(pairs: int) -> list[tuple[float, float]]:
         with_hook = environment(Path(folder) / "with", hook=True)
         without = environment(Path(folder) / "without", hook=False)
         loaded = subprocess.run(
-            [str(with_hook), "-c", "import sys; print('s2eval.startup' in sys.modules)"],
+            [str(with_hook), "-c", "import sys; print('s2eval_hook' in sys.modules)"],
             check=True,
             capture_output=True,
             text=True,

@@ -1,8 +1,15 @@
-"""Evaluate language models that were fine-tuned to answer simply and safely.
+"""Evaluate language models that were fine-tuned to answer simply and safely."""
 
-This file stays empty of imports: every Python process in an environment where s2eval is installed runs it
-(see `s2eval.startup`). Public names live in `s2eval.prompts`, `s2eval.metrics`, `s2eval.stats`,
-`s2eval.models`, `s2eval.store` and `s2eval.report`.
-"""
+from __future__ import annotations
 
-__version__ = "0.1.0"
+
+def __getattr__(name: str) -> str:
+    """`s2eval.__version__`: the version of the distribution, looked up only when asked for."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import metadata
+
+    try:
+        return metadata.version("s2eval")
+    except metadata.PackageNotFoundError:
+        return "0+not-installed"  # a bare checkout on PYTHONPATH

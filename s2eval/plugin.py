@@ -1,4 +1,4 @@
-"""The only writer to lm-eval: what each of its modules is given once it is loaded (see `s2eval.startup`).
+"""The only writer to lm-eval: what each of its modules is given once it is loaded (see `s2eval_hook`).
 
 Written against lm-eval 0.4.13. A release that discovers entry points itself (it has
 `lm_eval.api.registry.import_plugins`) finds model and metrics by `pyproject.toml`; the first two functions

@@ -6,14 +6,11 @@ the folder of `S2_DATA_DIR` (made here, read there) and checkpoint folders.
 
 from __future__ import annotations
 
-from importlib import metadata
-
 
 def __getattr__(name: str) -> str:
-    """`s2train.__version__`: the version of the distribution, looked up only when asked for."""
+    """`s2train.__version__`: s2eval's, as both come in one distribution."""
     if name != "__version__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        return metadata.version("s2eval")
-    except metadata.PackageNotFoundError:
-        return "0+not-installed"  # a bare checkout on PYTHONPATH
+    import s2eval
+
+    return s2eval.__version__

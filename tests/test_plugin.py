@@ -300,13 +300,13 @@ def test_a_process_without_lm_eval_pays_nothing() -> None:
         set(json.loads(python("import json, sys; print(json.dumps(list(sys.modules)))", S2EVAL_HOOK=hook)))
         for hook in ("1", "0")
     )
-    assert {name for name in mine if name.startswith(("s2eval", "s2train"))} == {"s2eval", "s2eval.startup"}
+    assert {name for name in mine if name.startswith(("s2eval", "s2train"))} == {"s2eval_hook"}
     assert mine == bare  # the hook itself brings no module
-    program = "import os, json, sys; before = set(sys.modules); sys.path.insert(0, sys.argv[1]); import s2eval.startup"
+    program = "import os, json, sys; before = set(sys.modules); sys.path.insert(0, sys.argv[1]); import s2eval_hook"
     report = "; print(json.dumps(sorted(set(sys.modules) - before)))"
     command = [sys.executable, "-S", "-c", program + report, str(Path(plugin.__file__).parent.parent)]
     loaded = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    assert loaded == ["s2eval", "s2eval.startup"]
+    assert loaded == ["s2eval_hook"]
 
 
 @pytest.mark.parametrize("first", ["lm_eval.api.registry", "s2eval.harness.metrics", "s2eval.models.s2"])

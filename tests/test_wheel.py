@@ -81,7 +81,7 @@ def test_it_carries_every_module(names: set[str], repository: Path) -> None:
 def test_it_hooks_lm_eval_and_adds_no_other_top_level_name(names: set[str]) -> None:
     tops = {name.partition("/")[0] for name in names}
     (information,) = (top for top in tops if top.endswith(".dist-info"))
-    assert tops == {"s2eval", "s2train", "s2eval_lm_eval.pth", information}
+    assert tops == {"s2eval", "s2train", "s2eval_hook.py", "s2eval_lm_eval.pth", information}
 
 
 def test_it_declares_the_entry_points_of_later_lm_evals(wheel: Path) -> None:
