@@ -9,7 +9,7 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.record import Row
-from s2eval.leaderboard import mc2
+from s2eval.tasks.leaderboard.scores import mc2
 
 if TYPE_CHECKING:
     from benchmarks.backends import Measured

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.record import Row, arguments, write
-from s2eval.leaderboard import SUBJECTS
+from s2eval.tasks.leaderboard.rows import SUBJECTS
 
 TIMES = 3
 QUESTIONS, MODELS = 14_042, 12

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.record import Row, arguments, write
-from s2eval.leaderboard import SUBJECTS
+from s2eval.tasks.leaderboard.rows import SUBJECTS
 
 TASKS = {
     "s2_arc_challenge": (1172, 4, 25, "acc_norm"),

@@ -17,7 +17,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from s2eval import paths
 from s2eval.errors import PrerequisiteError
 
 log = logging.getLogger("s2eval")
@@ -73,18 +72,21 @@ def register_model(models: ModuleType) -> None:
 def register_metrics(metrics: ModuleType) -> None:
     """`metric: s2_rouge1` … in anybody's YAML; lm-eval's own metrics are registered at this point."""
     if not _discovers_entry_points():
-        import s2eval.harness.metrics  # noqa: F401  (its decorators register)
+        import s2eval.tasks.lm_eval_metrics  # noqa: F401  (its decorators register)
 
 
 def add_task_folder(index: ModuleType) -> None:
-    """Scan our task folder after lm-eval's own and before the user's `--include_path`, which wins."""
-    own, theirs = paths.tasks(), Path(index.__file__ or "").parent
+    """Scan our task folders after lm-eval's own and before the user's `--include_path`, which wins."""
+    from s2eval.tasks import folders as task_folders
+
+    theirs = Path(index.__file__ or "").parent
 
     def wrapper(build: Callable[..., Any]) -> Callable[..., Any]:
         def build_with_ours(folders: Iterable[Path], **options: Any) -> Any:
             folders = [Path(folder) for folder in folders]
-            if theirs in folders and own not in folders:
-                folders.insert(folders.index(theirs) + 1, own)
+            if theirs in folders:
+                after = folders.index(theirs) + 1
+                folders[after:after] = [own for own in task_folders() if own not in folders]
             return build(folders, **options)
 
         return build_with_ours

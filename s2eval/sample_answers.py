@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from s2eval import qa
+from s2eval.metrics import answers as qa
 from s2eval.reasoning import Split, split
 
 OPENED = "reasoning_opened"

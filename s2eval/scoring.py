@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, replace
 from typing import Any
 
-from s2eval import qa, stats
-from s2eval.leaderboard import COUNTED
+from s2eval import stats
 from s2eval.metrics import Counts, bertscore, flesch, scale_of
+from s2eval.metrics import answers as qa
 from s2eval.records import Estimate, Sample
 
 Key = tuple[str, str]  # subset ("" = the whole task), metric
@@ -106,14 +106,3 @@ def corpus_estimate(part: str, counts: Sequence[Counts]) -> Estimate:
     if len(counts) < stats.MANY:
         return stats.jackknife(statistic, len(counts), within=scale_of(f"s2_{part}_corpus"))
     return stats.bootstrap(statistic, len(counts))
-
-
-def leaderboard_average(points: Mapping[str, Estimate]) -> Estimate | None:
-    """The average of the four in percent; None where one of them is missing.
-
-    Args:
-        points: short task name (`arc_challenge` …) → its `leaderboard_pct`.
-    """
-    if any(name not in points for name in COUNTED):
-        return None
-    return stats.average([points[name] for name in COUNTED])

@@ -104,11 +104,12 @@ def test_judge_files(tmp_path: Path) -> None:
 
 def test_task_data(tmp_path: Path) -> None:
     from s2eval import data
+    from s2eval.tasks.qa.rows import PAIRS
 
     (tmp_path / "wiki").mkdir()
     rows = [{"id": str(number), "question": AWKWARD, "answer": AWKWARD, "source": "s"} for number in (1, 2)]
     awkward(tmp_path / "wiki" / "validation.jsonl", *rows)
-    assert [row.answer for row in data.load(data.PAIRS["wiki"], "validation", tmp_path)] == [AWKWARD] * 2
+    assert [row.answer for row in data.load(PAIRS["wiki"], "validation", tmp_path)] == [AWKWARD] * 2
 
 
 @pytest.mark.parametrize("texts", [True, False])

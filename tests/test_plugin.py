@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from s2eval import paths, plugin
-from s2eval.leaderboard import COUNTED, SUBJECTS
 from s2eval.plugin import PluginError, without_covered
+from s2eval.tasks.leaderboard.rows import SUBJECTS
+from s2eval.tasks.leaderboard.scores import COUNTED
 
 FOUR = ("arc_challenge", "hellaswag", "mmlu", "truthfulqa_mc2")
 SHOTS = {"arc_challenge": "25", "hellaswag": "10", "mmlu": "5", "truthfulqa_mc2": "0"}
@@ -309,7 +310,7 @@ def test_a_process_without_lm_eval_pays_nothing() -> None:
     assert loaded == ["s2eval_hook"]
 
 
-@pytest.mark.parametrize("first", ["lm_eval.api.registry", "s2eval.harness.metrics", "s2eval.models.s2"])
+@pytest.mark.parametrize("first", ["lm_eval.api.registry", "s2eval.tasks.lm_eval_metrics", "s2eval.models.s2"])
 def test_nothing_of_lm_evals_is_hidden(first: str) -> None:
     """lm-eval fills its registries when one is asked for and still empty: ours alone in one would hide all others."""
     program = f"""

@@ -10,13 +10,17 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from s2eval import qa, store
+from s2eval import store
 from s2eval.cli import app
-from s2eval.harness import judged, metrics, tasks
 from s2eval.lm_eval_samples import read_samples
+from s2eval.metrics import answers as qa
 from s2eval.report import run_notes
 from s2eval.report.html import logs
 from s2eval.run.local import _note_cut
+from s2eval.tasks import lm_eval
+from s2eval.tasks import lm_eval_metrics as metrics
+from s2eval.tasks.mtsbench import lm_eval as judged
+from s2eval.tasks.qa import lm_eval as tasks
 from tests.report import lm_eval_logs
 
 ANSWER, REFERENCE = "The moon pulls the sea.", "The moon pulls the water of the sea."
@@ -98,12 +102,14 @@ def test_what_lm_eval_scores(text: str):
 
 
 def test_a_prompt_that_opens_the_reasoning():
-    assert tasks.opening("Q\n<think>\n", {}) == {"reasoning_opened": True}
-    assert tasks.opening("Q\n<think>\n", {"think_end_token": "</think>"}) == {}  # lm-eval takes it off
-    assert tasks.opening("Q\n", {}) == {}
+    assert lm_eval.opening("Q\n<think>\n", {}) == {"reasoning_opened": True}
+    assert lm_eval.opening("Q\n<think>\n", {"think_end_token": "</think>"}) == {}  # lm-eval takes it off
+    assert lm_eval.opening("Q\n", {}) == {}
     doc = {"answer": REFERENCE, "reasoning_opened": True}
-    assert tasks.score_text(doc, [THOUGHT])["s2_empty"] == 1.0
-    assert tasks.score_text(doc, [f"{THOUGHT}</think>{ANSWER}"]) == tasks.score_text({"answer": REFERENCE}, [ANSWER])
+    assert tasks.score_answer(doc, [THOUGHT])["s2_empty"] == 1.0
+    assert tasks.score_answer(doc, [f"{THOUGHT}</think>{ANSWER}"]) == tasks.score_answer(
+        {"answer": REFERENCE}, [ANSWER]
+    )
 
 
 def test_a_run_notes_cut_answers_and_what_lm_eval_took_off():

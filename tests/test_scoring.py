@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from s2eval import qa, stats
-from s2eval.leaderboard import COUNTED, POINTS
+from s2eval import stats
 from s2eval.metrics import Counts, corpus_readability
+from s2eval.metrics import answers as qa
 from s2eval.records import Estimate, Sample
-from s2eval.scoring import corpus_estimate, leaderboard_average, score_samples, score_texts
+from s2eval.scoring import corpus_estimate, score_samples, score_texts
+from s2eval.tasks.leaderboard.scores import COUNTED, POINTS, leaderboard_average
 
 
 def samples(metric: str, values: list[float], stratum: str = "", first: int = 0) -> list[Sample]:

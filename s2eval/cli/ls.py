@@ -74,8 +74,9 @@ def _tables() -> list[str]:
 
 
 def _metrics() -> list[str]:
-    from s2eval import leaderboard, qa
+    from s2eval.metrics import answers as qa
     from s2eval.report.judged import METRICS
+    from s2eval.tasks.leaderboard import scores as leaderboard
 
     names = [*qa.NAMEABLE, *(name for family in qa.FAMILIES.values() for name in family), *qa.SIZE, qa.CUT]
     return list(dict.fromkeys([*names, *leaderboard.COUNTED.values(), leaderboard.POINTS, *METRICS]))

@@ -14,17 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from s2eval import qa, stats
+from s2eval import stats
 from s2eval.errors import DataError
 from s2eval.judge.scores import WIN_RATE
-from s2eval.leaderboard import COUNTED, POINTS
 from s2eval.metrics import flesch, scale_of
+from s2eval.metrics.answers import WHOLE_TEXT
 from s2eval.records import Scale
 from s2eval.report.comparisons import LEVEL, Compared, Comparison, ComparisonTable, SeedRow, Side
 from s2eval.report.definitions import FAMILIES
 from s2eval.report.pairing import Joined, join, objections
 from s2eval.report.places import Place, is_another_form, place_of
 from s2eval.report.scored import Contests, Scored
+from s2eval.tasks.leaderboard.scores import COUNTED, POINTS
 
 Floats = NDArray[np.float64]
 
@@ -104,7 +105,7 @@ def compare(
 
 def _resamples(scored: Sequence[Scored], pairs: int) -> int:
     """So many that the smallest p that can be drawn, times the tests of the largest table, is at most a fortieth."""
-    names = {(one.task, metric, one.judge, one.turn) for one in scored for metric in (*one.metrics, *qa.WHOLE_TEXT)}
+    names = {(one.task, metric, one.judge, one.turn) for one in scored for metric in (*one.metrics, *WHOLE_TEXT)}
     sizes = Counter(place_of(*name)[0] for name in names)
     return max(stats.RESAMPLES, 40 * pairs * max(sizes.values(), default=0))
 
@@ -156,10 +157,10 @@ def _metrics(
         lacking = joined.lacking(metric)
         said = (*remarks, *([lacking] if lacking else []))
         yield from _metric(baseline, model, joined, metric, said, resamples)
-    whole = [(which, name) for which, name in enumerate(qa.WHOLE_TEXT) if wanted is None or name in wanted]
+    whole = [(which, name) for which, name in enumerate(WHOLE_TEXT) if wanted is None or name in wanted]
     counts = joined.counts() if whole else None
     if counts is not None and len(joined.models) > 2:
-        yield _refusal(baseline, model, f"{task}, {', '.join(qa.WHOLE_TEXT)}", "not compared over several seeds")
+        yield _refusal(baseline, model, f"{task}, {', '.join(WHOLE_TEXT)}", "not compared over several seeds")
     elif counts is not None:
         for which, metric in whole:
             yield _whole_text(baseline, model, joined, metric, which, counts, resamples)

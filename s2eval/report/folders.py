@@ -13,10 +13,9 @@ from s2eval import scoring, stats, store
 from s2eval.errors import DataError, UsageError
 from s2eval.identity import Identity, name_models
 from s2eval.judge import results
-from s2eval.leaderboard import COUNTED, POINTS
 from s2eval.lm_eval_logs import Evaluations, find_evaluations, read_evaluation
 from s2eval.metrics import scale_of
-from s2eval.qa import FAMILIES as FAMILIES_OF_METRICS
+from s2eval.metrics.answers import FAMILIES as FAMILIES_OF_METRICS
 from s2eval.records import Estimate, Row
 from s2eval.report import run_config, run_notes
 from s2eval.report.comparisons import Compared
@@ -31,6 +30,7 @@ from s2eval.report.stored_rows import up_to_date
 from s2eval.report.tables import Document, Picture, Table, build_tables
 from s2eval.report.ties import mark_ties
 from s2eval.report.training_sets import matrices, training_set
+from s2eval.tasks.leaderboard.scores import COUNTED, POINTS, leaderboard_average
 
 PREFIXES = tuple(f"{family.prefix}_" for family in FAMILIES)
 
@@ -243,7 +243,7 @@ def rows_of(
                 points.setdefault((unit.model, prefix), {})[short] = estimate
                 keys.setdefault((unit.model, prefix), []).append(unit.provenance)
     for (model, prefix), of_model in points.items():
-        average = scoring.leaderboard_average(of_model)
+        average = leaderboard_average(of_model)
         if average is not None:
             provenance = store.key_of({"average of": sorted(keys[model, prefix])})
             rows.append(row(model, f"{prefix}leaderboard", "", POINTS, average, provenance))

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from s2eval.leaderboard import SUBJECTS
+from s2eval.metrics.answers import LATIN_ONLY
 from s2eval.models.work import remarks
-from s2eval.qa import LATIN_ONLY
 from s2eval.records import Row
 from s2eval.report.definitions import FAMILIES
 from s2eval.sample_answers import has_our_metrics
 from s2eval.store import UNVERIFIED, Unit
+from s2eval.tasks.leaderboard.rows import SUBJECTS
 from s2eval.units import WITH_REASONING
 
 PAPERS_ENCODER = "roberta-large"

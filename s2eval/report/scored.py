@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2eval.identity import Identity, key_of, name_like
-from s2eval.qa import BERTSCORE, WHOLE_TEXT
+from s2eval.metrics.answers import BERTSCORE, WHOLE_TEXT
 from s2eval.records import Sample, Unit
 
 TEMPLATE = "template"

@@ -14,7 +14,6 @@ from itertools import groupby
 from typing import Literal
 
 from s2eval import stats
-from s2eval.leaderboard import COUNTED
 from s2eval.records import Row
 from s2eval.report.compare import compare
 from s2eval.report.comparisons import LEVEL, Comparison, Side
@@ -22,6 +21,7 @@ from s2eval.report.judged import SEVERAL
 from s2eval.report.pairing import objections
 from s2eval.report.scored import Scored
 from s2eval.report.tables import Cell, Table, too_few
+from s2eval.tasks.leaderboard.scores import COUNTED
 
 BY_NUMBERS = (
     "Ties are told by standard errors, as if the models had been asked different questions, since there are no samples "

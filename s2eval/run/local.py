@@ -14,10 +14,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from s2eval import qa, sample_answers, store
+from s2eval import sample_answers, store
 from s2eval.config import RunConfig
 from s2eval.errors import IncompleteError, PrerequisiteError, S2Error, UsageError
 from s2eval.metrics import require_encoder
+from s2eval.metrics.answers import CUT
 from s2eval.models.work import Work
 from s2eval.run.bertscores import score_answers
 from s2eval.run.loading import Models
@@ -134,8 +135,8 @@ def _note_cut(samples: Sequence[dict[str, Any]], cut: dict[str, bool], reasoning
             sample[sample_answers.REASONING] = reasoning[prompt]
         if prompt in cut:
             answer = sample_answers.answer_in(sample)
-            sample[qa.CUT] = float(cut[prompt] or (answer is not None and not answer.closed))
-            sample["metrics"].append(qa.CUT)
+            sample[CUT] = float(cut[prompt] or (answer is not None and not answer.closed))
+            sample["metrics"].append(CUT)
 
 
 def _write_lm_eval(folder: Path, task: str, results: dict[str, Any], samples: Sequence[dict[str, Any]]) -> None:

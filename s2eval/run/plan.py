@@ -15,16 +15,16 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from s2eval import chat_arguments, paths, qa, store
+from s2eval import chat_arguments, store
 from s2eval.config import ModelEntry, RunConfig
 from s2eval.errors import UnknownNameError, UsageError
 from s2eval.models import tokenizers
 from s2eval.models.spec import ModelSpec, identity
 from s2eval.names import check_folder, clashes
 from s2eval.plugin import OURS, without_covered
+from s2eval.tasks import benchmark_of, folders
 
 JUDGES = "mtbench"  # a model's folder of what judges said
-JUDGED = "s2_mtsbench"  # a task of plain lm-eval; in a run it is what `judges` stands for
 _FORMAT = 1  # raise when the same inputs would give another result
 
 
@@ -86,7 +86,7 @@ def expand(names: Sequence[str]) -> list[str]:
     Raises:
         UnknownNameError: nothing of that name; lm-eval's own tasks count too.
     """
-    index = _index(names)
+    index = _manager(names).task_index
     leaves: dict[str, None] = {}
 
     def add(name: str) -> None:
@@ -110,14 +110,15 @@ def expand(names: Sequence[str]) -> list[str]:
     return list(leaves)
 
 
-def _index(names: Sequence[str]) -> Any:
-    """lm-eval's index of our tasks, and of its own where a name is not ours (scanning those takes seconds)."""
+def _manager(names: Sequence[str], metadata: dict[str, Any] | None = None) -> Any:
+    """lm-eval's manager of our tasks, and of its own where a name is not ours (scanning those takes seconds)."""
     from lm_eval.tasks import TaskManager
 
-    own = TaskManager(include_path=str(paths.tasks()), include_defaults=False).task_index
-    if all(name in own or name.startswith(OURS) for name in names):
+    include: list[str | Path] = [*folders()]
+    own = TaskManager(include_path=include, include_defaults=False, metadata=metadata)
+    if all(name in own.task_index or name.startswith(OURS) for name in names):
         return own
-    return TaskManager(include_path=str(paths.tasks())).task_index
+    return TaskManager(include_path=include, metadata=metadata)
 
 
 def plan(config: RunConfig, specs: Sequence[ModelSpec], run: Path) -> list[Unit]:
@@ -129,10 +130,10 @@ def plan(config: RunConfig, specs: Sequence[ModelSpec], run: Path) -> list[Unit]
     Raises:
         UsageError, DataError: before anything is evaluated.
     """
-    names = [name for name in expand(config.tasks) if name != JUDGED]
-    if JUDGED in config.tasks and not config.judges:
+    names = [name for name in expand(config.tasks) if not _is_judged(name)]
+    if (judged := [name for name in config.tasks if _is_judged(name)]) and not config.judges:
         raise UsageError(
-            f"{JUDGED}: in a run its judges are named: add `judges: [openai:gpt-4]`, or take it out of tasks"
+            f"{judged[0]}: in a run its judges are named: add `judges: [openai:gpt-4]`, or take it out of tasks"
         )
     _check_folders([entry.name for entry in config.models], names, run)
     units: list[Unit] = []
@@ -144,6 +145,10 @@ def plan(config: RunConfig, specs: Sequence[ModelSpec], run: Path) -> list[Unit]
         for task in _load(names, entry, spec, config, shared):
             units.append(_unit(task, entry, spec, content, config, run))
     return units
+
+
+def _is_judged(task: str) -> bool:
+    return (benchmark := benchmark_of(task)) is not None and benchmark.judged
 
 
 def check_chat_arguments(units: Sequence[Unit], config: RunConfig) -> None:
@@ -187,9 +192,6 @@ def _load(
 ) -> list[Any]:
     """The tasks for one model. Those whose documents no prompt template touches are kept in `shared` and serve
     every model, so that twelve models do not hold the leaderboard's documents twelve times."""
-    from lm_eval.tasks import TaskManager
-    from lm_eval.tasks._yaml_loader import load_yaml
-
     for_prompts = (*chat_arguments.KEYS, *tokenizers.KEYS)
     metadata = {
         **{name: entry.args[name] for name in for_prompts if name in entry.args},
@@ -199,42 +201,33 @@ def _load(
         "add_bos_token": False,
         "bertscore_later": True,
     }
-    ours = all(name.startswith(OURS) for name in names)
-    manager = TaskManager(include_path=str(paths.tasks()), include_defaults=not ours, metadata=metadata)
+    manager = _manager(names, metadata)
     tasks: list[Any] = []
     for name in names:
         task = shared.get(name)
         if task is None:
-            path = manager.task_index[name].yaml_path
-            description = _without_bertscore(load_yaml(path) if path else {}, name)
-            task = manager.load([description])["tasks"][name]
-            if description == name:
+            task = manager.load([name])["tasks"][name]
+            if not _has_answers(name):
                 shared[name] = task
         tasks.append(task)
     return tasks
 
 
-def _without_bertscore(yaml: dict[str, Any], name: str) -> Any:
-    """The task with BERTScore taken out: a run measures it after the model was released."""
-    from s2eval.harness import tasks
-
-    if yaml.get("process_results") is not tasks.score_answer:
-        return name
-    metrics = [metric for metric in yaml["metric_list"] if metric["metric"] not in qa.BERTSCORE]
-    return {**yaml, "process_results": tasks.score_text, "metric_list": metrics}
+def _has_answers(task: str) -> bool:
+    return (benchmark := benchmark_of(task)) is not None and benchmark.answers
 
 
 def _unit(task: Any, entry: ModelEntry, spec: ModelSpec, content: str, config: RunConfig, run: Path) -> Unit:
-    from s2eval.harness import tasks
-
     docs = task.eval_docs
     documents = min(len(docs), config.limit or len(docs))
     rows = [docs[number] for number in range(documents)]
-    answers = task.config.process_results is tasks.score_text
-    leaderboard = "leaderboard_pct" in task.aggregation()
+    benchmark = benchmark_of(task.task_name)
+    answers, bos = (benchmark.answers, benchmark.bos) if benchmark else (False, None)
     template = rows[0].get("template", "") if answers else ""
     if template.startswith(("chat", "fastchat:")):
-        chosen = tasks.template_for(entry.template or config.template, spec.pretrained, spec.peft, entry.args)
+        from s2eval.tasks.lm_eval import template_for
+
+        chosen = template_for(entry.template or config.template, spec.pretrained, spec.peft, entry.args)
         stops = list(chosen.stop) or task.config.generation_kwargs["until"]
         task.set_config(key="generation_kwargs", value={"until": stops}, update=True)
     inputs = {
@@ -247,7 +240,7 @@ def _unit(task: Any, entry: ModelEntry, spec: ModelSpec, content: str, config: R
         "documents": _digest(rows),
         "shots": task.config.num_fewshot,
         "decoding": task.config.generation_kwargs,
-        "bos": not leaderboard,
+        "bos": bos is not False,
         **({"engine": spec.engine} if spec.engine != "s2" else {}),
     }
     choices = task.OUTPUT_TYPE == "multiple_choice"
@@ -264,7 +257,7 @@ def _unit(task: Any, entry: ModelEntry, spec: ModelSpec, content: str, config: R
         key=store.key_of(inputs),
         documents=documents,
         requests=sum(len(task.doc_to_choice(row)) for row in rows) if choices else documents,
-        bos=False if leaderboard else None,
+        bos=bos,
         answers=answers,
         facts={
             "inputs": inputs,

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from s2eval import qa, scoring
+from s2eval import scoring
 from s2eval.cli import app
+from s2eval.metrics import answers as qa
 from s2eval.metrics import flesch_applies, is_latin, rouge_applies
 
 CHINESE, RUSSIAN = "天空是蓝色的，因为光会散射。", "Небо синее, потому что свет рассеивается."

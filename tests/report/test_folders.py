@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from s2eval import qa, stats, store
+from s2eval import stats, store
 from s2eval.errors import DataError
+from s2eval.metrics import answers as qa
 from s2eval.records import Row
 from s2eval.report import folders, render_markdown
 from s2eval.report.tables import Table
@@ -170,7 +171,7 @@ def test_mmlu_on_some_subjects_is_told_below_the_table(tmp_path: Path) -> None:
 
 
 def test_mmlu_on_all_subjects_needs_no_note(tmp_path: Path) -> None:
-    from s2eval.leaderboard import SUBJECTS
+    from s2eval.tasks.leaderboard.rows import SUBJECTS
 
     lines = [sample(number, leaderboard_pct=[name, 100.0]) for number, name in enumerate(SUBJECTS)]
     source = folders.read(lm_eval(tmp_path, {"s2_mmlu": lines}))

@@ -72,7 +72,8 @@ def test_what_nothing_reads_is_refused(
 
 def test_in_plain_lm_eval(thinker: Path) -> None:
     """lm-eval hands `--model_args` to the task's documents."""
-    from s2eval.harness import judged, tasks
+    from s2eval.tasks.mtsbench import lm_eval as judged
+    from s2eval.tasks.qa import lm_eval as tasks
 
     def prompt(**arguments: Any) -> str:
         sampled = tasks.pairs(
@@ -89,7 +90,7 @@ def test_in_plain_lm_eval(thinker: Path) -> None:
 
 def test_another_tokenizers_template_is_taken_too(tiny_model: Path, thinker: Path) -> None:
     """`args: {tokenizer: …}` reached the backend, and prompts were written in the model's own template."""
-    from s2eval.harness import tasks
+    from s2eval.tasks.qa import lm_eval as tasks
 
     sampled = tasks.pairs(
         dataset="eli5",

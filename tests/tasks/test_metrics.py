@@ -14,10 +14,10 @@ from lm_eval.tasks import TaskManager
 from rouge_score.rouge_scorer import RougeScorer
 
 import s2eval.metrics
-from s2eval import qa
-from s2eval.harness.aggregations import BertPair, mean_bertscore_f1
+from s2eval.metrics import answers as qa
 from s2eval.metrics import encoders
 from s2eval.models.s2 import S2LM
+from s2eval.tasks.aggregations import BertPair, mean_bertscore_f1
 
 QUESTIONS = ["Why is the sky blue?", "Why is ice slippery?", "What is a volcano?", "What is rain?"]
 DECODING = {"until": ["Question:"], "max_gen_toks": 24, "do_sample": False}

@@ -1,105 +1,41 @@
-"""The Open LLM Leaderboard of September 2023: its documents, shots, requests and scores, exactly.
+"""The Open LLM Leaderboard of September 2023: its documents, shots and requests, exactly.
 
 The leaderboard pinned lm-evaluation-harness at commit b281b0921b636bc36ad05c0b0b0763bd6dd43463. How that commit
-made its requests, as an algorithm (docs/leaderboard.md tells what differs from lm-eval's `openllm` group today):
+made its requests, as an algorithm (docs/leaderboard.md lists the differences from lm-eval's `openllm` group today):
 
 1. The test split (HellaSwag, TruthfulQA: validation) is shuffled by one generator seeded with 42.
 2. For each document in that order the same generator draws the shots, `sample(training documents, k)`, for ARC
    (25) and HellaSwag (10). MMLU takes the first 5 of `dev`; TruthfulQA has a fixed preamble and no shots.
 3. A request is the description, the shots joined by blank lines, the query; its continuation " " + choice.
 
-`tests/test_leaderboard.py` holds the checksums of every request.
+`tests/tasks/test_leaderboard.py` holds the checksums of every request.
 """
 
 from __future__ import annotations
 
-import math
 import random
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import zip_longest
 
 from s2eval import paths
-from s2eval.data import ArcRow, HellaswagRow, MmluRow, TruthfulqaRow
+from s2eval.tasks.leaderboard.rows import ArcRow, HellaswagRow, MmluRow, TruthfulqaRow
 
 SEED = 42
 SHOTS = {"arc_challenge": 25, "hellaswag": 10, "truthfulqa_mc2": 0, "mmlu": 5}
 
-# All 57, in the leaderboard's (alphabetical) order.
-SUBJECTS = tuple(
-    [
-        "abstract_algebra",
-        "anatomy",
-        "astronomy",
-        "business_ethics",
-        "clinical_knowledge",
-        "college_biology",
-        "college_chemistry",
-        "college_computer_science",
-        "college_mathematics",
-        "college_medicine",
-        "college_physics",
-        "computer_security",
-        "conceptual_physics",
-        "econometrics",
-        "electrical_engineering",
-        "elementary_mathematics",
-        "formal_logic",
-        "global_facts",
-        "high_school_biology",
-        "high_school_chemistry",
-        "high_school_computer_science",
-        "high_school_european_history",
-        "high_school_geography",
-        "high_school_government_and_politics",
-        "high_school_macroeconomics",
-        "high_school_mathematics",
-        "high_school_microeconomics",
-        "high_school_physics",
-        "high_school_psychology",
-        "high_school_statistics",
-        "high_school_us_history",
-        "high_school_world_history",
-        "human_aging",
-        "human_sexuality",
-        "international_law",
-        "jurisprudence",
-        "logical_fallacies",
-        "machine_learning",
-        "management",
-        "marketing",
-        "medical_genetics",
-        "miscellaneous",
-        "moral_disputes",
-        "moral_scenarios",
-        "nutrition",
-        "philosophy",
-        "prehistory",
-        "professional_accounting",
-        "professional_law",
-        "professional_medicine",
-        "professional_psychology",
-        "public_relations",
-        "security_studies",
-        "sociology",
-        "us_foreign_policy",
-        "virology",
-        "world_religions",
-    ]
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A question in the form in which it is asked, as a shot or as a document.
+    """A question as the model is asked it, as a shot or as a document.
 
     Attributes:
         query: the text up to where the choice begins, without the space before it.
         choices: the texts among which the model chooses.
-        gold: index of the right choice; for mc2, where several are true, 0.
-        labels: 1 for every true choice (mc2); empty where exactly one is right.
+        gold: index of the correct choice; for mc2, where several are true, 0.
+        labels: 1 for every true choice (mc2); empty where exactly one is correct.
     """
 
     query: str
@@ -121,7 +57,7 @@ class Document:
     shots: tuple[Item, ...] = ()
     description: str = ""
     subject: str = ""
-    source_id: str = field(default="")
+    source_id: str = ""
 
     def as_row(self) -> dict[str, object]:
         """The document as lm-eval's task sees it; the keys are what the task YAML names."""
@@ -149,7 +85,7 @@ class Document:
 
 def arc_item(row: ArcRow) -> Item:
     """An ARC question; a choice is its text, not its letter."""
-    return Item(f"Question: {row.question}\nAnswer:", tuple(row.choices.text), row.choices.label.index(row.answerKey))
+    return Item(f"Question: {row.question}\nAnswer:", tuple(row.choices.text), row.gold)
 
 
 def hellaswag_item(row: HellaswagRow) -> Item:
@@ -223,60 +159,3 @@ def mmlu_subject(subject: str, test: Iterable[MmluRow], dev: Sequence[MmluRow]) 
 def interleave(subjects: Sequence[Sequence[Document]]) -> list[Document]:
     """The first document of every subject, then the second of every subject …: a limit takes some of each."""
     return [document for turn in zip_longest(*subjects) for document in turn if document is not None]
-
-
-# --- scores ----------------------------------------------------------------------------------------------------
-
-
-def accuracy(loglikelihoods: Sequence[float], choices: Sequence[str], gold: int) -> tuple[float, float]:
-    """(acc, acc_norm) of a document, each 0.0 or 1.0.
-
-    acc: the likeliest choice is the right one. acc_norm: the same with each log-likelihood divided by the number
-    of characters of its choice (without the space before it). The first of equals counts, as with numpy's argmax.
-    """
-    normed = [value / len(choice) for value, choice in zip(loglikelihoods, choices, strict=True)]
-    return float(_argmax(loglikelihoods) == gold), float(_argmax(normed) == gold)
-
-
-def _argmax(values: Sequence[float]) -> int:
-    return max(range(len(values)), key=lambda index: values[index])
-
-
-def mc2(loglikelihoods: Sequence[float], labels: Sequence[int]) -> float:
-    """TruthfulQA mc2, in 0..1: the share of probability that lies on the true choices (Lin et al. 2022).
-
-    >>> round(mc2([math.log(0.2), math.log(0.1), math.log(0.1)], [1, 0, 0]), 6)  # 0.2 / 0.4
-    0.5
-    """
-    top = max(loglikelihoods)
-    masses = [math.exp(value - top) for value in loglikelihoods]  # the ratio is unchanged, nothing underflows to 0/0
-    return sum(mass for mass, label in zip(masses, labels, strict=True) if label) / sum(masses)
-
-
-# The metric of each data set that the leaderboard counted.
-POINTS = "leaderboard_pct"
-COUNTED = {"arc_challenge": "acc_norm", "hellaswag": "acc_norm", "mmlu": "acc", "truthfulqa_mc2": "mc2"}
-
-
-def score(dataset: str, row: Mapping[str, object], loglikelihoods: Sequence[float]) -> dict[str, float]:
-    """All metrics of one document; `leaderboard_pct` is the one that the leaderboard counted, in percent."""
-    return _SCORERS[dataset](row, loglikelihoods)
-
-
-def _score_choices(counted: str) -> Callable[[Mapping[str, object], Sequence[float]], dict[str, float]]:
-    def scorer(row: Mapping[str, object], loglikelihoods: Sequence[float]) -> dict[str, float]:
-        acc, acc_norm = accuracy(loglikelihoods, row["choices"], row["gold"])  # type: ignore[arg-type]
-        values = {"acc": acc} if counted == "acc" else {"acc": acc, "acc_norm": acc_norm}
-        return values | {POINTS: 100 * values[counted]}
-
-    return scorer
-
-
-def _score_mc2(row: Mapping[str, object], loglikelihoods: Sequence[float]) -> dict[str, float]:
-    value = mc2(loglikelihoods, row["labels"])  # type: ignore[arg-type]
-    return {"mc2": value, POINTS: 100 * value}
-
-
-_SCORERS = {
-    dataset: _score_mc2 if counted == "mc2" else _score_choices(counted) for dataset, counted in COUNTED.items()
-}

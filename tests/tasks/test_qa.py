@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2eval import prompts, qa
-from s2eval.data import PairRow
+from s2eval import prompts
 from s2eval.metrics import Counts, flesch_applies, rouge_applies
+from s2eval.metrics import answers as qa
+from s2eval.tasks import lm_eval
+from s2eval.tasks.qa import documents
+from s2eval.tasks.qa.rows import PairRow
 
 ROWS = [
     PairRow(id=str(number), question=f"Why {number}?", answer=f"So {number}.", source="me") for number in range(500)
@@ -19,34 +22,34 @@ ROWS = [
 
 
 def test_a_hundred_different_rows_are_drawn_the_same_each_time() -> None:
-    drawn = qa.sample(ROWS)
-    assert drawn == qa.sample(list(ROWS))
+    drawn = documents.sample(ROWS)
+    assert drawn == documents.sample(list(ROWS))
     assert len({row.id for row in drawn}) == len(drawn) == 100
     # golden: random.Random(42).sample(range(500), 100) of CPython 3.11 and 3.12
     assert [row.id for row in drawn[:5]] == ["327", "57", "12", "379", "140"]
 
 
 def test_another_seed_draws_others() -> None:
-    assert {row.id for row in qa.sample(ROWS, seed=1)} != {row.id for row in qa.sample(ROWS, seed=2)}
+    assert {row.id for row in documents.sample(ROWS, seed=1)} != {row.id for row in documents.sample(ROWS, seed=2)}
 
 
 def test_of_fewer_rows_all_are_drawn_shuffled() -> None:
-    drawn = qa.sample(ROWS[:40])
+    drawn = documents.sample(ROWS[:40])
     assert sorted(drawn, key=lambda row: int(row.id)) == ROWS[:40]
     assert drawn != ROWS[:40]
-    assert qa.sample([]) == []
+    assert documents.sample([]) == []
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 60), st.integers(0, 80), st.integers(0, 2**32))
 def test_a_sample_is_without_replacement(n: int, size: int, seed: int) -> None:
-    drawn = [row.id for row in qa.sample(ROWS[:n], size, seed)]
+    drawn = [row.id for row in documents.sample(ROWS[:n], size, seed)]
     assert len(drawn) == len(set(drawn)) == min(n, size)
 
 
 def test_the_rows_stay_as_they_are() -> None:
     rows = list(ROWS)
-    qa.sample(rows)
+    documents.sample(rows)
     assert rows == ROWS
 
 
@@ -57,7 +60,7 @@ def test_the_rows_stay_as_they_are() -> None:
 def test_a_question_is_asked_as_it_is(question: str) -> None:
     template = prompts.get("s2")
     row = PairRow(id="7", question=question, answer="{}", source="me")
-    assert qa.document(row, template) == {
+    assert documents.document(row) | lm_eval.prompt_fields(question, template, {}) == {
         "id": "7",
         "question": question,
         "answer": "{}",

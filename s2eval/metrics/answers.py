@@ -6,16 +6,9 @@ measured over all answers of a task at once (`s2eval.metrics.bertscore`), so it 
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 
-from s2eval.data import PairRow
 from s2eval.metrics import Counts, Rouge, flesch_applies, readability, readability_2023, rouge, rouge_all, rouge_applies
-from s2eval.prompts import Template, Turn
-
-SAMPLE_SIZE = 100
-SAMPLE_SEED = 42
-MAX_NEW_TOKENS = 256
 
 ROUGE = ("s2_rouge1", "s2_rouge2", "s2_rougeL", "s2_rougeLsum")
 BERTSCORE = ("s2_bertscore_precision", "s2_bertscore_recall", "s2_bertscore_f1")
@@ -27,7 +20,7 @@ CUT = "s2_cut"
 # Not computed of texts that are mostly in another script than Latin (s2eval.metrics.scripts).
 LATIN_ONLY = frozenset({*ROUGE, *READABILITY, *WHOLE_TEXT})
 
-# What anybody's task YAML may name (s2eval.harness.metrics).
+# What any task YAML may name (s2eval.tasks.lm_eval_metrics).
 NAMEABLE = (*ROUGE, "s2_bertscore", "s2_fre", "s2_fkg")
 
 # What a configuration's `metrics:` names, and the columns of scores.csv that each brings.
@@ -36,24 +29,6 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "bertscore": BERTSCORE,
     "readability": (*READABILITY, *WHOLE_TEXT),
 }
-
-
-def sample(rows: Sequence[PairRow], size: int = SAMPLE_SIZE, seed: int = SAMPLE_SEED) -> list[PairRow]:
-    """`size` rows drawn without replacement, in the order drawn; all rows, shuffled, where there are fewer."""
-    return random.Random(seed).sample(list(rows), min(size, len(rows)))
-
-
-def document(row: PairRow, template: Template) -> dict[str, str]:
-    """A row as lm-eval's task sees it; `prompt` is exactly what the model is given."""
-    return {
-        "id": row.id,
-        "question": row.question,
-        "answer": row.answer,
-        "source": row.source,
-        "prompt": template.render([Turn(row.question)]),
-        "template": template.label,
-        "template_hash": template.hash,
-    }
 
 
 def score(answer: str, reference: str) -> dict[str, float]:

@@ -79,14 +79,6 @@ mean_bertscore_recall = _mean_bertscore("recall")
 mean_bertscore_f1 = _mean_bertscore("f1")
 
 
-def _mean_over_subjects(items: Sequence[Any]) -> Estimate:
-    return stats.stratified_mean([value for _, value in items], [subject for subject, _ in items])
-
-
-# Items are (subject, value): MMLU, every subject weighing the same.
-mean_over_subjects = Aggregation("mean_over_subjects", _mean_over_subjects)
-
-
 def _corpus(part: str) -> Aggregation:
     def estimate(items: Sequence[Any]) -> Estimate:
         return corpus_estimate(part, [Counts(*item) for item in items])

@@ -13,10 +13,10 @@ from typing import Any
 import lm_eval.api.metrics  # noqa: F401  (lm-eval's own first)
 from lm_eval.api.registry import register_aggregation, register_metric
 
-from s2eval.harness import aggregations
-from s2eval.harness.aggregations import BertPair
 from s2eval.metrics import flesch_applies, readability, rouge, rouge_applies
 from s2eval.reasoning import answer_of
+from s2eval.tasks import aggregations
+from s2eval.tasks.aggregations import BertPair
 
 log = logging.getLogger("s2eval")
 

@@ -11,7 +11,9 @@ import pytest
 from s2eval import data
 from s2eval.data import Source
 from s2eval.errors import DataError, UnknownNameError
-from s2eval.leaderboard import SUBJECTS
+from s2eval.tasks.leaderboard import rows
+from s2eval.tasks.leaderboard.rows import SUBJECTS
+from s2eval.tasks.qa.rows import PAIRS
 
 PAIR = {"id": "1", "question": "Why is the sky blue?", "answer": "Air scatters blue light.", "source": "me"}
 ARC = {"id": "a", "question": "Q?", "choices": {"text": ["x", "y"], "label": ["A", "B"]}, "answerKey": "B"}
@@ -35,11 +37,11 @@ def write(root: Path, name: str, *lines: dict[str, Any] | str | bytes) -> Path:
 @pytest.mark.parametrize(
     ("source", "split", "row"),
     [
-        (data.PAIRS["eli5"], "validation", PAIR),
-        (data.ARC, "test", ARC),
-        (data.HELLASWAG, "train", HELLASWAG),
-        (data.MMLU.part("anatomy"), "dev", MMLU),
-        (data.TRUTHFULQA, "validation", TRUTHFULQA),
+        (PAIRS["eli5"], "validation", PAIR),
+        (rows.ARC, "test", ARC),
+        (rows.HELLASWAG, "train", HELLASWAG),
+        (rows.MMLU.part("anatomy"), "dev", MMLU),
+        (rows.TRUTHFULQA, "validation", TRUTHFULQA),
     ],
     ids=lambda value: value.folder if isinstance(value, Source) else None,
 )
@@ -57,43 +59,43 @@ def test_text_of_any_script_and_line_separators_inside_of_it_stay(tmp_path: Path
     # U+2028 ends a line to str.splitlines, but not in JSON Lines
     answer = "Ärger\u2028über 水\t\U0001f600"
     write(tmp_path, "eli5/validation", json.dumps({**PAIR, "answer": answer}, ensure_ascii=False) + "\r")
-    (row,) = data.load(data.PAIRS["eli5"], "validation", tmp_path)
+    (row,) = data.load(PAIRS["eli5"], "validation", tmp_path)
     assert row.answer == answer
 
 
 # --- what is broken --------------------------------------------------------------------------------------------
 
 BROKEN = {
-    "not JSON": (data.PAIRS["wiki"], '{"id": "2", ', ["not JSON", "column"]),
-    "no object": (data.PAIRS["wiki"], "[1, 2]", ["valid dictionary"]),
-    "missing field": (data.PAIRS["wiki"], {"id": "2", "question": "Q?"}, ["answer: Field required"]),
-    "two fields at once": (data.PAIRS["wiki"], {"id": "2", "question": ""}, ["question: ", "; answer: "]),
-    "text where a number is": (data.PAIRS["wiki"], {**PAIR, "id": 7}, ["id: ", "string"]),
-    "empty text": (data.PAIRS["wiki"], {**PAIR, "answer": ""}, ["answer: ", "at least 1"]),
-    "half a character": (data.PAIRS["wiki"], '{"id": "2", "question": "\\ud800", "answer": "a"}', ["question: "]),
-    "no such answer": (data.ARC, {**ARC, "answerKey": "C"}, ["answerKey: 'C'", "['A', 'B']"]),
+    "not JSON": (PAIRS["wiki"], '{"id": "2", ', ["not JSON", "column"]),
+    "no object": (PAIRS["wiki"], "[1, 2]", ["valid dictionary"]),
+    "missing field": (PAIRS["wiki"], {"id": "2", "question": "Q?"}, ["answer: Field required"]),
+    "two fields at once": (PAIRS["wiki"], {"id": "2", "question": ""}, ["question: ", "; answer: "]),
+    "text where a number is": (PAIRS["wiki"], {**PAIR, "id": 7}, ["id: ", "string"]),
+    "empty text": (PAIRS["wiki"], {**PAIR, "answer": ""}, ["answer: ", "at least 1"]),
+    "half a character": (PAIRS["wiki"], '{"id": "2", "question": "\\ud800", "answer": "a"}', ["question: "]),
+    "no such answer": (rows.ARC, {**ARC, "answerKey": "C"}, ["answerKey: 'C'", "['A', 'B']"]),
     "labels of other length": (
-        data.ARC,
+        rows.ARC,
         {**ARC, "choices": {"text": ["x", "y", "z"], "label": ["A", "B"]}},
         ["choices: ", "differ in length"],
     ),
     "a choice without text": (
-        data.ARC,
+        rows.ARC,
         {**ARC, "choices": {"text": ["x", ""], "label": ["A", "B"]}},
         ["choices.text.1: "],
     ),
-    "three endings": (data.HELLASWAG, {**HELLASWAG, "endings": ["a", "b", "c"]}, ["endings: ", "at least 4"]),
-    "a label that is a number": (data.HELLASWAG, {**HELLASWAG, "label": 3}, ["label: ", "string"]),
-    "a label out of range": (data.HELLASWAG, {**HELLASWAG, "label": "4"}, ["label: ", "pattern"]),
-    "a letter where an index is": (data.MMLU.part("anatomy"), {**MMLU, "answer": "C"}, ["answer: ", "integer"]),
-    "an index out of range": (data.MMLU.part("anatomy"), {**MMLU, "answer": 4}, ["answer: ", "less than or equal"]),
+    "three endings": (rows.HELLASWAG, {**HELLASWAG, "endings": ["a", "b", "c"]}, ["endings: ", "at least 4"]),
+    "a label that is a number": (rows.HELLASWAG, {**HELLASWAG, "label": 3}, ["label: ", "string"]),
+    "a label out of range": (rows.HELLASWAG, {**HELLASWAG, "label": "4"}, ["label: ", "pattern"]),
+    "a letter where an index is": (rows.MMLU.part("anatomy"), {**MMLU, "answer": "C"}, ["answer: ", "integer"]),
+    "an index out of range": (rows.MMLU.part("anatomy"), {**MMLU, "answer": 4}, ["answer: ", "less than or equal"]),
     "a choice without label": (
-        data.TRUTHFULQA,
+        rows.TRUTHFULQA,
         {**TRUTHFULQA, "mc2_targets": {"choices": ["a", "b", "c"], "labels": [1, 0]}},
         ["mc2_targets: 3 choices, but 2 labels"],
     ),
     "no true choice": (
-        data.TRUTHFULQA,
+        rows.TRUTHFULQA,
         {**TRUTHFULQA, "mc2_targets": {"choices": ["a", "b"], "labels": [0, 0]}},
         ["mc2_targets: ", "true choice"],
     ),
@@ -119,7 +121,7 @@ def test_a_line_that_is_not_utf_8_is_told_with_its_number(tmp_path: Path) -> Non
     latin = json.dumps({**PAIR, "answer": "für"}, ensure_ascii=False).encode("latin-1")
     path = write(tmp_path, "eli5/validation", PAIR, latin)
     with pytest.raises(DataError, match="line 2: not UTF-8") as caught:
-        data.load(data.PAIRS["eli5"], "validation", tmp_path)
+        data.load(PAIRS["eli5"], "validation", tmp_path)
     assert str(path) in str(caught.value)
 
 
@@ -127,7 +129,7 @@ def test_a_line_that_is_not_utf_8_is_told_with_its_number(tmp_path: Path) -> Non
 def test_an_empty_file_is_told(tmp_path: Path, content: str) -> None:
     path = write(tmp_path, "eli5/validation", content)
     with pytest.raises(DataError, match="no rows") as caught:
-        data.load(data.PAIRS["eli5"], "validation", tmp_path)
+        data.load(PAIRS["eli5"], "validation", tmp_path)
     assert str(path) in str(caught.value)
 
 
@@ -138,7 +140,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     path = tmp_path / "eli5" / "validation.jsonl"
     path.symlink_to("/proc/self/mem")
     with pytest.raises(DataError, match="cannot be read") as caught:
-        data.load(data.PAIRS["eli5"], "validation", tmp_path)
+        data.load(PAIRS["eli5"], "validation", tmp_path)
     assert str(path) in str(caught.value)
 
 
@@ -148,10 +150,10 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "split", "hub"),
     [
-        (data.ARC, "train", "allenai/ai2_arc, configuration ARC-Challenge"),
-        (data.HELLASWAG, "validation", "Rowan/hellaswag"),
-        (data.TRUTHFULQA, "validation", "truthfulqa/truthful_qa, configuration multiple_choice"),
-        (data.MMLU.part("anatomy"), "dev", "cais/mmlu, configuration anatomy"),
+        (rows.ARC, "train", "allenai/ai2_arc, configuration ARC-Challenge"),
+        (rows.HELLASWAG, "validation", "Rowan/hellaswag"),
+        (rows.TRUTHFULQA, "validation", "truthfulqa/truthful_qa, configuration multiple_choice"),
+        (rows.MMLU.part("anatomy"), "dev", "cais/mmlu, configuration anatomy"),
     ],
 )
 def test_a_missing_file_is_told_with_the_variable_and_the_hub_data_set(
@@ -166,12 +168,12 @@ def test_a_missing_file_is_told_with_the_variable_and_the_hub_data_set(
 
 
 @pytest.mark.parametrize("root", [True, False], ids=["folder", "hub"])
-@pytest.mark.parametrize("name", data.PAIRS)
+@pytest.mark.parametrize("name", PAIRS)
 def test_pairs_are_not_on_the_hub_and_the_command_that_makes_them_is_told(
     tmp_path: Path, name: str, root: bool
 ) -> None:
     with pytest.raises(DataError) as caught:
-        data.load(data.PAIRS[name], "validation", tmp_path if root else None)
+        data.load(PAIRS[name], "validation", tmp_path if root else None)
     assert "S2_DATA_DIR" in str(caught.value)
     assert "s2train data" in str(caught.value)
 
@@ -203,12 +205,12 @@ def test_a_variable_that_points_nowhere_is_told(monkeypatch: pytest.MonkeyPatch,
 
 def test_all_subjects_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("S2_MMLU_SUBJECTS", raising=False)
-    assert data.mmlu_subjects(None, SUBJECTS) == SUBJECTS
+    assert rows.mmlu_subjects(None, SUBJECTS) == SUBJECTS
 
 
 def test_listed_subjects_come_in_the_leaderboards_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("S2_MMLU_SUBJECTS", "virology, anatomy,astronomy,anatomy,")
-    assert data.mmlu_subjects(None, SUBJECTS) == ("anatomy", "astronomy", "virology")
+    assert rows.mmlu_subjects(None, SUBJECTS) == ("anatomy", "astronomy", "virology")
 
 
 def test_present_is_what_the_folder_has(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -216,25 +218,25 @@ def test_present_is_what_the_folder_has(monkeypatch: pytest.MonkeyPatch, tmp_pat
         write(tmp_path, f"mmlu/{name}/test", MMLU)
     write(tmp_path, "mmlu/astronomy/dev", MMLU)  # nothing to evaluate
     monkeypatch.setenv("S2_MMLU_SUBJECTS", "present")
-    assert data.mmlu_subjects(tmp_path, SUBJECTS) == ("anatomy", "virology")
+    assert rows.mmlu_subjects(tmp_path, SUBJECTS) == ("anatomy", "virology")
 
 
 def test_present_needs_a_folder_with_subjects(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("S2_MMLU_SUBJECTS", "present")
     with pytest.raises(DataError, match="S2_DATA_DIR"):
-        data.mmlu_subjects(None, SUBJECTS)
+        rows.mmlu_subjects(None, SUBJECTS)
     with pytest.raises(DataError, match=r"no <subject>/test\.jsonl") as caught:
-        data.mmlu_subjects(tmp_path, SUBJECTS)
+        rows.mmlu_subjects(tmp_path, SUBJECTS)
     assert str(tmp_path / "mmlu") in str(caught.value)
 
 
 def test_a_wrong_subject_is_told_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("S2_MMLU_SUBJECTS", "anatomy,astronmy")
     with pytest.raises(UnknownNameError, match=r"unknown MMLU subject 'astronmy'; did you mean 'astronomy'\?"):
-        data.mmlu_subjects(None, SUBJECTS)
+        rows.mmlu_subjects(None, SUBJECTS)
 
 
 def test_a_list_without_a_subject_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("S2_MMLU_SUBJECTS", " , ")
     with pytest.raises(DataError, match="S2_MMLU_SUBJECTS=,: names no subject"):
-        data.mmlu_subjects(None, SUBJECTS)
+        rows.mmlu_subjects(None, SUBJECTS)

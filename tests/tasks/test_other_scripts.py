@@ -12,7 +12,7 @@ from lm_eval.api.model import LM
 from lm_eval.tasks import TaskManager
 
 from s2eval import store
-from s2eval.harness import metrics
+from s2eval.tasks import lm_eval_metrics as metrics
 
 YAML = """
 task: somebodys_task

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from s2eval.errors import UsageError
-from s2eval.harness import judged
-from s2eval.harness.judged import mean_rating, score_answer, share_rated
+from s2eval.tasks.mtsbench import lm_eval as judged
+from s2eval.tasks.mtsbench.lm_eval import mean_rating, score_answer, share_rated
 from tests.llm.faults import Request, error, ok, serve
 
 

@@ -13,13 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2eval import data, leaderboard
-from s2eval.data import ArcRow, HellaswagRow, MmluRow
-from s2eval.leaderboard import SHOTS, SUBJECTS, Document
+from s2eval import data
+from s2eval.tasks.leaderboard import documents as leaderboard
+from s2eval.tasks.leaderboard import rows, scores
+from s2eval.tasks.leaderboard.documents import SHOTS, Document
+from s2eval.tasks.leaderboard.rows import SUBJECTS, ArcRow, HellaswagRow, MmluRow
 
 
 def _arc(root: Path) -> list[Document]:
-    test, train = data.load(data.ARC, "test", root), data.load(data.ARC, "train", root)
+    test, train = data.load(rows.ARC, "test", root), data.load(rows.ARC, "train", root)
     return leaderboard.drawn(
         [leaderboard.arc_item(row) for row in test],
         [leaderboard.arc_item(row) for row in train],
@@ -29,20 +31,20 @@ def _arc(root: Path) -> list[Document]:
 
 def _hellaswag(root: Path) -> list[Document]:
     items, pool = (
-        [leaderboard.hellaswag_item(row) for row in data.load(data.HELLASWAG, split, root)]
+        [leaderboard.hellaswag_item(row) for row in data.load(rows.HELLASWAG, split, root)]
         for split in ("validation", "train")
     )
     return leaderboard.drawn(items, pool, SHOTS["hellaswag"])
 
 
 def _truthfulqa(root: Path) -> list[Document]:
-    rows = data.load(data.TRUTHFULQA, "validation", root)
-    return leaderboard.drawn([leaderboard.truthfulqa_item(row) for row in rows], (), 0)
+    items = map(leaderboard.truthfulqa_item, data.load(rows.TRUTHFULQA, "validation", root))
+    return leaderboard.drawn(list(items), (), 0)
 
 
 def _mmlu(subject: str) -> Callable[[Path], list[Document]]:
     def documents(root: Path) -> list[Document]:
-        source = data.MMLU.part(subject)
+        source = rows.MMLU.part(subject)
         return leaderboard.mmlu_subject(subject, data.load(source, "test", root), data.load(source, "dev", root))
 
     return documents
@@ -130,25 +132,25 @@ def test_interleaving_takes_some_of_every_subject() -> None:
 
 def test_acc_and_acc_norm_can_disagree() -> None:
     # -4 beats -6; over characters -4/2 = -2 loses to -6/6 = -1
-    assert leaderboard.accuracy([-4.0, -6.0], ["ab", "abcdef"], gold=1) == (0.0, 1.0)
+    assert scores.accuracy([-4.0, -6.0], ["ab", "abcdef"], gold=1) == (0.0, 1.0)
 
 
 def test_the_first_of_equals_counts() -> None:
-    assert leaderboard.accuracy([-1.0, -1.0], ["a", "b"], gold=0) == (1.0, 1.0)
+    assert scores.accuracy([-1.0, -1.0], ["a", "b"], gold=0) == (1.0, 1.0)
 
 
 def test_mc2_is_the_share_of_the_true_choices() -> None:
     logs = [math.log(p) for p in (0.2, 0.1, 0.1, 0.4)]
-    assert leaderboard.mc2(logs, [1, 1, 0, 0]) == pytest.approx(0.3 / 0.8)  # (0.2 + 0.1) / 0.8
+    assert scores.mc2(logs, [1, 1, 0, 0]) == pytest.approx(0.3 / 0.8)  # (0.2 + 0.1) / 0.8
 
 
 def test_mc2_does_not_underflow() -> None:
-    assert leaderboard.mc2([-2000.0, -2000.0], [1, 0]) == pytest.approx(0.5)  # exp(-2000) is 0 in floats
+    assert scores.mc2([-2000.0, -2000.0], [1, 0]) == pytest.approx(0.5)  # exp(-2000) is 0 in floats
 
 
 @given(st.lists(st.floats(-500, 0), min_size=2, max_size=8), st.floats(-100, 100))
 def test_mc2_is_a_share_and_ignores_a_common_factor(logs: list[float], shift: float) -> None:
     labels = [1] + [0] * (len(logs) - 1)
-    value = leaderboard.mc2(logs, labels)
+    value = scores.mc2(logs, labels)
     assert 0 <= value <= 1
-    assert leaderboard.mc2([one + shift for one in logs], labels) == pytest.approx(value, abs=1e-9)
+    assert scores.mc2([one + shift for one in logs], labels) == pytest.approx(value, abs=1e-9)

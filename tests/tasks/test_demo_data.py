@@ -11,23 +11,27 @@ from typing import Any
 
 import pytest
 
-from s2eval import data, leaderboard, paths
+from s2eval import data, paths
 from s2eval.data import Source
-from s2eval.leaderboard import SHOTS, SUBJECTS
+from s2eval.tasks.leaderboard import documents as leaderboard
+from s2eval.tasks.leaderboard import rows
+from s2eval.tasks.leaderboard.documents import SHOTS
+from s2eval.tasks.leaderboard.rows import SUBJECTS
+from s2eval.tasks.qa.rows import PAIRS
 
 ROOT = paths.demo_data()
 DEMO_SUBJECTS = sorted(path.name for path in (ROOT / "mmlu").iterdir())
 
 FILES: dict[str, tuple[Source[Any], str]] = {
-    "arc_challenge/train": (data.ARC, "train"),
-    "arc_challenge/test": (data.ARC, "test"),
-    "hellaswag/train": (data.HELLASWAG, "train"),
-    "hellaswag/validation": (data.HELLASWAG, "validation"),
-    "truthfulqa/validation": (data.TRUTHFULQA, "validation"),
-    "eli5/validation": (data.PAIRS["eli5"], "validation"),
-    "wiki/validation": (data.PAIRS["wiki"], "validation"),
+    "arc_challenge/train": (rows.ARC, "train"),
+    "arc_challenge/test": (rows.ARC, "test"),
+    "hellaswag/train": (rows.HELLASWAG, "train"),
+    "hellaswag/validation": (rows.HELLASWAG, "validation"),
+    "truthfulqa/validation": (rows.TRUTHFULQA, "validation"),
+    "eli5/validation": (PAIRS["eli5"], "validation"),
+    "wiki/validation": (PAIRS["wiki"], "validation"),
 } | {
-    f"mmlu/{subject}/{split}": (data.MMLU.part(subject), split)
+    f"mmlu/{subject}/{split}": (rows.MMLU.part(subject), split)
     for subject in DEMO_SUBJECTS
     for split in ("dev", "test")
 }

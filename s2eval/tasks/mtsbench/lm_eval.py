@@ -15,17 +15,14 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
-import datasets
-
-from s2eval import paths, prompts
+from s2eval import paths
 from s2eval.errors import S2Error, UsageError
-from s2eval.harness import tasks
-from s2eval.harness.aggregations import Aggregation
-from s2eval.harness.tasks import whole_text
 from s2eval.metrics import count, scale_of
 from s2eval.records import Estimate
 from s2eval.sample_answers import split_text
 from s2eval.stats import clustered_mean, proportion
+from s2eval.tasks import lm_eval
+from s2eval.tasks.aggregations import Aggregation
 
 log = logging.getLogger("s2eval")
 
@@ -52,27 +49,21 @@ def questions(*, template: str | None = None, pretrained: Any = None, peft: str 
             how.judge.check()
         except S2Error as error:
             log.warning("s2_mtsbench: answers will not be judged unless this passes: %s", error)
-    chosen = tasks.template_for(template, pretrained, peft, model)
-    rows = [
-        {
-            "id": question.id,
-            "category": question.category,
-            "question": question.turns[0],
-            "prompt": chosen.render([prompts.Turn(question.turns[0])]),
-            "template": chosen.label,
-            "template_hash": chosen.hash,
-        }
-        | tasks.opening(chosen.render([prompts.Turn(question.turns[0])]), model)
-        for question in load(SUITE).questions
-    ]
-    return datasets.DatasetDict({"test": datasets.Dataset.from_list(rows)})
+    chosen = lm_eval.template_for(template, pretrained, peft, model)
+    return lm_eval.dataset(
+        [
+            {"id": question.id, "category": question.category, "question": question.turns[0]}
+            | lm_eval.prompt_fields(question.turns[0], chosen, model)
+            for question in load(SUITE).questions
+        ]
+    )
 
 
 def score_answer(doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
     """Readability of one answer, and what the judge will be shown."""
     answer = split_text(results[0], doc).answer
     asked = (doc["id"], answer)
-    return {SCORE: asked, RATED: asked, **whole_text(answer), "s2_words": count(answer).words}
+    return {SCORE: asked, RATED: asked, **lm_eval.whole_text(answer), "s2_words": count(answer).words}
 
 
 def judge_name() -> str | None:

@@ -15,11 +15,14 @@ from lm_eval.config.group import GroupConfig
 from lm_eval.tasks import TaskManager
 from lm_eval.tasks._yaml_loader import load_yaml
 
-from s2eval import data, leaderboard, paths, prompts
+from s2eval import data, paths, prompts
 from s2eval.errors import DataError, UsageError
-from s2eval.harness import tasks as functions
-from s2eval.leaderboard import SUBJECTS
 from s2eval.prompts import Turn
+from s2eval.tasks.leaderboard import documents as leaderboard
+from s2eval.tasks.leaderboard import lm_eval as functions
+from s2eval.tasks.leaderboard import rows
+from s2eval.tasks.leaderboard.rows import SUBJECTS
+from s2eval.tasks.qa.rows import PAIRS
 
 FILES = {path.stem: path for path in sorted(paths.tasks().rglob("*.yaml"))}
 FOUR = ("arc_challenge", "hellaswag", "mmlu", "truthfulqa_mc2")
@@ -132,7 +135,7 @@ def test_demo_arc() -> None:
     assert all(block.startswith("Question: ") for block in blocks)
     assert blocks[-1] == document["query"]
     assert context.endswith("\nAnswer:")
-    row = {row.id: row for row in demo(data.ARC, "test")}[document["id"]]
+    row = {row.id: row for row in demo(rows.ARC, "test")}[document["id"]]
     assert blocks[-1] == f"Question: {row.question}\nAnswer:"
     assert continuations == [f" {text}" for text in row.choices.text]
     assert len(task.eval_docs) >= 24
@@ -146,7 +149,7 @@ def test_demo_hellaswag() -> None:
     assert blocks[-1] == task.eval_docs[0]["query"]
     pool = {
         f"{item.query} {item.choices[item.gold]}"
-        for item in map(leaderboard.hellaswag_item, demo(data.HELLASWAG, "train"))
+        for item in map(leaderboard.hellaswag_item, demo(rows.HELLASWAG, "train"))
     }
     assert set(blocks[:-1]) <= pool
     assert len(asked) == 4
@@ -159,8 +162,8 @@ def test_demo_mmlu() -> None:
     head, *blocks = context.split("\n\n")
     assert head == "The following are multiple choice questions (with answers) about astronomy."
     assert len(blocks) == 6
-    rows = demo(data.MMLU.part("astronomy"), "dev")
-    assert [block[-1] for block in blocks[:-1]] == ["ABCD"[row.answer] for row in rows]
+    dev = demo(rows.MMLU.part("astronomy"), "dev")
+    assert [block[-1] for block in blocks[:-1]] == ["ABCD"[row.answer] for row in dev]
     assert [continuation for _, continuation in asked] == [" A", " B", " C", " D"]
     assert len({task.eval_docs[number]["subject"] for number in range(3)}) == 3  # a limit takes some of each
     assert len(task.eval_docs) >= 24
@@ -172,7 +175,7 @@ def test_demo_truthfulqa() -> None:
     pairs = context.split("\n\n")
     assert pairs[0].startswith("Q: What is human life expectancy in the United States?\nA: ")
     assert len(pairs) == 7  # the fixed six and the question
-    row = next(row for row in demo(data.TRUTHFULQA, "validation") if pairs[-1] == f"Q: {row.question}\nA:")
+    row = next(row for row in demo(rows.TRUTHFULQA, "validation") if pairs[-1] == f"Q: {row.question}\nA:")
     assert [continuation for _, continuation in asked] == [f" {choice}" for choice in row.mc2_targets.choices]
     assert len(task.eval_docs) >= 24
 
@@ -184,7 +187,7 @@ def test_demo_questions(name: str, tiny_model: Path, smollm2: Path) -> None:
     assert prompt == f"### Human: {question} ###Assistant:"  # the paper's, where the tokenizer has no template
     assert decoding == {"until": ["### Human:"], "max_gen_toks": 256, "do_sample": False, "temperature": 0.0}
     sets = ("eli5", "wiki") if name == "full" else (name,)
-    rows = [row for one in sets for row in demo(data.PAIRS[one], "validation")]
+    rows = [row for one in sets for row in demo(PAIRS[one], "validation")]
     assert {doc["id"] for doc in task.eval_docs} == {row.id for row in rows}  # all: fewer than 100
     assert len(task.eval_docs) == len(rows) == 40 * len(sets)
     _, ((chat, _),) = first(f"s2demo_{name}", pretrained=str(smollm2))
@@ -249,7 +252,7 @@ def test_the_question_tasks_are_built(name: str, data_dir: Path, monkeypatch: py
     monkeypatch.setenv("S2_DATA_DIR", str(data_dir))
     monkeypatch.setenv("S2_BERTSCORE_ENCODER", "minilm")
     task, ((prompt, _),) = first(f"s2_{name}")
-    rows = data.load(data.PAIRS[name], "validation", data_dir)
+    rows = data.load(PAIRS[name], "validation", data_dir)
     assert prompt == f"### Human: {task.eval_docs[0]['question']} ###Assistant:"
     assert {doc["question"] for doc in task.eval_docs} <= {row.question for row in rows}
 

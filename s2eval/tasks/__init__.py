@@ -1,0 +1,41 @@
+"""The benchmarks: documents, prompts and scores, a folder each, mirroring the YAML folders of `tasks/`.
+
+Another package adds one by an entry point whose value is a `Benchmark` with the folder of its YAML files:
+
+    [project.entry-points."s2eval.benchmarks"]
+    trivia = "my_package:TRIVIA"
+
+    TRIVIA = Benchmark("trivia", "Trivia", Path(__file__).parent / "tasks", tasks=("trivia",))
+
+`s2eval ls tasks`, `s2eval run`, plain `lm_eval` and the reports then know it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from s2eval import paths
+from s2eval.registry import Registry
+from s2eval.tasks import leaderboard, qa
+from s2eval.tasks.benchmark import Benchmark
+from s2eval.tasks.mtsbench import MTSBENCH
+
+__all__ = ["BENCHMARKS", "Benchmark", "benchmark_of", "folders"]
+
+BENCHMARKS: Registry[Benchmark] = Registry(
+    "benchmark",
+    [*leaderboard.BENCHMARKS, *qa.BENCHMARKS, MTSBENCH],
+    group="s2eval.benchmarks",
+    see="s2eval ls tasks",
+)
+
+
+def benchmark_of(task: str) -> Benchmark | None:
+    """The benchmark that a task of lm-eval belongs to; None for lm-eval's own tasks."""
+    return next((benchmark for benchmark in BENCHMARKS.values() if benchmark.covers(task)), None)
+
+
+def folders() -> list[Path]:
+    """The folders of all YAML files: ours, then other packages'."""
+    own = paths.tasks()
+    return [own, *dict.fromkeys(b.folder for b in BENCHMARKS.values() if not b.folder.is_relative_to(own))]
