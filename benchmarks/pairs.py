@@ -55,7 +55,7 @@ def compare(folder: str) -> tuple[float, float, float]:
     from s2eval.cli.compare import sides
     from s2eval.report import scored_folders
     from s2eval.report.compare import compare as compared
-    from s2eval.report.render_comparison import render_comparison
+    from s2eval.report.render.comparison import render_comparison
 
     def work() -> None:
         found = scored_folders.read([Path(folder)])

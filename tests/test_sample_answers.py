@@ -14,8 +14,8 @@ from s2eval import store
 from s2eval.cli import app
 from s2eval.lm_eval_samples import read_samples
 from s2eval.metrics import answers as qa
-from s2eval.report import run_notes
 from s2eval.report.html import logs
+from s2eval.report.tables import run_notes
 from s2eval.run.local import _note_cut
 from s2eval.tasks import lm_eval
 from s2eval.tasks import lm_eval_metrics as metrics

@@ -51,7 +51,7 @@ def compare(
     from s2eval import store
     from s2eval.report import scored_folders
     from s2eval.report.compare import compare as compared
-    from s2eval.report.render_comparison import comparison_json, render_comparison
+    from s2eval.report.render.comparison import comparison_json, render_comparison
     from s2eval.report.scored import whatever_the_prompt
 
     found = scored_folders.read(paths, parser.value)

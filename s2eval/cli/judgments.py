@@ -34,7 +34,7 @@ def score(
 ) -> None:
     """First turn, second turn and average of stored judgments, read again."""
     from s2eval.judge.judgments import ModelSummary, TurnScore, read_single, summarize
-    from s2eval.report.render_markdown import escape
+    from s2eval.report.render.markdown import escape
 
     summaries = summarize([one for path in judgments for one in read_single(path)], parser.value, mix=mix)
     if format is Format.json:
@@ -65,8 +65,8 @@ def agreement(
 ) -> None:
     """Agreement of verdicts with human or gold choices."""
     from s2eval.judge import agreement as measured
-    from s2eval.report.numbers import interval_text
-    from s2eval.report.render_markdown import escape
+    from s2eval.report.render.markdown import escape
+    from s2eval.report.render.numbers import interval_text
 
     found = measured.agreements([one for path in files for one in measured.read_verdicts(path)])
     if format is Format.json:

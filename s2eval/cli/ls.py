@@ -68,14 +68,14 @@ def _judges() -> list[str]:
 
 
 def _tables() -> list[str]:
-    from s2eval.report.definitions import DEFINITIONS
+    from s2eval.report.tables.definitions import DEFINITIONS
 
     return [f"{definition.name}: Table {definition.number}, {definition.title}" for definition in DEFINITIONS]
 
 
 def _metrics() -> list[str]:
     from s2eval.metrics import answers as qa
-    from s2eval.report.judged import METRICS
+    from s2eval.report.tables.judged import METRICS
     from s2eval.tasks.leaderboard import scores as leaderboard
 
     names = [*qa.NAMEABLE, *(name for family in qa.FAMILIES.values() for name in family), *qa.SIZE, qa.CUT]

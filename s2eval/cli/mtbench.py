@@ -110,7 +110,7 @@ def mtbench(
     from s2eval.llm.budget import Budget
     from s2eval.llm.ledger import Ledger
     from s2eval.names import clashes
-    from s2eval.report.radar import write_radars
+    from s2eval.report.charts.files import write_radars
 
     if out is None:
         out = default_folder(model, suite)
@@ -220,7 +220,7 @@ def forecast(calls: Sequence[tuple[Participant, Call]], prices: Prices) -> None:
 def render(stored: Sequence[Stored], models: Sequence[str], name: str) -> str:
     """The tables as Markdown."""
     from s2eval.report import Document, render_markdown
-    from s2eval.report.judged import TITLES, judged_tables, notes_of
+    from s2eval.report.tables.judged import TITLES, judged_tables, notes_of
 
     rows = [row for one in stored for row in one.rows]
     tables = judged_tables(rows, models, notes=notes_of([one.facts for one in stored]))

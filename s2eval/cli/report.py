@@ -62,7 +62,7 @@ def report(
     read = sources.read_all(folders)
     warn_of_broken(read)
     if format is Format.csv:
-        from s2eval.report.render_csv import print_csv
+        from s2eval.report.render.csv import print_csv
 
         rows = [row for source in read for row in source.rows]
         references = {model: row for source in read for model, row in source.references.items()}
@@ -87,7 +87,7 @@ def report(
         typer.echo(str(write_page(out, document, scored)))
         return
     if format is Format.tex:
-        from s2eval.report.render_latex import render_latex as render
+        from s2eval.report.render.latex import render_latex as render
     else:
         from s2eval.report import render_markdown as render
     text = render(document)

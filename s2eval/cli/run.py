@@ -236,8 +236,8 @@ def finish(folder: Path) -> Path:
     """Write `scores.csv`, `report.md` and `report.html` of what is done; gives the page's path."""
     from s2eval import store
     from s2eval.report import folders, render_markdown
+    from s2eval.report.charts.files import write_radars
     from s2eval.report.html import write_page
-    from s2eval.report.radar import write_radars
 
     source = folders.read(folder)
     page = (folder / store.REPORT).with_suffix(".html")

@@ -39,7 +39,7 @@ def score(
 ) -> None:
     """Measure the texts of a file, with standard errors and 95% intervals."""
     from s2eval import scoring
-    from s2eval.report.numbers import render_estimates
+    from s2eval.report.render.numbers import render_estimates
 
     records = read(file, needs_reference=metric is not Metric.readability)
     parts = [split(prediction) for prediction, _ in records]

@@ -17,19 +17,21 @@ from s2eval.lm_eval_logs import Evaluations, find_evaluations, read_evaluation
 from s2eval.metrics import scale_of
 from s2eval.metrics.answers import FAMILIES as FAMILIES_OF_METRICS
 from s2eval.records import Estimate, Row
-from s2eval.report import run_config, run_notes
+from s2eval.report import run_config
 from s2eval.report.comparisons import Compared
-from s2eval.report.definitions import DEFINITIONS, FAMILIES
-from s2eval.report.differences import against_baseline, comparison_key, sentences, with_sentences
-from s2eval.report.judged import SEVERAL, judged_tables, mixed, notes_of
+from s2eval.report.document import Document, Picture, Table
 from s2eval.report.run_settings import RunModels
 from s2eval.report.scored import invalid_values, of_unit
 from s2eval.report.scored_folders import conditions, judged_results, lm_eval_conditions, read_units
 from s2eval.report.sources import Source, renamed_source
 from s2eval.report.stored_rows import up_to_date
-from s2eval.report.tables import Document, Picture, Table, build_tables
-from s2eval.report.ties import mark_ties
-from s2eval.report.training_sets import matrices, training_set
+from s2eval.report.tables import run_notes
+from s2eval.report.tables.definitions import DEFINITIONS, FAMILIES
+from s2eval.report.tables.differences import against_baseline, comparison_key, sentences, with_sentences
+from s2eval.report.tables.judged import SEVERAL, judged_tables, mixed, notes_of
+from s2eval.report.tables.paper import build_tables
+from s2eval.report.tables.ties import mark_ties
+from s2eval.report.tables.training_sets import matrices, training_set
 from s2eval.tasks.leaderboard.scores import COUNTED, POINTS, leaderboard_average
 
 PREFIXES = tuple(f"{family.prefix}_" for family in FAMILIES)
@@ -165,7 +167,7 @@ def _left_out(rows: Iterable[Row], tables: Iterable[Table]) -> Iterator[str]:
 
 
 def _pictures(tables: Sequence[Table], rows: Sequence[Row], compared: Compared) -> Sequence[Picture]:
-    from s2eval.report.pictures import draw_all  # matplotlib
+    from s2eval.report.charts.report_charts import draw_all  # matplotlib
 
     # Samples may hold metrics that the configuration leaves out of the tables.
     shown = {comparison_key(table.key) for table in tables}

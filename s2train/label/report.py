@@ -8,7 +8,7 @@ from typing import Any
 
 from s2eval.records import Estimate
 from s2eval.report import Cell, Table, TableRow
-from s2eval.report.render_markdown import render_table
+from s2eval.report.render.markdown import render_table
 from s2eval.stats import clustered_mean
 from s2train.label import agreement, candidates
 from s2train.label.agreement import Agreement

@@ -18,7 +18,7 @@ from s2eval.judge.suite import Suite, load
 from s2eval.llm.calls import Call
 from s2eval.llm.ledger import Ledger
 from s2eval.report import folders, scored_folders
-from s2eval.report.judged import WARNING, judged_tables, mixed, notes_of
+from s2eval.report.tables.judged import WARNING, judged_tables, mixed, notes_of
 from tests.judge.judges import asker, memory, participant
 
 

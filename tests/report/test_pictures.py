@@ -16,10 +16,10 @@ import yaml
 from s2eval import stats
 from s2eval.records import Row
 from s2eval.report import Picture, build_tables, folders
+from s2eval.report.charts.report_charts import categories, draw_all, forest, leaderboard, readability
 from s2eval.report.comparisons import Compared
-from s2eval.report.differences import against_baseline
-from s2eval.report.pictures import categories, draw_all, forest, leaderboard, readability
 from s2eval.report.scored import Item, Scored
+from s2eval.report.tables.differences import against_baseline
 from tests.report import lm_eval_logs as logs
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -204,9 +204,10 @@ def test_matplotlib_is_loaded_for_pictures_only(tmp_path: Path) -> None:
         logs.write(tmp_path, name, {"s2_arc_challenge": logs.points("acc_norm", [1.0, 0.0, 1.0])})
     code = f"""
 import io, pathlib, sys
-from s2eval.report import folders, render_markdown
-from s2eval.report.render_csv import print_csv
-from s2eval.report.render_latex import render_latex
+from s2eval.report import folders
+from s2eval.report import render_markdown
+from s2eval.report.render.csv import print_csv
+from s2eval.report.render.latex import render_latex
 source = folders.read(pathlib.Path({str(tmp_path)!r}))
 document = folders.document([source], published=True)
 render_markdown(document), render_latex(document), print_csv(io.StringIO(), source.rows)

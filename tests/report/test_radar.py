@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from s2eval.records import Row
-from s2eval.report.radar import radar, write_radars
+from s2eval.report.charts.files import radar, write_radars
 
 
 def row(model: str, category: str, value: float | None, judge: str = "gpt-4/a/strict") -> Row:

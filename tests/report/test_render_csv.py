@@ -11,7 +11,7 @@ import pytest
 from s2eval import store
 from s2eval.errors import UnknownNameError
 from s2eval.records import Row
-from s2eval.report.render_csv import print_csv
+from s2eval.report.render.csv import print_csv
 
 ROW = Row("a", "a", None, "s2_eli5", "", "", "", "s2_rouge1", 0.38, None, None, None, 100, 100, "0")
 ROWS = [

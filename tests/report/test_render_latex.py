@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from s2eval import paths
 from s2eval.report import Cell, Document, Table, TableRow, folders
-from s2eval.report.render_latex import escape, render_latex
+from s2eval.report.render.latex import escape, render_latex
 
 GOLDEN = Path(__file__).parent / "golden"
 PRODUCED = paths.references().parent / "produced" / "smollm2-qa"

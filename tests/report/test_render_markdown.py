@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from s2eval import paths
 from s2eval.records import Row
 from s2eval.report import Cell, Document, Table, TableRow, build_tables, folders, render_markdown
-from s2eval.report.render_markdown import escape, render_table
+from s2eval.report.render.markdown import escape, render_table
 
 markdown_it = pytest.importorskip("markdown_it")
 PARSER = markdown_it.MarkdownIt("commonmark").enable(["table", "strikethrough"])

@@ -10,7 +10,7 @@ import pytest
 from s2eval import store
 from s2eval.records import Row
 from s2eval.report import folders
-from s2eval.report.render_markdown import render_markdown
+from s2eval.report.render.markdown import render_markdown
 from s2eval.report.stored_rows import up_to_date
 
 

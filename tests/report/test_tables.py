@@ -10,10 +10,11 @@ import pytest
 from s2eval.errors import DataError, UnknownNameError
 from s2eval.records import Row
 from s2eval.report import Cell, Table, build_tables, load_references
-from s2eval.report.definitions import DEFINITIONS
-from s2eval.report.render_latex import render_latex
-from s2eval.report.render_markdown import render_markdown
-from s2eval.report.tables import Document, mark_best
+from s2eval.report.document import Document
+from s2eval.report.render.latex import render_latex
+from s2eval.report.render.markdown import render_markdown
+from s2eval.report.tables.definitions import DEFINITIONS
+from s2eval.report.tables.paper import mark_best
 
 
 def row(model: str, task: str, metric: str, value: float | None, n: int = 100, **changes: object) -> Row:

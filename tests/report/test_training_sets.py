@@ -10,9 +10,9 @@ import yaml
 
 from s2eval.records import Row
 from s2eval.report import folders, render_markdown
+from s2eval.report.document import Table
 from s2eval.report.scored import Item, Scored
-from s2eval.report.tables import Table
-from s2eval.report.training_sets import is_diagonal, matrices, training_set
+from s2eval.report.tables.training_sets import is_diagonal, matrices, training_set
 from tests.report import lm_eval_logs as logs
 
 

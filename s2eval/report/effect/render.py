@@ -9,12 +9,12 @@ from typing import Any
 
 from tabulate import tabulate
 
+from s2eval.report.document import MISSING
 from s2eval.report.effect.advice import advise
 from s2eval.report.effect.measured import Effect, Group, Predictions, Weights, together
-from s2eval.report.numbers import interval_text
-from s2eval.report.render_comparison import comparison_json, render_comparison
-from s2eval.report.render_markdown import escape
-from s2eval.report.tables import MISSING
+from s2eval.report.render.comparison import comparison_json, render_comparison
+from s2eval.report.render.markdown import escape
+from s2eval.report.render.numbers import interval_text
 from s2eval.stats import Difference
 
 

@@ -16,11 +16,12 @@ from urllib.parse import quote
 from jinja2 import Environment, StrictUndefined
 
 from s2eval import store
-from s2eval.report.html import logs, pieces
+from s2eval.report.document import FEW_LEGEND, MISSING, Cell, Document, Table, TableRow
+from s2eval.report.html import logs
+from s2eval.report.html import page_assets as pieces
 from s2eval.report.html.samples import SampleSet, sample_sets
-from s2eval.report.render_markdown import DIAGONAL, TIED
+from s2eval.report.render.markdown import DIAGONAL, TIED
 from s2eval.report.scored import Scored
-from s2eval.report.tables import FEW_LEGEND, MISSING, Cell, Document, Table, TableRow
 
 LARGEST = 10_000_000
 """Bytes of a page that holds its samples itself; with more, they lie in a folder beside it."""
@@ -93,7 +94,9 @@ def render_page(document: Document, packed: Packed | None = None, folder: Path |
         folder: beside the page, where its samples lie; None = in the page.
     """
     packed = packed or Packed()
-    scripts = [_asset(name) for name in ("page.js", *(("pieces.js", "sample.js", "samples.js") if packed.sets else ()))]
+    scripts = [
+        _asset(name) for name in ("page.js", *(("page_assets.js", "sample.js", "samples.js") if packed.sets else ()))
+    ]
     style = _asset("page.css")
     sets = {"folder": quote(folder.name) if folder else "", "key": packed.key, "sets": packed.sets}
     environment = Environment(autoescape=True, undefined=StrictUndefined)

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from s2eval.errors import S2Error, UsageError
-from s2eval.report.html.pieces import folder_of
+from s2eval.report.html.page_assets import folder_of
 
 HOST = "127.0.0.1"
 SILENCE = 10.0  # seconds that a client may send or take nothing

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from tabulate import tabulate
 
-from s2eval.report.render_markdown import escape
+from s2eval.report.render.markdown import escape
 from s2train.data.eda.document import Block, Details, Distribution, Document, Pictures, Prose, Section, Table
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"

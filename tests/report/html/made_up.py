@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from s2eval.report import folders
+from s2eval.report.document import Document
 from s2eval.report.rated import ratings
 from s2eval.report.scored import Scored
-from s2eval.report.tables import Document
 from tests.report.lm_eval_logs import DATE, line, write
 from tests.report.test_rated import judged
 

@@ -9,9 +9,9 @@ from typing import Any
 from tabulate import tabulate
 
 from s2eval.report.comparisons import Compared, Comparison, ComparisonTable, SeedRow
-from s2eval.report.numbers import interval_text
-from s2eval.report.render_markdown import escape
-from s2eval.report.tables import MISSING
+from s2eval.report.document import MISSING
+from s2eval.report.render.markdown import escape
+from s2eval.report.render.numbers import interval_text
 
 LEGEND = (
     "Difference: model less baseline, over the documents that both have, with its 95% interval. p: Holm's, over all "

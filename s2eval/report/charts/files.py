@@ -17,7 +17,7 @@ def radar(rows: Sequence[Row], judge: str) -> str | None:
         rows: of `scores.csv`.
         judge: its label.
     """
-    from s2eval.report.pictures import categories  # matplotlib
+    from s2eval.report.charts.report_charts import categories  # matplotlib
 
     picture = categories(rows, judge)
     return None if picture is None else as_file(picture.svg)

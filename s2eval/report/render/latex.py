@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from s2eval.report.tables import FEW_LEGEND, MISSING, Cell, Document, Table, TableRow
+from s2eval.report.document import FEW_LEGEND, MISSING, Cell, Document, Table, TableRow
 
 LEGEND = (
     r"\textbf{Bold}: best of its column and data set. $^{\dagger}$: no difference from the best was shown. Small: "

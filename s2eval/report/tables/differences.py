@@ -10,9 +10,9 @@ from s2eval.identity import choose
 from s2eval.judge.scores import SCORE
 from s2eval.report.compare import compare
 from s2eval.report.comparisons import Compared, Comparison, ComparisonTable, Side
-from s2eval.report.definitions import DEFINITIONS
+from s2eval.report.document import MISSING, Cell, Table, TableRow
 from s2eval.report.scored import Contests, Scored, recorded_names
-from s2eval.report.tables import MISSING, Cell, Table, TableRow
+from s2eval.report.tables.definitions import DEFINITIONS
 
 REPORTED = frozenset({SCORE, *(column.metric for definition in DEFINITIONS for column in definition.columns)})
 """Metrics that the report's tables show: the families within which `s2eval compare` corrects, too."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from s2eval.report.tables import FEW_LEGEND, MISSING, Cell, Document, Table, TableRow
+from s2eval.report.document import FEW_LEGEND, MISSING, Cell, Document, Table, TableRow
 
 LEGEND = (
     "**Bold**: best value of the column and data set; values that print alike are all bold. "

@@ -13,8 +13,9 @@ from s2eval.errors import DataError
 from s2eval.llm import served
 from s2eval.models import EMBEDDED
 from s2eval.records import Row
+from s2eval.report.document import MISSING, Cell, Table, TableRow
 from s2eval.report.references import References, load_references
-from s2eval.report.tables import MISSING, Cell, Table, TableRow, beside, mark_best, too_few
+from s2eval.report.tables.paper import beside, mark_best, too_few
 
 SCORE, WIN_RATE, CONSISTENCY, FIRST_PLACE = "s2_judge_score", "s2_win_rate", "s2_consistency", "s2_first_place"
 METRICS = (

@@ -8,9 +8,9 @@ from dataclasses import asdict, fields
 from typing import TextIO
 
 from s2eval.records import Row
-from s2eval.report import judged
-from s2eval.report.definitions import DEFINITIONS, FAMILIES
 from s2eval.report.references import References, load_references, measured_less_published
+from s2eval.report.tables import judged
+from s2eval.report.tables.definitions import DEFINITIONS, FAMILIES
 from s2eval.store import csv_cell
 
 PUBLISHED = ("reference", "published", "difference")

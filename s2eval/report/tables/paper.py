@@ -7,156 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from s2eval.errors import DataError
 from s2eval.records import MINIMUM, Row
-from s2eval.report.definitions import DEFINITIONS, FAMILIES, ONE_ROW_A_MODEL, Column, Definition, Family
+from s2eval.report.document import MISSING, Cell, Table, TableRow
 from s2eval.report.references import References, load_references, measured_less_published
-
-MISSING = "–"
-"""What stands where there is no number, in every format."""
-
-TOO_FEW = f"{MISSING} too few"
-"""What stands in place of an interval that so few items cannot give, in every format for readers."""
-
-FEW_LEGEND = f"{TOO_FEW}: fewer than {MINIMUM} independent items, or all alike, give no interval."
-
-Kind = Literal["scores", "win_rates", "matrix", "differences"]
-"""`scores`: a row a model, the best of each column marked; `win_rates`: a row a pair of models; `matrix`: training sets
-by evaluation sets; `differences`: a row a comparison, without marks of the best."""
+from s2eval.report.tables.definitions import DEFINITIONS, FAMILIES, ONE_ROW_A_MODEL, Column, Definition, Family
 
 Index = Mapping[tuple[str, str, str], Row]
 """(model, task, metric) → its row for the whole task."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One number of a table, ready to be printed.
-
-    Attributes:
-        value: in the column's unit; None where there is none.
-        ci_low, ci_high: the 95% interval in the same unit; None where there is none.
-        n, n_valid: items that should have counted, and those that did; 0 and 0 where nothing was evaluated.
-        best: whether it is the best, or one of the best, of its column and data set.
-        tied: whether no difference from the best of its column and data set was shown; never of the best itself.
-        published: the printed number beside it, `MISSING` where the paper's row has none, None where no row is asked
-            for.
-        difference: `value` less the published number; None where either is missing.
-        diagonal: in a matrix, whether the model was trained on the kind of data it was evaluated on.
-        digits: decimals of `value` and `difference`.
-        row: of `scores.csv`, that it was made of.
-        words: what stands in place of a number.
-        few: whether there are too few items, or nothing but the same value, for an interval.
-    """
-
-    value: float | None = None
-    ci_low: float | None = None
-    ci_high: float | None = None
-    n: int = 0
-    n_valid: int = 0
-    best: bool = False
-    tied: bool = False
-    published: str | None = None
-    difference: float | None = None
-    diagonal: bool = False
-    digits: int = 2
-    row: Row | None = field(default=None, compare=False, repr=False)
-    words: str = ""
-    few: bool = False
-
-    @property
-    def text(self) -> str:
-        """The value with its decimals, or its words, or `MISSING`."""
-        return self.words or MISSING if self.value is None else f"{self.value:z.{self.digits}f}"
-
-    @property
-    def difference_text(self) -> str:
-        """`+0.33` or `-1.20`, measured less published; "" where there is none."""
-        return "" if self.difference is None else f"{self.difference:+z.{self.digits}f}"
-
-    @property
-    def interval(self) -> str:
-        """`[50.1, 56.0]`, `TOO_FEW`, or "".
-
-        As many decimals as show two significant digits of half its width; at least one, at most the value's.
-        """
-        if self.ci_low is None or self.ci_high is None:
-            return TOO_FEW if self.few else ""
-        half = (self.ci_high - self.ci_low) / 2
-        wanted = 1 - math.floor(math.log10(half)) if half > 0 else self.digits
-        decimals = min(max(wanted, 1), self.digits)
-        return f"[{self.ci_low:z.{decimals}f}, {self.ci_high:z.{decimals}f}]"
-
-    @property
-    def counts(self) -> str:
-        """`97/100` (n_valid/n), or "" where nothing was evaluated."""
-        return f"{self.n_valid}/{self.n}" if self.n else ""
-
-
-@dataclass(frozen=True, slots=True)
-class TableRow:
-    """The names that say what a row is about, and its cells in the order of the table's columns."""
-
-    header: tuple[str, ...]
-    cells: tuple[Cell, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table without mark-up.
-
-    Attributes:
-        key: unique in a report, `<family>_<table>`: `s2_leaderboard`, `s2demo_rouge`.
-        title: one line.
-        header_names: what the row headers are, such as ("data set", "model").
-        columns: headers of the cells.
-        rows: in the order to print.
-        notes: sentences that a reader needs below it; plain text, where `…` marks code.
-        kind: what its cells are; see `Kind`.
-    """
-
-    key: str
-    title: str
-    header_names: tuple[str, ...]
-    columns: tuple[str, ...]
-    rows: tuple[TableRow, ...]
-    notes: tuple[str, ...] = ()
-    kind: Kind = "scores"
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A chart for renderers that can show one.
-
-    Attributes:
-        key: unique in a report, and a valid id in HTML.
-        title: one line.
-        description: what the picture shows, as a text alternative: its numbers in sentences.
-        svg: one `<svg …>…</svg>` with role="img", title and desc; without script, link, style sheet or raster image.
-            Text and axes are `currentColor`, series `var(--s2-1, #…)` to `var(--s2-8, #…)`, so that it is legible on
-            light and dark ground.
-        table: its numbers; None where a table of the document has them.
-        notes: as in `Table`.
-    """
-
-    key: str
-    title: str
-    description: str
-    svg: str
-    table: Table | None = None
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A report without mark-up: what every renderer takes. Notes as in `Table`; pictures follow the tables."""
-
-    title: str
-    tables: Sequence[Table]
-    notes: Sequence[str] = ()
-    pictures: Sequence[Picture] = ()
 
 
 def build_tables(

@@ -9,11 +9,11 @@ from typing import Any
 
 from s2eval.judge.scores import SCORE
 from s2eval.records import Row
+from s2eval.report.charts.canvas import COLOURS, GREY, INK, look, sheet
 from s2eval.report.comparisons import LEVEL, Compared, Comparison, ComparisonTable
-from s2eval.report.definitions import FAMILIES, QA_SETS
-from s2eval.report.differences import difference_table
-from s2eval.report.drawing import COLOURS, GREY, INK, look, sheet
-from s2eval.report.tables import MISSING, Picture, Table
+from s2eval.report.document import MISSING, Picture, Table
+from s2eval.report.tables.definitions import FAMILIES, QA_SETS
+from s2eval.report.tables.differences import difference_table
 
 _WIDTH = 6.4  # inches
 _LINE = 0.24  # inches a line of text

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from s2eval.records import Row
 from s2eval.report.compare import compare, corrected
 from s2eval.report.comparisons import Comparison, ComparisonTable, Side
-from s2eval.report.definitions import FAMILIES, QA_SETS, Family
-from s2eval.report.differences import difference_table, sides
+from s2eval.report.document import Cell, Table, TableRow
 from s2eval.report.scored import Scored
-from s2eval.report.tables import Cell, Table, TableRow, too_few
+from s2eval.report.tables.definitions import FAMILIES, QA_SETS, Family
+from s2eval.report.tables.differences import difference_table, sides
+from s2eval.report.tables.paper import too_few
 
 NONE = "none"
 """The training set of a model that was trained on none of the evaluation sets' kinds of data."""

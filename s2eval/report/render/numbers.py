@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from tabulate import tabulate
 
 from s2eval.records import Estimate
-from s2eval.report.tables import MISSING, TOO_FEW
+from s2eval.report.document import MISSING, TOO_FEW
 
 
 def render_estimates(estimates: Mapping[str, Estimate], note: str | None = None) -> str:

@@ -1,0 +1,1 @@
+"""A `Document` in each format."""
