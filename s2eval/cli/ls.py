@@ -18,6 +18,7 @@ class What(StrEnum):
     judges = "judges"
     tables = "tables"
     metrics = "metrics"
+    formats = "formats"
 
 
 def ls(
@@ -39,6 +40,7 @@ def _folder(what: What) -> str:
         What.judges: paths.judges(),
         What.tables: paths.references(),
         What.metrics: paths.tasks(),
+        What.formats: paths.references(),
     }
     return str(folders[what])
 
@@ -82,4 +84,17 @@ def _metrics() -> list[str]:
     return list(dict.fromkeys([*names, *leaderboard.COUNTED.values(), leaderboard.POINTS, *METRICS]))
 
 
-_LISTS = {What.tasks: _tasks, What.models: _models, What.judges: _judges, What.tables: _tables, What.metrics: _metrics}
+def _formats() -> list[str]:
+    from s2eval.report.render import REPORT_FORMATS
+
+    return [f"{entry.name}: {entry.summary}" for entry in REPORT_FORMATS.values()]
+
+
+_LISTS = {
+    What.tasks: _tasks,
+    What.models: _models,
+    What.judges: _judges,
+    What.tables: _tables,
+    What.metrics: _metrics,
+    What.formats: _formats,
+}

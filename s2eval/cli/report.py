@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -16,13 +15,11 @@ if TYPE_CHECKING:
     from s2eval.report.folders import Source
 
 
-class Format(StrEnum):
-    """What a report can be written as."""
+class Style(StrEnum):
+    """How a LaTeX table shows a number and its interval."""
 
-    md = "md"
-    csv = "csv"
-    tex = "tex"
-    html = "html"
+    full = "full"
+    compact = "compact"
 
 
 class Reference(StrEnum):
@@ -34,11 +31,8 @@ class Reference(StrEnum):
 def report(
     folders: Annotated[list[Path], typer.Argument(help="run folders, or folders of lm_eval --output_path")],
     format: Annotated[
-        Format,
-        typer.Option(
-            help="md: the tables; csv: one row a number; tex: tables for LaTeX; html: a page with every sample"
-        ),
-    ] = Format.md,
+        str, typer.Option(metavar="FORMAT", help="what to write, of those that `s2eval ls formats` lists")
+    ] = "md",
     reference: Annotated[Reference | None, typer.Option(help="print the published number beside each of ours")] = None,
     mix_judges: Annotated[
         bool, typer.Option("--mix-judges", help="one table for several judges, with a warning")
@@ -49,48 +43,31 @@ def report(
     no_samples: Annotated[
         bool, typer.Option("--no-samples", help="html: leave out all text of data sets and answers, for publishing")
     ] = False,
+    style: Annotated[Style, typer.Option(help="tex: compact is 45.1 ± 3.2, half the interval's width")] = Style.full,
+    fragment: Annotated[bool, typer.Option("--fragment", help="tex: the tables only, for \\input")] = False,
+    digits: Annotated[int | None, typer.Option(min=0, max=9, help="decimals of every number")] = None,
     out: Annotated[Path | None, typer.Option(help="file to write; by default standard output; needed for html")] = None,
 ) -> None:
     """Print the paper's tables from what lies in one or more folders."""
     from s2eval import store
     from s2eval.report import folders as sources
+    from s2eval.report.build import Report
+    from s2eval.report.render import REPORT_FORMATS, RenderOptions
 
-    if format is Format.html and out is None:
-        raise UsageError("a page is written to a file: add --out report.html")
-    if no_samples and format is not Format.html:
-        raise UsageError(f"--no-samples is for --format html; {format.value} has no samples")
+    chosen = REPORT_FORMATS.find(format)
+    options = RenderOptions(not no_samples, style.value, fragment, digits)
+    chosen.check(options)
+    if chosen.write and out is None:
+        raise UsageError(f"--format {chosen.name} writes a file: add --out report.{chosen.name}")
     read = sources.read_all(folders)
     warn_of_broken(read)
-    if format is Format.csv:
-        from s2eval.report.render.csv import print_csv
-
-        rows = [row for source in read for row in source.rows]
-        references = {model: row for source in read for model, row in source.references.items()}
-        beside = None if reference is None else references
-        if out is None:
-            print_csv(sys.stdout, rows, beside)
-            return
-        with store.explain_os_errors(out), store.write_atomically(out) as file:
-            print_csv(file, rows, beside)
+    report = Report(read, published=reference is not None, mix_judges=mix_judges, baseline=baseline)
+    if chosen.write and out is not None:
+        chosen.write(out, report, options)
+        typer.echo(str(out))
         return
-    document = sources.document(
-        read,
-        published=reference is not None,
-        mix_judges=mix_judges,
-        baseline=baseline,
-        pictures=format is Format.html,
-    )
-    if format is Format.html and out is not None:
-        from s2eval.report.html import write_page
-
-        scored = [] if no_samples else [one for source in read for one in source.scored]
-        typer.echo(str(write_page(out, document, scored)))
-        return
-    if format is Format.tex:
-        from s2eval.report.render.latex import render_latex as render
-    else:
-        from s2eval.report import render_markdown as render
-    text = render(document)
+    assert chosen.render is not None
+    text = chosen.render(report, options)
     if out is None:
         typer.echo(text, nl=False)
         return

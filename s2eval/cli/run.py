@@ -236,6 +236,7 @@ def finish(folder: Path) -> Path:
     """Write `scores.csv`, `report.md` and `report.html` of what is done; gives the page's path."""
     from s2eval import store
     from s2eval.report import folders, render_markdown
+    from s2eval.report.build import Report
     from s2eval.report.charts.files import write_radars
     from s2eval.report.html import write_page
 
@@ -243,9 +244,9 @@ def finish(folder: Path) -> Path:
     page = (folder / store.REPORT).with_suffix(".html")
     with store.explain_os_errors(folder):
         store.write_scores(folder / store.SCORES, source.rows)
-        document = folders.document([source], published=bool(source.references), pictures=True)
+        report = Report([source], published=bool(source.references))
         with store.write_atomically(folder / store.REPORT) as file:
-            file.write(render_markdown(document))
+            file.write(render_markdown(report.document))
         write_radars(folder, source.rows)
-        write_page(page, document, source.scored)
+        write_page(page, report.illustrated, source.scored)
     return page

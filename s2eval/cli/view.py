@@ -23,6 +23,7 @@ def view(
     import tempfile
 
     from s2eval.report import folders as sources
+    from s2eval.report.build import Report
     from s2eval.report.html import write_page
     from s2eval.report.html.server import Server
 
@@ -30,8 +31,8 @@ def view(
         read = sources.read_all(folders)
         warn_of_broken(read)
         published = reference is not None or any(source.references for source in read)
-        document = sources.document(read, published=published, mix_judges=mix_judges, pictures=True)
-        write_page(page, document, [] if no_samples else [one for source in read for one in source.scored])
+        report = Report(read, published=published, mix_judges=mix_judges)
+        write_page(page, report.illustrated, [] if no_samples else report.scored)
 
     with tempfile.TemporaryDirectory(prefix="s2eval-view-") as temporary:
         server = Server(Path(temporary) / "report.html", folders, make, port)

@@ -7,15 +7,15 @@
 
 from __future__ import annotations
 
-from s2eval.report.document import Cell, Document, Picture, Table, TableRow
+from s2eval.report.document import Cell, Chart, Document, Table, TableRow
 from s2eval.report.references import PublishedNumber, References, load_references
 from s2eval.report.render.markdown import render_markdown
 from s2eval.report.tables.paper import build_tables
 
 __all__ = [
     "Cell",
+    "Chart",
     "Document",
-    "Picture",
     "PublishedNumber",
     "References",
     "Table",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from s2eval.records import MINIMUM, Row
@@ -69,16 +69,26 @@ class Cell:
 
     @property
     def interval(self) -> str:
-        """`[50.1, 56.0]`, `TOO_FEW`, or "".
-
-        As many decimals as show two significant digits of half its width; at least one, at most the value's.
-        """
+        """`[50.1, 56.0]`, `TOO_FEW`, or ""."""
         if self.ci_low is None or self.ci_high is None:
             return TOO_FEW if self.few else ""
-        half = (self.ci_high - self.ci_low) / 2
-        wanted = 1 - math.floor(math.log10(half)) if half > 0 else self.digits
-        decimals = min(max(wanted, 1), self.digits)
+        decimals = self.interval_digits
         return f"[{self.ci_low:z.{decimals}f}, {self.ci_high:z.{decimals}f}]"
+
+    @property
+    def plus_minus(self) -> str:
+        """`53.1 ± 2.9`: the value and half the interval's width, with the interval's decimals; else `text`."""
+        if self.value is None or self.ci_low is None or self.ci_high is None:
+            return self.text
+        decimals = self.interval_digits
+        return f"{self.value:z.{decimals}f} ± {(self.ci_high - self.ci_low) / 2:.{decimals}f}"
+
+    @property
+    def interval_digits(self) -> int:
+        """Decimals that show two significant digits of half the interval's width: at least 1, at most the value's."""
+        half = 0.0 if self.ci_low is None or self.ci_high is None else (self.ci_high - self.ci_low) / 2
+        wanted = 1 - math.floor(math.log10(half)) if half > 0 else self.digits
+        return min(max(wanted, 1), self.digits)
 
     @property
     def counts(self) -> str:
@@ -118,13 +128,13 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Chart:
     """A chart for renderers that can show one.
 
     Attributes:
         key: unique in a report, and a valid id in HTML.
         title: one line.
-        description: what the picture shows, as a text alternative: its numbers in sentences.
+        description: what the chart shows, as a text alternative: its numbers in sentences.
         svg: one `<svg …>…</svg>` with role="img", title and desc; without script, link, style sheet or raster image.
             Text and axes are `currentColor`, series `var(--s2-1, #…)` to `var(--s2-8, #…)`, so that it is legible on
             light and dark ground.
@@ -142,9 +152,23 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A report without mark-up: what every renderer takes. Notes as in `Table`; pictures follow the tables."""
+    """A report without mark-up: what every renderer takes. Notes as in `Table`; charts follow the tables."""
 
     title: str
     tables: Sequence[Table]
     notes: Sequence[str] = ()
-    pictures: Sequence[Picture] = ()
+    charts: Sequence[Chart] = ()
+
+    def with_digits(self, digits: int | None) -> Document:
+        """The same with so many decimals in every number that is not a count; None changes nothing."""
+        if digits is None:
+            return self
+        return replace(self, tables=[_rounded(table, digits) for table in self.tables])
+
+
+def _rounded(table: Table, digits: int) -> Table:
+    rows = (
+        replace(row, cells=tuple(replace(cell, digits=digits) if cell.digits else cell for cell in row.cells))
+        for row in table.rows
+    )
+    return replace(table, rows=tuple(rows))

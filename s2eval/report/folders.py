@@ -18,20 +18,15 @@ from s2eval.metrics import scale_of
 from s2eval.metrics.answers import FAMILIES as FAMILIES_OF_METRICS
 from s2eval.records import Estimate, Row
 from s2eval.report import run_config
-from s2eval.report.comparisons import Compared
-from s2eval.report.document import Document, Picture, Table
 from s2eval.report.run_settings import RunModels
 from s2eval.report.scored import invalid_values, of_unit
 from s2eval.report.scored_folders import conditions, judged_results, lm_eval_conditions, read_units
 from s2eval.report.sources import Source, renamed_source
 from s2eval.report.stored_rows import up_to_date
 from s2eval.report.tables import run_notes
-from s2eval.report.tables.definitions import DEFINITIONS, FAMILIES
-from s2eval.report.tables.differences import against_baseline, comparison_key, sentences, with_sentences
-from s2eval.report.tables.judged import SEVERAL, judged_tables, mixed, notes_of
-from s2eval.report.tables.paper import build_tables
-from s2eval.report.tables.ties import mark_ties
-from s2eval.report.tables.training_sets import matrices, training_set
+from s2eval.report.tables.definitions import FAMILIES
+from s2eval.report.tables.judged import notes_of
+from s2eval.report.tables.training_sets import training_set
 from s2eval.tasks.leaderboard.scores import COUNTED, POINTS, leaderboard_average
 
 PREFIXES = tuple(f"{family.prefix}_" for family in FAMILIES)
@@ -103,98 +98,6 @@ def _named_later(source: Source, run: RunModels) -> _Contents:
         return renamed_source(source, {old: new for old, new in shown.items() if old != new}, run.folder)
 
     return _Contents(identities, build)
-
-
-def document(
-    sources: Sequence[Source],
-    *,
-    published: bool,
-    title: str | None = None,
-    mix_judges: bool = False,
-    baseline: str | None = None,
-    pictures: bool = False,
-) -> Document:
-    """One document over several folders; models in the order in which they are met.
-
-    Args:
-        published: set the paper's numbers beside ours.
-        mix_judges: let the scores of different judges share tables, with a warning in them.
-        baseline: model, or group of seeds, that the others are compared with; by default the first.
-        pictures: draw them too, which takes matplotlib and some seconds.
-
-    Raises:
-        UnknownNameError: no such baseline, or no such row of the paper.
-        DataError: a number that is not finite, or two for the same thing.
-    """
-    rows = [row for source in sources for row in source.rows]
-    shown = mixed(rows) if mix_judges else rows
-    models = list(dict.fromkeys(model for source in sources for model in source.models))
-    references = {model: row for source in sources for model, row in source.references.items()}
-    trained_on = {model: name for source in sources for model, name in source.trained_on.items()}
-    scored = [one for source in sources for one in source.scored]
-    contests = [one for source in sources for one in source.contests]
-    beside = references if published else None
-    compared = against_baseline(scored, contests, models, baseline)
-    labels = {label: SEVERAL if mix_judges else label for source in sources for label in source.judge_notes}
-    judge_notes = _together((labels[label], said) for one in sources for label, said in one.judge_notes.items())
-    tables = [
-        *build_tables(
-            shown, models, beside, notes=_together(item for one in sources for item in one.table_notes.items())
-        ),
-        *judged_tables(shown, models, beside, notes=judge_notes),
-    ]
-    tables = with_sentences(mark_ties(tables, scored), sentences(compared))
-    tables += matrices(rows, models, trained_on, scored)
-    notes = [note for source in sources for note in source.notes]
-    notes += [*run_notes.of_rows(rows), *_left_out(rows, tables), *_compared_notes(compared)]
-    return Document(
-        title or ", ".join(source.title for source in sources),
-        tables,
-        list(dict.fromkeys(notes)),
-        _pictures(tables, rows, compared) if pictures else (),
-    )
-
-
-def _left_out(rows: Iterable[Row], tables: Iterable[Table]) -> Iterator[str]:
-    """Tasks that no table has, and how to see them."""
-    shown = {cell.row.task for table in tables for row in table.rows for cell in row.cells if cell.row}
-    names = [task for task in dict.fromkeys(row.task for row in rows) if task not in shown]
-    if names:
-        yield (
-            f"In no table of this report: {', '.join(names)}. `s2eval report FOLDER --format csv` prints their "
-            "numbers, `s2eval compare FOLDER` the differences between models."
-        )
-
-
-def _pictures(tables: Sequence[Table], rows: Sequence[Row], compared: Compared) -> Sequence[Picture]:
-    from s2eval.report.charts.report_charts import draw_all  # matplotlib
-
-    # Samples may hold metrics that the configuration leaves out of the tables.
-    shown = {comparison_key(table.key) for table in tables}
-    known = {f"{family.prefix}_{definition.name}" for family in FAMILIES for definition in DEFINITIONS}
-    wanted = tuple(table for table in compared.tables if table.key in shown or table.key not in known)
-    return draw_all(tables, rows, replace(compared, tables=wanted))
-
-
-def _together(notes: Iterable[tuple[str, Sequence[str]]]) -> dict[str, list[str]]:
-    """Sentences of several folders by the table or judge that they are of, each once."""
-    found: dict[str, dict[str, None]] = {}
-    for key, said in notes:
-        found.setdefault(key, {}).update(dict.fromkeys(said))
-    return {key: list(said) for key, said in found.items()}
-
-
-def _compared_notes(compared: Compared) -> Iterator[str]:
-    """What was not compared and why, and how far what was compared goes."""
-    for reason in compared.refused:
-        yield f"Not compared: {reason}."
-    if compared.tables:
-        yield from compared.notes
-        yield (
-            "Differences below the tables are over the documents that both models have, and shown where p, by Holm's "
-            "method over the whole table, is at most 0.05; marks in a column are corrected over that column alone. "
-            "`s2eval compare` prints each difference with its interval."
-        )
 
 
 # --- rows ------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from s2eval.errors import DataError
 from s2eval.metrics import answers as qa
 from s2eval.records import Row
 from s2eval.report import folders, render_markdown
+from s2eval.report.build import Report
 from s2eval.report.document import Table
 
 DATE = "2023-09-24T12-00-00.000000"
@@ -106,7 +107,7 @@ def by_key(source: folders.Source) -> dict[tuple[str, str, str], Row]:
 
 
 def table(source: folders.Source, key: str) -> Table:
-    (found,) = (one for one in folders.document([source], published=False).tables if one.key == key)
+    (found,) = (one for one in Report([source]).document.tables if one.key == key)
     return found
 
 
@@ -166,7 +167,7 @@ def test_mmlu_on_some_subjects_is_told_below_the_table(tmp_path: Path) -> None:
     source = folders.read(leaderboard(tmp_path / "out"))
     note = "MMLU on 2 of 57 subjects: anatomy, virology."
     assert note in table(source, "s2_leaderboard").notes
-    text = render_markdown(folders.document([source, source], published=False))
+    text = render_markdown(Report([source, source]).document)
     assert text.count(note) == 1
 
 
@@ -234,21 +235,19 @@ def test_a_limit_is_told(tmp_path: Path, limit: float, told: str) -> None:
 
 def test_tasks_that_no_table_has_are_named(tmp_path: Path) -> None:
     tasks = {"gsm8k": points("exact_match", ARC), "s2_arc_challenge": LEADERBOARD["arc_challenge"], "arc_easy": mmlu()}
-    document = folders.document([folders.read(lm_eval(tmp_path, tasks))], published=False)
+    document = Report([folders.read(lm_eval(tmp_path, tasks))]).document
     assert [table.key for table in document.tables] == ["s2_leaderboard"]
     assert document.notes[0].startswith(
         "In no table of this report: gsm8k, arc_easy. `s2eval report FOLDER --format csv`"
     )
     assert not any(
         "In no table" in note
-        for note in folders.document(
-            [folders.read(lm_eval(tmp_path / "known", {"s2_mmlu": mmlu()}))], published=False
-        ).notes
+        for note in Report([folders.read(lm_eval(tmp_path / "known", {"s2_mmlu": mmlu()}))]).document.notes
     )
 
 
 def test_a_folder_without_any_table_says_what_it_has(tmp_path: Path) -> None:
-    text = render_markdown(folders.document([folders.read(lm_eval(tmp_path, {"gsm8k": mmlu()}))], published=False))
+    text = render_markdown(Report([folders.read(lm_eval(tmp_path, {"gsm8k": mmlu()}))]).document)
     assert "In no table of this report: gsm8k. `s2eval report FOLDER --format csv` prints their numbers" in text
 
 
@@ -279,7 +278,7 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_several_folders_make_one_document(tmp_path: Path) -> None:
     sources = [folders.read(leaderboard(tmp_path / name, model=name)) for name in ("b", "a")]
-    document = folders.document(sources, published=False)
+    document = Report(sources).document
     assert document.title == "b, a"
     assert [row.header for row in document.tables[0].rows] == [("b",), ("a",)]  # in the order given
 

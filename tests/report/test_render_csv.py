@@ -11,7 +11,7 @@ import pytest
 from s2eval import store
 from s2eval.errors import UnknownNameError
 from s2eval.records import Row
-from s2eval.report.render.csv import print_csv
+from s2eval.report.render.csv import render_csv
 
 ROW = Row("a", "a", None, "s2_eli5", "", "", "", "s2_rouge1", 0.38, None, None, None, 100, 100, "0")
 ROWS = [
@@ -27,16 +27,13 @@ ROWS = [
 
 
 def written(rows: list[Row], references: dict[str, str] | None) -> list[dict[str, str]]:
-    file = io.StringIO()
-    print_csv(file, rows, references)
-    return list(csv.DictReader(io.StringIO(file.getvalue())))
+    return list(csv.DictReader(io.StringIO(render_csv(rows, references))))
 
 
 def test_without_references_it_is_scores_csv() -> None:
-    ours, theirs = io.StringIO(), io.StringIO()
-    print_csv(ours, ROWS)
-    store.print_scores(theirs, ROWS)
-    assert ours.getvalue() == theirs.getvalue()
+    scores = io.StringIO()
+    store.print_scores(scores, ROWS)
+    assert render_csv(ROWS) == scores.getvalue()
 
 
 def test_published_numbers_and_differences() -> None:

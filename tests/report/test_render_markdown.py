@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from s2eval import paths
 from s2eval.records import Row
 from s2eval.report import Cell, Document, Table, TableRow, build_tables, folders, render_markdown
+from s2eval.report.build import Report
 from s2eval.report.render.markdown import escape, render_table
 
 markdown_it = pytest.importorskip("markdown_it")
@@ -111,7 +112,7 @@ def test_golden_report_beside_the_paper() -> None:
 
 def test_golden_small_run() -> None:
     folder = paths.references().parent / "produced" / "smollm2-qa"
-    document = folders.document([folders.read(folder)], published=False)
+    document = Report([folders.read(folder)]).document
     golden = Path(__file__).parent / "golden" / "smollm2-qa.md"
     assert render_markdown(document) == golden.read_text(encoding="utf-8")
 

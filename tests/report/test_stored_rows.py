@@ -10,6 +10,7 @@ import pytest
 from s2eval import store
 from s2eval.records import Row
 from s2eval.report import folders
+from s2eval.report.build import Report
 from s2eval.report.render.markdown import render_markdown
 from s2eval.report.stored_rows import up_to_date
 
@@ -46,6 +47,6 @@ def test_two_documents_have_none_and_what_is_right_stays() -> None:
 
 def test_a_folder_of_scores_alone(tmp_path: Path) -> None:
     store.write_scores(tmp_path / store.SCORES, [row("leaderboard_pct", 45.12, 23.6, -29.9, 120.2, 4)])
-    report = render_markdown(folders.document([folders.read(tmp_path)], published=False))
+    report = render_markdown(Report([folders.read(tmp_path)]).document)
     assert "45.12 [" in report
     assert "-29.9" not in report

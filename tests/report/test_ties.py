@@ -12,6 +12,7 @@ import pytest
 from s2eval import stats
 from s2eval.records import Row
 from s2eval.report import Document, Table, build_tables, folders
+from s2eval.report.build import Report
 from s2eval.report.scored import Item, Scored
 from s2eval.report.tables.judged import judged_tables, mixed
 from s2eval.report.tables.ties import BY_NUMBERS, mark_ties
@@ -22,7 +23,7 @@ BEST, FIVE, TWELVE = [1.0] * N, [0.0] * 5 + [1.0] * 15, [0.0] * 12 + [1.0] * 8
 
 
 def report(folder: Path) -> Document:
-    return folders.document([folders.read(folder)], published=False)
+    return Report([folders.read(folder)]).document
 
 
 def marks(table: Table, title: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ import yaml
 from s2eval import store
 from s2eval.cli import main
 from s2eval.report import folders, scored_folders
+from s2eval.report.build import Report
 from s2eval.report.html.samples import sample_sets
 from tests.report import lm_eval_logs, test_inspect_logs, test_rated
 
@@ -38,7 +39,7 @@ def evaluate(folder: Path, date: str, values: list[float], *, arguments: str = "
 
 def report(folder: Path) -> dict[str, str]:
     """Model → its ARC, as the report prints it."""
-    (table,) = folders.document([folders.read(folder)], published=False).tables[:1]
+    (table,) = Report([folders.read(folder)]).document.tables[:1]
     return {row.header[0]: row.cells[1].text for row in table.rows}
 
 
@@ -158,7 +159,7 @@ def test_two_runs_in_two_folders_stay_two(tmp_path: Path) -> None:
     wanted = {f"{tmp_path}/a/{PYTHIA}": "35.00", f"{tmp_path}/b/{PYTHIA}": "75.00"}
     assert report(tmp_path) == wanted
     sources = folders.read_all([tmp_path / "a", tmp_path / "b"])
-    (table,) = folders.document(sources, published=False).tables[:1]
+    (table,) = Report(sources).document.tables[:1]
     assert {row.header[0]: row.cells[1].text for row in table.rows} == wanted
     assert {one.model for one in scored_folders.read([tmp_path / "a", tmp_path / "b"]).scored} == set(wanted)
 
@@ -245,7 +246,7 @@ def test_our_own_runs(tmp_path: Path, first: dict[str, Any], second: dict[str, A
     assert [source.models for source in sources] == [(name,) for name in wanted]
     assert [list(source.references) for source in sources] == [[name] for name in wanted]
     assert [{row.group for row in source.rows} for source in sources] == [{name} for name in wanted]
-    (table,) = folders.document(sources, published=False).tables[:1]
+    (table,) = Report(sources).document.tables[:1]
     assert {row.header[0]: row.cells[1].text for row in table.rows} == dict(
         zip(wanted, ["35.00", "75.00"], strict=True)
     )

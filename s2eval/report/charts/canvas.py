@@ -107,7 +107,7 @@ def _inline(text: str, key: str, title: str, description: str) -> str:
     text = _TAG.sub(lambda tag: _of_page(tag[0], key), text)
     box = _OPENING.search(text)
     if box is None or _FORBIDDEN.search(text):
-        raise DataError(f"picture {key}: matplotlib wrote an SVG of an unknown form")
+        raise DataError(f"chart {key}: matplotlib wrote an SVG of an unknown form")
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{box[1]}" '
         'stroke-linejoin="round" stroke-linecap="butt" font-family="sans-serif" '

@@ -19,12 +19,12 @@ def radar(rows: Sequence[Row], judge: str) -> str | None:
     """
     from s2eval.report.charts.report_charts import categories  # matplotlib
 
-    picture = categories(rows, judge)
-    return None if picture is None else as_file(picture.svg)
+    chart = categories(rows, judge)
+    return None if chart is None else as_file(chart.svg)
 
 
 def as_file(svg: str) -> str:
-    """A picture of a page as a file of its own: colours instead of the page's variables, on white."""
+    """A chart of a page as a file of its own: colours instead of the page's variables, on white."""
     text = re.sub(r"var\(--[\w-]+, (#\w+)\)", r"\1", svg)
     text = text.replace("</desc>", '</desc><rect width="100%" height="100%" fill="#ffffff"/>', 1)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'

@@ -11,7 +11,7 @@ from s2eval.judge.scores import SCORE
 from s2eval.records import Row
 from s2eval.report.charts.canvas import COLOURS, GREY, INK, look, sheet
 from s2eval.report.comparisons import LEVEL, Compared, Comparison, ComparisonTable
-from s2eval.report.document import MISSING, Picture, Table
+from s2eval.report.document import MISSING, Chart, Table
 from s2eval.report.tables.definitions import FAMILIES, QA_SETS
 from s2eval.report.tables.differences import difference_table
 
@@ -20,23 +20,23 @@ _LINE = 0.24  # inches a line of text
 _MOST = 60  # rows of a forest; with more, only its first metric is drawn
 
 
-def draw_all(tables: Sequence[Table], rows: Sequence[Row], compared: Compared) -> list[Picture]:
-    """Every picture of which there are the numbers, in the order of the tables.
+def draw_all(tables: Sequence[Table], rows: Sequence[Row], compared: Compared) -> list[Chart]:
+    """Every chart of which there are the numbers, in the order of the tables.
 
     Args:
         tables: of the document.
         rows: of `scores.csv`.
         compared: every model against the baseline.
     """
-    pictures = [leaderboard(table) for table in tables if table.key.endswith("_leaderboard")]
+    charts = [leaderboard(table) for table in tables if table.key.endswith("_leaderboard")]
     for judge in dict.fromkeys(row.judge for row in rows if row.judge):
-        pictures.append(categories(rows, judge))
-    pictures += readability(rows)
-    pictures += [forest(table) for table in compared.tables]
-    return [picture for picture in pictures if picture is not None]
+        charts.append(categories(rows, judge))
+    charts += readability(rows)
+    charts += [forest(table) for table in compared.tables]
+    return [chart for chart in charts if chart is not None]
 
 
-def leaderboard(table: Table) -> Picture | None:
+def leaderboard(table: Table) -> Chart | None:
     """A bar a model with its interval, of the first column that has numbers; the other columns as marks."""
     known = [at for at in range(len(table.columns)) if any(row.cells[at].value is not None for row in table.rows)]
     if not known:
@@ -70,10 +70,10 @@ def leaderboard(table: Table) -> Picture | None:
         for row in table.rows
     ]
     description = f"Bars of {table.columns[known[0]]} with 95% intervals. {'; '.join(told)}."
-    return _picture(f"{table.key}-chart", f"{table.title}: chart", description, one)
+    return _chart(f"{table.key}-chart", f"{table.title}: chart", description, one)
 
 
-def categories(rows: Sequence[Row], judge: str) -> Picture | None:
+def categories(rows: Sequence[Row], judge: str) -> Chart | None:
     """Mean rating by category, an axis a category from 0 to 10; None for fewer than three categories."""
     found = ratings_by_category(rows, judge)
     names = list(dict.fromkeys(name for scores in found.values() for name in scores))
@@ -86,7 +86,7 @@ def categories(rows: Sequence[Row], judge: str) -> Picture | None:
         for model, scores in found.items()
     ]
     title = f"Mean rating by category, both turns, judged by {judge}"
-    return _picture(f"categories-{judge}", title, f"Radar chart from 0 to 10. {'; '.join(told)}.", one)
+    return _chart(f"categories-{judge}", title, f"Radar chart from 0 to 10. {'; '.join(told)}.", one)
 
 
 def ratings_by_category(rows: Sequence[Row], judge: str) -> dict[str, dict[str, float]]:
@@ -114,7 +114,7 @@ def draw_radar(figure: Any, found: Mapping[str, Mapping[str, float]], names: Seq
     axes.legend(loc="center left", bbox_to_anchor=(1.25, 0.5), fontsize=8, frameon=False)
 
 
-def readability(rows: Sequence[Row]) -> Iterator[Picture]:
+def readability(rows: Sequence[Row]) -> Iterator[Chart]:
     """Reading ease (across) against score (up), a mark a model: of each judge, and of each data set's ROUGE-1."""
     index = {(row.model, row.task, row.judge, row.turn, row.metric): row for row in rows if not row.subset}
     models = list(dict.fromkeys(row.model for row in rows))
@@ -139,7 +139,7 @@ def readability(rows: Sequence[Row]) -> Iterator[Picture]:
             yield from _scatter(f"ease-{task}", title, "ROUGE-1, F-measure", points)
 
 
-def _scatter(key: str, title: str, up: str, points: Mapping[str, tuple[Row | None, Row | None]]) -> Iterator[Picture]:
+def _scatter(key: str, title: str, up: str, points: Mapping[str, tuple[Row | None, Row | None]]) -> Iterator[Chart]:
     known = {
         model: (x, y)
         for model, (x, y) in points.items()
@@ -159,7 +159,7 @@ def _scatter(key: str, title: str, up: str, points: Mapping[str, tuple[Row | Non
         axes.grid()
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=8, frameon=False)
     told = [f"{model}: reading ease {x.value:.1f}, {up} {y.value:.4g}" for model, (x, y) in known.items()]
-    yield _picture(key, title, f"A mark a model, with 95% intervals. {'; '.join(told)}.", one)
+    yield _chart(key, title, f"A mark a model, with 95% intervals. {'; '.join(told)}.", one)
 
 
 def _bounds(row: Row) -> list[list[float]] | None:
@@ -168,7 +168,7 @@ def _bounds(row: Row) -> list[list[float]] | None:
     return [[max(0.0, row.value - row.ci_low)], [max(0.0, row.ci_high - row.value)]]
 
 
-def forest(table: ComparisonTable) -> Picture | None:
+def forest(table: ComparisonTable) -> Chart | None:
     """The differences of a table with their intervals, a line each; all numbers in the table below it.
 
     Metrics of unlike units do not share an axis: drawn are those in the unit of the first.
@@ -199,7 +199,7 @@ def forest(table: ComparisonTable) -> Picture | None:
         f"{'; '.join(told)}."
     )
     title = f"Differences from {rows[0].baseline}: {table.title}"
-    return _picture(f"{table.key}-forest", title, description, one, difference_table(table))
+    return _chart(f"{table.key}-forest", title, description, one, difference_table(table))
 
 
 def _differences(axes: Any, rows: Sequence[Comparison]) -> None:
@@ -251,6 +251,6 @@ def _value(row: Comparison) -> str:
     return f"{one.value:+z.{row.digits}f}{interval}"
 
 
-def _picture(key: str, title: str, description: str, drawn: Any, table: Table | None = None) -> Picture:
+def _chart(key: str, title: str, description: str, drawn: Any, table: Table | None = None) -> Chart:
     name = "p-" + re.sub(r"[^A-Za-z0-9]+", "-", key).strip("-")
-    return Picture(name, title, description, drawn.svg(name, title, description), table)
+    return Chart(name, title, description, drawn.svg(name, title, description), table)

@@ -1,4 +1,4 @@
-"""The report as one page for a browser, offline: tables, pictures, notes, and every sample to read.
+"""The report as one page for a browser, offline: tables, charts, notes, and every sample to read.
 
 >>> from s2eval.report.html import write_page
 >>> write_page(Path("report.html"), document, scored)  # doctest: +SKIP

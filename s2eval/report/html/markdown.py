@@ -1,4 +1,4 @@
-"""Markdown that a model wrote → HTML that can do nothing: no links, no pictures, no scripts, no attributes."""
+"""Markdown that a model wrote → HTML that can do nothing: no links, no images, no scripts, no attributes."""
 
 from __future__ import annotations
 

@@ -106,16 +106,16 @@ def render_page(document: Document, packed: Packed | None = None, folder: Path |
         document=document,
         facts=_facts(document, packed),
         tables=[_grid(table, "table") for table in document.tables],
-        pictures=[
+        charts=[
             {
-                "id": _id("picture", picture.key),
-                "title": picture.title,
-                "svg": picture.svg,
-                "description": picture.description,
-                "table": _grid(picture.table, "numbers") if picture.table else None,
-                "notes": picture.notes,
+                "id": _id("chart", chart.key),
+                "title": chart.title,
+                "svg": chart.svg,
+                "description": chart.description,
+                "table": _grid(chart.table, "numbers") if chart.table else None,
+                "notes": chart.notes,
             }
-            for picture in document.pictures
+            for chart in document.charts
         ],
         legend=_legend(document),
         tied=TIED,
@@ -222,14 +222,14 @@ def _facts(document: Document, packed: Packed) -> list[tuple[str, str]]:
     """What the report holds, in numbers."""
     models = {row.header[-1] for table in document.tables if table.kind == "scores" for row in table.rows}
     answers = sum(one["documents"] * len(one["models"]) for one in packed.sets)
-    counts = [(len(models), "model"), (len(document.tables), "table"), (len(document.pictures), "picture")]
+    counts = [(len(models), "model"), (len(document.tables), "table"), (len(document.charts), "chart")]
     counts += [(len(packed.sets), "set of samples"), (answers, "answer to read")]
     plural = {"set of samples": "sets of samples", "answer to read": "answers to read"}
     return [(f"{n:,}", what if n == 1 else plural.get(what, f"{what}s")) for n, what in counts if n]
 
 
 def _legend(document: Document) -> str:
-    grids = [*document.tables, *(picture.table for picture in document.pictures if picture.table)]
+    grids = [*document.tables, *(chart.table for chart in document.charts if chart.table)]
     cells = [cell for table in grids for row in table.rows for cell in row.cells]
     said = ["Bold: best value of the column and data set; values that print alike are all bold."]
     if any(cell.tied for cell in cells):

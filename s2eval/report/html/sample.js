@@ -29,7 +29,7 @@ const s2sample = (() => {
 
   function written(one, markdown) {
     if (!(markdown && one.h)) return plain(one.t);
-    // Cleaned when the report was made (nh3): no script, link, picture or attribute; the page's policy forbids them too.
+    // Cleaned when the report was made (nh3): no script, link, image or attribute; the page's policy forbids them too.
     const parsed = new DOMParser().parseFromString(one.h, "text/html");
     const block = make("div", null, { className: "marked", tabIndex: 0, dir: "auto" });
     block.append(...parsed.body.childNodes);

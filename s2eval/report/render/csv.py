@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
-from typing import TextIO
 
 from s2eval.records import Row
 from s2eval.report.references import References, load_references, measured_less_published
@@ -17,13 +17,10 @@ PUBLISHED = ("reference", "published", "difference")
 """The paper's row, its number as printed, and measured less published."""
 
 
-def print_csv(
-    file: TextIO, rows: Sequence[Row], references: Mapping[str, str] | None = None, book: References | None = None
-) -> None:
-    """Write the rows, floats in full and absent values empty.
+def render_csv(rows: Sequence[Row], references: Mapping[str, str] | None = None, book: References | None = None) -> str:
+    """The rows, floats in full and absent values empty.
 
     Args:
-        file: open for text, without translation of line ends.
         rows: of `scores.csv`.
         references: our model → the paper's row; then each line ends with `PUBLISHED`. None = no such columns.
         book: published numbers; by default those that ship with the package.
@@ -31,27 +28,29 @@ def print_csv(
     Raises:
         UnknownNameError: `references` names a row that the paper does not have.
     """
-    names = [one.name for one in fields(Row)]
+    file = io.StringIO()
+    names = [column.name for column in fields(Row)]
     writer = csv.writer(file, lineterminator="\n")
     if references is None:
         writer.writerow(names)
         writer.writerows([csv_cell(value) for value in asdict(row).values()] for row in rows)
-        return
+        return file.getvalue()
     book = book or load_references()
     for name in references.values():
         book.check(name)
     writer.writerow([*names, *PUBLISHED])
-    places = _places()
+    columns = _published_columns()
     for row in rows:
         reference = references.get(row.model, "")
-        place = places.get((row.task, bool(row.judge), row.turn, row.metric)) if not row.subset else None
-        text = book.published(reference, *place) if reference and place else None
+        column = columns.get((row.task, bool(row.judge), row.turn, row.metric)) if not row.subset else None
+        text = book.published(reference, *column) if reference and column else None
         difference = measured_less_published(row.value, text or "")
         values = [csv_cell(value) for value in (*asdict(row).values(), reference, difference)]
         writer.writerow([*values[:-1], text or "", values[-1]])  # a published number is printed as it stands
+    return file.getvalue()
 
 
-def _places() -> dict[tuple[str, bool, str, str], tuple[str, str, str]]:
+def _published_columns() -> dict[tuple[str, bool, str, str], tuple[str, str, str]]:
     """(task, whether a judge rated it, turn, metric) → published table, data set and column."""
     found: dict[tuple[str, bool, str, str], tuple[str, str, str]] = {}
     for family in FAMILIES:

@@ -14,9 +14,11 @@ from itertools import groupby
 
 from s2eval.report.document import FEW_LEGEND, MISSING, Cell, Document, Table, TableRow
 
+_INTERVAL = r"Small: 95\% interval."
+_HALF = r"$\pm$: half the width of the 95\% interval."
 LEGEND = (
-    r"\textbf{Bold}: best of its column and data set. $^{\dagger}$: no difference from the best was shown. Small: "
-    r"95\% interval. $n$: items that counted, of those that should have where these differ."
+    r"\textbf{Bold}: best of its column and data set. $^{\dagger}$: no difference from the best was shown. "
+    rf"{_INTERVAL} $n$: items that counted, of those that should have where these differ."
 )
 _PACKAGES = ("booktabs", "graphicx", "textcomp")
 _PREAMBLE = r"""\documentclass[a4paper,10pt]{article}
@@ -97,18 +99,26 @@ _LONG = 24  # rows from which on each data set has a table of its own
 _MUCH = 1500  # letters of notes that a table's page has the room for
 
 
-def render_latex(document: Document) -> str:
-    """A whole file; ends with a line break. A table from its rule of comment to the next may be pasted elsewhere."""
+def render_latex(document: Document, *, compact: bool = False, fragment: bool = False) -> str:
+    r"""A whole file; ends with a line break. A table from its rule of comment to the next may be pasted elsewhere.
+
+    Args:
+        compact: `45.1 ± 3.2` on one line in place of a value above its interval.
+        fragment: the tables only, for `\input` in a document that loads the packages named at the top.
+    """
     head = ["% Written by `s2eval report --format tex`. A paper that a table of it is pasted into needs:"]
     head += [rf"% \usepackage{{{name}}}" for name in _PACKAGES]
+    tables = [_table(part, compact) for table in document.tables for part in _parts(table)]
+    if fragment:
+        return "\n\n".join(["\n".join(head), *tables]) + "\n"
     packages = [rf"\usepackage{{{name}}}" for name in _PACKAGES]
     parts = ["\n".join([*head, _PREAMBLE, *packages])]
     parts += [r"\begin{document}", rf"\section*{{{escape(document.title)}}}"]
     if document.tables:
-        parts.append(rf"\noindent{{\small {_legend(document)}}}")
-    for number, table in enumerate(piece for whole in document.tables for piece in _pieces(whole)):
+        parts.append(rf"\noindent{{\small {_legend(document, compact)}}}")
+    for number, table in enumerate(tables):
         parts += [r"\clearpage"] if number and number % 10 == 0 else []  # it keeps so many floats at once only
-        parts.append(_table(table))
+        parts.append(table)
     if document.notes:
         parts += [r"\clearpage", r"\subsection*{Notes}", _items(document.notes)]
     return "\n\n".join([*parts, r"\end{document}"]) + "\n"
@@ -135,9 +145,9 @@ def _letter(char: str) -> str:
     return rf"\texttt{{U+{ord(char):04X}}}"
 
 
-def _legend(document: Document) -> str:
+def _legend(document: Document, compact: bool) -> str:
     cells = [cell for table in document.tables for row in table.rows for cell in row.cells]
-    said = [LEGEND]
+    said = [LEGEND.replace(_INTERVAL, _HALF) if compact else LEGEND]
     if any(cell.few for cell in cells):
         said.append(escape(FEW_LEGEND))
     if any(cell.published is not None for cell in cells):
@@ -147,7 +157,7 @@ def _legend(document: Document) -> str:
     return " ".join(said)
 
 
-def _pieces(table: Table) -> Iterator[Table]:
+def _parts(table: Table) -> Iterator[Table]:
     """The table, or one for each of its data sets where it is longer than a page; the notes below the last."""
     if len(table.rows) <= _LONG or len(table.header_names) < 2:
         yield table
@@ -159,7 +169,7 @@ def _pieces(table: Table) -> Iterator[Table]:
         yield replace(table, key=f"{table.key}-{number + 1}", title=title, rows=rows, notes=notes)
 
 
-def _table(table: Table) -> str:
+def _table(table: Table, compact: bool) -> str:
     shared = [_shared(row) for row in table.rows]
     counted = any(shared)
     names = len(table.header_names)
@@ -178,7 +188,7 @@ def _table(table: Table) -> str:
         r"\toprule",
         " & ".join(header) + r" \\",
         r"\midrule",
-        *_body(table, shared, counted),
+        *_body(table, shared, counted, compact),
         r"\bottomrule",
         r"\end{tabular}}",
         *([_notes(table)] if table.notes and inside else []),
@@ -199,7 +209,7 @@ def _is_words(table: Table, at: int) -> bool:
     return any(row.cells[at].words for row in table.rows)
 
 
-def _body(table: Table, shared: Sequence[str | None], counted: bool) -> Iterator[str]:
+def _body(table: Table, shared: Sequence[str | None], counted: bool, compact: bool) -> Iterator[str]:
     before = ""
     for row, counts in zip(table.rows, shared, strict=True):
         names = [escape(name) for name in row.header]
@@ -208,16 +218,17 @@ def _body(table: Table, shared: Sequence[str | None], counted: bool) -> Iterator
                 yield r"\addlinespace"
             names[0] = "" if row.header[0] == before else names[0]
             before = row.header[0]
-        cells = [_cell(cell, with_counts=counts is None) for cell in row.cells]
+        cells = [_cell(cell, compact=compact, with_counts=counts is None) for cell in row.cells]
         yield " & ".join([*names, *cells, *([counts or ""] if counted else [])]) + r" \\"
 
 
-def _cell(cell: Cell, *, with_counts: bool) -> str:
+def _cell(cell: Cell, *, compact: bool, with_counts: bool) -> str:
     """The number, and below it interval and published number: a row is as wide as its numbers."""
-    text = _number(cell.text) if cell.value is not None else escape(cell.text)
+    text = cell.plus_minus if compact else cell.text
+    text = _number(text) if cell.value is not None else escape(text)
     mark = r"$^{\dagger}$" if cell.tied else r"$^{\ddagger}$" if cell.diagonal else ""
     lines = [(rf"\textbf{{{text}}}" if cell.best else text) + mark]
-    if cell.interval:
+    if cell.interval and not compact:
         lines.append(rf"{{\scriptsize {_number(cell.interval)}}}")
     if cell.published is not None:
         difference = f", {_number(cell.difference_text)}" if cell.difference_text else ""
@@ -230,7 +241,7 @@ def _cell(cell: Cell, *, with_counts: bool) -> str:
 
 def _number(text: str) -> str:
     """Of our own making: digits, brackets, signs."""
-    return text.replace("-", "$-$").replace("+", "$+$").replace(MISSING, _LETTERS[MISSING])
+    return text.replace("-", "$-$").replace("+", "$+$").replace("±", _LETTERS["±"]).replace(MISSING, _LETTERS[MISSING])
 
 
 def _counts(n: int, n_valid: int) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from s2eval.report import folders
+from s2eval.report.build import Report
 from s2eval.report.document import Document
 from s2eval.report.rated import ratings
 from s2eval.report.scored import Scored
@@ -91,7 +92,7 @@ def judgments(folder: Path) -> list[Scored]:
 
 
 def report(folder: Path) -> tuple[Document, list[Scored]]:
-    """The document of both, with pictures, and what its samples are of."""
+    """The document of both, with charts, and what its samples are of."""
     source = folders.read(logs(folder / "logs"))
-    document = folders.document([source], published=False, title="Two <models>", pictures=True)
+    document = Report([source], title="Two <models>").illustrated
     return document, [*source.scored, *judgments(folder / "judged")]

@@ -247,8 +247,8 @@ def test_scripts_that_are_not_its_own_do_not_run(seen: Visit) -> None:
         const one = document.createElement("script");
         one.textContent = "window.hit = 1";
         document.body.append(one);
-        const picture = new Image();
-        picture.src = "https://example.org/x.png";
+        const chart = new Image();
+        chart.src = "https://example.org/x.png";
     }""")
     assert seen.page.evaluate("window.hit") is None
     assert len(seen.problems) == 2  # one for each, from the policy
@@ -278,7 +278,7 @@ def test_printed_all_is_open_and_without_controls(seen: Visit) -> None:
     for control in ("#filter", ".top", "#theme"):
         assert not seen.page.locator(control).is_visible()
     seen.page.evaluate("dispatchEvent(new Event('afterprint'))")
-    assert seen.page.locator("#pictures details[open]").count() == 0
+    assert seen.page.locator("#charts details[open]").count() == 0
 
 
 def test_without_samples_nothing_of_the_data_is_there(made: tuple[Document, list[Scored]], tmp_path: Path) -> None:

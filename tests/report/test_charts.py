@@ -15,7 +15,8 @@ import yaml
 
 from s2eval import stats
 from s2eval.records import Row
-from s2eval.report import Picture, build_tables, folders
+from s2eval.report import Chart, build_tables, folders
+from s2eval.report.build import Report
 from s2eval.report.charts.report_charts import categories, draw_all, forest, leaderboard, readability
 from s2eval.report.comparisons import Compared
 from s2eval.report.scored import Item, Scored
@@ -57,18 +58,18 @@ def compared() -> Compared:
     return against_baseline([scored("base", 0.0), scored(NAMES[1], 0.1)], (), ["base", NAMES[1]])
 
 
-def all_pictures() -> list[Picture]:
+def all_charts() -> list[Chart]:
     rows = [*BOARD, *RATINGS, *QA]
     return draw_all(build_tables(rows, NAMES), rows, compared())
 
 
-def texts(picture: Picture) -> set[str]:
-    root = ElementTree.fromstring(picture.svg)
+def texts(chart: Chart) -> set[str]:
+    root = ElementTree.fromstring(chart.svg)
     return {"".join(element.itertext()).strip() for element in root.iter(f"{SVG}text")}
 
 
-def test_every_picture_is_there_once() -> None:
-    keys = [picture.key for picture in all_pictures()]
+def test_every_chart_is_there_once() -> None:
+    keys = [chart.key for chart in all_charts()]
     assert keys == [
         "p-s2-leaderboard-chart",
         "p-categories-g-p-1-strict",
@@ -78,32 +79,32 @@ def test_every_picture_is_there_once() -> None:
     ]
 
 
-@pytest.mark.parametrize("picture", all_pictures(), ids=lambda picture: picture.key)
-def test_it_may_stand_in_a_page(picture: Picture) -> None:
-    root = ElementTree.fromstring(picture.svg)
+@pytest.mark.parametrize("chart", all_charts(), ids=lambda chart: chart.key)
+def test_it_may_stand_in_a_page(chart: Chart) -> None:
+    root = ElementTree.fromstring(chart.svg)
     assert root.tag == f"{SVG}svg"
     assert root.get("role") == "img"
     title, description = root[0], root[1]
-    assert (title.tag, title.text) == (f"{SVG}title", picture.title)
-    assert (description.tag, description.text) == (f"{SVG}desc", picture.description)
+    assert (title.tag, title.text) == (f"{SVG}title", chart.title)
+    assert (description.tag, description.text) == (f"{SVG}desc", chart.description)
     assert root.get("aria-labelledby") == f"{title.get('id')} {description.get('id')}"
     tags = {element.tag.removeprefix(SVG) for element in root.iter()}
     assert tags <= {"svg", "title", "desc", "g", "path", "text", "tspan", "defs", "use", "clipPath", "rect"}
     ids = [element.get("id") for element in root.iter() if element.get("id")]
-    assert all(name.startswith(f"{picture.key}-") for name in ids if name)
+    assert all(name.startswith(f"{chart.key}-") for name in ids if name)
     assert len(ids) == len(set(ids))
     for element in root.iter():
         assert "style" not in element.attrib  # a strict policy would not apply it
         assert not [name for name in element.attrib if name.startswith("on")]
         for name, value in element.attrib.items():
             if name.endswith("href"):
-                assert value.startswith(f"#{picture.key}-")
-    assert len(picture.svg) < 60_000
+                assert value.startswith(f"#{chart.key}-")
+    assert len(chart.svg) < 60_000
 
 
-@pytest.mark.parametrize("picture", all_pictures(), ids=lambda picture: picture.key)
-def test_colours_are_the_pages(picture: Picture) -> None:
-    bare = re.sub(r"var\(--s2-(?:[1-8]|grey), #[0-9a-f]{6}\)", "", picture.svg)
+@pytest.mark.parametrize("chart", all_charts(), ids=lambda chart: chart.key)
+def test_colours_are_the_pages(chart: Chart) -> None:
+    bare = re.sub(r"var\(--s2-(?:[1-8]|grey), #[0-9a-f]{6}\)", "", chart.svg)
     bare = bare[bare.index("</desc>") :]
     assert "currentColor" in bare
     assert not re.search(r'="#[0-9a-f]{6}"', bare)
@@ -111,51 +112,51 @@ def test_colours_are_the_pages(picture: Picture) -> None:
 
 def test_the_leaderboards_bars() -> None:
     [table] = build_tables(BOARD, NAMES)
-    picture = leaderboard(table)
-    assert picture is not None
-    assert set(NAMES) <= texts(picture)
-    assert {"ARC", "HellaSwag", "MMLU", "TruthfulQA"} <= texts(picture)
-    assert "ours: Average 40.00 [38.0, 42.0], ARC 41.00 [39.0, 43.0]" in picture.description
-    assert picture.svg == leaderboard(table).svg  # type: ignore[union-attr]
+    chart = leaderboard(table)
+    assert chart is not None
+    assert set(NAMES) <= texts(chart)
+    assert {"ARC", "HellaSwag", "MMLU", "TruthfulQA"} <= texts(chart)
+    assert "ours: Average 40.00 [38.0, 42.0], ARC 41.00 [39.0, 43.0]" in chart.description
+    assert chart.svg == leaderboard(table).svg  # type: ignore[union-attr]
 
 
 def test_a_leaderboard_without_an_average() -> None:
     [table] = build_tables(BOARD[1:2], NAMES)
-    picture = leaderboard(table)
-    assert picture is not None
-    assert picture.description.startswith("Bars of ARC with 95% intervals.")
+    chart = leaderboard(table)
+    assert chart is not None
+    assert chart.description.startswith("Bars of ARC with 95% intervals.")
     assert leaderboard(build_tables([replace(BOARD[0], value=None)], NAMES)[0]) is None
 
 
 def test_categories() -> None:
-    picture = categories(RATINGS, "g/p@1/strict")
-    assert picture is not None
-    assert {"writing", "math", "roleplay", *NAMES} <= texts(picture)
-    assert "ours: writing 4.00, math 5.00, roleplay 6.00" in picture.description
+    chart = categories(RATINGS, "g/p@1/strict")
+    assert chart is not None
+    assert {"writing", "math", "roleplay", *NAMES} <= texts(chart)
+    assert "ours: writing 4.00, math 5.00, roleplay 6.00" in chart.description
     assert categories(RATINGS[:2], "g/p@1/strict") is None
 
 
 def test_readability_needs_two_models() -> None:
-    [picture] = readability(QA)
-    assert picture.title == "Reading ease of the answers against ROUGE-1: ELI5"
-    assert f"{NAMES[1]}: reading ease 61.0, ROUGE-1, F-measure 1.3" in picture.description
+    [chart] = readability(QA)
+    assert chart.title == "Reading ease of the answers against ROUGE-1: ELI5"
+    assert f"{NAMES[1]}: reading ease 61.0, ROUGE-1, F-measure 1.3" in chart.description
     assert not list(readability(QA[:2]))
 
 
 def test_readability_against_a_judges_rating() -> None:
     rows = [row(model, "s2_mtsbench", "s2_judge_score", 5.0, judge="j") for model in NAMES]
     rows += [row(model, "s2_mtsbench", "s2_fre_corpus", 55.0, turn="1") for model in NAMES]
-    [picture] = readability(rows)
-    assert "ours: reading ease 55.0, mean rating 5" in picture.description
+    [chart] = readability(rows)
+    assert "ours: reading ease 55.0, mean rating 5" in chart.description
 
 
 def test_differences_as_a_forest() -> None:
     rouge, grade = compared().tables
-    picture = forest(rouge)
-    assert picture is not None
-    assert picture.description.endswith("+0.1000 [+0.0402, +0.1486], difference shown: higher (better).")
-    assert picture.table is not None
-    assert picture.table.kind == "differences"
+    chart = forest(rouge)
+    assert chart is not None
+    assert chart.description.endswith("+0.1000 [+0.0402, +0.1486], difference shown: higher (better).")
+    assert chart.table is not None
+    assert chart.table.kind == "differences"
     lower = forest(grade)  # a lower grade is better
     assert lower is not None
     assert "difference shown: lower (better)" in lower.description
@@ -167,21 +168,21 @@ def test_unlike_units_do_not_share_an_axis() -> None:
     other = replace(
         one, what="FRE", metric="s2_fre", difference=stats.paired_difference([1.0, 2.0, 4.0], [5.0, 7.0, 6.0])
     )
-    picture = forest(replace(table, rows=(one, other)))
-    assert picture is not None
-    assert "FRE" not in texts(picture)
-    assert picture.table is not None
-    assert len(picture.table.rows) == 2
+    chart = forest(replace(table, rows=(one, other)))
+    assert chart is not None
+    assert "FRE" not in texts(chart)
+    assert chart.table is not None
+    assert len(chart.table.rows) == 2
 
 
 def test_too_many_rows_are_drawn_of_the_first_metric() -> None:
     [table, _] = compared().tables
     [one] = table.rows
     rows = tuple(replace(one, what=what, model=f"m{n}") for n in range(40) for what in ("first", "second"))
-    picture = forest(replace(table, rows=rows))
-    assert picture is not None
-    assert sum(text.startswith("first") for text in texts(picture)) == 40
-    assert not any(text.startswith("second") for text in texts(picture))
+    chart = forest(replace(table, rows=rows))
+    assert chart is not None
+    assert sum(text.startswith("first") for text in texts(chart)) == 40
+    assert not any(text.startswith("second") for text in texts(chart))
 
 
 def test_what_the_configuration_leaves_out_is_not_drawn(tmp_path: Path) -> None:
@@ -195,22 +196,23 @@ def test_what_the_configuration_leaves_out_is_not_drawn(tmp_path: Path) -> None:
     config = {"name": "run", "models": [{"name": name, "model": name} for name in "ab"], "tasks": ["s2_eli5"]}
     for metrics, expected in ((["readability"], 1), (["readability", "rouge"], 2)):
         (tmp_path / "run.yaml").write_text(yaml.safe_dump({**config, "metrics": metrics}))
-        document = folders.document([folders.read(tmp_path)], published=False, pictures=True)
-        assert sum(picture.key.endswith("-forest") for picture in document.pictures) == expected
+        document = Report([folders.read(tmp_path)]).illustrated
+        assert sum(chart.key.endswith("-forest") for chart in document.charts) == expected
 
 
-def test_matplotlib_is_loaded_for_pictures_only(tmp_path: Path) -> None:
+def test_matplotlib_is_loaded_for_charts_only(tmp_path: Path) -> None:
     for name in "ab":
         logs.write(tmp_path, name, {"s2_arc_challenge": logs.points("acc_norm", [1.0, 0.0, 1.0])})
     code = f"""
-import io, pathlib, sys
+import pathlib, sys
 from s2eval.report import folders
 from s2eval.report import render_markdown
-from s2eval.report.render.csv import print_csv
+from s2eval.report.build import Report
+from s2eval.report.render.csv import render_csv
 from s2eval.report.render.latex import render_latex
 source = folders.read(pathlib.Path({str(tmp_path)!r}))
-document = folders.document([source], published=True)
-render_markdown(document), render_latex(document), print_csv(io.StringIO(), source.rows)
+document = Report([source], published=True).document
+render_markdown(document), render_latex(document), render_csv(source.rows)
 print(sorted({{'matplotlib', 'torch', 'pandas', 'transformers', 'lm_eval'}} & sys.modules.keys()))
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

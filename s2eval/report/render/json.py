@@ -1,0 +1,36 @@
+"""A `Document` as JSON: tables with every number in full, and the notes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from s2eval.report.document import Cell, Document, Table
+
+
+def render_json(document: Document) -> str:
+    """`{title, tables: [{key, title, columns, rows: [{header, cells}], notes}], notes}`; ends with a line break."""
+    content = {
+        "title": document.title,
+        "tables": [_table(table) for table in document.tables],
+        "notes": list(document.notes),
+    }
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+def _table(table: Table) -> dict[str, Any]:
+    return {
+        "key": table.key,
+        "title": table.title,
+        "header": list(table.header_names),
+        "columns": list(table.columns),
+        "rows": [{"header": list(row.header), "cells": [_cell(cell) for cell in row.cells]} for row in table.rows],
+        "notes": list(table.notes),
+    }
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    numbers = {name: getattr(cell, name) for name in ("value", "ci_low", "ci_high", "n", "n_valid")}
+    found = {**numbers, "published": cell.published, "difference": cell.difference, "text": cell.words or None}
+    marks = {name: True for name in ("best", "tied", "diagonal") if getattr(cell, name)}
+    return {name: value for name, value in found.items() if value is not None} | marks
