@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from s2eval import chat_arguments, names, yamlfile
-from s2eval.errors import UsageError
+from s2eval.errors import UsageError, nearest
 
 _NAME_LENGTH = 100
 _IN_RUN_FOLDER = ("run.yaml", "scores.csv", "report.md", "report.html", "report_files", "calls.sqlite")
@@ -38,7 +38,21 @@ def _usable(name: str) -> str:
 
 # A folder's name: not "..", and not hidden.
 Name = Annotated[str, StringConstraints(pattern=r"^[\w+-][\w.+-]*$", max_length=_NAME_LENGTH), AfterValidator(_usable)]
-MetricFamily = Literal["rouge", "bertscore", "readability"]
+
+
+def _known_metric(name: str) -> str:
+    from s2eval.metrics.table import of_answers
+
+    known = of_answers()
+    if name not in known:
+        close = nearest(name, known)
+        raise ValueError(
+            f"unknown name {name!r}; " + (f"did you mean {close!r}?" if close else f"known: {', '.join(known)}")
+        )
+    return name
+
+
+MetricName = Annotated[str, AfterValidator(_known_metric)]
 Checks = Mapping[str, Callable[[str], object]]
 """`task`, `model`, `template`, `reference` → what raises a UsageError where nothing has that name."""
 
@@ -160,7 +174,7 @@ class RunConfig(_Section):
     judges: list[JudgeEntry] = Field(
         default_factory=list[JudgeEntry], description="who judges every model's answers to MT(S)-Bench"
     )
-    metrics: list[MetricFamily] = Field(
+    metrics: list[MetricName] = Field(
         default_factory=lambda: ["rouge", "bertscore", "readability"],
         min_length=1,
         description="families measured on answers",

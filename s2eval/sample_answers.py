@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from s2eval.metrics import answers as qa
+from s2eval.metrics import answers
+from s2eval.metrics.answers import OF_DOCUMENTS
+from s2eval.metrics.size import CUT, MEASURED
 from s2eval.reasoning import Split, split
 
 OPENED = "reasoning_opened"
@@ -14,7 +16,7 @@ OPENED = "reasoning_opened"
 REASONING = "reasoning"
 """The field of a sample whose reasoning the backend took off (`think_end_token`)."""
 
-_OF_TEXT = frozenset({*qa.ROUGE, *qa.READABILITY, *qa.SIZE})
+_OF_TEXT = frozenset({*OF_DOCUMENTS, *MEASURED})
 
 # What an answer with reasoning has somewhere; a line without it need not be parsed to know that there is none.
 _HINT = re.compile(
@@ -52,22 +54,22 @@ def values_of(values: Mapping[str, float], parts: Split, reference: str) -> dict
 
     Samples of older releases were scored with their reasoning.
     """
-    scores = qa.score(parts.answer, reference)
+    scores = answers.score(parts.answer, reference)
     if not is_ours(values):  # somebody's task, which names some of the metrics
         scores = {name: value for name, value in scores.items() if name in values}
     others = {name: value for name, value in values.items() if name not in _OF_TEXT}
-    return {**others, **scores, **({qa.CUT: 1.0} if qa.CUT in values and not parts.closed else {})}
+    return {**others, **scores, **({CUT: 1.0} if CUT in values and not parts.closed else {})}
 
 
 def counts_of(parts: Split) -> tuple[int, int, int] | None:
     """(words, sentences, syllables) of the answer; None where they cannot be counted."""
-    counts = qa.counts(parts.answer)
+    counts = answers.counts(parts.answer)
     return (counts.words, counts.sentences, counts.syllables) if counts else None
 
 
 def is_ours(values: Mapping[str, float]) -> bool:
     """Whether a sample has the values of our tasks of questions and answers."""
-    return values.keys() >= set(qa.SIZE)
+    return answers.is_ours(list(values))
 
 
 def has_our_metrics(values: Mapping[str, float]) -> bool:

@@ -10,8 +10,10 @@ from dataclasses import astuple, replace
 from typing import Any
 
 from s2eval import stats
-from s2eval.metrics import Counts, bertscore, flesch, scale_of
-from s2eval.metrics import answers as qa
+from s2eval.metrics import METRICS, Counts, bertscore, flesch, scale_of
+from s2eval.metrics.answers import LATIN_ONLY, OF_DOCUMENTS, counts, is_ours, score_all
+from s2eval.metrics.bertscore import BERTSCORE
+from s2eval.metrics.size import MEASURED, SIZE
 from s2eval.records import Estimate, Sample
 
 Key = tuple[str, str]  # subset ("" = the whole task), metric
@@ -22,11 +24,12 @@ def score_samples(samples: Sequence[Sample]) -> dict[Key, Estimate]:
 
     A task whose documents have strata (MMLU) weighs every stratum alike, and each stratum is given too. A metric
     that some documents lack has n_valid < n; nothing is dropped without being counted. Of answers, ROUGE and
-    readability are told where no document has them, too.
+    readability are given where no document has them, too.
     """
     names = list(dict.fromkeys(name for sample in samples for name in sample.values))
-    if qa.SIZE[1] in names:
-        names = list(dict.fromkeys((*qa.ROUGE, *qa.READABILITY, *names)))
+    of_answers = is_ours(names)
+    if of_answers:
+        names = list(dict.fromkeys((*OF_DOCUMENTS, *names)))
     strata = [sample.stratum for sample in samples]
     estimates: dict[Key, Estimate] = {}
     for name in names:
@@ -40,34 +43,40 @@ def score_samples(samples: Sequence[Sample]) -> dict[Key, Estimate]:
             parts.setdefault(stratum, []).append(value)
         for stratum, part in parts.items():
             estimates[stratum, name] = stats.mean(part, within=scale)
-    counts = [Counts(*sample.counts) for sample in samples if sample.counts is not None]
-    if counts or qa.SIZE[1] in names:
+    counted = [Counts(*sample.counts) for sample in samples if sample.counts is not None]
+    if counted or of_answers:
         for part in ("fre", "fkg"):
-            whole = corpus_estimate(part, counts) if counts else stats.mean([])
+            whole = corpus_estimate(part, counted) if counted else stats.mean([])
             estimates["", f"s2_{part}_corpus"] = replace(whole, n=len(samples))
     return estimates
 
 
-def score_texts(family: str, predictions: Sequence[str], references: Sequence[str]) -> dict[str, Estimate]:
-    """One family of metrics (`rouge`, `readability`) over texts; references may be "" for readability."""
-    measured = qa.score_all(predictions, references)
+def score_texts(name: str, predictions: Sequence[str], references: Sequence[str]) -> dict[str, Estimate]:
+    """One family of metrics over texts, with their size; references may be "" where the family compares with none.
+
+    Raises:
+        UnknownNameError: no such family.
+    """
+    family = METRICS.find(name)
+    measured = score_all(predictions, references, (family, SIZE))
+    pooled = any(metric.pooled for metric in family.metrics)
     samples = [
         Sample(
             doc_id=number,
             doc_hash="",
             prompt_hash="",
             values=values,
-            counts=counts and astuple(counts),
+            counts=astuple(of_text) if pooled and (of_text := counts(text)) else None,
         )
-        for number, (counts, values) in enumerate(zip(map(qa.counts, predictions), measured, strict=True))
+        for number, (text, values) in enumerate(zip(predictions, measured, strict=True))
     ]
-    wanted = (*qa.FAMILIES[family], *qa.SIZE)
+    wanted = (*family.names, *MEASURED)
     return {metric: estimate for (_, metric), estimate in score_samples(samples).items() if metric in wanted}
 
 
 def why_not_scored(estimates: Mapping[str, Estimate]) -> str | None:
     """A sentence on texts that ROUGE or Flesch cannot measure; None where there are none."""
-    lost = {one.n - one.n_valid for metric, one in estimates.items() if metric in qa.LATIN_ONLY}
+    lost = {estimate.n - estimate.n_valid for metric, estimate in estimates.items() if metric in LATIN_ONLY}
     if not any(lost):
         return None
     return f"{max(lost)} of {next(iter(estimates.values())).n} not scored: mostly not in Latin letters (docs/qa.md)."
@@ -78,11 +87,10 @@ def score_bertscore(
 ) -> tuple[dict[str, Estimate], str]:
     """BERTScore over texts, and bert-score's hash of how it was computed."""
     scores, digest = bertscore(predictions, references, encoder=encoder, num_layers=num_layers)
-    parts = ("precision", "recall", "f1")
-    names = {f"s2_bertscore_{part}": part for part in parts}
+    triples = [astuple(score) for score in scores]
     return {
-        name: stats.mean([getattr(score, part) for score in scores], within=scale_of(name))
-        for name, part in names.items()
+        metric.name: stats.mean([triple[part] for triple in triples], within=metric.scale)
+        for part, metric in enumerate(BERTSCORE.metrics)
     }, digest
 
 
@@ -95,7 +103,7 @@ def corpus_estimate(part: str, counts: Sequence[Counts]) -> Estimate:
     """
     import numpy as np
 
-    table = np.array([(one.words, one.sentences, one.syllables) for one in counts], dtype=np.float64)
+    table = np.array([(of.words, of.sentences, of.syllables) for of in counts], dtype=np.float64)
     which = ("fre", "fkg").index(part)
 
     def statistic(weights: Any) -> Any:

@@ -14,6 +14,7 @@ from s2eval import store
 from s2eval.cli import app
 from s2eval.lm_eval_samples import read_samples
 from s2eval.metrics import answers as qa
+from s2eval.metrics.size import CUT
 from s2eval.report.html import logs
 from s2eval.report.tables import run_notes
 from s2eval.run.local import _note_cut
@@ -38,7 +39,7 @@ def line(doc_id: int, text: str, scored: str, **more: Any) -> dict[str, Any]:
     """A line of a task of ours, with the values that `scored` has."""
     values = qa.score(scored, REFERENCE)
     counts = qa.counts(scored)
-    own = {**values, **(dict.fromkeys(qa.WHOLE_TEXT, astuple(counts)) if counts else {}), qa.CUT: 0.0}
+    own = {**values, **(dict.fromkeys(qa.WHOLE_TEXT, astuple(counts)) if counts else {}), CUT: 0.0}
     doc = {"question": "Why are there tides?", "answer": REFERENCE}
     return lm_eval_logs.line(doc_id, **own) | {
         "doc": doc, "target": REFERENCE, "resps": [[text]], "filtered_resps": [text], **more,
@@ -82,7 +83,7 @@ def test_empty_reasoning_is_no_part_of_the_answer_either(tmp_path: Path):
 def test_reasoning_that_never_ended_is_a_cut_answer(tmp_path: Path):
     (sample,) = read_samples(write(tmp_path / "s.jsonl", line(0, f"<think>{THOUGHT}", scored=THOUGHT)))
     assert (sample.answer, sample.reasoning) == ("", THOUGHT)
-    assert (sample.values["s2_empty"], sample.values["s2_words"], sample.values[qa.CUT]) == (1.0, 0.0, 1.0)
+    assert (sample.values["s2_empty"], sample.values["s2_words"], sample.values[CUT]) == (1.0, 0.0, 1.0)
 
 
 def test_a_tag_within_an_answer_is_part_of_it(tmp_path: Path):
@@ -118,7 +119,7 @@ def test_a_run_notes_cut_answers_and_what_lm_eval_took_off():
         for prompt, text in (("a", f"<think>{THOUGHT}"), ("b", ANSWER), ("c", ANSWER))
     ]
     _note_cut(samples, {"a": False, "b": False, "c": True}, {"b": THOUGHT})
-    assert [sample[qa.CUT] for sample in samples] == [1.0, 0.0, 1.0]
+    assert [sample[CUT] for sample in samples] == [1.0, 0.0, 1.0]
     assert [sample.get("reasoning") for sample in samples] == [None, THOUGHT, None]
 
 

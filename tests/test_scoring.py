@@ -10,9 +10,12 @@ import pytest
 from s2eval import stats
 from s2eval.metrics import Counts, corpus_readability
 from s2eval.metrics import answers as qa
+from s2eval.metrics.choices import POINTS
+from s2eval.metrics.readability import READABILITY
+from s2eval.metrics.rouge import ROUGE
 from s2eval.records import Estimate, Sample
 from s2eval.scoring import corpus_estimate, score_samples, score_texts
-from s2eval.tasks.leaderboard.scores import COUNTED, POINTS, leaderboard_average
+from s2eval.tasks.leaderboard.scores import COUNTED, leaderboard_average
 
 
 def samples(metric: str, values: list[float], stratum: str = "", first: int = 0) -> list[Sample]:
@@ -165,7 +168,7 @@ TEXTS = ["The cat sat.", "", "A dog ran away from the garden yesterday."]
 
 def test_rouge_of_texts() -> None:
     estimates = score_texts("rouge", TEXTS, ["The cat sat on the mat.", "Nothing.", TEXTS[2]])
-    assert set(estimates) == {*qa.ROUGE, "s2_words", "s2_empty"}
+    assert set(estimates) == {*ROUGE.names, "s2_words", "s2_empty"}
     assert estimates["s2_rouge1"].value == pytest.approx((2 / 3 + 0 + 1) / 3)
     assert estimates["s2_empty"].value == pytest.approx(1 / 3)
     assert estimates["s2_words"].value == pytest.approx((3 + 0 + 8) / 3)
@@ -174,7 +177,7 @@ def test_rouge_of_texts() -> None:
 
 def test_readability_of_texts_needs_no_references() -> None:
     estimates = score_texts("readability", TEXTS, ["", "", ""])
-    assert set(estimates) == {*qa.READABILITY, *qa.WHOLE_TEXT, "s2_words", "s2_empty"}
+    assert set(estimates) == {*READABILITY.names, "s2_words", "s2_empty"}
     counts = [qa.counts(text) for text in TEXTS]
     assert estimates["s2_fre_corpus"].value == pytest.approx(corpus_readability(counts)[0])
     each = [qa.score(text, "")["s2_fre"] for text in TEXTS]

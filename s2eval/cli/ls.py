@@ -46,7 +46,9 @@ def _folder(what: What) -> str:
 
 
 def _tasks() -> list[str]:
-    names = sorted(path.stem for path in paths.tasks().rglob("*.yaml"))
+    from s2eval.tasks import folders
+
+    names = sorted(path.stem for folder in folders() for path in folder.rglob("*.yaml"))
     return [*names, "s2_qa", "s2demo_qa"]
 
 
@@ -76,12 +78,9 @@ def _tables() -> list[str]:
 
 
 def _metrics() -> list[str]:
-    from s2eval.metrics import answers as qa
-    from s2eval.report.tables.judged import METRICS
-    from s2eval.tasks.leaderboard import scores as leaderboard
+    from s2eval.metrics import METRICS
 
-    names = [*qa.NAMEABLE, *(name for family in qa.FAMILIES.values() for name in family), *qa.SIZE, qa.CUT]
-    return list(dict.fromkeys([*names, *leaderboard.COUNTED.values(), leaderboard.POINTS, *METRICS]))
+    return ["s2_bertscore", *(name for family in METRICS.values() for name in family.names)]
 
 
 def _formats() -> list[str]:

@@ -26,11 +26,11 @@ from s2eval.judge.judging import Judging
 from s2eval.judge.participants import Participant
 from s2eval.judge.suite import Suite
 from s2eval.llm import served
+from s2eval.metrics.judgments import CONSISTENCY, FIRST_PLACE, FLAGGED
 from s2eval.names import check_folder
 from s2eval.records import Estimate, Row
 
 FOLDER, ANSWERS, JUDGMENTS = "mtbench", "answers.jsonl", "judgments.jsonl"
-FLAGGED = "s2_flagged"
 DEFAULT_SUITE = "mtsbench"
 _FORMAT = 1
 _FILES = "files"  # of a JSON of numbers: what they were made of; version 0.1.0 listed nothing
@@ -281,8 +281,8 @@ def rows(result: Result, group: str, seed: int | None) -> Iterator[Row]:
         against = result.against.name
         for (turn, category, metric), estimate in compared.win_rate.items():
             yield row(turn, category, f"{metric}@{against}", estimate)
-        yield row("", "", f"s2_consistency@{against}", compared.consistency)
-        yield row("", "", f"s2_first_place@{against}", compared.first_place)
+        yield row("", "", f"{CONSISTENCY}@{against}", compared.consistency)
+        yield row("", "", f"{FIRST_PLACE}@{against}", compared.first_place)
         return
     for (turn, category, metric), estimate in scores.scores(result.judgments).items():
         yield row(turn, category, metric, estimate)

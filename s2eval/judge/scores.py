@@ -9,9 +9,10 @@ from typing import TypeVar
 from s2eval.judge.judging import Ruling
 from s2eval.judge.questions import Answer
 from s2eval.metrics.counts import count
+from s2eval.metrics.judgments import FKG_WHOLE, FRE_WHOLE, SCORE, WIN_RATE
 from s2eval.metrics.readability import rounded, total
-from s2eval.metrics.scales import scale_of
 from s2eval.metrics.scripts import flesch_applies
+from s2eval.metrics.table import scale_of
 from s2eval.records import Estimate
 from s2eval.scoring import score_texts
 from s2eval.stats import Components, clustered_mean, proportion, variance_components
@@ -20,9 +21,6 @@ Key = tuple[str, str, str]
 """(turn: "1", "2", or "" for both; category, or "" for all; metric)."""
 
 T = TypeVar("T")
-
-SCORE, WIN_RATE = "s2_judge_score", "s2_win_rate"
-FRE_WHOLE, FKG_WHOLE = "s2_fre_corpus_2023", "s2_fkg_corpus_2023"
 
 
 def scores(judgments: Sequence[Ruling]) -> dict[Key, Estimate]:

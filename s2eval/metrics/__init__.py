@@ -1,4 +1,4 @@
-"""What a text is worth: four families of pure functions from texts to frozen records.
+"""What is measured on texts: pure functions to frozen records, and the table of metrics (`s2eval.metrics.table`).
 
     >>> from s2eval.metrics import readability
     >>> round(readability("Cool dogs wear da sunglasses.").fre, 2)
@@ -14,6 +14,7 @@ from __future__ import annotations
 from s2eval.metrics.bertscore import BertScore, Scorer, bertscore
 from s2eval.metrics.counts import Counts, count
 from s2eval.metrics.encoders import Encoder, require_encoder, resolve_encoder
+from s2eval.metrics.metric import Metric, MetricFamily
 from s2eval.metrics.readability import (
     Readability,
     corpus_readability,
@@ -25,14 +26,16 @@ from s2eval.metrics.readability import (
 )
 from s2eval.metrics.rouge import Rouge, rouge, rouge_all
 from s2eval.metrics.safety import toxicity
-from s2eval.metrics.scales import SCALES, scale_of
 from s2eval.metrics.scripts import flesch_applies, is_latin, rouge_applies
+from s2eval.metrics.table import METRICS, scale_of
 
 __all__ = [
-    "SCALES",
+    "METRICS",
     "BertScore",
     "Counts",
     "Encoder",
+    "Metric",
+    "MetricFamily",
     "Readability",
     "Rouge",
     "Scorer",

@@ -1,34 +1,22 @@
-"""The question-answering tasks: which questions are asked, and what is measured on an answer.
-
-Pure: rows in, documents out; an answer and its reference in, numbers out. BERTScore is the exception that is
-measured over all answers of a task at once (`s2eval.metrics.bertscore`), so it is not here.
-"""
+"""What our tasks measure on one answer: ROUGE, readability and size. BERTScore needs an encoder and comes later."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from s2eval.metrics import Counts, Rouge, flesch_applies, readability, readability_2023, rouge, rouge_all, rouge_applies
+from s2eval.metrics.counts import Counts
+from s2eval.metrics.metric import MetricFamily
+from s2eval.metrics.readability import READABILITY, readability
+from s2eval.metrics.rouge import ROUGE
+from s2eval.metrics.scripts import flesch_applies
+from s2eval.metrics.size import MEASURED, SIZE
 
-ROUGE = ("s2_rouge1", "s2_rouge2", "s2_rougeL", "s2_rougeLsum")
-BERTSCORE = ("s2_bertscore_precision", "s2_bertscore_recall", "s2_bertscore_f1")
-READABILITY = ("s2_fre", "s2_fkg", "s2_fre_unrounded", "s2_fkg_unrounded", "s2_fre_2023", "s2_fkg_2023")
-WHOLE_TEXT = ("s2_fre_corpus", "s2_fkg_corpus")
-SIZE = ("s2_words", "s2_empty")
-CUT = "s2_cut"
-
-# Not computed of texts that are mostly in another script than Latin (s2eval.metrics.scripts).
-LATIN_ONLY = frozenset({*ROUGE, *READABILITY, *WHOLE_TEXT})
-
-# What any task YAML may name (s2eval.tasks.lm_eval_metrics).
-NAMEABLE = (*ROUGE, "s2_bertscore", "s2_fre", "s2_fkg")
-
-# What a configuration's `metrics:` names, and the columns of scores.csv that each brings.
-FAMILIES: dict[str, tuple[str, ...]] = {
-    "rouge": ROUGE,
-    "bertscore": BERTSCORE,
-    "readability": (*READABILITY, *WHOLE_TEXT),
-}
+FAMILIES = (ROUGE, READABILITY, SIZE)
+WHOLE_TEXT = tuple(metric.name for metric in READABILITY.metrics if metric.pooled)
+PER_ANSWER = tuple(metric.name for metric in READABILITY.metrics if not metric.pooled)
+OF_DOCUMENTS = (*ROUGE.names, *PER_ANSWER)
+"""The metrics of single answers in Latin letters; others have none of them."""
+LATIN_ONLY = frozenset({*OF_DOCUMENTS, *WHOLE_TEXT})
 
 
 def score(answer: str, reference: str) -> dict[str, float]:
@@ -43,38 +31,26 @@ def score(answer: str, reference: str) -> dict[str, float]:
     Returns:
         Metric name → value: ROUGE in 0..1, Flesch reading ease, Flesch-Kincaid grade (school years), words.
     """
-    answer = answer.strip()
-    return _values(answer, reference, rouge(answer, reference))
+    return score_all([answer], [reference])[0]
 
 
-def score_all(answers: Sequence[str], references: Sequence[str]) -> list[dict[str, float]]:
-    """`score` of many answers, in order; ROUGE of a large set in several processes."""
+def score_all(
+    answers: Sequence[str], references: Sequence[str], families: Sequence[MetricFamily] = FAMILIES
+) -> list[dict[str, float]]:
+    """`score` of many answers, in order, by the families given; ROUGE of a large set in several processes."""
     stripped = [answer.strip() for answer in answers]
-    grams = rouge_all(list(zip(stripped, references, strict=True)))
-    texts = zip(stripped, references, grams, strict=True)
-    return [_values(answer, reference, shared) for answer, reference, shared in texts]
+    values: list[dict[str, float]] = [{} for _ in stripped]
+    for family in families:
+        if family.score is None:
+            raise ValueError(f"{family.name} is not measured on texts alone")
+        for of_answer, measured in zip(values, family.score(stripped, references), strict=True):
+            of_answer.update(measured)
+    return values
 
 
-def _values(answer: str, reference: str, grams: Rouge) -> dict[str, float]:
-    ease, then = readability(answer), readability_2023(answer)
-    values: dict[str, float] = {}
-    if rouge_applies(answer, reference):
-        values = {
-            "s2_rouge1": grams.rouge1,
-            "s2_rouge2": grams.rouge2,
-            "s2_rougeL": grams.rougeL,
-            "s2_rougeLsum": grams.rougeLsum,
-        }
-    if flesch_applies(answer):
-        values |= {
-            "s2_fre": round(ease.fre, 2),
-            "s2_fkg": round(ease.fkg, 1),
-            "s2_fre_unrounded": ease.fre,
-            "s2_fkg_unrounded": ease.fkg,
-            "s2_fre_2023": then.fre,
-            "s2_fkg_2023": then.fkg,
-        }
-    return values | {"s2_words": float(ease.counts.words), "s2_empty": float(not answer)}
+def is_ours(names: Sequence[str] | dict[str, float]) -> bool:
+    """Whether metrics are those of our tasks of questions and answers."""
+    return set(MEASURED) <= set(names)
 
 
 def counts(answer: str) -> Counts | None:

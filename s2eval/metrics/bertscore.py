@@ -24,6 +24,8 @@ from types import TracebackType
 from typing import Any
 
 from s2eval.metrics import embeddings, encoders
+from s2eval.metrics.metric import Metric, MetricFamily
+from s2eval.metrics.scales import GRADED
 
 BATCH_SIZE = 64  # the library's own default
 MEMORY = 1 << 30  # bytes: some 1,000 answers of 250 tokens in roberta-large, 2,700 in minilm
@@ -37,6 +39,19 @@ class BertScore:
     precision: float
     recall: float
     f1: float
+
+
+# A cosine, which no encoder in use makes negative, and 0 for an empty answer.
+BERTSCORE = MetricFamily(
+    "bertscore",
+    (
+        Metric("s2_bertscore_precision", "Precision", scale=GRADED),
+        Metric("s2_bertscore_recall", "Recall", scale=GRADED),
+        Metric("s2_bertscore_f1", "F1", scale=GRADED),
+    ),
+    "BERTScore",
+    needs="encoder",
+)
 
 
 class Scorer:

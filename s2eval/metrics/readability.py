@@ -30,6 +30,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from s2eval.metrics.counts import Counts, count
+from s2eval.metrics.metric import Metric, MetricFamily
+from s2eval.metrics.scales import READING_EASE, SCHOOL_GRADE
+from s2eval.metrics.scripts import flesch_applies
 
 Floats = NDArray[np.float64]
 
@@ -101,6 +104,42 @@ def corpus_readability(counts: Sequence[Counts]) -> tuple[float, float]:
         raise ValueError("corpus_readability of no texts")
     whole = total(counts)
     return flesch(whole.words, whole.sentences, whole.syllables)
+
+
+def score(texts: Sequence[str], references: Sequence[str]) -> list[dict[str, float]]:  # noqa: ARG001
+    """Both of each text in the conventions above; none where it is mostly not in Latin letters."""
+    return [_values(text) if flesch_applies(text) else {} for text in texts]
+
+
+def _values(text: str) -> dict[str, float]:
+    today, then = readability(text), readability_2023(text)
+    return {
+        "s2_fre": round(today.fre, 2),
+        "s2_fkg": round(today.fkg, 1),
+        "s2_fre_unrounded": today.fre,
+        "s2_fkg_unrounded": today.fkg,
+        "s2_fre_2023": then.fre,
+        "s2_fkg_2023": then.fkg,
+    }
+
+
+READABILITY = MetricFamily(
+    "readability",
+    (
+        Metric("s2_fre", "FRE", 4, "high", READING_EASE),
+        Metric("s2_fkg", "FKG", 3, "low", SCHOOL_GRADE),
+        Metric("s2_fre_unrounded", "FRE, unrounded", 4, "high", READING_EASE),
+        Metric("s2_fkg_unrounded", "FKG, unrounded", 4, "low", SCHOOL_GRADE),
+        Metric("s2_fre_2023", "FRE of 2023", 4, "high", READING_EASE),
+        Metric("s2_fkg_2023", "FKG of 2023", 3, "low", SCHOOL_GRADE),
+        Metric("s2_fre_corpus", "FRE, whole text", 2, "high", READING_EASE, pooled=True),
+        Metric("s2_fkg_corpus", "FKG, whole text", 1, "low", SCHOOL_GRADE, pooled=True),
+    ),
+    "Flesch reading ease and Flesch-Kincaid grade",
+    score,
+    references=False,
+    latin_only=True,
+)
 
 
 @overload

@@ -19,13 +19,14 @@ from s2eval.errors import DataError
 from s2eval.judge.scores import WIN_RATE
 from s2eval.metrics import flesch, scale_of
 from s2eval.metrics.answers import WHOLE_TEXT
+from s2eval.metrics.choices import POINTS
 from s2eval.records import Scale
 from s2eval.report.comparisons import LEVEL, Compared, Comparison, ComparisonTable, SeedRow, Side
 from s2eval.report.pairing import Joined, join, objections
 from s2eval.report.places import Place, is_another_form, place_of
 from s2eval.report.scored import Contests, Scored
 from s2eval.report.tables.definitions import FAMILIES
-from s2eval.tasks.leaderboard.scores import COUNTED, POINTS
+from s2eval.tasks.leaderboard.scores import COUNTED
 
 Floats = NDArray[np.float64]
 

@@ -15,7 +15,8 @@ from s2eval.identity import Identity, name_models
 from s2eval.judge import results
 from s2eval.lm_eval_logs import Evaluations, find_evaluations, read_evaluation
 from s2eval.metrics import scale_of
-from s2eval.metrics.answers import FAMILIES as FAMILIES_OF_METRICS
+from s2eval.metrics.choices import POINTS
+from s2eval.metrics.table import of_answers
 from s2eval.records import Estimate, Row
 from s2eval.report import run_config
 from s2eval.report.run_settings import RunModels
@@ -27,7 +28,7 @@ from s2eval.report.tables import run_notes
 from s2eval.report.tables.definitions import FAMILIES
 from s2eval.report.tables.judged import notes_of
 from s2eval.report.tables.training_sets import training_set
-from s2eval.tasks.leaderboard.scores import COUNTED, POINTS, leaderboard_average
+from s2eval.tasks.leaderboard.scores import COUNTED, leaderboard_average
 
 PREFIXES = tuple(f"{family.prefix}_" for family in FAMILIES)
 
@@ -169,7 +170,7 @@ def estimates_of(unit: store.Unit) -> dict[scoring.Key, Estimate]:
 def _chosen(rows: Iterable[Row], families: Sequence[str] | None) -> list[Row]:
     """Without the families of metrics that a configuration leaves out; None leaves out none."""
     left_out = {
-        name for family, names in FAMILIES_OF_METRICS.items() if families and family not in families for name in names
+        name for family in of_answers().values() if families and family.name not in families for name in family.names
     }
     return [row for row in rows if row.metric not in left_out]
 

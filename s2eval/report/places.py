@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import cache
 
 from s2eval.judge.scores import SCORE, WIN_RATE
+from s2eval.metrics.choices import POINTS
 from s2eval.report.tables.definitions import DEFINITIONS, FAMILIES
 from s2eval.report.tables.judged import TITLES
-from s2eval.tasks.leaderboard.scores import COUNTED, POINTS
+from s2eval.tasks.leaderboard.scores import COUNTED
 
 _TURNS = {"1": (0, "first turn"), "2": (1, "second turn"), "": (2, "both turns")}
 _JUDGED, _OTHER = 1000, 2000  # after the paper's tables

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2eval.identity import Identity, key_of, name_like
-from s2eval.metrics.answers import BERTSCORE, WHOLE_TEXT
+from s2eval.metrics.answers import WHOLE_TEXT
+from s2eval.metrics.bertscore import BERTSCORE
 from s2eval.records import Sample, Unit
 
 TEMPLATE = "template"
@@ -206,7 +207,7 @@ def of_unit(
         task=unit.task,
         items=tuple(items),
         conditions=conditions,
-        metric_conditions=dict.fromkeys(BERTSCORE, by_encoder) if by_encoder else {},
+        metric_conditions=dict.fromkeys(BERTSCORE.names, by_encoder) if by_encoder else {},
         averages=tuple(name for name in unit.aggregates if name not in known and name not in whole),
         group=group,
         seed=seed,

@@ -18,7 +18,7 @@ from s2eval import sample_answers, store
 from s2eval.config import RunConfig
 from s2eval.errors import IncompleteError, PrerequisiteError, S2Error, UsageError
 from s2eval.metrics import require_encoder
-from s2eval.metrics.answers import CUT
+from s2eval.metrics.size import CUT
 from s2eval.models.work import Work
 from s2eval.run.bertscores import score_answers
 from s2eval.run.loading import Models

@@ -1,19 +1,22 @@
-"""The metrics that anybody's task YAML may name: `- metric: s2_rouge1`, … with `output_type: generate_until`.
+"""The metrics that any task's YAML may name: `- metric: s2_rouge1`, … with `output_type: generate_until`.
 
-Each is registered with a default aggregation, and each has a standard error. Importing this module registers
-them, after lm-eval's own: the first registration of a metric would otherwise hide all of lm-eval's.
+All metrics of single answers in the table are registered (`s2eval.metrics.table`), and BERTScore's F1 as
+`s2_bertscore`; each has a default aggregation and a standard error. Importing this module registers them, after
+lm-eval's own: the first registration of a metric would otherwise hide all of lm-eval's.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any
 
 import lm_eval.api.metrics  # noqa: F401  (lm-eval's own first)
 from lm_eval.api.registry import register_aggregation, register_metric
 
-from s2eval.metrics import flesch_applies, readability, rouge, rouge_applies
+from s2eval.metrics.metric import Metric, MetricFamily
+from s2eval.metrics.table import METRICS, of_answers
 from s2eval.reasoning import answer_of
 from s2eval.tasks import aggregations
 from s2eval.tasks.aggregations import BertPair
@@ -22,9 +25,6 @@ log = logging.getLogger("s2eval")
 
 mean_bertscore_f1 = aggregations.mean_bertscore_f1
 register_aggregation("s2_bertscore")(mean_bertscore_f1)
-
-# lm-eval asks four times for the same pair where a YAML names all four.
-_rouge = lru_cache(maxsize=8)(rouge)
 
 
 class NotScored(dict[str, float]):
@@ -38,45 +38,46 @@ class NotScored(dict[str, float]):
 
 
 @cache
-def _not_scored(family: str) -> NotScored:
-    log.warning("%s: some texts are mostly not in Latin letters; they are not scored, and in no mean", family)
+def _not_scored(family: MetricFamily) -> NotScored:
+    why = "are mostly not in Latin letters" if family.latin_only else "have no value"
+    log.warning("%s: some texts %s; they are not scored, and in no mean", family.name, why)
     return NotScored()
 
 
-def _of_pair(name: str, references: list[str], predictions: list[str]) -> float | NotScored:
-    prediction, reference = answer_of(predictions[0].strip()), references[0]
-    if not rouge_applies(prediction, reference):
-        return _not_scored("ROUGE")
-    return getattr(_rouge(prediction, reference), name)
+# lm-eval asks for the same pair once for each metric that a YAML names.
+@lru_cache(maxsize=8)
+def _scores(family: str, prediction: str, reference: str) -> dict[str, float]:
+    score = METRICS[family].score
+    return dict(score([prediction], [reference])[0]) if score else {}
 
 
-def _of_answer(name: str, digits: int, predictions: list[str]) -> float | NotScored:
-    answer = answer_of(predictions[0].strip())
-    return round(getattr(readability(answer), name), digits) if flesch_applies(answer) else _not_scored("Flesch")
+def _per_answer(family: MetricFamily, metric: Metric) -> Callable[..., float | NotScored]:
+    def score(references: list[str], predictions: list[str], **_: Any) -> float | NotScored:
+        reference = references[0] if family.references else ""
+        values = _scores(family.name, answer_of(predictions[0].strip()), reference)
+        return values[metric.name] if metric.name in values else _not_scored(family)
+
+    score.__name__ = score.__qualname__ = metric.name
+    return score
 
 
-@register_metric(metric="s2_rouge1", higher_is_better=True, aggregation="mean")
-def s2_rouge1(references: list[str], predictions: list[str], **_: Any) -> float | NotScored:
-    """ROUGE-1 F of one answer, 0..1."""
-    return _of_pair("rouge1", references, predictions)
+FUNCTIONS = {
+    metric.name: register_metric(metric=metric.name, higher_is_better=metric.best != "low", aggregation="mean")(
+        _per_answer(family, metric)
+    )
+    for family in of_answers().values()
+    if family.score
+    for metric in family.metrics
+    if not metric.pooled
+}
 
 
-@register_metric(metric="s2_rouge2", higher_is_better=True, aggregation="mean")
-def s2_rouge2(references: list[str], predictions: list[str], **_: Any) -> float | NotScored:
-    """ROUGE-2 F of one answer, 0..1."""
-    return _of_pair("rouge2", references, predictions)
-
-
-@register_metric(metric="s2_rougeL", higher_is_better=True, aggregation="mean")
-def s2_rougeL(references: list[str], predictions: list[str], **_: Any) -> float | NotScored:
-    """ROUGE-L F of one answer, 0..1."""
-    return _of_pair("rougeL", references, predictions)
-
-
-@register_metric(metric="s2_rougeLsum", higher_is_better=True, aggregation="mean")
-def s2_rougeLsum(references: list[str], predictions: list[str], **_: Any) -> float | NotScored:
-    """ROUGE-Lsum F of one answer, 0..1, over the text's own lines."""
-    return _of_pair("rougeLsum", references, predictions)
+def __getattr__(name: str) -> Callable[..., float | NotScored]:
+    """`s2_rouge1` …: what the entry points in `pyproject.toml` name."""
+    try:
+        return FUNCTIONS[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
 
 
 @register_metric(metric="s2_bertscore", higher_is_better=True, aggregation="s2_bertscore")
@@ -92,15 +93,3 @@ def s2_bertscore(
     `encoder` and `num_layers` may stand beside the metric's name in the YAML.
     """
     return BertPair(answer_of(predictions[0].strip()), references[0], encoder, num_layers)
-
-
-@register_metric(metric="s2_fre", higher_is_better=True, aggregation="mean")
-def s2_fre(references: list[str], predictions: list[str], **_: Any) -> float | NotScored:
-    """Flesch reading ease of one answer, rounded to 2 decimals; higher is easier."""
-    return _of_answer("fre", 2, predictions)
-
-
-@register_metric(metric="s2_fkg", higher_is_better=False, aggregation="mean")
-def s2_fkg(references: list[str], predictions: list[str], **_: Any) -> float | NotScored:
-    """Flesch-Kincaid grade of one answer, rounded to 1 decimal; lower is easier."""
-    return _of_answer("fkg", 1, predictions)

@@ -12,6 +12,9 @@ from s2eval import scoring
 from s2eval.cli import app
 from s2eval.metrics import answers as qa
 from s2eval.metrics import flesch_applies, is_latin, rouge_applies
+from s2eval.metrics.readability import READABILITY
+from s2eval.metrics.rouge import ROUGE
+from s2eval.metrics.size import MEASURED
 
 CHINESE, RUSSIAN = "天空是蓝色的，因为光会散射。", "Небо синее, потому что свет рассеивается."
 ENGLISH, FRENCH = "The sky is blue because light scatters.", "Le ciel est bleu, c'est l'été où la lumière est diffusée."
@@ -52,26 +55,26 @@ def test_which_texts_are_latin(text: str, latin: bool | None) -> None:
 def test_an_answer_in_another_script_has_no_value_but_its_size() -> None:
     assert set(qa.score(CHINESE, ENGLISH)) == {"s2_words", "s2_empty"}
     assert qa.counts(CHINESE) is None
-    assert set(qa.score(ENGLISH, CHINESE)) == {*qa.READABILITY, *qa.SIZE}  # of the reference only ROUGE depends
-    assert set(qa.score("42", "42")) == {*qa.ROUGE, *qa.SIZE}
+    assert set(qa.score(ENGLISH, CHINESE)) == {*qa.PER_ANSWER, *MEASURED}  # of the reference only ROUGE depends
+    assert set(qa.score("42", "42")) == {*ROUGE.names, *MEASURED}
     assert qa.score("42", "42")["s2_rouge1"] == 1.0
     assert qa.score("👍", ENGLISH)["s2_rouge1"] == 0.0
-    assert set(qa.score("", ENGLISH)) == {*qa.ROUGE, *qa.READABILITY, *qa.SIZE}  # 0 by rule
+    assert set(qa.score("", ENGLISH)) == {*ROUGE.names, *qa.PER_ANSWER, *MEASURED}  # 0 by rule
 
 
 def test_means_are_over_what_was_measured() -> None:
     rouge = scoring.score_texts("rouge", [CHINESE, ENGLISH, RUSSIAN], [CHINESE, ENGLISH, ENGLISH])
-    assert list(rouge) == [*qa.ROUGE, *qa.SIZE]
+    assert list(rouge) == [*ROUGE.names, *MEASURED]
     assert (rouge["s2_rouge1"].value, rouge["s2_rouge1"].n_valid, rouge["s2_rouge1"].n) == (1.0, 1, 3)
     assert (rouge["s2_empty"].n_valid, rouge["s2_empty"].n) == (3, 3)
     reading = scoring.score_texts("readability", [CHINESE, ENGLISH], ["", ""])
     alone = scoring.score_texts("readability", [ENGLISH], [""])
-    for metric in (*qa.READABILITY, *qa.WHOLE_TEXT):
+    for metric in READABILITY.names:
         assert (reading[metric].value, reading[metric].n_valid, reading[metric].n) == (alone[metric].value, 1, 2)
 
 
 def test_none_at_all_is_told_as_none() -> None:
-    for family, metrics in (("rouge", qa.ROUGE), ("readability", (*qa.READABILITY, *qa.WHOLE_TEXT))):
+    for family, metrics in (("rouge", ROUGE.names), ("readability", READABILITY.names)):
         estimates = scoring.score_texts(family, [CHINESE, RUSSIAN], [CHINESE, RUSSIAN])
         for metric in metrics:
             assert (estimates[metric].value, estimates[metric].n_valid, estimates[metric].n) == (None, 0, 2)

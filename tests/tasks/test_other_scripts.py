@@ -58,4 +58,4 @@ def test_such_documents_are_in_no_mean(
     samples.write_text("".join(json.dumps(one) + "\n" for one in results["samples"]["somebodys_task"]))
     scored = [sample.values.get("s2_rouge1") for sample in store.read_samples(samples)]
     assert scored == [1.0 if text == ENGLISH else None for text in texts]
-    assert "ROUGE: some texts are mostly not in Latin letters" in caplog.text
+    assert "rouge: some texts are mostly not in Latin letters" in caplog.text

@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s2eval import prompts
-from s2eval.metrics import Counts, flesch_applies, rouge_applies
+from s2eval.metrics import METRICS, Counts, flesch_applies, rouge_applies
 from s2eval.metrics import answers as qa
+from s2eval.metrics.rouge import ROUGE
+from s2eval.metrics.size import MEASURED
 from s2eval.tasks import lm_eval
 from s2eval.tasks.qa import documents
 from s2eval.tasks.qa.rows import PairRow
@@ -78,7 +80,7 @@ def test_a_question_is_asked_as_it_is(question: str) -> None:
 def test_an_empty_answer_scores_0_by_rule_and_is_counted(answer: str) -> None:
     values = qa.score(answer, "The sky is blue.")
     assert values.pop("s2_empty") == 1.0
-    assert set(values) == {*qa.ROUGE, *qa.READABILITY, "s2_words"}
+    assert set(values) == {*ROUGE.names, *qa.PER_ANSWER, "s2_words"}
     assert set(values.values()) == {0.0}
     assert qa.counts(answer) == Counts(0, 0, 0)
 
@@ -122,15 +124,15 @@ def test_an_answer_without_words_is_not_empty() -> None:
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_any_answer_has_finite_scores_and_every_name_that_applies(answer: str, reference: str) -> None:
     values = qa.score(answer, reference)
-    expected = {*qa.SIZE, *(qa.ROUGE if rouge_applies(answer.strip(), reference) else ())}
-    assert set(values) == {*expected, *(qa.READABILITY if flesch_applies(answer.strip()) else ())}
+    expected = {*MEASURED, *(ROUGE.names if rouge_applies(answer.strip(), reference) else ())}
+    assert set(values) == {*expected, *(qa.PER_ANSWER if flesch_applies(answer.strip()) else ())}
     assert all(abs(value) < float("inf") for value in values.values())
-    assert all(0 <= values.get(name, 0) <= 1 for name in qa.ROUGE)
+    assert all(0 <= values.get(name, 0) <= 1 for name in ROUGE.names)
     counted = qa.counts(answer)
     assert counted is None or values["s2_words"] == counted.words
 
 
 def test_every_measured_value_belongs_to_a_family_or_to_the_size() -> None:
-    named = [name for names in qa.FAMILIES.values() for name in names]
+    named = [name for family in METRICS.values() for name in family.names]
     assert len(named) == len(set(named))
-    assert set(qa.score("a", "b")) <= {*named, *qa.SIZE}
+    assert set(qa.score("a", "b")) <= {*named}

@@ -11,23 +11,13 @@ from typing import Any, Literal
 
 from s2eval.errors import DataError
 from s2eval.llm import served
+from s2eval.metrics.judgments import CONSISTENCY, FIRST_PLACE, FKG_WHOLE, FLAGGED, FRE_WHOLE, SCORE, WIN_RATE
 from s2eval.models import EMBEDDED
 from s2eval.records import Row
 from s2eval.report.document import MISSING, Cell, Table, TableRow
 from s2eval.report.references import References, load_references
 from s2eval.report.tables.paper import beside, mark_best, too_few
 
-SCORE, WIN_RATE, CONSISTENCY, FIRST_PLACE = "s2_judge_score", "s2_win_rate", "s2_consistency", "s2_first_place"
-METRICS = (
-    SCORE,
-    WIN_RATE,
-    CONSISTENCY,
-    FIRST_PLACE,
-    "s2_judge_rated",
-    "s2_flagged",
-    "s2_fre_corpus_2023",
-    "s2_fkg_corpus_2023",
-)
 PAPERS_SUITE = "s2_mtsbench"
 TITLES = {PAPERS_SUITE: "MT(S)-Bench", "s2_mtbench": "MT-bench"}
 OWN_QUESTIONS = (
@@ -65,11 +55,11 @@ _SCORES = (
     _Column("Average", SCORE, "", 2, "high", counted=False),
     _Column("Words", "s2_words", "1", 0, counted=False),
     _Column("Reading ease", "s2_fre_corpus", "1", 1, counted=False),
-    _Column("Flagged, %", "s2_flagged", "", 0, counted=False, factor=100.0),
+    _Column("Flagged, %", FLAGGED, "", 0, counted=False, factor=100.0),
 )
 _READABILITY = (
-    _Column("FRE of 2023", "s2_fre_corpus_2023", "1", 2, "high", ("mtbench_readability", "fre")),
-    _Column("FKG of 2023", "s2_fkg_corpus_2023", "1", 1, "low", ("mtbench_readability", "fkg")),
+    _Column("FRE of 2023", FRE_WHOLE, "1", 2, "high", ("mtbench_readability", "fre")),
+    _Column("FKG of 2023", FKG_WHOLE, "1", 1, "low", ("mtbench_readability", "fkg")),
     _Column("FRE", "s2_fre_corpus", "1", 2, "high"),
     _Column("FKG", "s2_fkg_corpus", "1", 1, "low"),
     _Column("Words per answer", "s2_words", "1", 1),

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from s2eval import paths
 from s2eval.errors import S2Error, UsageError
 from s2eval.metrics import count, scale_of
+from s2eval.metrics.judgments import RATED, SCORE
 from s2eval.records import Estimate
 from s2eval.sample_answers import split_text
 from s2eval.stats import clustered_mean, proportion
@@ -26,7 +27,7 @@ from s2eval.tasks.aggregations import Aggregation
 
 log = logging.getLogger("s2eval")
 
-SUITE, SCORE, RATED = "mtsbench", "s2_judge_score", "s2_judge_rated"
+SUITE = "mtsbench"
 T = TypeVar("T")
 
 

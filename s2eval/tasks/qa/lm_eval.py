@@ -12,7 +12,8 @@ import datasets
 
 from s2eval import data
 from s2eval.metrics import require_encoder
-from s2eval.metrics.answers import BERTSCORE, LATIN_ONLY, score
+from s2eval.metrics.answers import LATIN_ONLY, score
+from s2eval.metrics.bertscore import BERTSCORE
 from s2eval.sample_answers import split_text
 from s2eval.tasks import lm_eval
 from s2eval.tasks.aggregations import BertPair
@@ -75,7 +76,7 @@ def score_answer(doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
     if LATIN_ONLY.difference(values):
         _warn_not_scored()
     if "encoder" in doc:
-        values |= dict.fromkeys(BERTSCORE, BertPair(answer, doc["answer"], doc["encoder"], None))
+        values |= dict.fromkeys(BERTSCORE.names, BertPair(answer, doc["answer"], doc["encoder"], None))
     return values
 
 

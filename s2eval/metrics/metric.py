@@ -1,0 +1,65 @@
+"""Entries of the table of metrics: a metric is a column of `scores.csv`, a family what users choose and measure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from s2eval.records import Scale
+
+Scorer = Callable[[Sequence[str], Sequence[str]], Sequence[Mapping[str, float]]]
+"""(n texts, their n references) → for each text metric → value; a metric that cannot be measured on it is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One number.
+
+    Attributes:
+        name: in `scores.csv` and in lm-eval's results.
+        title: header of its column.
+        digits: decimals to print.
+        best: which end is the better one; None where neither is.
+        scale: its values; decides the interval of its mean.
+        pooled: whether it is of all answers as one text; else the mean over documents.
+        counted: whether its mean is a share of items, to be shown as their number, without interval.
+    """
+
+    name: str
+    title: str = ""
+    digits: int = 4
+    best: Literal["high", "low"] | None = "high"
+    scale: Scale = Scale()  # noqa: RUF009  (frozen)
+    pooled: bool = False
+    counted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MetricFamily:
+    """Metrics that are measured together.
+
+    Attributes:
+        name: as users type it: `metrics:` of a run, `s2eval score`.
+        metrics: its columns.
+        title: of its table in a report.
+        score: measures texts; None where that takes more than texts.
+        of: what is measured. `answers`: chosen by users; `every answer`: always measured.
+        references: whether texts are compared with references.
+        latin_only: whether texts that are mostly in another script have no value (`s2eval.metrics.scripts`).
+        needs: what must be loaded for it: an encoder.
+    """
+
+    name: str
+    metrics: tuple[Metric, ...]
+    title: str = ""
+    score: Scorer | None = None
+    of: Literal["answers", "every answer", "choices", "judgments"] = "answers"
+    references: bool = True
+    latin_only: bool = False
+    needs: Literal["", "encoder"] = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of its metrics."""
+        return tuple(metric.name for metric in self.metrics)
