@@ -87,7 +87,7 @@ class Checkpoint(_Record):
     kind: Literal["sft", "reward", "dpo", "ppo", "rloo", "grpo", "merge"] | None = None
     base: Source | None = None
     adapters: tuple[Source, ...] = ()
-    method: Literal["bf16", "qdq"] | None = None
+    method: str | None = None
     quantization: Quantization | None = None
     recipe: JsonValue = None
     data: dict[str, str] = {}

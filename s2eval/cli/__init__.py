@@ -9,11 +9,13 @@ from collections.abc import Sequence
 
 import typer
 
-from s2eval.cli import compare, doctor, ls, merge_effect, mtbench, report, run, score, view
+from s2eval.cli import compare, doctor, ls, mtbench, report, run, score, view
+from s2eval.cli.plugins import PluginGroup
 from s2eval.errors import S2Error
 
 app = typer.Typer(
     name="s2eval",
+    cls=PluginGroup,
     help="Evaluate language models that answer simply and safely: tables with uncertainties, ready to paste.",
     add_completion=False,
     no_args_is_help=True,
@@ -25,7 +27,6 @@ app.add_typer(mtbench.app, name="mtbench")
 app.command("report")(report.report)
 app.command("view")(view.view)
 app.command("compare")(compare.compare)
-app.command("merge-effect")(merge_effect.merge_effect)
 app.command("score")(score.score)
 app.command("ls")(ls.ls)
 app.command("doctor")(doctor.doctor)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from s2eval.errors import InterruptedRunError, S2Error
-from s2train.cli import data, label, merge, train
+from s2train.cli import data, label, merge, merge_effect, train
 
 app = typer.Typer(
     add_completion=False,
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.command("merge")(merge.merge)
+app.command("merge-effect")(merge_effect.merge_effect)
 app.command("label")(label.label)
 for _stage in train.HELP:
     app.command(_stage)(train.command(_stage))

@@ -1,7 +1,82 @@
-"""Adapters merged into their base, one tensor at a time: `s2train merge`.
+"""Adapters merged into their base, one tensor at a time: `s2train merge`, or from Python `merge(…)`.
 
-    what is asked (job) → adapters read and checked (adapters), the model's outline (outline) → which tensor gets what
-    (plan) → arithmetic (delta, qdq) → written, resumable (stream) → the rest of the folder (folder) → compared (proof)
+    request → adapters read and checked (adapters), the model's outline (outline) → which tensor gets what (plan)
+    → arithmetic (delta, methods) → written, resumable (stream) → the rest of the folder (folder) → compared (verify)
 
-Files are read and written by `header` and `shards`; nothing is mapped into memory, so memory in use is memory held.
+Nothing is mapped into memory, so memory in use is memory held. Which merge is the better one: `effect`.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from s2train.checkpoint import Checkpoint
+
+__all__ = ["merge"]
+
+
+def merge(
+    *,
+    adapter: str | Path | Sequence[str | Path],
+    method: str,
+    out: str | Path,
+    base: str | Path | None = None,
+    weights: Sequence[float] = (),
+    dtype: str | None = None,
+    quantization: Mapping[str, Any] | None = None,
+    template: str | None = None,
+    verify: bool = False,
+    log: Callable[[str], object] = lambda _: None,
+) -> Checkpoint:
+    """Merge LoRA adapters into their base; an interrupted merge is resumed, a complete one is kept.
+
+    Args:
+        adapter: folder or hub id, or several.
+        method: `bf16`, `qdq`, or another of `s2train.merge.methods.MERGE_METHODS`.
+        out: the merged model's folder.
+        base: folder, hub id, or an embedded model's name; None: what the adapter names.
+        weights: of several adapters; () for 1 each.
+        dtype: that the base is loaded in, e.g. `bfloat16`; None: as it was in training, else as its files have it.
+        quantization: fields of `s2train.checkpoint.Quantization` that replace what training recorded.
+        template: prompt template of the merged model; None: what training recorded.
+        verify: compare logits with PEFT on the unmerged model, which needs it in memory.
+        log: is given each line of progress.
+
+    Returns:
+        What the merged model's `s2train.json` says.
+
+    Raises:
+        UsageError: base and adapters do not go together, or cannot be merged.
+        PrerequisiteError: a file is missing or broken, or there is no space.
+        DisagreementError: with `verify`, the logits differ by more than rounding.
+    """
+    from s2eval.models.spec import base_of
+    from s2train import checkpoint
+    from s2train.merge.job import Request
+    from s2train.merge.preparation import prepare
+
+    adapters = tuple(map(str, [adapter] if isinstance(adapter, (str, Path)) else adapter))
+    request = Request(
+        base=str(base or base_of(adapters[0])),
+        adapters=adapters,
+        method=method,
+        out=Path(out),
+        weights=tuple(weights),
+        options=dict(quantization or {}),
+        dtype=dtype,
+        template=template,
+    )
+    job = prepare(request)
+    for line in job.lines():
+        log(line)
+    complete = job.is_done()
+    proof = job.run(prove=verify)
+    for line in proof.lines() if proof else ():
+        log(line)
+    log(f"{'it was there already' if complete else 'written'}: {request.out}")
+    made = checkpoint.read(request.out)
+    assert made is not None  # a merge that ended well has written it
+    return made

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from s2eval import store
 from s2eval.errors import PrerequisiteError, UsageError
@@ -19,7 +19,6 @@ from s2train.merge.location import Location
 from s2train.merge.plan import Plan
 from s2train.merge.verify import Proof
 
-Method = Literal["bf16", "qdq"]
 _FORMAT = 1  # raise when the same inputs give other bytes than before: half-written folders are then begun anew
 
 
@@ -40,7 +39,7 @@ class Request:
 
     base: str
     adapters: tuple[str, ...]
-    method: Method
+    method: str
     out: Path
     weights: tuple[float, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -65,6 +65,11 @@ def of_base(base: Path) -> Mapping[str, Any] | None:
     return json.loads((base / "config.json").read_text(encoding="utf-8")).get("quantization_config")
 
 
+def describe(how: Quantization) -> str:
+    """`NF4, blocks of 64, double quantisation`."""
+    return f"{how.type.upper()}, blocks of {how.blocksize}, {'double' if how.double else 'single'} quantisation"
+
+
 def _translated(about: Mapping[str, Any], where: str) -> Quantization:
     if not about.get("load_in_4bit"):
         method = "LLM.int8()" if about.get("load_in_8bit") else about.get("quant_method", "another method")

@@ -135,11 +135,11 @@ def test_in_merge_effect(thinker: Path, tmp_path: Path) -> None:
     """Every compared model has them, so that a run of the models asks in the prompt that the predictions were of."""
     from s2eval import chat_arguments, prompts
     from s2eval.models.spec import ModelSpec
-    from s2eval.report.effect import BF16, TRAINED
-    from s2eval.run.effect.models import entries, loaded
+    from s2train.merge.effect import BF16, TRAINED
+    from s2train.merge.effect.models import compared_models, loaded
 
     spec = ModelSpec("adapter:a@b", str(thinker), str(thinker))
-    compared = entries(spec, None, {BF16: thinker}, {"enable_thinking": False})
+    compared = compared_models(spec, None, {BF16: thinker}, {"enable_thinking": False})
     assert {name: chat_arguments.collect(model.args) for name, model in compared.items()} == {
         TRAINED: {"enable_thinking": False},
         BF16: {"enable_thinking": False},

@@ -8,10 +8,9 @@ import pytest
 import torch
 
 from s2eval.models import quantized
-from s2eval.report.effect import BF16, QDQ, TRAINED, Weights
-from s2eval.run.effect import weights
-from s2eval.run.effect.merges import Quantization
-from s2eval.run.effect.models import entries, loaded
+from s2train.checkpoint import Quantization
+from s2train.merge.effect import BF16, QDQ, TRAINED, Weights, weights
+from s2train.merge.effect.models import compared_models, loaded
 from tests.models.trained import WEIGHTS, load_file, lora, train
 from tests.s2train.merge import tiny
 
@@ -26,7 +25,7 @@ def compared(
     folders = {method: out / method for method in methods}
     for method, folder in folders.items():
         tiny.merged(base, adapter, folder, method)
-    entry = entries(parse(f"adapter:{adapter}@{base}"), how, folders, {})[TRAINED]
+    entry = compared_models(parse(f"adapter:{adapter}@{base}"), how, folders, {})[TRAINED]
     with loaded(entry) as lm:
         return weights.compare(lm.model, folders)
 

@@ -7,7 +7,7 @@ import math
 from importlib import import_module
 from typing import Any
 
-from s2eval.report.effect.measured import BF16, QDQ, TRAINED, Predictions, Weights
+from s2train.merge.effect.records import BF16, QDQ, TRAINED, Predictions, Weights
 
 _STYLES = {BF16: ("tab:orange", "s"), QDQ: ("tab:blue", "o")}
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from s2eval import store
-from s2eval.report.effect import Measured, Predictions, Weights
-from s2eval.report.effect.measured import Matrix, Pair
-from s2eval.run.effect import job
+from s2train.merge.effect import Measured, Predictions, Weights, job
+from s2train.merge.effect.records import Matrix, Pair
 
 MEASURED = Measured(
     Weights((Matrix("layers.0.q_proj", None, "q_proj", 0.1, 1 / 3, {"bf16": 1e-7}),)),

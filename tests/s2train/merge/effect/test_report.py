@@ -12,7 +12,7 @@ import pytest
 
 from s2eval import stats
 from s2eval.report.comparisons import Compared, Comparison, ComparisonTable
-from s2eval.report.effect import (
+from s2train.merge.effect import (
     BF16,
     QDQ,
     TRAINED,
@@ -27,7 +27,7 @@ from s2eval.report.effect import (
     effect_json,
     render_effect,
 )
-from s2eval.report.effect.measured import together
+from s2train.merge.effect.records import together
 
 PROMPTS = 8
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from s2eval.records import Estimate
 from s2eval.report.comparisons import LEVEL, Compared, Comparison
-from s2eval.report.effect.measured import BF16, QDQ, TRAINED, Effect, Predictions
+from s2train.merge.effect.records import BF16, QDQ, TRAINED, Effect, Predictions
 
 _MANY = 1000  # beyond that, how often is mere rounding
 _SHOWN = 4  # rows of tasks in a sentence

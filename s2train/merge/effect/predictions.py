@@ -14,14 +14,13 @@ import numpy as np
 import torch
 
 from s2eval import chat_arguments, paths, prompts, store
-from s2eval.config import ModelEntry
 from s2eval.errors import PrerequisiteError, UsageError
 from s2eval.judge.questions import read_questions
 from s2eval.judge.rows import FileRow, Filled, Problems, read_rows
 from s2eval.models.adapters import logits
 from s2eval.models.request_checks import check_tokens
-from s2eval.report.effect import Pair, Predictions
-from s2eval.run.effect.models import loaded
+from s2train.merge.effect.models import ComparedModel, loaded
+from s2train.merge.effect.records import Pair, Predictions
 
 _ROWS = 64  # positions compared at once: distributions are doubles
 
@@ -56,7 +55,7 @@ def read_prompts(path: Path | None) -> list[Prompt]:
         UsageError: it has no lines, or answers to some of its questions only.
     """
     if path is None:
-        return [Prompt(one.turns[0]) for one in read_questions(paths.judges() / "mtsbench" / "questions.jsonl")]
+        return [Prompt(item.turns[0]) for item in read_questions(paths.judges() / "mtsbench" / "questions.jsonl")]
     problems = Problems(path)
     rows = [row for _, row in read_rows(path, _Row, problems)]
     problems.tell()
@@ -66,14 +65,14 @@ def read_prompts(path: Path | None) -> list[Prompt]:
     return [Prompt(row.question, row.answer) for row in rows]
 
 
-def encode(lm: Any, asked: Sequence[Prompt], template: prompts.Template) -> list[Encoded]:
+def encode(lm: Any, questions: Sequence[Prompt], template: prompts.Template) -> list[Encoded]:
     """Prompts in tokens, as a task of answers puts them; what is beyond the model's context is cut.
 
     Raises:
         UsageError: nothing is left of an answer then; a token has no embedding.
     """
-    found: list[Encoded] = []
-    for prompt in asked:
+    encoded: list[Encoded] = []
+    for prompt in questions:
         opening = template.render([prompts.Turn(prompt.question)])
         tokens, first = lm.tok_encode(opening), 0
         if prompt.answer is not None:
@@ -85,59 +84,59 @@ def encode(lm: Any, asked: Sequence[Prompt], template: prompts.Template) -> list
         stop = len(tokens) - (prompt.answer is not None)  # nothing is said of what follows an answer
         if first >= stop:
             raise UsageError(f"no room for an answer in the model's {lm.max_length} tokens: {prompt.question[:60]!r}")
-        found.append(Encoded(tuple(tokens), first, stop))
-    return found
+        encoded.append(Encoded(tuple(tokens), first, stop))
+    return encoded
 
 
 def compare(
-    entries: Mapping[str, ModelEntry],
-    asked: Sequence[Prompt],
+    models: Mapping[str, ComparedModel],
+    questions: Sequence[Prompt],
     template: str,
     scratch: Path,
-    meet: Callable[[str, Any], None],
+    on_load: Callable[[str, Any], None],
 ) -> Predictions:
-    """KL(one ‖ later) and agreement of every two models, in the order given.
+    """KL(earlier ‖ later) and agreement of every two models, in the order given.
 
     Args:
-        entries: name → model.
-        asked: prompts, at least one.
-        template: how they are written, as users type it.
+        models: by name.
+        questions: at least one.
+        template: of the prompts, as users type it.
         scratch: a folder on a disk with room for the logits of all models but the last.
-        meet: given the name of each model and lm-eval's object while it is in memory.
+        on_load: is given each model's name and lm-eval's object while it is in memory.
 
     Raises:
-        PrerequisiteError: there is not that much room.
+        PrerequisiteError: there is not enough room.
     """
-    names = list(entries)
+    names = list(models)
     encoded: list[Encoded] = []
     values: dict[tuple[str, str], list[tuple[float, bool]]] = {pair: [] for pair in combinations(names, 2)}
-    losses: dict[str, list[float]] = {name: [] for name in names} if asked[0].answer is not None else {}
+    losses: dict[str, list[float]] = {name: [] for name in names} if questions[0].answer is not None else {}
     dtypes: dict[str, None] = {}
     with store.explain_os_errors(scratch), TemporaryDirectory(prefix=store.TEMPORARY, dir=scratch) as folder:
-        for place, (name, entry) in enumerate(entries.items()):
-            with loaded(entry) as lm:
-                meet(name, lm)
+        for place, (name, model) in enumerate(models.items()):
+            with loaded(model) as lm:
+                on_load(name, lm)
                 if not encoded:
-                    chosen = prompts.get(template, lm.tokenizer, chat_arguments.collect(entry.args))
-                    encoded += encode(lm, asked, chosen)
-                    _check_room(scratch, encoded, lm.model.config.get_text_config().vocab_size, len(names) - 1)
+                    chosen = prompts.get(template, lm.tokenizer, chat_arguments.collect(model.args))
+                    encoded += encode(lm, questions, chosen)
+                    _check_space(scratch, encoded, lm.model.config.get_text_config().vocab_size, len(names) - 1)
                 dtypes[str(lm.model.dtype).removeprefix("torch.")] = None
-                for number, one in enumerate(encoded):
-                    found = logits(lm.model, torch.tensor([one.tokens]))[one.first : one.stop]
+                for number, prompt in enumerate(encoded):
+                    scores = logits(lm.model, torch.tensor([prompt.tokens]))[prompt.first : prompt.stop]
                     if name in losses:
-                        losses[name] += surprise(found, one.tokens[one.first + 1 :])
-                    for other in names[:place]:
-                        values[other, name] += divergence(_kept(folder, other, number), found)
+                        losses[name] += surprise(scores, prompt.tokens[prompt.first + 1 :])
+                    for earlier in names[:place]:
+                        values[earlier, name] += divergence(_stored(folder, earlier, number), scores)
                     if place < len(names) - 1:
-                        np.save(_file(folder, name, number), found.numpy())
+                        np.save(_file(folder, name, number), scores.numpy())
     return Predictions(
-        tuple(prompt.question for prompt in asked),
-        tuple(number for number, one in enumerate(encoded) for _ in range(one.first, one.stop)),
+        tuple(prompt.question for prompt in questions),
+        tuple(number for number, prompt in enumerate(encoded) for _ in range(prompt.first, prompt.stop)),
         tuple(
-            Pair(one, other, tuple(kl for kl, _ in found), tuple(same for _, same in found))
-            for (one, other), found in values.items()
+            Pair(*pair, tuple(kl for kl, _ in positions), tuple(same for _, same in positions))
+            for pair, positions in values.items()
         ),
-        {name: tuple(found) for name, found in losses.items()},
+        {name: tuple(positions) for name, positions in losses.items()},
         " and ".join(dtypes),
     )
 
@@ -146,7 +145,7 @@ def _file(folder: str, model: str, number: int) -> Path:
     return Path(folder) / f"{model}-{number}.npy"
 
 
-def _kept(folder: str, model: str, number: int) -> torch.Tensor:
+def _stored(folder: str, model: str, number: int) -> torch.Tensor:
     return torch.from_numpy(np.load(_file(folder, model, number)))
 
 
@@ -157,31 +156,30 @@ def divergence(first: torch.Tensor, second: torch.Tensor) -> list[tuple[float, b
         first, second: logits, positions × vocabulary. Of vocabularies that differ in length (one was resized to its
             tokenizer) the tokens that both have count.
     """
-    found: list[tuple[float, bool]] = []
+    result: list[tuple[float, bool]] = []
     width = min(first.shape[1], second.shape[1])
     for start in range(0, len(first), _ROWS):
-        one, other = (part[start : start + _ROWS, :width].double().log_softmax(-1) for part in (first, second))
-        distances = (one.exp() * (one - other)).sum(-1).clamp(min=0)  # of equal ones rounding may be below 0
-        agreed = one.argmax(-1) == other.argmax(-1)
-        found += zip(distances.tolist(), agreed.tolist(), strict=True)
-    return found
+        p, q = (part[start : start + _ROWS, :width].double().log_softmax(-1) for part in (first, second))
+        distances = (p.exp() * (p - q)).sum(-1).clamp(min=0)  # rounding may put that of equal ones below 0
+        result += zip(distances.tolist(), (p.argmax(-1) == q.argmax(-1)).tolist(), strict=True)
+    return result
 
 
-def surprise(found: torch.Tensor, tokens: Sequence[int]) -> list[float]:
+def surprise(scores: torch.Tensor, tokens: Sequence[int]) -> list[float]:
     """-ln p of the token that follows at each position.
 
     Args:
-        found: logits, positions × vocabulary.
+        scores: logits, positions × vocabulary.
         tokens: as many.
     """
-    return torch.nn.functional.cross_entropy(found.double(), torch.tensor(tokens), reduction="none").tolist()
+    return torch.nn.functional.cross_entropy(scores.double(), torch.tensor(tokens), reduction="none").tolist()
 
 
-def _check_room(folder: Path, sequences: Sequence[Encoded], vocabulary: int, models: int) -> None:
-    wanted = 4 * vocabulary * models * sum(one.stop - one.first for one in sequences)
+def _check_space(folder: Path, sequences: Sequence[Encoded], vocabulary: int, models: int) -> None:
+    needed = 4 * vocabulary * models * sum(prompt.stop - prompt.first for prompt in sequences)
     free = shutil.disk_usage(folder).free
-    if free < wanted:
+    if free < needed:
         raise PrerequisiteError(
-            f"{folder}: the logits on these prompts take {wanted / 1e9:.1f} GB, {free / 1e9:.1f} GB are free. Take "
+            f"{folder}: the logits on these prompts take {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free. Take "
             "fewer or shorter prompts (--prompts), or another --out"
         )

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from s2eval.report.effect import Matrix, Weights
+from s2train.merge.effect.records import Matrix, Weights
 
 _APART = (".base_layer", ".original_module", ".modules_to_save")  # parts of modules that are met by themselves
 

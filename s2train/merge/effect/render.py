@@ -10,12 +10,12 @@ from typing import Any
 from tabulate import tabulate
 
 from s2eval.report.document import MISSING
-from s2eval.report.effect.advice import advise
-from s2eval.report.effect.measured import Effect, Group, Predictions, Weights, together
 from s2eval.report.render.comparison import comparison_json, render_comparison
 from s2eval.report.render.markdown import escape
 from s2eval.report.render.numbers import interval_text
 from s2eval.stats import Difference
+from s2train.merge.effect.advice import advise
+from s2train.merge.effect.records import Effect, Group, Predictions, Weights, together
 
 
 def render_effect(effect: Effect, picture: str = "") -> str:

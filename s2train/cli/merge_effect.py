@@ -1,7 +1,8 @@
-"""`s2eval merge-effect --base B --adapter A`."""
+"""`s2train merge-effect --base B --adapter A`."""
 
 from __future__ import annotations
 
+import functools
 import json
 import shlex
 import sys
@@ -13,14 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from s2eval.cli.compare import Format
-from s2eval.cli.run import finish, write_config
 from s2eval.errors import InterruptedRunError, UsageError
 
 if TYPE_CHECKING:
     from s2eval.report.comparisons import Compared
-    from s2eval.report.effect import Effect
-    from s2eval.run.effect.job import Merged
+    from s2train.merge.effect import Effect
+    from s2train.merge.effect.job import Merged
 
 NAME = "merge_effect"
 _ASSUMED = (
@@ -43,6 +42,13 @@ class Dtype(StrEnum):
     bfloat16 = "bfloat16"
     float16 = "float16"
     float32 = "float32"
+
+
+class Format(StrEnum):
+    """What is printed."""
+
+    md = "md"
+    json = "json"
 
 
 def merge_effect(
@@ -74,15 +80,14 @@ def merge_effect(
     """What merging an adapter changed, and which merge to use: bf16, or qdq for one trained on a 4-bit base.
 
     Compares the adapter on its base as it was trained with both merges: weights, next-token distributions, and scores
-    on tasks. Repeat the command to go on after an interruption.
+    on tasks. Repeat the command to resume after an interruption.
     """
     from s2eval import chat_arguments
     from s2eval import prompts as templates
     from s2eval.config import default_name
     from s2eval.models.spec import base_of, parse
-    from s2eval.report.effect import Effect
     from s2eval.run import local, plan
-    from s2eval.run.effect import job, merges, predictions
+    from s2train.merge.effect import Effect, job, predictions
 
     local.quiet_lm_eval()
     names = [name.strip() for text in tasks or () for name in text.split(",") if name.strip()]
@@ -94,51 +99,45 @@ def merge_effect(
     asked = predictions.read_prompts(prompts)
     base = base or base_of(adapter)
     spec = parse(f"adapter:{adapter}@{base}")
-    told = merges.tells_quantised(spec)
-    quantised = told is not False if quant_type is None else quant_type != QuantType.none
-    request = merges.Request(base, adapter, *_options(quant_type, double_quant, dtype, quantised))
+    recorded = job.was_quantized(adapter)
+    quantized = recorded is not False if quant_type is None else quant_type != QuantType.none
+    if double_quant is not None and not quantized:
+        raise UsageError("--double-quant: the adapter was trained on a base that was not quantised")
+    given = {"type": quant_type and quant_type.value, "double": double_quant}
     folder = out or Path(f"runs/merge-effect-{default_name(adapter)}")
     try:
         with local.locked(folder):
-            merged = job.merge(
-                request,
+            merged = job.merge_all(
                 spec,
                 folder,
-                quantised=quantised,
+                _log,
+                base=base,
+                adapter=adapter,
+                quantized=quantized,
+                quant_options={name: value for name, value in given.items() if value is not None},
+                dtype=dtype and dtype.value,
                 template=template,
                 template_arguments=arguments,
-                say=_say,
             )
-            measured = job.measure(merged, spec, asked, folder, _say)
+            measured = job.measure(merged, spec, asked, folder, _log)
             compared = _evaluate(merged, names, limit, folder / job.TASKS) if names else None
-            notes = [_ASSUMED] if told is None and quant_type is None else []
+            notes = [_ASSUMED] if recorded is None and quant_type is None else []
             effect = Effect(adapter, base, merged.label, merged.quantization, measured, compared, tuple(notes))
             text = _write(effect, folder)[format]
     except KeyboardInterrupt:
-        command = shlex.join(["s2eval", *sys.argv[1:]])
-        raise InterruptedRunError(f"interrupted; what is whole is kept in {folder}. To go on: {command}") from None
+        command = shlex.join(["s2train", *sys.argv[1:]])
+        raise InterruptedRunError(f"interrupted; what is complete is kept in {folder}. To resume: {command}") from None
     typer.echo(text, nl=False)
-    _say(f"written: {folder / NAME}.md, .json, .svg")
+    _log(f"written: {folder / NAME}.md, .json, .svg")
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     typer.echo(line, err=True)
-
-
-def _options(
-    quant_type: QuantType | None, double_quant: bool | None, dtype: Dtype | None, quantised: bool
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """For `s2train merge`: with every method, with `qdq`."""
-    if double_quant is not None and not quantised:
-        raise UsageError("--double-quant: the adapter was trained on a base that was not quantised")
-    both = () if dtype is None else ("--dtype", dtype.value)
-    qdq = () if quant_type is None else ("--quant-type", quant_type.value)
-    double = () if double_quant is None else ("--double-quant" if double_quant else "--no-double-quant",)
-    return both, (*qdq, *double)
 
 
 def _evaluate(merged: Merged, names: Sequence[str], limit: int | None, folder: Path) -> Compared:
     """An ordinary run of all the models, and every two of them compared."""
+    from s2eval.cli.run import finish, write_config
     from s2eval.config import RunConfig
     from s2eval.models import parse
     from s2eval.report import scored_folders
@@ -148,7 +147,7 @@ def _evaluate(merged: Merged, names: Sequence[str], limit: int | None, folder: P
 
     settings: dict[str, Any] = {
         "name": "merge-effect",
-        "models": [entry.model_dump() for entry in merged.entries.values()],
+        "models": [model.entry() for model in merged.models.values()],
         "tasks": list(names),
         "metrics": ["rouge", "readability"],
         "limit": limit,
@@ -157,22 +156,22 @@ def _evaluate(merged: Merged, names: Sequence[str], limit: int | None, folder: P
     config = RunConfig.model_validate(settings)
     units = plan.plan(config, [parse(entry.model) for entry in config.models], folder)
     with local.locked(folder):
-        local.report_broken(units, _say)
+        local.report_broken(units, _log)
         write_config(config, folder, units)
         try:
-            local.evaluate(units, config, keep_going=False, say=_say)
+            local.evaluate(units, config, keep_going=False, say=_log)
         finally:
             write_config(config, folder, units)
         finish(folder)
-    found = scored_folders.read([folder])
-    sides = [Side(name, (name,)) for name in merged.entries]
-    return compare(found.scored, list(combinations(sides, 2)), found.contests, found.remarks)
+    scores = scored_folders.read([folder])
+    sides = [Side(name, (name,)) for name in merged.models]
+    return compare(scores.scored, list(combinations(sides, 2)), scores.contests, scores.remarks)
 
 
 def _write(effect: Effect, folder: Path) -> dict[Format, str]:
-    """Report, its JSON and the picture; gives the texts."""
+    """Report, its JSON and the chart; gives the texts."""
     from s2eval import store
-    from s2eval.report.effect import chart, effect_json, render_effect
+    from s2train.merge.effect import chart, effect_json, render_effect
 
     texts = {
         Format.md: render_effect(effect, f"{NAME}.svg"),
@@ -183,3 +182,14 @@ def _write(effect: Effect, folder: Path) -> dict[Format, str]:
             with store.write_atomically(folder / f"{NAME}.{name}") as file:
                 file.write(text)
     return texts
+
+
+alias = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@alias.command(hidden=True)
+@functools.wraps(merge_effect)
+def _renamed(**options: Any) -> None:
+    """`s2eval merge-effect`, the name until version 0.1.0."""
+    _log("note: s2eval merge-effect is now called s2train merge-effect; the old name goes away with the next release")
+    merge_effect(**options)

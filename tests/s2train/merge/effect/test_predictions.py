@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,10 @@ from s2eval import prompts
 from s2eval.errors import DataError, PrerequisiteError, UsageError
 from s2eval.models import quantized
 from s2eval.models.spec import parse
-from s2eval.report.effect import BF16, QDQ, TRAINED
-from s2eval.run.effect import predictions
-from s2eval.run.effect.merges import Quantization
-from s2eval.run.effect.models import entries, loaded
-from s2eval.run.effect.predictions import Prompt
+from s2train.checkpoint import Quantization
+from s2train.merge.effect import BF16, QDQ, TRAINED, predictions
+from s2train.merge.effect.models import compared_models, loaded
+from s2train.merge.effect.predictions import Prompt
 from tests.models.trained import load, lora, train
 from tests.s2train.merge import tiny
 
@@ -88,7 +88,7 @@ def trio(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     folders = {method: out / method for method in (QDQ, BF16)}
     for method, folder in folders.items():
         tiny.merged(tiny_model, out / "adapter", folder, method)
-    return entries(parse(f"adapter:{out / 'adapter'}@{tiny_model}"), Quantization(), folders, {})
+    return compared_models(parse(f"adapter:{out / 'adapter'}@{tiny_model}"), Quantization(), folders, {})
 
 
 def test_all_pairs_position_by_position(trio: dict[str, Any], tmp_path: Path, tiny_model: Path) -> None:
@@ -148,6 +148,6 @@ def test_no_room_for_logits(trio: dict[str, Any], tmp_path: Path, monkeypatch: p
 
 
 def test_a_model_that_cannot_be_loaded(trio: dict[str, Any], tmp_path: Path) -> None:
-    entry = trio[BF16].model_copy(update={"args": {"tokenizer": str(tmp_path / "none")}})
+    entry = dataclasses.replace(trio[BF16], args={"tokenizer": str(tmp_path / "none")})
     with pytest.raises(PrerequisiteError, match="cannot be loaded"), loaded(entry):
         pass

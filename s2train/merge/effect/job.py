@@ -1,0 +1,180 @@
+"""The comparison but for the tasks: merges, then weights and predictions, each kept when it is complete."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from s2eval import integrity, store
+from s2eval.models.spec import ADAPTER_CONFIG, ModelSpec, identity
+from s2eval.prompts import label
+from s2train import checkpoint
+from s2train.checkpoint import Checkpoint, Quantization
+from s2train.merge import merge, quantization
+from s2train.merge.effect import predictions, weights
+from s2train.merge.effect.models import ComparedModel, compared_models, quantized_arguments
+from s2train.merge.effect.predictions import Prompt
+from s2train.merge.effect.records import BF16, QDQ, TRAINED, Measured, Weights
+from s2train.merge.location import of_adapter
+
+MERGED, MEASURED, TASKS = "merged", "measured.json", "tasks"
+_FORMAT = 1  # raise when the same models would give other numbers
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The models to compare.
+
+    Attributes:
+        models: by name: as trained, then the merges, the one expected to be nearer first.
+        checkpoints: method → what the merge wrote into `s2train.json`.
+        template: of all prompts.
+        label: the same with its arguments, as reports show it.
+    """
+
+    models: dict[str, ComparedModel]
+    checkpoints: dict[str, Checkpoint]
+    template: str
+    label: str
+
+    @property
+    def quantization(self) -> str:
+        """Of the base in training, in words; "" where it had none."""
+        how = self.checkpoints[QDQ].quantization if QDQ in self.checkpoints else None
+        return quantization.describe(how) if how else ""
+
+
+def was_quantized(adapter: str) -> bool | None:
+    """Whether the adapter's base was quantised in training, by the adapter's own files; None: they do not record it.
+
+    s2train records it of whatever it trains; of other adapters `adapter_config.json` may.
+    """
+    folder = of_adapter(adapter).folder
+    trained = checkpoint.read(folder)
+    if trained is not None and trained.kind is not None:
+        return trained.quantization is not None
+    try:
+        config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # reported when it is merged
+        return None
+    return True if isinstance(config, dict) and config.get("quantization_config") else None
+
+
+def merge_all(
+    spec: ModelSpec,
+    out: Path,
+    log: Log,
+    *,
+    base: str,
+    adapter: str,
+    quantized: bool,
+    quant_options: Mapping[str, Any],
+    dtype: str | None,
+    template: str | None,
+    template_arguments: Mapping[str, Any],
+) -> Merged:
+    """Make the merges that are not complete yet.
+
+    Args:
+        spec: the unmerged adapter.
+        out: folder of everything.
+        log: is given a line of progress.
+        base, adapter, dtype: as `s2train.merge.merge` takes them.
+        quantized: whether the adapter was trained on a base in 4 bits; only then `qdq` is made.
+        quant_options: fields of `Quantization` that the user gave.
+        template: prompt template; None: the merges'.
+        template_arguments: of the tokenizer's chat template.
+
+    Raises:
+        S2Error: a merge failed.
+        UsageError: transformers cannot load a base quantised so.
+    """
+    made: dict[str, Checkpoint] = {}
+    how = None
+    for method in (QDQ, BF16) if quantized else (BF16,):
+        log(f"merging with {method}")
+        made[method] = merge(
+            base=base,
+            adapter=adapter,
+            method=method,
+            out=out / MERGED / method,
+            dtype=dtype,
+            quantization=quant_options if method == QDQ else {},
+            log=log,
+        )
+        if method == QDQ:
+            how = made[QDQ].quantization or Quantization()
+            quantized_arguments(how)  # raises before the other merge
+    folders = {method: (out / MERGED / method).resolve() for method in made}
+    name = template or made[BF16].template
+    models = compared_models(spec, how, folders, template_arguments)
+    return Merged(models, made, name, label(name, template_arguments))
+
+
+def measure(merged: Merged, spec: ModelSpec, prompts: Sequence[Prompt], out: Path, log: Log) -> Measured:
+    """Weights and predictions; what was measured before of the same is read back.
+
+    Args:
+        merged: the models.
+        spec: the unmerged adapter.
+        prompts: at least one.
+        out: folder of the result and of temporary files.
+        log: is given a line of progress.
+    """
+    key = store.key_of(
+        {
+            "format": _FORMAT,
+            "trained": identity(spec),
+            "arguments": [merged.models[TRAINED].dtype, merged.models[TRAINED].args],
+            "merged": {method: made.files for method, made in merged.checkpoints.items()},
+            "template": merged.template,
+            "prompts": [[prompt.question, prompt.answer] for prompt in prompts],
+        }
+    )
+    path = out / MEASURED
+    if (stored := _read(path, key, log)) is not None:
+        log("weights and predictions are measured already")
+        return stored
+    compared: list[Weights] = []
+
+    def on_load(name: str, lm: Any) -> None:
+        if name == TRAINED:
+            log("comparing weights")
+            folders = {method: out / MERGED / method for method in merged.checkpoints}
+            compared.append(weights.compare(lm.model, folders))
+        log(f"{name}: predicting the tokens of {len(prompts)} prompts")
+
+    predicted = predictions.compare(merged.models, prompts, merged.template, out, on_load)
+    measured = Measured(compared[0], predicted)
+    store.write_sealed(path, _File(key=key, measured=measured).model_dump(mode="json", exclude={"sha256"}))
+    return measured
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str
+    measured: Measured
+    sha256: str | None = None  # None: written by version 0.1.0
+
+
+def _read(path: Path, key: str, log: Log) -> Measured | None:
+    """What was measured of the same; None where it was not, or the file is broken."""
+    try:
+        content = path.read_bytes()
+        stored = _File.model_validate_json(content)
+        intact = integrity.seal_holds(json.loads(content))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError):
+        stored, intact = None, False
+    if stored is None or not intact:
+        log(f"{path} is broken: it was changed since it was written; measuring again")
+        return None
+    return stored.measured if stored.key == key else None

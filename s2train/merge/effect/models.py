@@ -1,0 +1,103 @@
+"""The models that are compared, as entries of a run's configuration, and how each is loaded."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from s2eval import chat_arguments
+from s2eval.errors import PrerequisiteError, S2Error, UsageError
+from s2eval.models.spec import ModelSpec, parse
+from s2train.checkpoint import Quantization
+from s2train.merge.effect.records import TRAINED
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedModel:
+    """A model under a name.
+
+    Attributes:
+        name: in tables and folders.
+        model: as a run's configuration names it.
+        dtype: that it is loaded in.
+        args: lm-eval's model arguments.
+    """
+
+    name: str
+    model: str
+    dtype: str = "auto"
+    args: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def entry(self) -> dict[str, Any]:
+        """As an entry of a run's `models`."""
+        return asdict(self)
+
+
+def compared_models(
+    spec: ModelSpec, how: Quantization | None, merged: Mapping[str, Path], template_arguments: Mapping[str, Any]
+) -> dict[str, ComparedModel]:
+    """Name → model: the adapter on its base as it was trained, then each merge, all with the merges' tokenizer.
+
+    Args:
+        spec: the unmerged adapter.
+        how: quantisation of its base in training; None: it had none.
+        merged: method → folder.
+        template_arguments: of the tokenizer's chat template, for all of them.
+
+    Raises:
+        UsageError: transformers cannot load a base quantised so.
+    """
+    shared = {chat_arguments.MAPPING: dict(template_arguments)} if template_arguments else {}
+    arguments = {"tokenizer": str(next(iter(merged.values()))), **quantized_arguments(how), **shared}
+    trained = ComparedModel(TRAINED, spec.text, (how.dtype if how else None) or "auto", arguments)
+    return {TRAINED: trained} | {name: ComparedModel(name, str(path), args=shared) for name, path in merged.items()}
+
+
+def quantized_arguments(how: Quantization | None) -> dict[str, Any]:
+    """lm-eval's model arguments that load a base as it was quantised in training.
+
+    Raises:
+        UsageError: transformers cannot.
+    """
+    if how is None:
+        return {}
+    if how.blocksize != 64:
+        raise UsageError(f"transformers loads blocks of 64 only, the adapter's base had blocks of {how.blocksize}")
+    return {
+        "load_in_4bit": True,
+        "bnb_4bit_quant_type": how.type,
+        "bnb_4bit_use_double_quant": how.double,
+        **({} if how.skip is None else {"llm_int8_skip_modules": list(how.skip)}),
+    }
+
+
+@contextmanager
+def loaded(model: ComparedModel) -> Iterator[Any]:
+    """lm-eval's model object; its memory is free again when the block ends.
+
+    Raises:
+        PrerequisiteError: it cannot be loaded.
+        UsageError: the adapter does not fit the base, or changes nothing.
+    """
+    from s2eval.models.s2 import S2LM
+
+    spec = parse(model.model)
+    lm: Any = None
+    try:
+        arguments = chat_arguments.without(model.args)
+        lm = S2LM(pretrained=spec.pretrained, peft=spec.peft, dtype=model.dtype, batch_size=1, **arguments)
+    except S2Error:
+        raise
+    except Exception as error:  # transformers, torch and safetensors raise a dozen unrelated classes
+        why = f"{type(error).__name__}: {error}"
+        raise PrerequisiteError(f"model {spec.text}: cannot be loaded: {why}") from error
+    try:
+        yield lm
+    finally:
+        lm._model = None  # whoever still holds the object does not hold the weights
+        del lm
+        gc.collect()
