@@ -72,9 +72,12 @@ def _judges() -> list[str]:
 
 
 def _tables() -> list[str]:
-    from s2eval.report.tables.definitions import DEFINITIONS
+    from s2eval.report.tables.definitions import definitions
 
-    return [f"{definition.name}: Table {definition.number}, {definition.title}" for definition in DEFINITIONS]
+    return [
+        f"{definition.name}: {f'Table {definition.number}, ' if definition.number else ''}{definition.title}"
+        for definition in definitions()
+    ]
 
 
 def _metrics() -> list[str]:

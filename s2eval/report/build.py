@@ -12,7 +12,7 @@ from s2eval.report.document import Chart, Document, Table
 from s2eval.report.scored import Scored
 from s2eval.report.sources import Source
 from s2eval.report.tables import run_notes
-from s2eval.report.tables.definitions import DEFINITIONS, FAMILIES
+from s2eval.report.tables.definitions import FAMILIES, definitions
 from s2eval.report.tables.differences import against_baseline, comparison_key, sentences, with_sentences
 from s2eval.report.tables.judged import SEVERAL, judged_tables, mixed
 from s2eval.report.tables.paper import build_tables
@@ -107,7 +107,7 @@ class Report:
 
         # Samples may hold metrics that the configuration leaves out of the tables.
         shown = {comparison_key(table.key) for table in self.document.tables}
-        known = {f"{family.prefix}_{definition.name}" for family in FAMILIES for definition in DEFINITIONS}
+        known = {f"{family.prefix}_{definition.name}" for family in FAMILIES for definition in definitions()}
         wanted = tuple(table for table in self.compared.tables if table.key in shown or table.key not in known)
         return draw_all(self.document.tables, self.rows, replace(self.compared, tables=wanted))
 

@@ -7,7 +7,7 @@ from functools import cache
 
 from s2eval.judge.scores import SCORE, WIN_RATE
 from s2eval.metrics.choices import POINTS
-from s2eval.report.tables.definitions import DEFINITIONS, FAMILIES
+from s2eval.report.tables.definitions import FAMILIES, definitions
 from s2eval.report.tables.judged import TITLES
 from s2eval.tasks.leaderboard.scores import COUNTED
 
@@ -61,7 +61,7 @@ def is_another_form(task: str, metric: str) -> bool:
 def _of_paper() -> dict[tuple[str, str], tuple[Place, RowName]]:
     """(task, metric) → its place, for every column of the paper's tables."""
     found: dict[tuple[str, str], tuple[Place, RowName]] = {}
-    for number, (family, definition) in enumerate((f, d) for f in FAMILIES for d in DEFINITIONS):
+    for number, (family, definition) in enumerate((f, d) for f in FAMILIES for d in definitions()):
         data = family.title.removeprefix(", ")
         title = f"{definition.title} ({data})" if data else definition.title
         place = Place(number, f"{family.prefix}_{definition.name}", title)

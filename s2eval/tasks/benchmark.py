@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from s2eval.data import Source
+from s2eval.metrics.metric import Metric
 
 FAMILIES = ("s2", "s2demo")
 """What our tasks' names begin with: the data of `S2_DATA_DIR` or the hub, and the demonstration's."""
@@ -24,7 +25,8 @@ class Benchmark:
         tasks: names or patterns of its tasks; by default `s2_NAME` and `s2demo_NAME`.
         source, split: its data set, and the split that is scored; None where it brings its questions itself.
         parts: whether the data set's folder has one folder for each part (MMLU's subjects).
-        table: the tables that it has a column ("leaderboard") or rows ("qa") in; "" = one of its own.
+        table: the tables that it has a column ("leaderboard") or rows ("qa") in; "" = none of these.
+        columns: of a table of its own.
         published: its column of the published table.
         bos: False = the tokenizer must not add its BOS; None = as the tokenizer does.
         answers: whether answers are compared with references, by `metrics` here and by others after the run.
@@ -39,6 +41,7 @@ class Benchmark:
     split: str = "test"
     parts: bool = False
     table: str = ""
+    columns: tuple[Metric, ...] = ()
     published: str = ""
     bos: bool | None = None
     answers: bool = False

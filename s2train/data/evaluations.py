@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 from pydantic import BaseModel, Field
 
 from s2eval import paths
 from s2eval.errors import DataError
+from s2eval.tasks import BENCHMARKS
 from s2train.data.jsonl import Source
-from s2train.data.records import Pair, PairLine
+from s2train.data.records import Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,59 +36,6 @@ class EvaluationSet:
             raise ValueError(f"evaluation set {self.name!r} has no items")
 
 
-class _Choices(BaseModel):
-    text: list[str]
-    label: list[str]
-
-
-class _Arc(BaseModel):
-    question: str
-    choices: _Choices
-    answerKey: str  # noqa: N815  (the data set's name)
-
-    def texts(self) -> tuple[str, ...]:
-        choices = zip(self.choices.label, self.choices.text, strict=False)
-        return (self.question, *(text for label, text in choices if label == self.answerKey))
-
-
-class _Hellaswag(BaseModel):
-    ctx_a: str
-    ctx_b: str
-    endings: list[str]
-    label: int  # written as a text
-
-    def texts(self) -> tuple[str, ...]:
-        return (f"{self.ctx_a} {self.ctx_b}", *self.endings[self.label :][:1])
-
-
-class _Mmlu(BaseModel):
-    question: str
-    choices: list[str]
-    answer: int
-
-    def texts(self) -> tuple[str, ...]:
-        return (self.question, *self.choices[self.answer :][:1])
-
-
-class _Targets(BaseModel):
-    choices: list[str]
-    labels: list[int]
-
-
-class _Truthfulqa(BaseModel):
-    question: str
-    mc2_targets: _Targets
-
-    def texts(self) -> tuple[str, ...]:
-        choices = zip(self.mc2_targets.labels, self.mc2_targets.choices, strict=False)
-        return (self.question, *(text for label, text in choices if label == 1))
-
-
-class _Pair(PairLine):
-    def texts(self) -> tuple[str, ...]:
-        return (self.question, self.answer)
-
-
 class _Turns(BaseModel):
     turns: list[str] = Field(min_length=1)
 
@@ -94,18 +43,8 @@ class _Turns(BaseModel):
         return tuple(self.turns)
 
 
-_Row = _Arc | _Hellaswag | _Mmlu | _Truthfulqa | _Pair | _Turns
-
-# Name of a set, what its rows look like, its files in the layout of S2_DATA_DIR: those that s2eval scores.
-_FILES: tuple[tuple[str, type[_Row], str], ...] = (
-    ("arc_challenge", _Arc, "arc_challenge/test.jsonl"),
-    ("hellaswag", _Hellaswag, "hellaswag/validation.jsonl"),
-    ("mmlu", _Mmlu, "mmlu/*/test.jsonl"),
-    ("truthfulqa", _Truthfulqa, "truthfulqa/validation.jsonl"),
-    ("eli5", _Pair, "eli5/validation.jsonl"),
-    ("wiki", _Pair, "wiki/validation.jsonl"),
-    ("full", _Pair, "full/validation.jsonl"),
-)
+class _Row(Protocol):
+    def texts(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +67,14 @@ def evaluations(folder: Path | None, *, without: Sequence[str] = ()) -> Evaluati
     """
     sets: list[EvaluationSet] = []
     missing: dict[str, str] = {}
-    for name, row, pattern in _FILES:
-        if name in without:
+    for benchmark in BENCHMARKS.values():
+        source = benchmark.source
+        if source is None or source.folder in without:
             continue
-        if files := sorted(folder.glob(pattern)) if folder else []:
-            sets.append(_read(name, files, row))
+        if files := sorted(folder.glob(benchmark.files)) if folder else []:
+            sets.append(_read(source.folder, files, source.row))
         else:
-            missing[name] = pattern
+            missing[source.folder] = benchmark.files
     judges = paths.judges()
     sets += [question_set(file.parent.name, file) for file in sorted(judges.glob("*/questions.jsonl"))]
     return Evaluations(tuple(sets), missing)
@@ -150,7 +90,7 @@ def pair_set(name: str, pairs: Iterable[Pair]) -> EvaluationSet:
     return EvaluationSet(name, tuple(Item(pair.id, (pair.question, pair.answer)) for pair in pairs))
 
 
-def _read(name: str, files: Sequence[Path], row: type[_Row]) -> EvaluationSet:
+def _read(name: str, files: Sequence[Path], row: type[Any]) -> EvaluationSet:
     items: list[Item] = []
     for file in files:
         place = "/".join(file.parts[-2:])

@@ -12,7 +12,7 @@ from s2eval.records import Row
 from s2eval.report.charts.canvas import COLOURS, GREY, INK, look, sheet
 from s2eval.report.comparisons import LEVEL, Compared, Comparison, ComparisonTable
 from s2eval.report.document import MISSING, Chart, Table
-from s2eval.report.tables.definitions import FAMILIES, QA_SETS
+from s2eval.report.tables.definitions import FAMILIES, datasets
 from s2eval.report.tables.differences import difference_table
 
 _WIDTH = 6.4  # inches
@@ -129,7 +129,7 @@ def readability(rows: Sequence[Row]) -> Iterator[Chart]:
         title = f"Reading ease of the answers against the rating of {judge}"
         yield from _scatter(f"ease-{task}-{judge}", title, "mean rating", points)
     for family in FAMILIES:
-        for name, shown in QA_SETS:
+        for name, shown in datasets("qa"):
             task = f"{family.prefix}_{name}"
             points = {
                 model: (index.get((model, task, "", "", "s2_fre")), index.get((model, task, "", "", "s2_rouge1")))

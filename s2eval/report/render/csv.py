@@ -10,7 +10,7 @@ from dataclasses import asdict, fields
 from s2eval.records import Row
 from s2eval.report.references import References, load_references, measured_less_published
 from s2eval.report.tables import judged
-from s2eval.report.tables.definitions import DEFINITIONS, FAMILIES
+from s2eval.report.tables.definitions import FAMILIES, definitions
 from s2eval.store import csv_cell
 
 PUBLISHED = ("reference", "published", "difference")
@@ -54,7 +54,7 @@ def _published_columns() -> dict[tuple[str, bool, str, str], tuple[str, str, str
     """(task, whether a judge rated it, turn, metric) → published table, data set and column."""
     found: dict[tuple[str, bool, str, str], tuple[str, str, str]] = {}
     for family in FAMILIES:
-        for definition in DEFINITIONS if family.comparable else ():
+        for definition in definitions() if family.comparable else ():
             for task, dataset in definition.datasets:
                 for column in definition.columns:
                     if column.published:

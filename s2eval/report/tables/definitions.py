@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
+
+from s2eval.metrics.bertscore import BERTSCORE
+from s2eval.metrics.choices import POINTS
+from s2eval.metrics.metric import Metric
+from s2eval.metrics.readability import READABILITY
+from s2eval.metrics.rouge import ROUGE
+from s2eval.metrics.size import SIZE
+from s2eval.metrics.table import of_answers
+from s2eval.tasks import BENCHMARKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +42,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A table of the paper.
+    """A table.
 
     Attributes:
         name: its name, also that of the published table.
-        number: its number in the paper.
+        number: its number in the paper; None where it is none of the paper's.
         title: what it shows.
         columns: its columns.
         datasets: one block of rows each, task without prefix → name; ("", "") alone = one row a model.
@@ -43,7 +54,7 @@ class Definition:
     """
 
     name: str
-    number: int
+    number: int | None
     title: str
     columns: tuple[Column, ...]
     datasets: tuple[tuple[str, str], ...]
@@ -78,68 +89,91 @@ FAMILIES = (
 )
 
 ONE_ROW_A_MODEL = (("", ""),)
-QA_SETS = (("eli5", "ELI5"), ("wiki", "wiki"), ("full", "full"))
 
-DEFINITIONS = (
-    Definition(
-        name="leaderboard",
-        number=1,
-        title="Open LLM Leaderboard of September 2023, percent",
-        columns=(
-            Column("Average", "leaderboard_pct", 2, task="leaderboard", published="average"),
-            Column("ARC", "leaderboard_pct", 2, task="arc_challenge", published="arc"),
-            Column("HellaSwag", "leaderboard_pct", 2, task="hellaswag", published="hellaswag"),
-            Column("MMLU", "leaderboard_pct", 2, task="mmlu", published="mmlu"),
-            Column("TruthfulQA", "leaderboard_pct", 2, task="truthfulqa_mc2", published="truthfulqa"),
+
+def datasets(table: str) -> tuple[tuple[str, str], ...]:
+    """The benchmarks of a table: task without prefix → name."""
+    return tuple((benchmark.name, benchmark.title) for benchmark in BENCHMARKS.values() if benchmark.table == table)
+
+
+def definitions() -> tuple[Definition, ...]:
+    """Every table: the paper's, then one for each other family of metrics, and each other benchmark with columns."""
+    paper = _paper()
+    known = {definition.name for definition in paper}
+    families = (family for family in of_answers().values() if family.name not in known)
+    return (
+        *paper,
+        *(
+            Definition(family.name, None, family.title or family.name, _columns(family.metrics), datasets("qa"))
+            for family in families
         ),
-        datasets=ONE_ROW_A_MODEL,
-        notes=("Average: unweighted mean of the four. MMLU: unweighted mean over its subjects.",),
-    ),
-    Definition(
-        name="rouge",
-        number=2,
-        title="ROUGE, F-measure",
-        columns=(
-            Column("ROUGE-1", "s2_rouge1", 4, published="rouge1"),
-            Column("ROUGE-2", "s2_rouge2", 4, published="rouge2"),
-            Column("ROUGE-L", "s2_rougeL", 4, published="rougeL"),
-            Column("ROUGE-Lsum", "s2_rougeLsum", 4, published="rougeLsum"),
+        *(
+            Definition(benchmark.name, None, benchmark.title, _columns(benchmark.columns), ((benchmark.name, ""),))
+            for benchmark in BENCHMARKS.values()
+            if benchmark.columns
         ),
-        datasets=QA_SETS,
-    ),
-    Definition(
-        name="bertscore",
-        number=3,
-        title="BERTScore",
-        columns=(
-            Column("Precision", "s2_bertscore_precision", 4, published="precision"),
-            Column("Recall", "s2_bertscore_recall", 4, published="recall"),
-            Column("F1", "s2_bertscore_f1", 4, published="f1"),
+    )
+
+
+def _columns(metrics: Iterable[Metric], published: Mapping[str, str] = MappingProxyType({})) -> tuple[Column, ...]:
+    """A column for each metric; `published`: metric → its column of the published table."""
+    return tuple(
+        Column(
+            metric.title or metric.name,
+            metric.name,
+            metric.digits,
+            best=None if metric.counted else metric.best,
+            published=published.get(metric.name, ""),
+            counted=metric.counted,
+        )
+        for metric in metrics
+    )
+
+
+def _paper() -> tuple[Definition, ...]:
+    qa = datasets("qa")
+    return (
+        Definition(
+            name="leaderboard",
+            number=1,
+            title="Open LLM Leaderboard of September 2023, percent",
+            columns=(
+                Column("Average", POINTS, 2, task="leaderboard", published="average"),
+                *(
+                    Column(benchmark.title, POINTS, 2, task=benchmark.name, published=benchmark.published)
+                    for benchmark in BENCHMARKS.values()
+                    if benchmark.table == "leaderboard"
+                ),
+            ),
+            datasets=ONE_ROW_A_MODEL,
+            notes=("Average: unweighted mean of the four. MMLU: unweighted mean over its subjects.",),
         ),
-        datasets=QA_SETS,
-    ),
-    Definition(
-        name="readability",
-        number=4,
-        title="Flesch reading ease and Flesch-Kincaid grade",
-        columns=(
-            Column("FRE", "s2_fre", 4),
-            Column("FKG", "s2_fkg", 3, best="low"),
-            Column("FRE of 2023", "s2_fre_2023", 4, published="fre"),
-            Column("FKG of 2023", "s2_fkg_2023", 3, best="low", published="fkg"),
-            Column("FRE, whole text", "s2_fre_corpus", 2),
-            Column("FKG, whole text", "s2_fkg_corpus", 1, best="low"),
-            Column("Words per answer", "s2_words", 1, best=None),
-            Column("Empty answers", "s2_empty", 0, best=None, counted=True),
-            Column("Cut answers", "s2_cut", 0, best=None, counted=True),
+        Definition("rouge", 2, ROUGE.title, _columns(ROUGE.metrics, {name: name[3:] for name in ROUGE.names}), qa),
+        Definition(
+            "bertscore",
+            3,
+            BERTSCORE.title,
+            _columns(BERTSCORE.metrics, {name: name.rpartition("_")[2] for name in BERTSCORE.names}),
+            qa,
         ),
-        datasets=QA_SETS,
-        notes=(
-            "FRE (higher reads more easily) and FKG (a school grade: lower does): mean over answers, each "
-            "rounded to 2 and 1 decimals. Whole text: of all answers together.",
-            "Of 2023: as the textstat of then rounded, which the paper's numbers show, and counted syllables, "
-            "which its date suggests; reading ease is some 6 to 9 points above today's.",
-            "Empty answers score 0 and stay in every mean. Cut answers ended at the limit of new tokens.",
+        Definition(
+            "readability",
+            4,
+            READABILITY.title,
+            _columns(
+                (
+                    *(metric for metric in READABILITY.metrics if not metric.name.endswith("_unrounded")),
+                    *SIZE.metrics,
+                ),
+                {"s2_fre_2023": "fre", "s2_fkg_2023": "fkg"},
+            ),
+            qa,
+            notes=(
+                "FRE (higher reads more easily) and FKG (a school grade: lower does): mean over answers, each "
+                "rounded to 2 and 1 decimals. Whole text: of all answers together.",
+                "Of 2023: as the textstat of then rounded, which the paper's numbers show, and counted syllables, "
+                "which its date suggests; reading ease is some 6 to 9 points above today's.",
+                "Empty answers score 0 and stay in every mean. Cut answers ended at the limit of new tokens.",
+            ),
         ),
-    ),
-)
+    )

@@ -12,9 +12,14 @@ from s2eval.report.compare import compare
 from s2eval.report.comparisons import Compared, Comparison, ComparisonTable, Side
 from s2eval.report.document import MISSING, Cell, Table, TableRow
 from s2eval.report.scored import Contests, Scored, recorded_names
-from s2eval.report.tables.definitions import DEFINITIONS
+from s2eval.report.tables.definitions import definitions
 
-REPORTED = frozenset({SCORE, *(column.metric for definition in DEFINITIONS for column in definition.columns)})
+
+def reported() -> frozenset[str]:
+    """The metrics that any table has a column of."""
+    return frozenset({SCORE, *(column.metric for definition in definitions() for column in definition.columns)})
+
+
 """Metrics that the report's tables show: the families within which `s2eval compare` corrects, too."""
 
 _UNTOLD = frozenset({"s2_fre_2023", "s2_fkg_2023", "s2_fre_corpus", "s2_fkg_corpus", "s2_words", "s2_empty", "s2_cut"})
@@ -52,7 +57,7 @@ def against_baseline(
         return Compared(())
     first = known[baseline] if baseline is not None else next(iter(known.values()))
     pairs = [(first, side) for name, side in known.items() if name != first.name]
-    return compare(scored, pairs, contests, metrics=REPORTED)
+    return compare(scored, pairs, contests, metrics=reported())
 
 
 def sentences(compared: Compared) -> dict[str, tuple[str, ...]]:

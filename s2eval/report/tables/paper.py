@@ -1,6 +1,6 @@
 """Rows of `scores.csv` → the paper's tables. Pure: no mark-up, no files besides the published numbers.
 
-A new table is an entry of `definitions.DEFINITIONS`; a new format is a renderer that reads `Document`.
+A new table is an entry of `definitions.definitions`; a new format is a renderer that reads `Document`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from s2eval.errors import DataError
 from s2eval.records import MINIMUM, Row
 from s2eval.report.document import MISSING, Cell, Table, TableRow
 from s2eval.report.references import References, load_references, measured_less_published
-from s2eval.report.tables.definitions import DEFINITIONS, FAMILIES, ONE_ROW_A_MODEL, Column, Definition, Family
+from s2eval.report.tables.definitions import FAMILIES, ONE_ROW_A_MODEL, Column, Definition, Family, definitions
 
 Index = Mapping[tuple[str, str, str], Row]
 """(model, task, metric) → its row for the whole task."""
@@ -51,7 +51,7 @@ def build_tables(
         for row_name in references.values():
             book.check(row_name)
     builder = _Builder(index, models, references or {}, book, notes or {})
-    tables = (builder.table(family, definition) for family in FAMILIES for definition in DEFINITIONS)
+    tables = (builder.table(family, definition) for family in FAMILIES for definition in definitions())
     return [table for table in tables if table.rows]
 
 
@@ -93,7 +93,9 @@ class _Builder:
         empty = [model for model in self.models if model not in known]
         return Table(
             key=key,
-            title=f"Table {definition.number}{family.title}: {definition.title}",
+            title=f"Table {definition.number}{family.title}: {definition.title}"
+            if definition.number
+            else f"{definition.title}{family.title}",
             header_names=("model",) if definition.datasets == ONE_ROW_A_MODEL else ("data set", "model"),
             columns=tuple(column.title for column in definition.columns),
             rows=tuple(row for row in rows if row.header[-1] in known),

@@ -10,7 +10,7 @@ from s2eval.report.compare import compare, corrected
 from s2eval.report.comparisons import Comparison, ComparisonTable, Side
 from s2eval.report.document import Cell, Table, TableRow
 from s2eval.report.scored import Scored
-from s2eval.report.tables.definitions import FAMILIES, QA_SETS, Family
+from s2eval.report.tables.definitions import FAMILIES, Family, datasets
 from s2eval.report.tables.differences import difference_table, sides
 from s2eval.report.tables.paper import too_few
 
@@ -22,7 +22,6 @@ _PARTS: Mapping[str, frozenset[str]] = {
     "wiki": frozenset({"wiki"}),
     "full": frozenset({"eli5", "wiki"}),
 }
-_NAMES = dict(QA_SETS)
 _METRICS = (("ROUGE-1", "s2_rouge1", 4), ("BERTScore F1", "s2_bertscore_f1", 4), ("FRE", "s2_fre", 2))
 _OF_REFERENCE = (("-ELI5-wiki", "full"), ("-ELI5", "eli5"), ("-wiki", "wiki"))
 
@@ -53,7 +52,7 @@ def matrices(
         known = [model for model in models if model in trained_on]
         sets = [
             name
-            for name, _ in QA_SETS
+            for name, _ in datasets("qa")
             if any((model, f"{family.prefix}_{name}", metric) in values for model in known for _, metric, _ in _METRICS)
         ]
         diagonal = any(is_diagonal(trained_on[model], name) for model in known for name in sets)
@@ -81,7 +80,8 @@ def _matrix(
     sets: Sequence[str],
     trained_on: Mapping[str, str],
 ) -> Table:
-    order = [NONE, *_NAMES]
+    names = dict(datasets("qa"))
+    order = [NONE, *names]
     placed = sorted(
         models, key=lambda model: order.index(trained_on[model]) if trained_on[model] in order else len(order)
     )
@@ -94,12 +94,12 @@ def _matrix(
                 for name in sets
             )
             if any(cell.value is not None for cell in cells):
-                rows.append(TableRow((title, _NAMES.get(trained, trained), model), cells))
+                rows.append(TableRow((title, names.get(trained, trained), model), cells))
     return Table(
         key=f"{family.prefix}_matrix",
         title=f"Training set × evaluation set{family.title}",
         header_names=("metric", "trained on", "model"),
-        columns=tuple(_NAMES[name] for name in sets),
+        columns=tuple(names[name] for name in sets),
         rows=tuple(rows),
         notes=(
             *family.notes,
