@@ -8,7 +8,7 @@ tasks: [s2_leaderboard, s2_qa]
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -25,6 +25,7 @@ from pydantic import (
 
 from s2eval import chat_arguments, names, yamlfile
 from s2eval.errors import UsageError, nearest
+from s2eval.overrides import override, override_document
 
 _NAME_LENGTH = 100
 _IN_RUN_FOLDER = ("run.yaml", "scores.csv", "report.md", "report.html", "report_files", "calls.sqlite")
@@ -209,15 +210,36 @@ class RunConfig(_Section):
         return models
 
 
-def load(path: Path, checks: Checks | None = None) -> RunConfig:
+def load(
+    path: Path,
+    checks: Checks | None = None,
+    options: Mapping[str, Any] | None = None,
+    overrides: Sequence[str] = (),
+) -> RunConfig:
     """Read and check a run's YAML.
 
     Args:
         path: the file.
         checks: what knows the names that may stand in it; without them only the form is checked.
+        options: values of top-level keys that replace the file's.
+        overrides: `key=value`, dotted keys, applied last.
 
     Raises:
-        ConfigError: with every error of the file, each on a line, unknown keys with the nearest right one.
+        ConfigError: with every error of the file, each on a line, unknown keys with the nearest valid one.
     """
-    defaults = {"name": default_name(path.stem)}
-    return yamlfile.load(path, RunConfig, "models: and tasks:", defaults=defaults, context=checks)
+    document = yamlfile.read(path, "models: and tasks:")
+    raw, marks, problems = override_document(document, overrides, RunConfig)
+    raw = {"name": default_name(path.stem), **raw, **(options or {})}
+    return yamlfile.check(raw, RunConfig, str(path), marks, context=checks, more=problems)
+
+
+def from_mapping(
+    raw: Mapping[str, Any], where: str, checks: Checks | None = None, overrides: Sequence[str] = ()
+) -> RunConfig:
+    """A configuration that is in no file; as `load` otherwise.
+
+    Raises:
+        ConfigError: with every error, each on a line.
+    """
+    changed, problems = override(dict(raw), overrides, RunConfig)
+    return yamlfile.check(changed, RunConfig, where, context=checks, more=problems)

@@ -7,4 +7,4 @@ from s2train.training.processes import hush
 
 if __name__ == "__main__":
     hush()
-    raise SystemExit(main())
+    main()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,36 +12,40 @@ import typer
 
 from s2eval.cli.judgments import ParserName
 from s2eval.errors import IncompleteError, UnknownNameError, UsageError
+from s2eval.terminal.options import Format, FormatOption, JsonOption, OutFile
 
 if TYPE_CHECKING:
     from s2eval.report.comparisons import Side
     from s2eval.report.scored_folders import Found
 
 
-class Format(StrEnum):
-    """How to print."""
-
-    md = "md"
-    json = "json"
+EXAMPLES = (
+    "s2eval compare runs/paper --baseline Llama-2-7b",
+    "s2eval compare runs/a runs/b --baseline base --model sft --json",
+)
 
 
 def compare(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            help="run folders, lm_eval --output_path … --log_samples, FastChat's judgments, Inspect's logs (JSON)"
+            metavar="DIR...",
+            help="Run folders, lm_eval --output_path … --log_samples, FastChat's judgments, Inspect's logs (JSON).",
         ),
     ],
     baseline: Annotated[
-        str | None, typer.Option(help="model, or group of seeds, that others are compared with")
+        str | None, typer.Option(metavar="MODEL", help="Model, or group of seeds, that others are compared with.")
     ] = None,
-    model: Annotated[list[str] | None, typer.Option(help="model, or group of seeds; repeatable; default: all")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(metavar="MODEL", help="Model, or group of seeds; repeatable. Default: all.")
+    ] = None,
     mix_prompts: Annotated[
-        bool, typer.Option("--mix-prompts", help="compare answers to differently put questions, with a note")
+        bool, typer.Option("--mix-prompts", help="Compare answers to differently put questions, with a note.")
     ] = False,
-    parser: Annotated[ParserName, typer.Option(help="how FastChat's judgments are read")] = ParserName.strict,
-    format: Annotated[Format, typer.Option(help="md: tables; json: an object")] = Format.md,
-    out: Annotated[Path | None, typer.Option(help="file to write; by default standard output")] = None,
+    parser: Annotated[ParserName, typer.Option(help="How FastChat's judgments are read.")] = ParserName.strict,
+    format: FormatOption = Format.md,
+    as_json: JsonOption = False,
+    out: OutFile = None,
 ) -> None:
     """Differences between models, document by document: intervals, tests, and what they show.
 
@@ -60,7 +63,7 @@ def compare(
     result = compared(scored, pairs, found.contests, found.remarks)
     if not result.tables:
         raise UsageError("nothing can be compared:" + "".join(f"\n  {reason}" for reason in result.refused))
-    if format is Format.json:
+    if as_json or format is Format.json:
         text = json.dumps(comparison_json(result), indent=1, ensure_ascii=False) + "\n"
     else:
         text = render_comparison(result)

@@ -1,14 +1,20 @@
-"""`s2eval doctor`: what is installed, what is missing, and the command that mends it."""
+"""`s2eval doctor`: what is installed, what is missing, and the command that installs it."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 import typer
 
 from s2eval import paths
+from s2eval.terminal import echo_json
+from s2eval.terminal.options import JsonOption
+
+EXAMPLES = ("s2eval doctor", "s2eval doctor --json")
 
 # distribution → what it is for, and the command that installs it, or the extra of this project that has it
 _PACKAGES = {
@@ -28,30 +34,65 @@ _PACKAGES = {
 _KEYS = ("OPENAI_API_KEY", "HF_TOKEN", "S2_JUDGE")
 
 
-def doctor() -> None:
-    """Say what is here and what is missing. Keys are named, never shown."""
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the result.
+
+    Attributes:
+        state: of a package ok or missing, of a variable set or not set, else what kind of thing it is.
+        name: of what.
+        detail: version, place, or what it is for.
+        advice: the command that installs what is missing.
+    """
+
+    state: str
+    name: str
+    detail: str = ""
+    advice: str = ""
+
+    def __str__(self) -> str:
+        if self.state == "missing":
+            return f"missing  {self.name} ({self.detail}): {self.advice}"
+        return f"{self.state:8} {' '.join(filter(None, (self.name, self.detail)))}"
+
+
+def doctor(as_json: JsonOption = False) -> None:
+    """Check the installation: versions, devices, data, and how to install what is missing.
+
+    Keys are named, never shown.
+    """
+    found = list(checks())
+    if as_json:
+        echo_json([asdict(check) for check in found])
+    else:
+        for check in found:
+            typer.echo(str(check))
+
+
+def checks() -> Iterator[Check]:
+    """All that is checked."""
     for package, (purpose, command) in _PACKAGES.items():
         try:
-            typer.echo(f"ok       {package} {version(package)}")
+            yield Check("ok", package, version(package))
         except PackageNotFoundError:
             advice = paths.install_command(command[1:-1]) if command.startswith("[") else command
-            typer.echo(f"missing  {package} ({purpose}): {advice}")
-    typer.echo(_device())
+            yield Check("missing", package, purpose, advice)
+    yield Check("device", _device())
     for key in _KEYS:
-        typer.echo(f"{'set' if os.environ.get(key) else 'not set':8} {key}")
-    typer.echo(_data())
-    typer.echo(f"tasks    {paths.tasks()}")
-    typer.echo(f"cache    {paths.cache()}")
+        yield Check("set" if os.environ.get(key) else "not set", key)
+    yield Check("data", _data())
+    yield Check("tasks", str(paths.tasks()))
+    yield Check("cache", str(paths.cache()))
 
 
 def _device() -> str:
     if find_spec("torch") is None:
-        return "device   none: torch is not installed"
+        return "none: torch is not installed"
     import torch
 
     if torch.cuda.is_available():
-        return f"device   {torch.cuda.device_count()} × {torch.cuda.get_device_name(0)}"
-    return f"device   cpu, {torch.get_num_threads()} threads"
+        return f"{torch.cuda.device_count()} × {torch.cuda.get_device_name(0)}"
+    return f"cpu, {torch.get_num_threads()} threads"
 
 
 def _data() -> str:
@@ -59,6 +100,6 @@ def _data() -> str:
 
     root = data.directory()
     if root is None:
-        return f"data     the Hugging Face hub ({data.VARIABLE} is not set)"
-    found = sorted(path.name for path in root.iterdir() if path.is_dir())
-    return f"data     {root}: {', '.join(found) or 'empty'}"
+        return f"the Hugging Face hub ({data.VARIABLE} is not set)"
+    folders = sorted(path.name for path in root.iterdir() if path.is_dir())
+    return f"{root}: {', '.join(folders) or 'empty'}"

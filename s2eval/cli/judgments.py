@@ -1,15 +1,17 @@
-"""`s2eval mtbench score` and `s2eval mtbench agreement`: what is said by judgments that are there already."""
+"""`s2eval mtbench score` and `s2eval mtbench agreement`: scores and agreement of stored judgments."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from s2eval.terminal import echo_json
+from s2eval.terminal.options import Format, FormatOption, JsonOption
 
 
 class ParserName(StrEnum):
@@ -19,26 +21,24 @@ class ParserName(StrEnum):
     fastchat = "fastchat"
 
 
-class Format(StrEnum):
-    """How to print."""
-
-    md = "md"
-    json = "json"
+SCORE_EXAMPLES = ("s2eval mtbench score --judgments runs/mtsbench/MODEL/mtbench/gpt-4/judgments.jsonl",)
+AGREEMENT_EXAMPLES = ("s2eval mtbench agreement verdicts.jsonl --json",)
 
 
 def score(
-    judgments: Annotated[list[Path], typer.Option(help="judgment files, ours or FastChat's; repeatable")],
-    parser: Annotated[ParserName, typer.Option(help="how verdicts are read")] = ParserName.strict,
-    format: Annotated[Format, typer.Option(help="md: a table; json: an object")] = Format.md,
-    mix: Annotated[bool, typer.Option("--mix", help="let different judges share a mean, with a warning")] = False,
+    judgments: Annotated[list[Path], typer.Option(metavar="FILE", help="Judgments, ours or FastChat's; repeatable.")],
+    parser: Annotated[ParserName, typer.Option(help="How verdicts are read.")] = ParserName.strict,
+    mix: Annotated[bool, typer.Option("--mix", help="Let different judges share a mean, with a warning.")] = False,
+    format: FormatOption = Format.md,
+    as_json: JsonOption = False,
 ) -> None:
-    """First turn, second turn and average of stored judgments, read again."""
+    """Read stored judgments again: first turn, second turn, average."""
     from s2eval.judge.judgments import ModelSummary, TurnScore, read_single, summarize
     from s2eval.report.render.markdown import escape
 
     summaries = summarize([one for path in judgments for one in read_single(path)], parser.value, mix=mix)
-    if format is Format.json:
-        typer.echo(_as_json([asdict(one) for one in summaries]))
+    if as_json or format is Format.json:
+        echo_json([asdict(one) for one in summaries])
         return
 
     def cell(turn: TurnScore) -> str:
@@ -60,17 +60,18 @@ def score(
 
 
 def agreement(
-    files: Annotated[list[Path], typer.Argument(help="verdicts with human or gold choices")],
-    format: Annotated[Format, typer.Option(help="md: a table; json: an object")] = Format.md,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Verdicts with human or gold choices.")],
+    format: FormatOption = Format.md,
+    as_json: JsonOption = False,
 ) -> None:
-    """Agreement of verdicts with human or gold choices."""
+    """Measure how far verdicts agree with human or gold choices."""
     from s2eval.judge import agreement as measured
     from s2eval.report.render.markdown import escape
     from s2eval.report.render.numbers import interval_text
 
     found = measured.agreements([one for path in files for one in measured.read_verdicts(path)])
-    if format is Format.json:
-        typer.echo(_as_json([asdict(one) for one in found]))
+    if as_json or format is Format.json:
+        echo_json([asdict(one) for one in found])
         return
 
     def number(x: float | None) -> str:
@@ -94,7 +95,3 @@ def _grid(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> str:
     from tabulate import tabulate
 
     return tabulate(rows, headers=headers, tablefmt="pipe", disable_numparse=True)
-
-
-def _as_json(value: Any) -> str:
-    return json.dumps(value, indent=1, ensure_ascii=False, default=str)

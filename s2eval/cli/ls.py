@@ -8,6 +8,14 @@ from typing import Annotated
 import typer
 
 from s2eval import paths
+from s2eval.terminal import echo_json
+from s2eval.terminal.options import JsonOption
+
+EXAMPLES = (
+    "s2eval ls tasks",
+    "s2eval ls judges --json",
+    'lm_eval --include_path "$(s2eval ls tasks --path)" --tasks s2_qa',
+)
 
 
 class What(StrEnum):
@@ -22,15 +30,16 @@ class What(StrEnum):
 
 
 def ls(
-    what: Annotated[What, typer.Argument(help="what to list")],
-    path: Annotated[bool, typer.Option("--path", help="print the folder instead of the names")] = False,
+    what: Annotated[What, typer.Argument(help="What to list.")],
+    path: Annotated[bool, typer.Option("--path", help="Print the folder instead of the names.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """List what there is, and where."""
-    if path:
-        typer.echo(_folder(what))
-        return
-    for line in _LISTS[what]():
-        typer.echo(line)
+    """List what can be named in a configuration or a command, or print the folder that it is in."""
+    if as_json:
+        echo_json({"path": _folder(what), what.value: _LISTS[what]()})
+    else:
+        for line in [_folder(what)] if path else _LISTS[what]():
+            typer.echo(line)
 
 
 def _folder(what: What) -> str:

@@ -1,21 +1,21 @@
-"""`s2eval mtbench`: answers, judgments, tables; `mtbench score` and `mtbench agreement` read what is there already."""
+"""`s2eval mtbench`: answers, judgments, tables; `mtbench score` and `mtbench agreement` read stored judgments."""
 
 from __future__ import annotations
 
-import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from s2eval.cli import judgments
 from s2eval.cli.judgments import ParserName
-from s2eval.errors import IncompleteError, InterruptedRunError, UsageError
+from s2eval.errors import IncompleteError, UsageError
+from s2eval.terminal import add_command, new_group, note, resumable, resume_command
 
 if TYPE_CHECKING:
     from s2eval.judge.bench import Asker, Pretender, Result
@@ -37,63 +37,137 @@ class Mode(StrEnum):
     pairwise = "pairwise"
 
 
-app = typer.Typer(
-    help="MT(S)-Bench, or MT-bench itself, with a judge.",
-    invoke_without_command=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+class _MtbenchGroup(TyperGroup):
+    """A group whose command `run` need not be named: `s2eval mtbench --model M`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put `run` before options of it."""
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+app = new_group("mtbench", "Run MT(S)-Bench, or MT-bench itself, with a judge.", cls=_MtbenchGroup)
+
+EXAMPLES = (
+    "s2eval mtbench --model smollm2 --judge smollm2 --limit 6",
+    "s2eval mtbench --model adapter:runs/sft --judge openai:gpt-4 --max-cost 5 --dry-run",
+    "s2eval mtbench --model runs/ppo --mode pairwise --baseline runs/sft",
 )
+_QUESTIONS, _MODELS, _JUDGE, _API = "Questions", "Models of this machine", "Judge", "Servers and cost"
 
 
-@app.callback()
-def mtbench(
-    context: typer.Context,
+def run(
     model: Annotated[
         list[str] | None,
-        typer.Option(help="path or hub id, smollm2, adapter:PATH[@BASE], openai:NAME, baseline:NAME, answers:FILE"),
+        typer.Option(
+            metavar="MODEL",
+            help="Path or hub id, smollm2, adapter:PATH@BASE, openai:NAME, baseline:NAME, answers:FILE; repeatable.",
+        ),
     ] = None,
     judge: Annotated[
-        str, typer.Option(help="openai:NAME, or a model of this machine such as smollm2")
+        str, typer.Option(metavar="JUDGE", help="openai:NAME, or a model of this machine such as smollm2.")
     ] = "openai:gpt-4",
-    base_url: Annotated[str | None, typer.Option(help="of openai: models and judge; default: OpenAI's")] = None,
-    judge_base_url: Annotated[str | None, typer.Option(help="of the judge, where it is another server")] = None,
-    mode: Annotated[Mode, typer.Option(help="rate each answer, or compare it with the baseline's")] = Mode.single,
-    baseline: Annotated[str | None, typer.Option(help="MODEL to compare with, in --mode pairwise")] = None,
-    template: Annotated[str | None, typer.Option(help="of models here; default: what they were trained with")] = None,
-    chat_template_args: Annotated[
-        str | None, typer.Option(metavar="JSON", help="of models here: '{\"enable_thinking\": false}'")
+    mode: Annotated[Mode, typer.Option(help="Rate each answer, or compare it with the baseline's.")] = Mode.single,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Model to compare with, in --mode pairwise.")
     ] = None,
-    choices: Annotated[int, typer.Option(min=1, help="answers to each question")] = 1,
-    judge_repeats: Annotated[int, typer.Option(min=1, help="judgments of each answer")] = 1,
-    parser: Annotated[ParserName, typer.Option(help="how verdicts are read; docs/verdicts.md")] = ParserName.strict,
-    structured: Annotated[bool, typer.Option("--structured", help="ratings as JSON, by the server's schema")] = False,
-    suite: Annotated[str, typer.Option(help="question set, or a folder of the same form")] = "mtsbench",
-    questions: Annotated[Path | None, typer.Option(help="FastChat's question.jsonl")] = None,
-    judge_prompts: Annotated[Path | None, typer.Option(help="FastChat's judge_prompts.jsonl")] = None,
-    references: Annotated[Path | None, typer.Option(help="FastChat's reference_answer/*.jsonl")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="N questions, taken in turn from each category")] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1, help="of an answer; default: the question set's")] = None,
-    judge_max_tokens: Annotated[int | None, typer.Option(min=1, help="of a judgment; likewise")] = None,
-    judge_temperature: Annotated[float | None, typer.Option(min=0, max=2, help="of a judgment; likewise")] = None,
-    batch: Annotated[bool, typer.Option("--batch", help="by OpenAI's Batch API; run again to collect")] = False,
-    max_calls: Annotated[int | None, typer.Option(min=0, help="calls to APIs at most, failed ones included")] = None,
-    max_cost: Annotated[float | None, typer.Option(min=0, help="USD at most")] = None,
-    prices: Annotated[Path | None, typer.Option(help="your own price table; docs/mtbench.md")] = None,
-    in_flight: Annotated[int, typer.Option(min=1, help="calls to an API at once")] = 32,
-    requests_per_minute: Annotated[int | None, typer.Option(min=1)] = None,
-    tokens_per_minute: Annotated[int | None, typer.Option(min=1)] = None,
-    dtype: Annotated[str | None, typer.Option(help="of models here")] = None,
-    device: Annotated[str | None, typer.Option(help="of models here")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of results. Default: runs/mtsbench-MODEL.")
+    ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="say what it would take, and check the servers; makes no calls that cost")
+        bool, typer.Option("--dry-run", help="Print calls and cost, and check the servers; makes no calls that cost.")
     ] = False,
-    out: Annotated[Path | None, typer.Option(help="folder of results; default: runs/mtsbench-MODEL")] = None,
+    choices: Annotated[int, typer.Option(metavar="N", min=1, help="Answers to each question.")] = 1,
+    suite: Annotated[
+        str,
+        typer.Option(metavar="SUITE", help="Question set, or a folder of the same form.", rich_help_panel=_QUESTIONS),
+    ] = "mtsbench",
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="N questions, taken in turn from each category.", rich_help_panel=_QUESTIONS
+        ),
+    ] = None,
+    questions: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="FastChat's question.jsonl.", rich_help_panel=_QUESTIONS)
+    ] = None,
+    judge_prompts: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="FastChat's judge_prompts.jsonl.", rich_help_panel=_QUESTIONS)
+    ] = None,
+    references: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="FastChat's reference_answer/*.jsonl.", rich_help_panel=_QUESTIONS),
+    ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option(
+            metavar="T", help="Prompt template. Default: what the model was trained with.", rich_help_panel=_MODELS
+        ),
+    ] = None,
+    chat_template_args: Annotated[
+        str | None,
+        typer.Option(
+            metavar="JSON",
+            help="For the tokenizer's template: '{\"enable_thinking\": false}'.",
+            rich_help_panel=_MODELS,
+        ),
+    ] = None,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Of an answer. Default: the question set's.", rich_help_panel=_MODELS),
+    ] = None,
+    dtype: Annotated[str | None, typer.Option(metavar="DTYPE", rich_help_panel=_MODELS)] = None,
+    device: Annotated[str | None, typer.Option(metavar="DEVICE", rich_help_panel=_MODELS)] = None,
+    judge_repeats: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Judgments of each answer.", rich_help_panel=_JUDGE)
+    ] = 1,
+    judge_max_tokens: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Of a judgment. Default: the question set's.", rich_help_panel=_JUDGE),
+    ] = None,
+    judge_temperature: Annotated[
+        float | None,
+        typer.Option(metavar="X", min=0, max=2, help="Default: the question set's.", rich_help_panel=_JUDGE),
+    ] = None,
+    parser: Annotated[
+        ParserName, typer.Option(help="How verdicts are read; docs/verdicts.md.", rich_help_panel=_JUDGE)
+    ] = ParserName.strict,
+    structured: Annotated[
+        bool, typer.Option("--structured", help="Ratings as JSON, by the server's schema.", rich_help_panel=_JUDGE)
+    ] = False,
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Server of openai: models and judge. Default: OpenAI's.", rich_help_panel=_API
+        ),
+    ] = None,
+    judge_base_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="The judge's, where it is another server.", rich_help_panel=_API)
+    ] = None,
+    max_calls: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Calls to APIs at most, failed ones included.", rich_help_panel=_API),
+    ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(metavar="USD", min=0, help="Cost at most.", rich_help_panel=_API)
+    ] = None,
+    prices: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Your own price table; docs/mtbench.md.", rich_help_panel=_API)
+    ] = None,
+    batch: Annotated[
+        bool,
+        typer.Option("--batch", help="Use OpenAI's Batch API; run again to collect.", rich_help_panel=_API),
+    ] = False,
+    in_flight: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Calls to an API at once.", rich_help_panel=_API)
+    ] = 32,
+    requests_per_minute: Annotated[int | None, typer.Option(metavar="N", min=1, rich_help_panel=_API)] = None,
+    tokens_per_minute: Annotated[int | None, typer.Option(metavar="N", min=1, rich_help_panel=_API)] = None,
 ) -> None:
-    """Answer, judge, and print the tables; the same command goes on where it was stopped."""
-    if context.invoked_subcommand:
-        return
+    """Answer, judge, and print the tables; the same command resumes where it was stopped."""
     if not model:
-        raise UsageError("--model is missing: what is to be judged? See: s2eval mtbench --help")
+        raise UsageError("--model is missing: which model is to be judged? See: s2eval mtbench --help")
     if (mode is Mode.pairwise) != (baseline is not None):
         raise UsageError("--mode pairwise and --baseline MODEL go together")
     if structured and (mode is Mode.pairwise or parser is ParserName.fastchat):
@@ -114,7 +188,7 @@ def mtbench(
 
     if out is None:
         out = default_folder(model, suite)
-        typer.echo(f"results: {out}", err=True)
+        note(f"results: {out}")
     chosen = suites.load(suite).with_files(questions, judge_prompts, references)
     chosen = chosen.limited(limit, max_tokens, judge_max_tokens)
     price = tables.load(prices, batch=batch)
@@ -135,7 +209,7 @@ def mtbench(
             {**local, **({chat_arguments.MAPPING: arguments} if arguments else {})},
             remote,
             ledger if batch else None,
-            lambda line: typer.echo(line, err=True),
+            note,
         )
         how = Judging(
             open_judge(judge, replace(access, base_url=judge_base_url or base_url, template=None, local=local)),
@@ -169,13 +243,13 @@ def mtbench(
         asker = _asker(ledger, price, budget)
         results: list[Result] = []
         stored: list[Stored] = []
-        with _resumable(out):
+        with resumable(f"what was answered is kept in {out / CALLS}"):
             for one in models:  # each is written when it is whole
                 results.append(bench_one(chosen, one, against, how, choices, asker))
                 stored.append(written.write(out, results[-1]))
         typer.echo(render(stored, [one.name for one in models], chosen.name))
         for chart in write_radars(out, [row for one in stored for row in one.rows]):
-            typer.echo(f"chart: {chart}", err=True)
+            note(f"chart: {chart}")
         _account(ledger, budget.spent, out)
         _tell_failures(results)
 
@@ -250,23 +324,13 @@ def _asker(ledger: Ledger, prices: Prices, budget: Any) -> Asker:
     return Asker(ledger, prices, budget, tell)
 
 
-@contextmanager
-def _resumable(out: Path) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise InterruptedRunError(
-            f"interrupted; what was answered is kept in {out / CALLS}. To go on: {_command()}"
-        ) from None
-
-
 def _account(ledger: Ledger, spent: Spent, out: Path) -> None:
     """What this command spent at APIs, and what the folder's calls took in all."""
     from s2eval.llm.account import describe
 
     total = ledger.spent()
     earlier = f"; with earlier runs into {out}: {describe(total)}" if total.calls > spent.calls else ""
-    typer.echo(f"{describe(spent)}{earlier}", err=True)
+    note(f"{describe(spent)}{earlier}")
 
 
 def _tell_failures(results: Sequence[Result]) -> None:
@@ -277,14 +341,9 @@ def _tell_failures(results: Sequence[Result]) -> None:
         if result.failed
     ]
     if lines:
-        raise IncompleteError("\n  ".join(["finished with failures", *lines, f"To ask again: {_command()}"]))
+        raise IncompleteError("\n  ".join(["finished with failures", *lines, f"To retry: {resume_command()}"]))
 
 
-def _command() -> str:
-    from s2eval.llm.secrets import redact
-
-    return redact(shlex.join(["s2eval", *sys.argv[1:]]))  # a URL may hold a password
-
-
-app.command("score")(judgments.score)
-app.command("agreement")(judgments.agreement)
+add_command(app, run, "run", examples=EXAMPLES)
+add_command(app, judgments.score, "score", examples=judgments.SCORE_EXAMPLES)
+add_command(app, judgments.agreement, "agreement", examples=judgments.AGREEMENT_EXAMPLES)

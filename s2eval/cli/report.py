@@ -10,9 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from s2eval.errors import UsageError
+from s2eval.terminal import note
+from s2eval.terminal.options import OutFile
 
 if TYPE_CHECKING:
     from s2eval.report.folders import Source
+
+
+EXAMPLES = (
+    "s2eval report runs/paper",
+    "s2eval report runs/paper --format html --out report.html",
+    "s2eval report runs/a runs/b --format tex --reference paper > tables.tex",
+)
+_LATEX = "LaTeX"
 
 
 class Style(StrEnum):
@@ -29,24 +39,33 @@ class Reference(StrEnum):
 
 
 def report(
-    folders: Annotated[list[Path], typer.Argument(help="run folders, or folders of lm_eval --output_path")],
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="Run folders, or folders of lm_eval --output_path.")
+    ],
     format: Annotated[
-        str, typer.Option(metavar="FORMAT", help="what to write, of those that `s2eval ls formats` lists")
+        str, typer.Option(metavar="FORMAT", help="What to write, of those that `s2eval ls formats` lists.")
     ] = "md",
-    reference: Annotated[Reference | None, typer.Option(help="print the published number beside each of ours")] = None,
+    reference: Annotated[Reference | None, typer.Option(help="Print the published number beside each of ours.")] = None,
     mix_judges: Annotated[
-        bool, typer.Option("--mix-judges", help="one table for several judges, with a warning")
+        bool, typer.Option("--mix-judges", help="One table for several judges, with a warning.")
     ] = False,
     baseline: Annotated[
-        str | None, typer.Option(help="model, or group of seeds, that the others are compared with; default: the first")
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="Model, or group of seeds, that others are compared with. Default: the first."
+        ),
     ] = None,
     no_samples: Annotated[
-        bool, typer.Option("--no-samples", help="html: leave out all text of data sets and answers, for publishing")
+        bool, typer.Option("--no-samples", help="html: leave out all text of data sets and answers, for publishing.")
     ] = False,
-    style: Annotated[Style, typer.Option(help="tex: compact is 45.1 ± 3.2, half the interval's width")] = Style.full,
-    fragment: Annotated[bool, typer.Option("--fragment", help="tex: the tables only, for \\input")] = False,
-    digits: Annotated[int | None, typer.Option(min=0, max=9, help="decimals of every number")] = None,
-    out: Annotated[Path | None, typer.Option(help="file to write; by default standard output; needed for html")] = None,
+    digits: Annotated[int | None, typer.Option(min=0, max=9, help="Decimals of every number.")] = None,
+    style: Annotated[
+        Style, typer.Option(help="compact is 45.1 ± 3.2, half the interval's width.", rich_help_panel=_LATEX)
+    ] = Style.full,
+    fragment: Annotated[
+        bool, typer.Option("--fragment", help="The tables only, for \\input.", rich_help_panel=_LATEX)
+    ] = False,
+    out: OutFile = None,
 ) -> None:
     """Print the paper's tables from what lies in one or more folders."""
     from s2eval import store
@@ -79,4 +98,4 @@ def warn_of_broken(sources: Iterable[Source]) -> None:
     """Print to standard error what the tables lack because files are missing or changed."""
     for source in sources:
         for problem in source.broken:
-            typer.echo(f"warning: left out: {problem}", err=True)
+            note(f"warning: left out: {problem}")

@@ -13,6 +13,10 @@ from s2eval import jsonl
 from s2eval.errors import DataError
 from s2eval.reasoning import split
 from s2eval.records import Estimate
+from s2eval.terminal import note
+from s2eval.terminal.options import Format, FormatOption, JsonOption
+
+_BERTSCORE = "BERTScore"
 
 
 class Metric(StrEnum):
@@ -23,19 +27,28 @@ class Metric(StrEnum):
     readability = "readability"
 
 
-class Format(StrEnum):
-    """How to print."""
-
-    md = "md"
-    json = "json"
+EXAMPLES = (
+    "s2eval score readability answers.jsonl",
+    "s2eval score bertscore answers.jsonl --encoder minilm --json",
+)
 
 
 def score(
-    metric: Annotated[Metric, typer.Argument(help="what to measure")],
-    file: Annotated[Path, typer.Argument(help="JSON lines with `prediction` and, except for readability, `reference`")],
-    format: Annotated[Format, typer.Option(help="md: a table; json: an object")] = Format.md,
-    encoder: Annotated[str, typer.Option(help="of BERTScore: hub id, folder, or minilm")] = "roberta-large",
-    num_layers: Annotated[int | None, typer.Option(help="of BERTScore")] = None,
+    metric: Annotated[Metric, typer.Argument(help="What to measure.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE.jsonl", help="Records with `prediction` and, except for readability, `reference`."
+        ),
+    ],
+    encoder: Annotated[
+        str, typer.Option(metavar="MODEL", help="BERTScore's: hub id, folder, or minilm.", rich_help_panel=_BERTSCORE)
+    ] = "roberta-large",
+    num_layers: Annotated[
+        int | None, typer.Option(metavar="N", help="Layer to take.", rich_help_panel=_BERTSCORE)
+    ] = None,
+    format: FormatOption = Format.md,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure the texts of a file, with standard errors and 95% intervals."""
     from s2eval import scoring
@@ -47,23 +60,25 @@ def score(
     if reasoned := sum(bool(part.reasoning) for part in parts):
         cut = sum(not part.closed for part in parts)
         unended = f" {cut} of them never ended: these have no answer." if cut else ""
-        note = f"{reasoned} of {len(parts)} predictions have reasoning before the answer, which is not scored.{unended}"
-        typer.echo(note, err=True)
+        reasoned_text = (
+            f"{reasoned} of {len(parts)} predictions have reasoning before the answer, which is not scored.{unended}"
+        )
+        note(reasoned_text)
     references = [reference for _, reference in records]
     if metric is Metric.bertscore:
         estimates, digest = scoring.score_bertscore(predictions, references, encoder, num_layers)
     else:
         estimates, digest = scoring.score_texts(metric.value, predictions, references), None
     why = scoring.why_not_scored(estimates)
-    if format is Format.json:
-        typer.echo(json.dumps(as_json(estimates) | ({"hash": digest} if digest else {}), indent=1))
+    if as_json or format is Format.json:
+        typer.echo(json.dumps(numbers(estimates) | ({"hash": digest} if digest else {}), indent=1))
         if why:
             typer.echo(why, err=True)
     else:
         typer.echo(render_estimates(estimates, note=digest or why))
 
 
-def as_json(estimates: dict[str, Estimate]) -> dict[str, dict[str, float | int | str | None]]:
+def numbers(estimates: dict[str, Estimate]) -> dict[str, dict[str, float | int | str | None]]:
     """Metric → its numbers by name."""
     names = ("value", "stderr", "ci_low", "ci_high", "n", "n_valid", "method")
     return {metric: {name: getattr(one, name) for name in names} for metric, one in estimates.items()}

@@ -58,7 +58,7 @@ def locked(run: Path) -> Iterator[None]:
         lock.release()
 
 
-def evaluate(units: Sequence[Unit], config: RunConfig, *, keep_going: bool, say: Callable[[str], None]) -> list[str]:
+def evaluate(units: Sequence[Unit], config: RunConfig, *, keep_going: bool, progress: Progress) -> list[str]:
     """Evaluate every unit that is not done, then BERTScore; returns `model/task: why` of each that failed.
 
     Raises:
@@ -75,15 +75,15 @@ def evaluate(units: Sequence[Unit], config: RunConfig, *, keep_going: bool, say:
             if not keep_going:
                 raise error if isinstance(error, S2Error) else S2Error(f"{name}: {_reason(error)}") from error
             failures.append(f"{name}: {_reason(error)}")
-            say(f"failed: {failures[-1]}")
+            progress.say(f"failed: {failures[-1]}")
 
-    progress = Progress(units, say)
+    progress.start()
     models = Models(config)
     for unit in [unit for unit in units if not unit.done]:
         guard(unit.name, partial(progress.during, unit, partial(_evaluate, unit, models, config)))
     models.release()
     if "bertscore" in config.metrics:
-        score_answers(units, config.bertscore, guard=guard, say=say)
+        score_answers(units, config.bertscore, guard=guard, say=progress.say)
     return failures
 
 

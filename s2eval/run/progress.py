@@ -16,18 +16,20 @@ class Progress:
     """Tells each unit as it starts and ends, with the time that remains as far as it can be known."""
 
     def __init__(self, units: Sequence[Unit], say: Callable[[str], None]) -> None:
-        self._units, self._say = units, say
+        self._units, self.say = units, say
         self._seconds = {unit.name: seconds for unit in units if (seconds := _taken(unit)) is not None}
-        done = sum(unit.done for unit in units)
-        if done:
-            say(f"{done} of {len(units)} units are done already")
+
+    def start(self) -> None:
+        """Report what is done already."""
+        if done := sum(unit.done for unit in self._units):
+            self.say(f"{done} of {len(self._units)} units are done already")
 
     def during(self, unit: Unit, work: Callable[[], None]) -> None:
         """Do the work of one unit."""
         number = self._units.index(unit) + 1
         expected = self._expected(unit)
         about = f", about {duration(expected)}" if expected else ""
-        self._say(
+        self.say(
             f"[{number}/{len(self._units)}] {unit.name}: {unit.documents} documents, {unit.requests} requests{about}"
         )
         started = time.monotonic()
@@ -36,7 +38,7 @@ class Progress:
         taken = duration(self._seconds[unit.name])
         done = facts(unit)
         known = "".join(f"; {remark}" for remark in remarks([done["work"]] if "work" in done else []))
-        self._say(f"[{number}/{len(self._units)}] {unit.name}: done in {taken}{known}{self._remaining()}")
+        self.say(f"[{number}/{len(self._units)}] {unit.name}: done in {taken}{known}{self._remaining()}")
 
     def _remaining(self) -> str:
         pending = [unit for unit in self._units if not unit.done]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from s2eval.errors import IncompleteError, InterruptedRunError, UsageError
+from s2eval.errors import IncompleteError, UsageError
+from s2eval.terminal import add_command, new_group, note, resumable, resume_command
 from s2train.data import layout
 
 if TYPE_CHECKING:
@@ -34,12 +33,7 @@ class EngineName(StrEnum):
     ray = "ray"
 
 
-app = typer.Typer(
-    help="Build training and evaluation sets in the layout of S2_DATA_DIR.",
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    no_args_is_help=True,
-)
+app = new_group("data", "Build training and evaluation sets in the layout of S2_DATA_DIR.")
 
 First = Annotated[
     list[str] | None,
@@ -62,7 +56,6 @@ EngineOption = Annotated[EngineName, typer.Option("--engine", help="this machine
 Processes = Annotated[int | None, typer.Option(min=1, help="on this machine; default: one a CPU")]
 
 
-@app.command("eli5")
 def data_eli5(
     out: Out,
     first: First = None,
@@ -78,13 +71,12 @@ def data_eli5(
     from s2train.data.candidates import read_eli5
 
     settings, runner = _config(out, config, validation_share, seed), _engine(engine, processes)
-    with _resumable():
+    with resumable("no file is half-written"):
         if inputs := _inputs("eli5", out, first, more):
             read_eli5(inputs, out, settings, runner)
         _build(out, settings, runner, evaluations, ["eli5"])
 
 
-@app.command("wiki")
 def data_wiki(
     out: Out,
     first: First = None,
@@ -100,13 +92,12 @@ def data_wiki(
     from s2train.data.candidates import read_wiki
 
     settings, runner = _config(out, config, validation_share, seed), _engine(engine, processes)
-    with _resumable():
+    with resumable("no file is half-written"):
         if inputs := _inputs("wiki", out, first, more):
             read_wiki(inputs, out, settings, runner)
         _build(out, settings, runner, evaluations, ["wiki"])
 
 
-@app.command("preferences")
 def data_preferences(
     out: Out,
     first: First = None,
@@ -131,7 +122,7 @@ def data_preferences(
         inputs = [str(joined)]
     if not inputs and not list((out / layout.PREFERENCES).glob("*.jsonl")):
         raise UsageError("no input; name it with --input FILE. See: s2train data preferences --help")
-    with _resumable():
+    with resumable("no file is half-written"):
         if inputs:
             asked = written.read(out) or {}
             titles = pairs_of(out, "wiki") if asked else ()
@@ -140,7 +131,6 @@ def data_preferences(
         _build(out, settings, runner, evaluations, ASPECTS)
 
 
-@app.command("questions")
 def data_questions(
     out: Out,
     first: First = None,
@@ -175,7 +165,7 @@ def data_questions(
     from s2train.data.drafts import draft
 
     settings, runner = _config(out, config, validation_share, seed), _engine(engine, processes)
-    with _resumable():
+    with resumable("no file is half-written"):
         if inputs := _inputs("wiki", out, first, more, "questions"):
             read_wiki(inputs, out, settings, runner)
         wanted = asking.passages_of(draft("wiki", out, settings, runner).pairs())[:limit]
@@ -186,7 +176,7 @@ def data_questions(
             budget.keep_in(ledger)
             remote: dict[str, Any] = {"max_in_flight": in_flight} if model.startswith(asking.REMOTE) else {}
             writer = asking.open_writer(
-                model, base_url, budget=budget, batches=ledger if batch else None, say=_say, remote=remote
+                model, base_url, budget=budget, batches=ledger if batch else None, say=note, remote=remote
             )
             if dry_run:
                 _forecast(asking.calls(wanted, writer, told, settings.questions).values(), ledger, price)
@@ -207,10 +197,9 @@ def data_questions(
         _build(out, settings, runner, evaluations, ["wiki"])
     if made.funnel.unanswered:
         failed = sum(made.funnel.unanswered.values())
-        raise IncompleteError(f"{failed} of {len(wanted)} passages got no reply. To ask again: {_command()}")
+        raise IncompleteError(f"{failed} of {len(wanted)} passages got no reply. To retry: {resume_command()}")
 
 
-@app.command("eda")
 def data_eda(
     out: Out,
     processes: Processes = None,
@@ -218,7 +207,7 @@ def data_eda(
     """Show what the sets of a folder hold: distributions before and after the filters, train against validation."""
     from s2train.data.eda import explore
 
-    with _resumable():
+    with resumable("no file is half-written"):
         for path in explore(out, _engine(EngineName.local, processes)):
             typer.echo(f"written: {path}")
 
@@ -328,19 +317,9 @@ def _progress() -> Callable[[int, int, Any], None]:
     return tell
 
 
-def _say(line: str) -> None:
-    typer.echo(line, err=True)
-
-
-@contextmanager
-def _resumable() -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:  # typer would end the command in silence
-        raise InterruptedRunError(f"interrupted; no file is half-written. To go on: {_command()}") from None
-
-
-def _command() -> str:
-    from s2eval.llm.secrets import redact
-
-    return redact(shlex.join(["s2train", *sys.argv[1:]]))  # a URL may hold a password
+_DATA = "--out data"
+add_command(app, data_eli5, "eli5", examples=(f"s2train data eli5 --input RC_2019-01.zst RS_2019-01.zst {_DATA}",))
+add_command(app, data_wiki, "wiki", examples=(f"s2train data wiki --input simplewiki.xml.bz2 {_DATA}",))
+add_command(app, data_questions, "questions", examples=(f"s2train data questions {_DATA} --max-cost 5 --dry-run",))
+add_command(app, data_preferences, "preferences", examples=(f"s2train data preferences {_DATA}",))
+add_command(app, data_eda, "eda", examples=(f"s2train data eda {_DATA}",))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,10 @@ from typing import Annotated
 
 import typer
 
-from s2eval.errors import InterruptedRunError
+from s2eval.terminal import note, resumable
+from s2eval.terminal.options import Format, FormatOption, JsonOption
+
+EXAMPLES = ("s2train label --policy runs/sft --rank reward:runs/reward --data data --out labelled.jsonl",)
 
 
 class Side(StrEnum):
@@ -44,13 +46,6 @@ class Aspect(StrEnum):
     helpfulness = "helpfulness"
     simplicity = "simplicity"
     harmlessness = "harmlessness"
-
-
-class Format(StrEnum):
-    """How to print."""
-
-    md = "md"
-    json = "json"
 
 
 def label(
@@ -97,7 +92,8 @@ def label(
         bool, typer.Option("--allow-below-gate", help="use reward models that order too few held-out pairs right")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="check everything; load and write nothing")] = False,
-    format: Annotated[Format, typer.Option("--format", help="md: tables; json: an object")] = Format.md,
+    format: FormatOption = Format.md,
+    as_json: JsonOption = False,
 ) -> None:
     """Sample answers, rank them, write preferences, and tell how far rankings agree; a stopped run goes on."""
     from s2train.label import job as jobs
@@ -124,13 +120,15 @@ def label(
         )
     )
     for line in job.lines():
-        typer.echo(line, err=True)
+        note(line)
     if dry_run:
         return
-    with _resumable(out), _bars() as progress:
+    with resumable(f"the answers of {out} are kept"), _bars() as progress:
         found = run(job, progress)
-    typer.echo(json.dumps(found.as_dict(), indent=1, ensure_ascii=False) if format is Format.json else render(found))
-    typer.echo(f"written: {out}", err=True)
+    typer.echo(
+        json.dumps(found.as_dict(), indent=1, ensure_ascii=False) if as_json or format is Format.json else render(found)
+    )
+    note(f"written: {out}")
 
 
 @contextmanager
@@ -165,15 +163,6 @@ def _lines() -> Callable[[str, int, int], None]:
     def progress(what: str, done: int, total: int) -> None:
         if done * 10 // total > told.get(what, -1):
             told[what] = done * 10 // total
-            typer.echo(f"{what}: {done:,} of {total:,}", err=True)
+            note(f"{what}: {done:,} of {total:,}")
 
     return progress
-
-
-@contextmanager
-def _resumable(out: Path) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        again = shlex.join(["s2train", *sys.argv[1:]])
-        raise InterruptedRunError(f"interrupted; the answers of {out} are kept. To go on: {again}") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +11,13 @@ from typing import Annotated, Any
 
 import typer
 
-from s2eval.errors import InterruptedRunError, UsageError
+from s2eval.errors import UsageError
+from s2eval.terminal import resumable
+
+EXAMPLES = (
+    "s2train merge --adapter runs/sft --method bf16 --out runs/sft-merged",
+    "s2train merge --adapter runs/qlora --method qdq --out runs/merged --verify",
+)
 
 
 class Method(StrEnum):
@@ -99,11 +104,11 @@ def merge(
     there = ready.is_done()
     if dry_run:
         return
-    with _resumable(ready.hidden), _bar(ready.size) as progress:
+    with resumable(f"{ready.hidden} is kept"), _bar(ready.size) as progress:
         proof = ready.run(progress, prove=verify)
     for line in proof.lines() if proof else ():
         typer.echo(line)
-    typer.echo(f"{'it was there already' if there else 'written'}: {out}")
+    typer.echo(f"{'already complete' if there else 'written'}: {out}")
 
 
 @contextmanager
@@ -114,12 +119,3 @@ def _bar(total: int) -> Iterator[Callable[[int], object]]:
         total=total, unit="B", unit_scale=True, desc="merge", leave=False, disable=not sys.stderr.isatty()
     ) as bar:
         yield bar.update
-
-
-@contextmanager
-def _resumable(hidden: Path) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:  # typer would end the command in silence
-        command = shlex.join(["s2train", *sys.argv[1:]])
-        raise InterruptedRunError(f"interrupted; {hidden} is kept. To go on: {command}") from None

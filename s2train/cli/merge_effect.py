@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import shlex
-import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from itertools import combinations
@@ -14,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from s2eval.errors import InterruptedRunError, UsageError
+from s2eval.errors import UsageError
+from s2eval.terminal import note, resumable, resume_command
+from s2eval.terminal.options import Format, FormatOption
 
 if TYPE_CHECKING:
     from s2eval.report.comparisons import Compared
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from s2train.merge.effect.job import Merged
 
 NAME = "merge_effect"
+EXAMPLES = (
+    "s2train merge-effect --adapter runs/qlora",
+    "s2train merge-effect --adapter A --base B --tasks s2_qa --limit 50",
+)
 _ASSUMED = (
     "nothing tells how the base was quantised in training, or whether it was; taken as s2train merge does. If that is "
     "wrong: --quant-type, --double-quant"
@@ -42,13 +46,6 @@ class Dtype(StrEnum):
     bfloat16 = "bfloat16"
     float16 = "float16"
     float32 = "float32"
-
-
-class Format(StrEnum):
-    """What is printed."""
-
-    md = "md"
-    json = "json"
 
 
 def merge_effect(
@@ -75,12 +72,12 @@ def merge_effect(
     ] = None,
     dtype: Annotated[Dtype | None, typer.Option(help="that the base is loaded in; default: as in training")] = None,
     out: Annotated[Path | None, typer.Option(help="folder; default: runs/merge-effect-ADAPTER")] = None,
-    format: Annotated[Format, typer.Option(help="what is printed; both are written")] = Format.md,
+    format: FormatOption = Format.md,
 ) -> None:
     """What merging an adapter changed, and which merge to use: bf16, or qdq for one trained on a 4-bit base.
 
     Compares the adapter on its base as it was trained with both merges: weights, next-token distributions, and scores
-    on tasks. Repeat the command to resume after an interruption.
+    on tasks. Repeat the command to resume after an interruption. Both formats are written.
     """
     from s2eval import chat_arguments
     from s2eval import prompts as templates
@@ -105,45 +102,36 @@ def merge_effect(
         raise UsageError("--double-quant: the adapter was trained on a base that was not quantised")
     given = {"type": quant_type and quant_type.value, "double": double_quant}
     folder = out or Path(f"runs/merge-effect-{default_name(adapter)}")
-    try:
-        with local.locked(folder):
-            merged = job.merge_all(
-                spec,
-                folder,
-                _log,
-                base=base,
-                adapter=adapter,
-                quantized=quantized,
-                quant_options={name: value for name, value in given.items() if value is not None},
-                dtype=dtype and dtype.value,
-                template=template,
-                template_arguments=arguments,
-            )
-            measured = job.measure(merged, spec, asked, folder, _log)
-            compared = _evaluate(merged, names, limit, folder / job.TASKS) if names else None
-            notes = [_ASSUMED] if recorded is None and quant_type is None else []
-            effect = Effect(adapter, base, merged.label, merged.quantization, measured, compared, tuple(notes))
-            text = _write(effect, folder)[format]
-    except KeyboardInterrupt:
-        command = shlex.join(["s2train", *sys.argv[1:]])
-        raise InterruptedRunError(f"interrupted; what is complete is kept in {folder}. To resume: {command}") from None
+    with resumable(f"what is complete is kept in {folder}"), local.locked(folder):
+        merged = job.merge_all(
+            spec,
+            folder,
+            note,
+            base=base,
+            adapter=adapter,
+            quantized=quantized,
+            quant_options={name: value for name, value in given.items() if value is not None},
+            dtype=dtype and dtype.value,
+            template=template,
+            template_arguments=arguments,
+        )
+        measured = job.measure(merged, spec, asked, folder, note)
+        compared = _evaluate(merged, names, limit, folder / job.TASKS) if names else None
+        notes = [_ASSUMED] if recorded is None and quant_type is None else []
+        effect = Effect(adapter, base, merged.label, merged.quantization, measured, compared, tuple(notes))
+        text = _write(effect, folder)[format]
     typer.echo(text, nl=False)
-    _log(f"written: {folder / NAME}.md, .json, .svg")
-
-
-def _log(line: str) -> None:
-    typer.echo(line, err=True)
+    note(f"written: {folder / NAME}.md, .json, .svg")
 
 
 def _evaluate(merged: Merged, names: Sequence[str], limit: int | None, folder: Path) -> Compared:
     """An ordinary run of all the models, and every two of them compared."""
-    from s2eval.cli.run import finish, write_config
     from s2eval.config import RunConfig
-    from s2eval.models import parse
     from s2eval.report import scored_folders
     from s2eval.report.compare import compare
     from s2eval.report.comparisons import Side
-    from s2eval.run import local, plan
+    from s2eval.run import engine
+    from s2eval.run.progress import Progress
 
     settings: dict[str, Any] = {
         "name": "merge-effect",
@@ -154,15 +142,8 @@ def _evaluate(merged: Merged, names: Sequence[str], limit: int | None, folder: P
         "template": merged.template,
     }
     config = RunConfig.model_validate(settings)
-    units = plan.plan(config, [parse(entry.model) for entry in config.models], folder)
-    with local.locked(folder):
-        local.report_broken(units, _log)
-        write_config(config, folder, units)
-        try:
-            local.evaluate(units, config, keep_going=False, say=_log)
-        finally:
-            write_config(config, folder, units)
-        finish(folder)
+    run = engine.plan_run(config, folder)
+    engine.execute(run, Progress(run.chosen, note), resume=resume_command())
     scores = scored_folders.read([folder])
     sides = [Side(name, (name,)) for name in merged.models]
     return compare(scores.scored, list(combinations(sides, 2)), scores.contests, scores.remarks)
@@ -191,5 +172,5 @@ alias = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_m
 @functools.wraps(merge_effect)
 def _renamed(**options: Any) -> None:
     """`s2eval merge-effect`, the name until version 0.1.0."""
-    _log("note: s2eval merge-effect is now called s2train merge-effect; the old name goes away with the next release")
+    note("note: s2eval merge-effect is now called s2train merge-effect; the old name goes away with the next release")
     merge_effect(**options)

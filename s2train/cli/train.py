@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from s2eval.errors import InterruptedRunError
+from s2eval.terminal import resumable
 
 HELP = {
     "sft": "Fine-tune on questions and answers; a stopped training goes on where it was.",
@@ -20,18 +18,26 @@ HELP = {
 }
 
 
+def examples(name: str) -> Sequence[str]:
+    """Command lines of a stage."""
+    return (
+        f"s2train {name} examples/recipes/smollm2-{name}.yaml --dry-run",
+        f"s2train {name} examples/recipes/smollm2-{name}.yaml out=runs/{name} arguments.learning_rate=1e-4",
+    )
+
+
 def command(name: str) -> Callable[..., None]:
     """The typer command of a stage."""
 
     def train(
-        config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="see examples/recipes")],
+        config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="A configuration; see examples/recipes.")],
         overrides: Annotated[
-            list[str] | None, typer.Argument(metavar="[key=value]…", help="e.g. model.base=smollm2")
+            list[str] | None, typer.Argument(metavar="[key=value...]", help="Keys to set, such as model.base=smollm2.")
         ] = None,
         dry_run: Annotated[
-            bool, typer.Option("--dry-run", help="memory, steps, tokens and time; loads and writes nothing")
+            bool, typer.Option("--dry-run", help="Print memory, steps, tokens and time; load and write nothing.")
         ] = False,
-        fresh: Annotated[bool, typer.Option("--fresh", help="begin anew, and replace what is there")] = False,
+        fresh: Annotated[bool, typer.Option("--fresh", help="Start again, and replace what exists.")] = False,
     ) -> None:
         _train(name, config, overrides or [], dry_run, fresh)
 
@@ -49,11 +55,8 @@ def _train(name: str, config: Path, overrides: list[str], dry_run: bool, fresh: 
         typer.echo(line)
     if dry_run:
         return
-    try:
+    with resumable(f"{job.work} is kept"):
         measured = stage.run(job, fresh)
-    except KeyboardInterrupt:
-        again = shlex.join(["s2train", *sys.argv[1:]])
-        raise InterruptedRunError(f"interrupted; {job.work} is kept. To go on: {again}") from None
     for key, value in measured.items():
         typer.echo(f"{key:32} {value:,.4g}")
     typer.echo(f"written: {job.out}")

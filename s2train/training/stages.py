@@ -11,14 +11,13 @@ from typing import Any
 from pydantic import BaseModel, create_model
 
 from s2eval import yamlfile
-from s2eval.yamltext import Mark
+from s2eval.overrides import override, override_document
 from s2train.ppo import forecast as ppo_forecast
 from s2train.ppo import job as ppo_job
 from s2train.ppo.config import Ppo
 from s2train.training import arguments, dpo, forecast, online, reward, run, sft
 from s2train.training import job as jobs
 from s2train.training.kind import Job, Kind
-from s2train.training.overrides import override
 
 
 @dataclass(frozen=True)
@@ -96,8 +95,5 @@ def load(stage: Stage, path: Path, assignments: Iterable[str] = ()) -> Any:
     document, given = yamlfile.read(path, "model:, data: and out:"), list(assignments)
     named, _ = override(document.value, [one for one in given if one.startswith("algorithm=")])
     model = stage.of(named.get("algorithm")).config()
-    raw, wrong = override(document.value, given, model)
-    typed = {tuple(one.partition("=")[0].split(".")) for one in given}
-    marks = {place: mark for place, mark in document.marks.items() if not any(place[: len(t)] == t for t in typed)}
-    marks |= dict.fromkeys(typed, Mark(0))
+    raw, marks, wrong = override_document(document, given, model)
     return yamlfile.check(raw, model, str(path), marks, more=wrong)

@@ -103,7 +103,7 @@ def test_a_judge_that_fails_gives_no_score(s2eval: Callable[..., Outcome], tmp_p
         code, out, said = s2eval(*command(server, tmp_path))
         assert code == 3
         assert "student: 6 of 12 judgments failed" in said
-        assert "s2eval" in said.rpartition("To ask again: ")[2]
+        assert "s2eval" in said.rpartition("To retry: ")[2]
         assert "n=0/6" in out
         assert "6 of 12 judgments failed and will be asked again" in out
         broken = False
@@ -163,7 +163,7 @@ def test_a_password_in_the_url_is_not_told(
         monkeypatch.setattr("sys.argv", ["s2eval", *map(str, arguments)])
         code, out, said = s2eval(*arguments)
     assert code == 3
-    assert "To ask again: s2eval mtbench" in said
+    assert "To retry: s2eval mtbench" in said
     assert "canary-password" not in out + said
 
 

@@ -16,7 +16,6 @@ from lm_eval.models.huggingface import HFLM
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from s2eval import config as configuration
-from s2eval.cli.run import parse_models
 from s2eval.integrity import sealed
 from s2eval.models import cost, memory
 from s2eval.models.counts import Counts, Passes, alone
@@ -25,6 +24,7 @@ from s2eval.models.s2 import S2LM
 from s2eval.run import estimate, forecast, plan
 from s2eval.run.estimate import Estimate, requests_of
 from s2eval.run.plan import Unit
+from s2eval.run.settings import parse_models
 from tests.models.architectures import make
 from tests.models.trained import KINDS, train
 from tests.run.runs import TASKS, Command, Outcome, write

@@ -197,11 +197,13 @@ def test_a_folder_that_is_a_file_is_told(small: Path, tmp_path: Path, s2eval: Co
     assert (code, said) == (1, f"error: {run}: cannot be written: Not a directory. Choose another name with --out\n")
 
 
-def test_debug_shows_where_an_error_came_from(tmp_path: Path) -> None:
-    from s2eval.errors import ConfigError
-
-    with pytest.raises(ConfigError):
+def test_debug_shows_where_an_error_came_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
         main(["run", str(tmp_path / "none.yaml"), "--debug"])
+    assert left.value.code == 2
+    printed = capsys.readouterr().err
+    assert "Traceback (most recent call last):" in printed
+    assert "s2eval/yamlfile.py" in printed or "s2eval/files" in printed
 
 
 def test_a_folder_that_differs_by_case_only_is_refused(small: Path, tmp_path: Path, s2eval: Command) -> None:

@@ -172,7 +172,7 @@ def test_whatever_stops_it_the_same_command_completes(
     assert code == 130, said
     assert "Traceback" not in said
     resume = shlex.join(["s2eval", "run", str(small), f"--out={run}"])
-    assert said.endswith(f"error: interrupted; 1 of 5 units are kept. To go on: {resume}\n")
+    assert said.endswith(f"error: interrupted; 1 of 5 units are kept. To resume: {resume}\n")
     assert set(written(run)) == {"tiny/s2demo_arc_challenge"}
     assert list(run.glob("*/.unfinished-*")) == []
     kept = written(run)

@@ -118,7 +118,7 @@ def test_stopped_while_it_reads_with_several_processes(
     if by == signal.SIGINT:
         assert left == before
         told = stderr.decode().splitlines()
-        assert told[-1].startswith("error: interrupted; no file is half-written. To go on: s2train data eli5 --input")
+        assert told[-1].startswith("error: interrupted; no file is half-written. To resume: s2train data eli5 --input")
         assert "Traceback" not in stderr.decode()
     source = tmp_path / "whole.jsonl"
     source.write_bytes(b"".join(rows))

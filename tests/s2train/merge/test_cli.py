@@ -45,7 +45,7 @@ def test_from_adapter_to_verified_model(pair: tuple[Path, Path], tmp_path: Path)
     assert last == f"written: {tmp_path / 'out'}"
     assert json.loads((tmp_path / "out" / "s2train.json").read_text())["method"] == "qdq"
     again = s2train(*command[:-1])
-    assert again.stdout.splitlines()[-1] == f"it was there already: {tmp_path / 'out'}"
+    assert again.stdout.splitlines()[-1] == f"already complete: {tmp_path / 'out'}"
 
 
 def test_the_base_is_the_one_that_the_adapter_names(pair: tuple[Path, Path], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from s2eval.errors import ConfigError
-from s2train.training.overrides import override
+from s2eval.overrides import override
 from s2train.training.stages import STAGES, load
 
 

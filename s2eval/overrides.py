@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from s2eval import yamlfile, yamltext
 from s2eval.errors import ConfigError
+from s2eval.yamltext import Document, Mark, Place
 
 
 def override(
@@ -39,6 +40,17 @@ def override(
             continue
         _set(made, key, value, problems)
     return made, problems
+
+
+def override_document(
+    document: Document, assignments: Iterable[str], model: type[BaseModel] | None = None
+) -> tuple[dict[str, Any], dict[Place, Mark], list[str]]:
+    """`override` of what a file holds: the mapping, where its parts stand in the file, and what is wrong."""
+    given = list(assignments)
+    raw, problems = override(document.value, given, model)
+    typed = {tuple(assignment.partition("=")[0].split(".")) for assignment in given}
+    marks = {place: mark for place, mark in document.marks.items() if not any(place[: len(t)] == t for t in typed)}
+    return raw, {**marks, **dict.fromkeys(typed, Mark(0))}, problems
 
 
 def _value(text: str, key: str, model: type[BaseModel] | None) -> Any:
