@@ -137,8 +137,8 @@ def _write(path: Path, tensors: dict[str, Any]) -> None:
     """Random numbers of those shapes, one tensor in memory at a time."""
     import torch
 
-    from s2train.merge import header
-    from s2train.merge.tensors import as_bytes
+    from s2train.weights import header
+    from s2train.weights.tensors import as_bytes
 
     head, entries = header.placed(header.Entry(name, "BF16", tuple(one.shape)) for name, one in tensors.items())
     with path.open("wb") as file:
@@ -224,7 +224,7 @@ def bitsandbytes_alone(base: Path, quantised: frozenset[str]) -> Reading:
     _imports()
     from bitsandbytes.functional import dequantize_4bit, quantize_4bit
 
-    from s2train.merge import shards, tensors
+    from s2train.weights import shards, tensors
 
     seconds = 0.0
     for name, place in shards.find(base).places().items():
@@ -271,7 +271,7 @@ def memory(size: str, root: Path, tell: Callable[[str], object]) -> list[Row]:
 
 
 def _sizes(base: Path) -> tuple[float, int, int]:
-    from s2train.merge import shards
+    from s2train.weights import shards
 
     entries = [place.entry for place in shards.find(base).places().values()]
     sizes = [entry.size for entry in entries]

@@ -90,7 +90,7 @@ def write_adapters(folder: Path) -> None:
 
 
 def _folder() -> Path:
-    from s2train.merge import location
+    from s2train.weights import location
 
     return location.of_model("smollm2").folder
 

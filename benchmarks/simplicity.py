@@ -133,10 +133,10 @@ def judge(model: Path, found: Sequence[Levels], length: int) -> list[bool]:
     from peft import PeftModel
     from transformers import AutoModelForSequenceClassification
 
-    from s2train.merge import location
     from s2train.training import models
     from s2train.training.reward import scores
     from s2train.training.rows import Encoder
+    from s2train.weights import location
 
     base = location.of_model("smollm2").folder
     tokenizer = models.tokenizer(base)

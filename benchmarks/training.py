@@ -26,9 +26,9 @@ from benchmarks.record import Row
 from s2eval import jsonl, prompts
 from s2eval.prompts import Turn
 from s2train import checkpoint
-from s2train.merge import location
 from s2train.training import models
 from s2train.training.rows import Encoder
+from s2train.weights import location
 
 RECIPE = record.ROOT / "examples" / "recipes" / "smollm2-sft.yaml"
 DATA = Path(os.environ.get("S2_SHARED_DATA", record.ROOT.parent / "shared" / "data"))

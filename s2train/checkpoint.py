@@ -34,7 +34,7 @@ class Source(_Record):
 
     Attributes:
         name: hub id, or the name of its folder without the path.
-        sha256: of a base the fingerprint of its weights (`s2train.merge.shards.fingerprint`), of an adapter the hash
+        sha256: of a base the fingerprint of its weights (`s2train.weights.shards.fingerprint`), of an adapter the hash
             of its configuration and weights.
         weight: of an adapter that was merged together with others.
     """

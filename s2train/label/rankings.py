@@ -17,11 +17,11 @@ from s2eval.models.spec import base_of, identity
 from s2train import checkpoint
 from s2train.checkpoint import Checkpoint
 from s2train.label.bases import Ground
-from s2train.merge import location, shards
-from s2train.merge.location import Location
 from s2train.training import calibration, models
 from s2train.training.job import refuse_other_base
 from s2train.training.models import ADAPTER_CONFIG
+from s2train.weights import location, shards
+from s2train.weights.location import Location
 
 Kind = Literal["reward", "dpo"]
 BETA = 0.1  # of TRL's DPOConfig, where a recipe does not say another

@@ -17,9 +17,9 @@ from s2train import checkpoint
 from s2train.data.preferences import turns_of
 from s2train.label.bases import Bases, Ground, context
 from s2train.label.ledger import AnswerLine
-from s2train.merge import location, shards
-from s2train.merge.location import Location
 from s2train.training.job import refuse_other_base
+from s2train.weights import location, shards
+from s2train.weights.location import Location
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from s2eval.errors import PrerequisiteError, UsageError
 from s2eval.models.adapter_names import plain_names
 from s2train import checkpoint
 from s2train.checkpoint import Checkpoint
-from s2train.merge import header, tensors
-from s2train.merge.header import Entry
-from s2train.merge.shards import Place
+from s2train.weights import header, tensors
+from s2train.weights.header import Entry
+from s2train.weights.shards import Place
 
 CONFIG, WEIGHTS, PICKLE = "adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"
 TASKS = ("CAUSAL_LM", "SEQ_CLS", None)

@@ -13,10 +13,11 @@ import torch
 
 from s2eval.errors import PrerequisiteError
 from s2train.checkpoint import Quantization
-from s2train.merge import qdq, tensors
+from s2train.merge import qdq
 from s2train.merge.adapters import Adapter
 from s2train.merge.plan import Step
 from s2train.merge.workers import Workers
+from s2train.weights import tensors
 
 PIECE = 1 << 19  # bytes of the tensor that are computed together: what stays in a processor's cache
 Rows = Callable[[int, int], torch.Tensor]

@@ -12,8 +12,8 @@ from s2eval.errors import PrerequisiteError, UsageError
 from s2eval.weights import is_dead_buffer, some
 from s2train.merge.adapters import Adapter
 from s2train.merge.outline import Outline, parameter
-from s2train.merge.shards import Place, Weights
-from s2train.merge.tensors import FLOATS
+from s2train.weights.shards import Place, Weights
+from s2train.weights.tensors import FLOATS
 
 
 @dataclass(frozen=True, slots=True)

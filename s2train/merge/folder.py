@@ -15,8 +15,8 @@ from s2eval.models.tokenizers import rows_needed
 from s2train import checkpoint
 from s2train.checkpoint import Checkpoint
 from s2train.merge.plan import Plan
-from s2train.merge.shards import INDEX, SINGLE
-from s2train.merge.tensors import FLOATS
+from s2train.weights.shards import INDEX, SINGLE
+from s2train.weights.tensors import FLOATS
 
 CARD = "README.md"
 _TOKENIZER = (

@@ -15,9 +15,9 @@ from s2train import checkpoint
 from s2train.checkpoint import Checkpoint, Quantization
 from s2train.merge import folder, stream, verify
 from s2train.merge.adapters import Adapter
-from s2train.merge.location import Location
 from s2train.merge.plan import Plan
 from s2train.merge.verify import Proof
+from s2train.weights.location import Location
 
 _FORMAT = 1  # raise when the same inputs give other bytes than before: half-written folders are then begun anew
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from s2eval.errors import PrerequisiteError, UsageError
 from s2eval.weights import Gaps, find_gaps, quiet
 from s2train.merge.adapters import Adapter
-from s2train.merge.shards import Weights
+from s2train.weights.shards import Weights
 
 PREFIX = "base_model.model."  # of every key in an adapter's file
 Layout = Literal["linear", "conv1d", "embedding"]

@@ -9,10 +9,10 @@ from typing import Any
 from s2train.merge import fit
 from s2train.merge.adapters import Adapter
 from s2train.merge.fit import Base, Given
-from s2train.merge.header import Entry
 from s2train.merge.outline import Layout, Outline, Target
-from s2train.merge.shards import Place, Weights
-from s2train.merge.tensors import FLOATS
+from s2train.weights.header import Entry
+from s2train.weights.shards import Place, Weights
+from s2train.weights.tensors import FLOATS
 
 Equal = Callable[[Place | Given, Place | Given], bool]
 

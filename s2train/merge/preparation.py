@@ -13,14 +13,15 @@ from s2eval.weights import some
 from s2train import checkpoint
 from s2train.checkpoint import Checkpoint, Source
 from s2train.merge import adapters as adapters_of
-from s2train.merge import folder, location, outline, plan, quantization, shards, tensors
+from s2train.merge import folder, outline, plan, quantization
 from s2train.merge.adapters import Adapter
 from s2train.merge.fit import Given
 from s2train.merge.job import Job, Request
-from s2train.merge.location import Location
 from s2train.merge.outline import Outline
 from s2train.merge.plan import Plan
-from s2train.merge.shards import Place, Weights
+from s2train.weights import location, shards, tensors
+from s2train.weights.location import Location
+from s2train.weights.shards import Place, Weights
 
 
 def prepare(request: Request) -> Job:

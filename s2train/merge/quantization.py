@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from s2eval.errors import UsageError
 from s2train.checkpoint import Quantization
 from s2train.merge.adapters import Adapter
-from s2train.merge.shards import Weights
-from s2train.merge.tensors import FLOATS
+from s2train.weights.shards import Weights
+from s2train.weights.tensors import FLOATS
 
 _KEYS = {  # BitsAndBytesConfig's → ours
     "bnb_4bit_quant_type": "type",

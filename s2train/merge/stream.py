@@ -22,10 +22,11 @@ from typing import BinaryIO
 from s2eval import store
 from s2eval.errors import PrerequisiteError
 from s2train.checkpoint import Quantization
-from s2train.merge import delta, header, tensors
+from s2train.merge import delta
 from s2train.merge.adapters import Adapter
 from s2train.merge.plan import Plan, Step
 from s2train.merge.workers import Workers
+from s2train.weights import header, tensors
 
 _WAITING = 4  # pieces that are written but not hashed yet, at most
 _BEGIN = 64 << 20  # bytes after which the disk is asked to begin, so that less is left for the end

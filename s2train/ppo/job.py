@@ -11,7 +11,6 @@ from typing import Any
 from s2eval import prompts
 from s2eval.errors import ConfigError, UsageError
 from s2train import checkpoint
-from s2train.merge import location, shards
 from s2train.ppo import judges, questions
 from s2train.ppo.config import Ppo
 from s2train.ppo.judges import Judge
@@ -21,6 +20,7 @@ from s2train.training import job as jobs
 from s2train.training.kind import Placed
 from s2train.training.models import Plan
 from s2train.training.rows import Encoder, ends
+from s2train.weights import location, shards
 
 _ROOM = 1024  # tokens of context where a base does not say
 

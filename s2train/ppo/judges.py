@@ -10,10 +10,10 @@ from s2eval import prompts
 from s2eval.errors import UsageError
 from s2train import checkpoint
 from s2train.checkpoint import Quantization
-from s2train.merge import location
-from s2train.merge.location import Location
 from s2train.ppo.config import Rewarded
 from s2train.training import calibration, job, models
+from s2train.weights import location
+from s2train.weights.location import Location
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ from s2eval.errors import ConfigError, DataError, PrerequisiteError, UsageError
 from s2train import checkpoint
 from s2train.data.jsonl import Source
 from s2train.data.layout import PREFERENCES
-from s2train.merge import location, shards
 from s2train.training import arguments, hardware, models, trackers
 from s2train.training.kind import Job, Kind
 from s2train.training.models import Plan
 from s2train.training.rows import Encoder, Rows
+from s2train.weights import location, shards
 
 _SPARE = 1.1  # of the space that is counted
 _MOST = 1024  # tokens of a row, unless told otherwise

@@ -12,11 +12,11 @@ from s2eval.errors import PrerequisiteError, S2Error, UsageError
 from s2eval.models import quantized
 from s2eval.weights import check_shapes, complete, quiet
 from s2train.checkpoint import Quantization
-from s2train.merge.location import Location
-from s2train.merge.shards import Weights
 from s2train.training import processes
 from s2train.training.config import Lora, Model
 from s2train.training.hardware import Hardware
+from s2train.weights.location import Location
+from s2train.weights.shards import Weights
 
 Task = Literal["CAUSAL_LM", "SEQ_CLS"]
 HEAD = "score"  # of a reward model

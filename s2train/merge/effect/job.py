@@ -20,7 +20,7 @@ from s2train.merge.effect import predictions, weights
 from s2train.merge.effect.models import ComparedModel, compared_models, quantized_arguments
 from s2train.merge.effect.predictions import Prompt
 from s2train.merge.effect.records import BF16, QDQ, TRAINED, Measured, Weights
-from s2train.merge.location import of_adapter
+from s2train.weights.location import of_adapter
 
 MERGED, MEASURED, TASKS = "merged", "measured.json", "tasks"
 _FORMAT = 1  # raise when the same models would give other numbers

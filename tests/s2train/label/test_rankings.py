@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from s2eval.errors import DataError, PrerequisiteError, S2Error, UsageError
 from s2train.label.rankings import BETA, Known, Named, Ranker, Ranking, parse, prepare
-from s2train.merge import shards
+from s2train.weights import shards
 from tests.s2train.training import tiny
 
 

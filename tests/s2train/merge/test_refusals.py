@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from s2eval.errors import DataError, PrerequisiteError, S2Error, UsageError
-from s2train.merge import shards
+from s2train.weights import shards
 from tests.s2train.merge import tiny
 
 

@@ -12,11 +12,11 @@ import torch
 from s2eval import prompts
 from s2eval.errors import PrerequisiteError, UsageError
 from s2train import checkpoint
-from s2train.merge import shards
 from s2train.training import models, progress
 from s2train.training.rows import Encoder, answered
 from s2train.training.run import is_done, run
 from s2train.training.trainers import Sft
+from s2train.weights import shards
 from tests.s2train.training import tiny
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from s2eval.errors import PrerequisiteError, UsageError
 from s2eval.weights import Shape, read_index
-from s2train.merge import header
-from s2train.merge.header import Entry
+from s2train.weights import header
+from s2train.weights.header import Entry
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 _OTHER = {"*.bin": "pickle", "*.gguf": "GGUF", "*.pt": "pickle", "*.h5": "TensorFlow", "*.msgpack": "Flax"}

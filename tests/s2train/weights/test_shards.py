@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from safetensors.torch import load, load_file, save_file
 
 from s2eval.errors import PrerequisiteError, UsageError
-from s2train.merge import header, shards, tensors
-from s2train.merge.header import Entry
+from s2train.weights import header, shards, tensors
+from s2train.weights.header import Entry
 
 DTYPES = st.sampled_from(["BF16", "F16", "F32", "U8", "I64"])
 SHAPES = st.lists(st.integers(0, 5), max_size=3).map(tuple)

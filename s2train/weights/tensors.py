@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from s2train.merge.header import Entry
-from s2train.merge.shards import Place
+from s2train.weights.header import Entry
+from s2train.weights.shards import Place
 
 DTYPES = {
     "BOOL": torch.bool, "U8": torch.uint8, "I8": torch.int8, "I16": torch.int16, "I32": torch.int32,
