@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from s2eval.records import MINIMUM, Row
 
@@ -140,6 +140,7 @@ class Chart:
             light and dark ground.
         table: its numbers; None where a table of the document has them.
         notes: as in `Table`.
+        lines: the chart in block characters, for renderers that show no image.
     """
 
     key: str
@@ -148,16 +149,75 @@ class Chart:
     svg: str
     table: Table | None = None
     notes: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """A paragraph."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextTable:
+    """Rows of texts.
+
+    Attributes:
+        words: positions of the columns that hold words; the others hold numbers.
+    """
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    words: Sequence[int] = (0,)
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """A table behind a title, to be opened; left out where a format cannot fold."""
+
+    title: str
+    table: TextTable
+
+
+@dataclass(frozen=True, slots=True)
+class Charts:
+    """Small charts side by side."""
+
+    charts: Sequence[Chart]
+
+
+Block: TypeAlias = Prose | TextTable | Details | Charts
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading, its blocks, and the sections below it."""
+
+    title: str
+    blocks: Sequence[Block]
+    parts: Sequence[Section] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A report without mark-up: what every renderer takes. Notes as in `Table`; charts follow the tables."""
+    """A report without mark-up: what every renderer takes, in this order.
+
+    Attributes:
+        title: one line.
+        tables: of numbers with intervals.
+        charts: of the tables.
+        sections: of prose, tables of texts and small charts.
+        notes: as in `Table`.
+        intro: below the title.
+    """
 
     title: str
-    tables: Sequence[Table]
+    tables: Sequence[Table] = ()
     notes: Sequence[str] = ()
     charts: Sequence[Chart] = ()
+    sections: Sequence[Section] = ()
+    intro: Sequence[Prose] = ()
 
     def with_digits(self, digits: int | None) -> Document:
         """The same with so many decimals in every number that is not a count; None changes nothing."""

@@ -37,13 +37,14 @@ _SETTINGS = {
     "ytick.color": INK,
     "grid.color": GREY,
     "grid.linewidth": 0.4,
+    "hatch.linewidth": 0.8,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
 }
 
 
-def look(number: int) -> dict[str, Any]:
+def style_for(number: int) -> dict[str, Any]:
     """Colour, mark and line of the n-th series: no two of 32 alike, the first eight in both colour and mark."""
     return {
         "color": COLOURS[number % len(COLOURS)],
@@ -52,8 +53,8 @@ def look(number: int) -> dict[str, Any]:
     }
 
 
-class Sheet:
-    """A figure, and its SVG once it was drawn on."""
+class Drawing:
+    """A figure of matplotlib, and its SVG once the block that draws on it has ended."""
 
     def __init__(self, width: float, height: float) -> None:
         figures: Any = import_module("matplotlib.figure")
@@ -68,27 +69,43 @@ class Sheet:
         """
         return _inline(self._text, key, title, description)
 
-    def finish(self) -> None:
-        """Write it; within `sheet` only."""
+    def file(self, title: str, description: str) -> str:
+        """The content of an SVG file."""
+        return standalone(self.svg("chart", title, description))
+
+    def finish(self, *, tight: bool) -> None:
+        """Write it; within `drawing` only."""
         svg: Any = import_module("matplotlib.backends.backend_svg")
         text = io.StringIO()
+        box = {"bbox_inches": "tight", "pad_inches": 0.05} if tight else {}
         svg.FigureCanvasSVG(self.figure).print_figure(
-            text, format="svg", bbox_inches="tight", pad_inches=0.05, metadata={"Date": None, "Creator": None}
+            text, format="svg", metadata={"Date": None, "Creator": None}, **box
         )
         self._text = text.getvalue()
 
 
 @contextmanager
-def sheet(width: float, height: float) -> Generator[Sheet]:
-    """A sheet of that many inches to draw on; written when the block ends."""
+def drawing(width: float, height: float, *, tight: bool = True) -> Generator[Drawing]:
+    """A figure of that many inches to draw on; written when the block ends.
+
+    Args:
+        tight: cut to what is drawn, labels outside of the figure included.
+    """
     # matplotlib's types are in part unknown
     mpl: Any = import_module("matplotlib")
     style: Any = import_module("matplotlib.style")
     with style.context("default"), mpl.rc_context(_SETTINGS), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # letters that the font lacks: the page's font shows them
-        one = Sheet(width, height)
-        yield one
-        one.finish()
+        drawn = Drawing(width, height)
+        yield drawn
+        drawn.finish(tight=tight)
+
+
+def standalone(svg: str) -> str:
+    """A chart of a page as a file of its own: colours instead of the page's variables, on white."""
+    text = re.sub(r"var\(--[\w-]+, (#\w+)\)", r"\1", svg)
+    text = text.replace("</desc>", '</desc><rect width="100%" height="100%" fill="#ffffff"/>', 1)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'
 
 
 _TAG = re.compile(r"<[^>]+>")

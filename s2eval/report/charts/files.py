@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from s2eval.records import Row
+from s2eval.report.charts.canvas import standalone
 from s2eval.store import write_atomically
 
 
@@ -20,14 +20,7 @@ def radar(rows: Sequence[Row], judge: str) -> str | None:
     from s2eval.report.charts.report_charts import categories  # matplotlib
 
     chart = categories(rows, judge)
-    return None if chart is None else as_file(chart.svg)
-
-
-def as_file(svg: str) -> str:
-    """A chart of a page as a file of its own: colours instead of the page's variables, on white."""
-    text = re.sub(r"var\(--[\w-]+, (#\w+)\)", r"\1", svg)
-    text = text.replace("</desc>", '</desc><rect width="100%" height="100%" fill="#ffffff"/>', 1)
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'
+    return None if chart is None else standalone(chart.svg)
 
 
 def write_radars(folder: Path, rows: Sequence[Row]) -> list[Path]:

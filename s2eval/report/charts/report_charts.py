@@ -9,7 +9,7 @@ from typing import Any
 
 from s2eval.judge.scores import SCORE
 from s2eval.records import Row
-from s2eval.report.charts.canvas import COLOURS, GREY, INK, look, sheet
+from s2eval.report.charts.canvas import COLOURS, GREY, INK, drawing, style_for
 from s2eval.report.comparisons import LEVEL, Compared, Comparison, ComparisonTable
 from s2eval.report.document import MISSING, Chart, Table
 from s2eval.report.tables.definitions import FAMILIES, datasets
@@ -42,7 +42,7 @@ def leaderboard(table: Table) -> Chart | None:
     if not known:
         return None
     names = [row.header[-1] for row in table.rows]
-    with sheet(_WIDTH, 0.9 + _LINE * 1.4 * len(names)) as one:
+    with drawing(_WIDTH, 0.9 + _LINE * 1.4 * len(names)) as one:
         axes = one.figure.add_subplot()
         for place, row in enumerate(table.rows):
             cell = row.cells[known[0]]
@@ -56,7 +56,7 @@ def leaderboard(table: Table) -> Chart | None:
         for number, at in enumerate(known[1:], 1):
             points = [(row.cells[at].value, place) for place, row in enumerate(table.rows)]
             xs, ys = zip(*((x, y) for x, y in points if x is not None), strict=True)
-            style = look(number) | {"linestyle": "none"}
+            style = style_for(number) | {"linestyle": "none"}
             axes.plot(xs, ys, label=table.columns[at], markersize=5, **style)
         axes.set_yticks(range(len(names)), names)
         axes.invert_yaxis()
@@ -79,7 +79,7 @@ def categories(rows: Sequence[Row], judge: str) -> Chart | None:
     names = list(dict.fromkeys(name for scores in found.values() for name in scores))
     if len(names) < 3:
         return None
-    with sheet(_WIDTH, 3.6) as one:
+    with drawing(_WIDTH, 3.6) as one:
         draw_radar(one.figure, found, names)
     told = [
         f"{model}: {', '.join(f'{name} {scores[name]:.2f}' for name in names if name in scores)}"
@@ -110,7 +110,9 @@ def draw_radar(figure: Any, found: Mapping[str, Mapping[str, float]], names: Seq
     axes.tick_params(axis="x", pad=12)
     for number, (model, scores) in enumerate(found.items()):
         values = [scores.get(name, math.nan) for name in names]
-        axes.plot([*angles, angles[0]], [*values, values[0]], label=model, linewidth=1.5, markersize=4, **look(number))
+        axes.plot(
+            [*angles, angles[0]], [*values, values[0]], label=model, linewidth=1.5, markersize=4, **style_for(number)
+        )
     axes.legend(loc="center left", bbox_to_anchor=(1.25, 0.5), fontsize=8, frameon=False)
 
 
@@ -147,10 +149,10 @@ def _scatter(key: str, title: str, up: str, points: Mapping[str, tuple[Row | Non
     }
     if len(known) < 2:
         return
-    with sheet(_WIDTH, 3.6) as one:
+    with drawing(_WIDTH, 3.6) as one:
         axes = one.figure.add_subplot()
         for number, (model, (x, y)) in enumerate(known.items()):
-            style = look(number) | {"linestyle": "none"}
+            style = style_for(number) | {"linestyle": "none"}
             bars = {"xerr": _bounds(x), "yerr": _bounds(y)}
             bars = {name: bound for name, bound in bars.items() if bound}
             axes.errorbar(x.value, y.value, label=model, markersize=6, elinewidth=0.8, **bars, **style)
@@ -180,7 +182,7 @@ def forest(table: ComparisonTable) -> Chart | None:
     if not rows:
         return None
     several = len({row.model for row in rows}) > 1
-    with sheet(_WIDTH, 0.9 + _LINE * len(rows)) as one:
+    with drawing(_WIDTH, 0.9 + _LINE * len(rows)) as one:
         axes = one.figure.add_subplot()
         axes.axvline(0, color=INK, linewidth=0.9)
         _differences(axes, rows)

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tabulate import tabulate
 
-from s2eval.report.document import FEW_LEGEND, MISSING, Cell, Document, Table, TableRow
+from s2eval.report.document import (
+    FEW_LEGEND,
+    MISSING,
+    Block,
+    Cell,
+    Charts,
+    Details,
+    Document,
+    Prose,
+    Section,
+    Table,
+    TableRow,
+    TextTable,
+)
 
 LEGEND = (
     "**Bold**: best value of the column and data set; values that print alike are all bold. "
@@ -27,10 +40,11 @@ def render_markdown(document: Document) -> str:
     own: GitHub gives an issue about 900 pixels, where ten columns must be scrolled and five cells that wrap
     need not; the table keeps the paper's shape, and the two numbers to compare never part.
     """
-    parts = [f"# {escape(document.title)}"]
+    parts = [f"# {escape(document.title)}", *_blocks(document.intro)]
     if document.tables:
         parts.append(_legend(document))
     parts += [render_table(table) for table in document.tables]
+    parts += [text for section in document.sections for text in _section(section, 2)]
     if document.notes:
         parts += ["## Notes", _bullets(document.notes)]
     return "\n\n".join(parts) + "\n"
@@ -63,6 +77,37 @@ def render_table(table: Table) -> str:
     )
     notes = [_bullets(table.notes)] if table.notes else []
     return "\n\n".join([f"## {escape(table.title)}", grid, *notes])
+
+
+def _section(section: Section, level: int) -> Iterator[str]:
+    yield f"{'#' * level} {escape(section.title)}"
+    yield from _blocks(section.blocks)
+    for part in section.parts:
+        yield from _section(part, level + 1)
+
+
+def _blocks(blocks: Sequence[Block]) -> Iterator[str]:
+    for block in blocks:
+        match block:
+            case Prose():
+                yield escape(block.text)
+            case TextTable():
+                yield _text_table(block)
+            case Charts():
+                if lines := [line for chart in block.charts for line in chart.lines]:
+                    yield "\n".join(["```text", *lines, "```"])
+            case Details():
+                pass
+
+
+def _text_table(table: TextTable) -> str:
+    return tabulate(
+        [[escape(cell) for cell in row] for row in table.rows],
+        [escape(cell) for cell in table.head],
+        "github",
+        disable_numparse=True,
+        colalign=["left" if column in table.words else "right" for column in range(len(table.head))],
+    )
 
 
 def _side(table: Table, at: int) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from s2eval.report.html.shell import render_page
+from s2eval.report.render.markdown import render_markdown
 from s2train.data.eda.contents import contents
 from s2train.data.eda.folder import measure_folder
-from s2train.data.eda.markdown import render_markdown
-from s2train.data.eda.page import render_page
 from s2train.data.engine import Engine
 from s2train.data.jsonl import replacing
 from s2train.data.layout import EDA

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import s2train
 from s2eval.metrics.safety import named
+from s2eval.report.document import Block, Document, Prose, Section, TextTable
 from s2train.data.eda import measures as m
-from s2train.data.eda.document import Block, Document, Look, Picture, Pictures, Prose, Section, Table
+from s2train.data.eda.chart_kinds import ChartKind, Style
+from s2train.data.eda.charts import charts
 from s2train.data.eda.folder import Explored, Measured
+from s2train.data.eda.histograms import Group, cumulative
 from s2train.data.eda.numbers import NOTHING, shown
-from s2train.data.eda.pictures import Group, cumulative
 from s2train.data.eda.preference_sections import preference_section
 from s2train.data.eda.set_sections import set_section
 from s2train.data.eda.tallies import Tally
@@ -34,7 +36,7 @@ def contents(explored: Explored) -> Document:
         f"Distributions in the training sets of this folder, made by s2train data eda {s2train.__version__}: before "
         "and after the filters, train against validation, and the preferences. The same folder gives the same bytes."
     )
-    return Document(TITLE, [Prose(intro), *map(Prose, explored.notes)], sections)
+    return Document(TITLE, sections=sections, intro=[Prose(intro), *map(Prose, explored.notes)])
 
 
 def _glance(explored: Explored) -> Iterator[Block]:
@@ -51,16 +53,16 @@ def _glance(explored: Explored) -> Iterator[Block]:
         for part, tally in _parts(one)
     ]
     if rows:
-        yield Table(["set", "part", "pairs", *(head for head, _, _ in columns)], rows, words=(0, 1))
+        yield TextTable(["set", "part", "pairs", *(head for head, _, _ in columns)], rows, words=(0, 1))
     if explored.preferences:
         sides = [(name, one.train.pairs, one.validation.pairs) for name, one in explored.preferences.items()]
-        yield Table(
+        yield TextTable(
             ["preferences", "train", "validation"],
             [[name, f"{train:,}", f"{validation:,}"] for name, train, validation in sides],
         )
     both = [explored.sets[name] for name in SETS if name in explored.sets]
     if len(both) == len(SETS):
-        yield Pictures(list(_side_by_side(both)))
+        yield charts(list(_side_by_side(both)))
 
 
 def _parts(one: Measured) -> list[tuple[str, Tally]]:
@@ -75,12 +77,12 @@ def _typical(tally: Tally, measure: m.Measure, median: bool) -> str:
     return shown(numbers.percentile(0.5), measure.places) if median else shown(numbers.mean, max(1, measure.places))
 
 
-def _side_by_side(sets: list[Measured]) -> Iterator[Picture]:
-    looks: tuple[Look, Look] = ("one", "other")
+def _side_by_side(sets: list[Measured]) -> Iterator[ChartKind]:
+    styles: tuple[Style, Style] = ("one", "other")
     for measure in (m.ANSWER_WORDS, m.EASE, m.GRADE):
         groups: list[Group] = [
-            (one.name, look, numbers)
-            for one, look in zip(sets, looks, strict=True)
+            (one.name, style, numbers)
+            for one, style in zip(sets, styles, strict=True)
             if (numbers := one.kept.number(measure.name)) is not None
         ]
         if len(groups) == len(sets):

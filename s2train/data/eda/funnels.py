@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from s2train.data.eda.document import Bars, Block, Details, Pictures, Prose, Series, Table
+from s2eval.report.document import Block, Details, Prose, TextTable
+from s2train.data.eda.chart_kinds import Bars, Series
+from s2train.data.eda.charts import charts
 from s2train.data.eda.numbers import percent
 from s2train.data.manifest import Drop
 
@@ -27,7 +29,7 @@ def funnel(read: int, drops: Sequence[Drop], unit: str = "records") -> Iterator[
         head, rows = head[:-1], [row[:-1] for row in rows]
     if left < read:
         told = "; ".join(f"{label}: {text}" for label, text in zip(labels, texts, strict=True))
-        yield Pictures(
+        yield charts(
             [
                 Bars(
                     title=f"{unit} left after each step",
@@ -39,7 +41,7 @@ def funnel(read: int, drops: Sequence[Drop], unit: str = "records") -> Iterator[
                 )
             ]
         )
-    yield Table(head, rows, words=(0, 4))
+    yield TextTable(head, rows, words=(0, 4))
     nothing = [drop.step for drop in drops if not drop.dropped]
     if nothing:
         yield Prose(f"Left out nothing: {', '.join(nothing)}.")
@@ -49,7 +51,7 @@ def templates(lost: Mapping[str, int]) -> Iterator[Block]:
     """Templates of wikitext for which sentences were left out."""
     if lost:
         rows = [[name, f"{count:,}"] for name, count in lost.items()]
-        table = Table(["template", "sentences left out"], rows, words=(0,))
+        table = TextTable(["template", "sentences left out"], rows, words=(0,))
         yield Details(f"{sum(lost.values()):,} sentences held a template whose text is not known", table)
 
 
@@ -58,5 +60,5 @@ def examples(drops: Iterable[Drop]) -> Iterator[Block]:
     for drop in drops:
         if drop.examples:
             rows = [[one["reason"], one["question"], one["answer"], one["id"]] for one in drop.examples]
-            table = Table(["reason", "question", "answer", "id"], rows, words=range(4))
+            table = TextTable(["reason", "question", "answer", "id"], rows, words=range(4))
             yield Details(f"{drop.step}: {len(rows)} of {drop.dropped:,}, personal data masked", table)

@@ -27,7 +27,7 @@ class Measure:
 
     Attributes:
         name: as tables show it.
-        axis: as a picture's axis says it, with the unit.
+        axis: label of a chart's axis, with the unit.
         width: of the bins that percentiles come from.
         places: decimals shown.
         scale: how it is drawn; `log` = numbers over powers of ten, `rare` = frequencies over powers of ten.

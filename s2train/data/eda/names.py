@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 
+from s2eval.report.document import Prose, TextTable
 from s2train.data.eda import measures as m
-from s2train.data.eda.document import Bars, Look, Prose, Series, Table
+from s2train.data.eda.chart_kinds import Bars, Series, Style
 from s2train.data.eda.numbers import NOTHING, percent
 from s2train.data.eda.tallies import Tally
 from s2train.data.eda.words import ASKED, NO_WORD, YES_OR_NO
 
 OTHERS = "others"
 
-Part = tuple[str, Look, Tally]
-"""A name, its look, and its pairs."""
+Part = tuple[str, Style, Tally]
+"""A name, its style, and its pairs."""
 
 _QUESTIONS = (*ASKED, YES_OR_NO, NO_WORD)
 _LABELS = 12
 
 
 def bars(parts: Sequence[Part]) -> list[Bars]:
-    """The share of each question word, source, category and year; a picture each, where there are several."""
+    """The share of each question word, source, category and year; a chart each, where there are several."""
     return [_bars(kind, parts, columns) for kind, columns in _found(parts).items() if len(_different(columns)) > 1]
 
 
-def tables(parts: Sequence[Part]) -> list[Table]:
+def tables(parts: Sequence[Part]) -> list[TextTable]:
     """The same, with how many pairs each has."""
     return [_table(kind, parts, columns) for kind, columns in _found(parts).items() if len(_different(columns)) > 1]
 
@@ -49,14 +50,14 @@ def _different(columns: Sequence[Mapping[Hashable, int]]) -> set[Hashable]:
     return {name for counts in columns for name in counts}
 
 
-def _table(kind: str, parts: Sequence[Part], columns: Sequence[Mapping[Hashable, int]]) -> Table:
+def _table(kind: str, parts: Sequence[Part], columns: Sequence[Mapping[Hashable, int]]) -> TextTable:
     names = _shown(kind, columns)
     totals = [sum(counts.values()) for counts in columns]
     rows = [[str(name), *_cells([counts.get(name, 0) for counts in columns], totals)] for name in names]
     rest = [total - sum(counts.get(name, 0) for name in names) for counts, total in zip(columns, totals, strict=True)]
     if any(rest):
         rows.append([OTHERS, *_cells(rest, totals)])
-    return Table([kind, *(head for name, _, _ in parts for head in (name, "%"))], rows)
+    return TextTable([kind, *(head for name, _, _ in parts for head in (name, "%"))], rows)
 
 
 def _cells(counts: Sequence[int], totals: Sequence[int]) -> Iterator[str]:
@@ -68,8 +69,8 @@ def _cells(counts: Sequence[int], totals: Sequence[int]) -> Iterator[str]:
 def _bars(kind: str, parts: Sequence[Part], columns: Sequence[Mapping[Hashable, int]]) -> Bars:
     names = _shown(kind, columns)
     series = [
-        Series(name, look, [counts.get(label, 0) for label in names], sum(counts.values()))
-        for (name, look, _), counts in zip(parts, columns, strict=True)
+        Series(name, style, [counts.get(label, 0) for label in names], sum(counts.values()))
+        for (name, style, _), counts in zip(parts, columns, strict=True)
     ]
     told = " ".join(
         f"{one.name}: {', '.join(f'{name} {percent(count, one.all)}' for name, count in _named(names, one))}."

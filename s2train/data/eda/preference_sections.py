@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from s2eval.report.document import Block, Prose, Section, TextTable
 from s2train.data.eda import measures as m
-from s2train.data.eda.document import Block, Picture, Pictures, Prose, Section, Table
+from s2train.data.eda.chart_kinds import ChartKind
+from s2train.data.eda.charts import charts
 from s2train.data.eda.folder import Measured
 from s2train.data.eda.funnels import funnel
+from s2train.data.eda.histograms import Group, distribution
 from s2train.data.eda.numbers import SUMMARY, percent, summary
-from s2train.data.eda.pictures import Group, distribution
 from s2train.data.eda.sides import train_validation
 from s2train.data.eda.tallies import Tally
 from s2train.data.manifest import Drop, PreferencesMade
@@ -46,23 +48,23 @@ def _against(tally: Tally, margin: m.Measure) -> Iterator[Block]:
         return
     numbers = {measure: found for measure in m.PREFERENCE if (found := tally.number(measure.name)) is not None}
     rows = [[measure.name, *summary(measure, found)] for measure, found in numbers.items()]
-    yield Table(["", *SUMMARY], rows)
-    yield Table(["the chosen answer is", "yes", "%", "equal", "%", "no", "%"], list(_frequencies(tally)))
+    yield TextTable(["", *SUMMARY], rows)
+    yield TextTable(["the chosen answer is", "yes", "%", "equal", "%", "no", "%"], list(_frequencies(tally)))
     sources = tally.shares(m.SOURCE)
     if len(sources) > 1:
         yield _by_source(tally)
     else:
         yield Prose(f"The source of all pairs: {next(iter(sources))}.")
-    pictures: list[Picture] = []
+    kinds: list[ChartKind] = []
     for chosen, rejected, _, _ in m.AGAINST:
         groups: list[Group] = [("chosen", "one", numbers[chosen]), ("rejected", "other", numbers[rejected])]
-        pictures += distribution(chosen, groups, title=_what(chosen))
+        kinds += distribution(chosen, groups, title=_what(chosen))
     margins = numbers.get(m.MARGIN)
     if margins is not None and len(margins.bins) > 1:
-        pictures += distribution(margin, [("all", "after", margins)])
+        kinds += distribution(margin, [("all", "after", margins)])
     else:
         yield Prose("All margins are the same: nobody says by how much the chosen answer is the better one.")
-    yield Pictures(pictures)
+    yield charts(kinds)
 
 
 def _what(chosen: m.Measure) -> str:
@@ -76,9 +78,9 @@ def _frequencies(tally: Tally) -> Iterator[list[str]]:
         yield [less, *(text for count in counts for text in (f"{count:,}", percent(count, tally.pairs)[:-1]))]
 
 
-def _by_source(tally: Tally) -> Table:
+def _by_source(tally: Tally) -> TextTable:
     rows: list[list[str]] = []
     for source, pairs in tally.shares(m.SOURCE).items():
         shares = [tally.shares(f"{less} {m.BY_SOURCE}").get((source, less), 0) for _, _, less, _ in m.AGAINST]
         rows.append([str(source), f"{pairs:,}", *(percent(count, pairs) for count in shares)])
-    return Table(["the chosen answer, by source, is", "pairs", *(less for _, _, less, _ in m.AGAINST)], rows)
+    return TextTable(["the chosen answer, by source, is", "pairs", *(less for _, _, less, _ in m.AGAINST)], rows)

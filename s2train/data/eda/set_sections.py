@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from s2eval.report.document import Block, Prose, Section, TextTable
 from s2train.data.eda import measures as m
-from s2train.data.eda.document import Block, Picture, Pictures, Prose, Section, Table
+from s2train.data.eda.chart_kinds import ChartKind
+from s2train.data.eda.charts import charts
 from s2train.data.eda.folder import Measured
 from s2train.data.eda.funnels import examples, funnel, templates
+from s2train.data.eda.histograms import Group, distribution
 from s2train.data.eda.names import Part, bars, shared, tables
 from s2train.data.eda.numbers import SUMMARY, summary
-from s2train.data.eda.pictures import Group, distribution
 from s2train.data.eda.sides import train_validation
 from s2train.data.eda.tallies import Tally, merged
 from s2train.data.eda.topics import topics, words
@@ -58,14 +60,16 @@ def _distributions(one: Measured, filters: Filters | None) -> Iterator[Block]:
             "left out here was left out by a filter, as a near-duplicate, or as contained in an evaluation set."
         )
         yield _summaries([("before", before), ("left out", one.left_out), ("after", one.kept)])
-    pictures: list[Picture] = []
+    kinds: list[ChartKind] = []
     for measure in m.PAIR:
         groups: list[Group] = [
-            (name, look, numbers) for name, look, tally in parts if (numbers := tally.number(measure.name)) is not None
+            (name, style, numbers)
+            for name, style, tally in parts
+            if (numbers := tally.number(measure.name)) is not None
         ]
         if groups:
-            pictures += distribution(measure, groups, _bounds(measure, filters))
-    yield Pictures([*pictures, *bars(parts)])
+            kinds += distribution(measure, groups, _bounds(measure, filters))
+    yield charts([*kinds, *bars(parts)])
     yield from tables(parts)
     yield from shared(parts)
     if one.left_out is not None:
@@ -73,14 +77,14 @@ def _distributions(one: Measured, filters: Filters | None) -> Iterator[Block]:
         yield from words(found, ("kept", one.kept.pairs), ("left out", one.left_out.pairs))
 
 
-def _summaries(parts: Sequence[tuple[str, Tally]]) -> Table:
+def _summaries(parts: Sequence[tuple[str, Tally]]) -> TextTable:
     rows = [
         [measure.name if number == 0 else "", name, *summary(measure, tally.number(measure.name))]
         for measure in m.PAIR
         if any(tally.number(measure.name) for _, tally in parts)
         for number, (name, tally) in enumerate(parts)
     ]
-    return Table(["", "", *SUMMARY], rows, words=(0, 1))
+    return TextTable(["", "", *SUMMARY], rows, words=(0, 1))
 
 
 def _bounds(measure: m.Measure, filters: Filters | None) -> list[float]:

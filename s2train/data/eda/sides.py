@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from s2eval.report.document import Block, Prose, TextTable
+from s2train.data.eda.chart_kinds import ChartKind
+from s2train.data.eda.charts import charts
 from s2train.data.eda.comparing import NEGLIGIBLE, Comparison, compare
-from s2train.data.eda.document import Block, Picture, Pictures, Prose, Table
 from s2train.data.eda.folder import Measured
+from s2train.data.eda.histograms import Group, cumulative
 from s2train.data.eda.measures import Measure
 from s2train.data.eda.names import Part, tables
 from s2train.data.eda.numbers import SUMMARY, shown, summary
-from s2train.data.eda.pictures import Group, cumulative
 from s2train.data.eda.tallies import Histogram, Tally
 from s2train.data.eda.topics import words
 from s2train.data.eda.words import contrast
@@ -38,16 +40,16 @@ def train_validation(one: Measured, measures: Sequence[Measure]) -> Iterator[Blo
     ]
     yield Prose(_verdict(found, min(one.train.drawn, one.validation.drawn)))
     rows: list[list[str]] = []
-    pictures: list[Picture] = []
+    kinds: list[ChartKind] = []
     for (measure, train, validation), (_, told) in zip(both, found, strict=True):
         distances = [shown(told.d, 2), shown(told.d_by_chance, 2), shown(told.gap, 3), shown(told.gap_by_chance, 3)]
         rows.append([measure.name, "train", *summary(measure, train), *distances])
         rows.append(["", "validation", *summary(measure, validation), *[""] * len(distances)])
         groups: list[Group] = [("train", "one", train), ("validation", "other", validation)]
         note = f"D = {told.gap:.3f}; by chance up to {told.gap_by_chance:.3f}."
-        pictures.append(cumulative(measure, groups, note))
-    yield Table(["", "", *SUMMARY, "d", "by chance", "D", "by chance"], rows, words=(0, 1))
-    yield Pictures(pictures)
+        kinds.append(cumulative(measure, groups, note))
+    yield TextTable(["", "", *SUMMARY, "d", "by chance", "D", "by chance"], rows, words=(0, 1))
+    yield charts(kinds)
     parts: list[Part] = [("train", "one", one.train), ("validation", "other", one.validation)]
     yield from tables(parts)
     if one.kept.words.total:

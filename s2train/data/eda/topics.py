@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import zip_longest
 
-from s2train.data.eda.document import Block, Prose, Table
+from s2eval.report.document import Block, Prose, TextTable
 from s2train.data.eda.folder import Measured
 from s2train.data.eda.measures import CATEGORY, SOURCE
 from s2train.data.eda.numbers import NOTHING, shown
@@ -40,7 +40,7 @@ def words(found: Contrast, one: tuple[str, int], other: tuple[str, int]) -> Iter
         for both in zip_longest(left, right)
     ]
     share = [f"% of {name_one}", f"% of {name_other}"]
-    yield Table([f"more in {name_one}", "z", *share, f"more in {name_other}", "z", *share], rows, words=(0, 4))
+    yield TextTable([f"more in {name_one}", "z", *share, f"more in {name_other}", "z", *share], rows, words=(0, 4))
 
 
 def _word_cells(word: Distinct | None, pairs_one: int, pairs_other: int) -> list[str]:
@@ -61,4 +61,4 @@ def topics(one: Measured) -> Iterator[Block]:
             found = contrast(own, rest, one.kept.pairs).more_in_one(_WORDS)
             rows.append([str(name), f"{pairs:,}", ", ".join(word.word for word in found) or NOTHING])
         yield Prose(f"By {kind}, the words that tell its pairs from the set's others, the furthest first:")
-        yield Table([kind, "pairs", "words"], rows, words=(0, 2))
+        yield TextTable([kind, "pairs", "words"], rows, words=(0, 2))

@@ -6,15 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from s2train.data.eda.document import Cumulative, Distribution, Look, Series
+from s2train.data.eda.chart_kinds import Cumulative, Distribution, Series, Style
 from s2train.data.eda.measures import Measure
 from s2train.data.eda.numbers import percent, shown
 from s2train.data.eda.tallies import Histogram
 
-Group = tuple[str, Look, Histogram]
-"""A name, its look, and its numbers."""
+Group = tuple[str, Style, Histogram]
+"""A name, its style, and its numbers."""
 
-_BINS = 28  # of a picture, at most
+_BINS = 28  # of a chart, at most
 _PLACES = 150  # at which a curve is drawn
 _SHOWN = (0.005, 0.995)  # of the numbers; the rest is told, not drawn
 
@@ -24,10 +24,10 @@ def distribution(
 ) -> list[Distribution]:
     """How many of each group are how large, of 99% of the numbers; none where nothing would be seen in it."""
     edges = _edges(measure, [numbers for _, _, numbers in groups])
-    series = [Series(name, look, numbers.counted(edges), numbers.n) for name, look, numbers in groups]
+    series = [Series(name, style, numbers.counted(edges), numbers.n) for name, style, numbers in groups]
     if len({key for _, _, numbers in groups for key in numbers.bins}) < 2 or not any(any(one.values) for one in series):
         return []
-    picture = Distribution(
+    chart = Distribution(
         title=title or measure.name,
         axis=measure.axis,
         edges=edges,
@@ -37,7 +37,7 @@ def distribution(
         scale=measure.scale,
         note=_beyond(series),
     )
-    return [picture]
+    return [chart]
 
 
 def cumulative(measure: Measure, groups: Sequence[Group], note: str = "") -> Cumulative:
@@ -55,7 +55,7 @@ def cumulative(measure: Measure, groups: Sequence[Group], note: str = "") -> Cum
         title=measure.name,
         axis=measure.axis,
         places=places,
-        series=[Series(name, look, _up_to(numbers, places), numbers.n) for name, look, numbers in groups],
+        series=[Series(name, style, _up_to(numbers, places), numbers.n) for name, style, numbers in groups],
         alt=f"Cumulative shares of {measure.name}. {_told(measure, groups)}",
         scale=scale,
         note=note,
@@ -111,4 +111,4 @@ def _step(wanted: float, *, whole: bool) -> float:
 def _beyond(series: Sequence[Series]) -> str:
     outside = [(one.name, one.all - int(sum(one.values)), one.all) for one in series]
     shares = ", ".join(f"{name} {percent(count, whole)}" for name, count, whole in outside if count)
-    return f"Outside of the picture: {shares}." if shares else ""
+    return f"Outside of the chart: {shares}." if shares else ""

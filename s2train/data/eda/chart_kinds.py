@@ -1,4 +1,4 @@
-"""A report before it has a format: sections of prose, tables and pictures; whatever is text is shown literally."""
+"""What a chart of the EDA shows, before it is drawn."""
 
 from __future__ import annotations
 
@@ -6,36 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Look = Literal["before", "after", "one", "other"]
-"""How a series is drawn: what is filled, dashed or dotted besides its colour."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prose:
-    """A paragraph."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows of shown values.
-
-    Attributes:
-        words: numbers of the columns that are read as words, from the left; the others hold numbers.
-    """
-
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    words: Sequence[int] = (0,)
-
-
-@dataclass(frozen=True, slots=True)
-class Details:
-    """A table that is shown when it is asked for; only where a format can do that."""
-
-    title: str
-    table: Table
+Style = Literal["before", "after", "one", "other"]
+"""How a series is drawn: what is filled, dashed or hatched besides its colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +19,7 @@ class Series:
     """
 
     name: str
-    look: Look
+    style: Style
     values: Sequence[float]
     all: int
 
@@ -109,32 +81,4 @@ class Bars:
     note: str = ""
 
 
-Picture: TypeAlias = Distribution | Cumulative | Bars
-
-
-@dataclass(frozen=True, slots=True)
-class Pictures:
-    """Small pictures side by side."""
-
-    pictures: Sequence[Picture]
-
-
-Block: TypeAlias = Prose | Table | Details | Pictures
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A heading with what stands under it."""
-
-    title: str
-    blocks: Sequence[Block]
-    parts: Sequence[Section] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A report."""
-
-    title: str
-    blocks: Sequence[Block]
-    sections: Sequence[Section] = ()
+ChartKind: TypeAlias = Distribution | Cumulative | Bars
