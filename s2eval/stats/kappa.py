@@ -28,7 +28,7 @@ def cohen_kappa(table: Counts) -> Estimate:
     No value where both raters put everything into one category: chance then agrees as well as they do.
 
     Args:
-        table: shape (k, k), table[i][j] = items that the first rater put into category i and the second into j.
+        table: shape (k, k), `table[i][j]` = items that the first rater put into category i and the second into j.
 
     Raises:
         ValueError: the table is not square, or has a negative count.

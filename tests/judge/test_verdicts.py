@@ -297,16 +297,6 @@ def said(found: Rating | Choice) -> str:
     return found.problem or (f"**{found.value:g}**" if isinstance(found.value, float) else f"**{found.value}**")
 
 
-def differences(some: Sequence[Case]) -> str:
-    """Every case in which the two parsers do not read the same."""
-    rows = ["| | text | strict | fastchat |", "|---|---|---|---|"]
-    for case in some:
-        strict, fastchat = case.read("strict"), case.read("fastchat")
-        if strict.value != fastchat.value:
-            rows.append(f"| {case.id} | {shown(case.text)} | {said(strict)} | {said(fastchat)} |")
-    return "\n".join(rows)
-
-
 def counts(some: Sequence[Case]) -> str:
     """How many labels each parser gives, by what the label is."""
     rows = ["| label | texts | strict | fastchat |", "|---|---:|---:|---:|"]
@@ -355,7 +345,6 @@ def part(name: str) -> str:
 
 def test_the_tables_of_the_labelled_texts():
     assert part("counts") == counts(CASES)
-    assert part("differences") == differences(CASES)
     assert part("limits") == limits()
 
 
@@ -368,7 +357,6 @@ def write_tables(mtbench: Path) -> None:
     text = DOCS.read_text("utf-8")
     tables = {
         "counts": counts(CASES),
-        "differences": differences(CASES),
         "limits": limits(),
         "published differences": published_differences(mtbench / "model_judgment" / "gpt-4_single.jsonl"),
     }
