@@ -41,6 +41,7 @@ from s2eval.units import (
     is_done,
     key_in,
     read_unit,
+    scores_file,
     unit_problem,
 )
 
@@ -69,6 +70,7 @@ __all__ = [
     "read_unit",
     "recover",
     "replace_folder",
+    "scores_file",
     "unit_problem",
     "write_atomically",
     "write_json",

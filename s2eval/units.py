@@ -19,6 +19,8 @@ from s2eval.lm_eval_logs import UNIT, units_of
 from s2eval.records import Sample, Unit
 
 BERTSCORE = "bertscore.json"
+_BERTSCORES = ("s2_bertscore_precision", "s2_bertscore_recall", "s2_bertscore_f1")
+_SCORES = "metric_"
 FILES = "files"
 """The field of `unit.json` that lists the unit's other files; units of version 0.1.0 have none."""
 WITHOUT_REASONING = "without_reasoning"
@@ -69,12 +71,17 @@ def bertscore_problem(folder: Path) -> str:
         return str(error) if isinstance(error, _ChangedError) else f"{BERTSCORE} cannot be read"
 
 
-def read_unit(folder: Path, *, texts: bool = True, bertscore: bool = True) -> Unit:
+def scores_file(family: str) -> str:
+    """Of a family of metrics that was measured on a unit's answers later."""
+    return f"{_SCORES}{family}.json"
+
+
+def read_unit(folder: Path, *, texts: bool = True, scores: bool = True) -> Unit:
     """Read a committed unit of a run folder.
 
     Args:
         texts: as of `read_samples`.
-        bertscore: whether the BERTScore of its answers is wanted, where there is one.
+        scores: whether to add what was measured on its answers later: BERTScore, metrics of other packages.
 
     Raises:
         DataError: a file of it is missing or changed.
@@ -91,16 +98,18 @@ def read_unit(folder: Path, *, texts: bool = True, bertscore: bool = True) -> Un
             facts[UNVERIFIED] = "documents" in facts
         (unit,) = units_of(results, facts["model"], texts)
         samples = unit.samples
-        if bertscore and os.path.lexists(folder / BERTSCORE):
+        if scores and os.path.lexists(folder / BERTSCORE):
             if problem := bertscore_problem(folder):
                 raise _broken(folder, problem)
             encoded = _content(folder / BERTSCORE)
-            scores = encoded.pop("scores")
+            triples = encoded.pop("scores")
             if encoded.get(WITHOUT_REASONING) or not any(sample.reasoning for sample in samples):
-                samples = _with_bertscore(samples, scores)
+                samples = _with_scores(samples, [dict(zip(_BERTSCORES, triple, strict=True)) for triple in triples])
                 facts["bertscore"] = {"encoder": "unknown", "hash": "unknown", **encoded}
             else:
                 facts[WITH_REASONING] = True
+        for path in sorted(folder.glob(f"{_SCORES}*.json")) if scores else ():
+            samples = _with_scores(samples, _content(path)["scores"])
         facts |= {name: unit.facts[name] for name in ("invalid", "invalid_aggregates") if name in unit.facts}
         return replace(unit, samples=samples, provenance=facts["key"], facts=facts)
     except DataError:
@@ -143,10 +152,7 @@ def _problem_without_hashes(folder: Path, documents: int) -> str:
     return "" if lines and lines % documents == 0 else f"{logs[0].name} has {lines} lines for {documents} documents"
 
 
-def _with_bertscore(samples: Sequence[Sample], scores: Sequence[Sequence[float]]) -> tuple[Sample, ...]:
-    names = ("s2_bertscore_precision", "s2_bertscore_recall", "s2_bertscore_f1")
-    joined: list[Sample] = []
-    for sample, triple in zip(samples, scores, strict=True):
-        values: Mapping[str, float] = {**sample.values, **dict(zip(names, triple, strict=True))}
-        joined.append(replace(sample, values=values))
-    return tuple(joined)
+def _with_scores(samples: Sequence[Sample], scores: Sequence[Mapping[str, float]]) -> tuple[Sample, ...]:
+    return tuple(
+        replace(sample, values={**sample.values, **values}) for sample, values in zip(samples, scores, strict=True)
+    )

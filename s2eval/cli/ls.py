@@ -92,7 +92,8 @@ def _tables() -> list[str]:
 def _metrics() -> list[str]:
     from s2eval.metrics import METRICS
 
-    return ["s2_bertscore", *(name for family in METRICS.values() for name in family.names)]
+    families = [f"{family.name}: {', '.join(family.names)}" for family in METRICS.values()]
+    return [*families, "in the YAML of other tasks also: s2_bertscore"]
 
 
 def _formats() -> list[str]:

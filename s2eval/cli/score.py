@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from s2eval import jsonl
-from s2eval.errors import DataError
+from s2eval.errors import DataError, UsageError
 from s2eval.reasoning import split
 from s2eval.records import Estimate
 from s2eval.terminal import note
 from s2eval.terminal.options import Format, FormatOption, JsonOption
 
 _BERTSCORE = "BERTScore"
-
-
-class Metric(StrEnum):
-    """Families of metrics over texts."""
-
-    rouge = "rouge"
-    bertscore = "bertscore"
-    readability = "readability"
 
 
 EXAMPLES = (
@@ -34,11 +25,12 @@ EXAMPLES = (
 
 
 def score(
-    metric: Annotated[Metric, typer.Argument(help="What to measure.")],
+    metric: Annotated[str, typer.Argument(metavar="METRIC", help="What to measure: see `s2eval ls metrics`.")],
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE.jsonl", help="Records with `prediction` and, except for readability, `reference`."
+            metavar="FILE.jsonl",
+            help="Records with `prediction` and, where the metric compares texts with references, `reference`.",
         ),
     ],
     encoder: Annotated[
@@ -52,9 +44,13 @@ def score(
 ) -> None:
     """Measure the texts of a file, with standard errors and 95% intervals."""
     from s2eval import scoring
+    from s2eval.metrics import METRICS
     from s2eval.report.render.numbers import render_estimates
 
-    records = read(file, needs_reference=metric is not Metric.readability)
+    family = METRICS.find(metric)
+    if family.score is None and not family.needs:
+        raise UsageError(f"metric {metric!r} is not measured on texts. See: s2eval ls metrics")
+    records = read(file, needs_reference=family.references)
     parts = [split(prediction) for prediction, _ in records]
     predictions = [part.answer for part in parts]
     if reasoned := sum(bool(part.reasoning) for part in parts):
@@ -65,10 +61,10 @@ def score(
         )
         note(reasoned_text)
     references = [reference for _, reference in records]
-    if metric is Metric.bertscore:
+    if family.needs == "encoder":
         estimates, digest = scoring.score_bertscore(predictions, references, encoder, num_layers)
     else:
-        estimates, digest = scoring.score_texts(metric.value, predictions, references), None
+        estimates, digest = scoring.score_texts(metric, predictions, references), None
     why = scoring.why_not_scored(estimates)
     if as_json or format is Format.json:
         typer.echo(json.dumps(numbers(estimates) | ({"hash": digest} if digest else {}), indent=1))

@@ -133,7 +133,7 @@ class _Counted:
     def get(self, unit: Unit, outline: Outline) -> tuple[Counts, float]:
         """The counts, and the seconds that it took to make and encode the requests."""
         model = {"model": outline.signature, "arguments": None, "bos": unit.bos}
-        key = store.key_of({**unit.facts["inputs"], **model})
+        key = store.key_of({**unit.facts.inputs, **model})
         if key not in self._known:
             started = time.perf_counter()
             counts = outline.count(requests_of(unit.task, self._config.limit), unit.bos)

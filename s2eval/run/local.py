@@ -8,6 +8,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -17,10 +18,9 @@ from typing import Any
 from s2eval import sample_answers, store
 from s2eval.config import RunConfig
 from s2eval.errors import IncompleteError, PrerequisiteError, S2Error, UsageError
-from s2eval.metrics import require_encoder
 from s2eval.metrics.size import CUT
 from s2eval.models.work import Work
-from s2eval.run.bertscores import score_answers
+from s2eval.run.answer_metrics import check_encoder, score_answers
 from s2eval.run.loading import Models
 from s2eval.run.plan import Unit
 from s2eval.run.progress import Progress
@@ -65,8 +65,7 @@ def evaluate(units: Sequence[Unit], config: RunConfig, *, keep_going: bool, prog
         S2Error: the first failure, unless `keep_going`.
     """
     failures: list[str] = []
-    if "bertscore" in config.metrics and any(unit.answers for unit in units):
-        require_encoder(config.bertscore.encoder, config.bertscore.num_layers)
+    check_encoder(units, config)
 
     def guard(name: str, work: Callable[[], None]) -> None:
         try:
@@ -82,8 +81,7 @@ def evaluate(units: Sequence[Unit], config: RunConfig, *, keep_going: bool, prog
     for unit in [unit for unit in units if not unit.done]:
         guard(unit.name, partial(progress.during, unit, partial(_evaluate, unit, models, config)))
     models.release()
-    if "bertscore" in config.metrics:
-        score_answers(units, config.bertscore, guard=guard, say=progress.say)
+    score_answers(units, config, guard=guard, say=progress.say)
     return failures
 
 
@@ -174,7 +172,7 @@ def _facts(unit: Unit, seconds: float, work: Work) -> dict[str, Any]:
         "work": work.as_dict(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": versions(),
-        **unit.facts,
+        **asdict(unit.facts),
     }
 
 

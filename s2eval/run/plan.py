@@ -29,6 +29,22 @@ _FORMAT = 1  # raise when the same inputs would give another result
 
 
 @dataclass(frozen=True, slots=True)
+class UnitFacts:
+    """What determined a unit's result, written to its `unit.json` under these names.
+
+    Attributes:
+        inputs: what its key is a hash of.
+        limit: documents at most.
+        template, template_hash: of its prompts; "" where no question is asked.
+    """
+
+    inputs: dict[str, Any]
+    limit: int | None
+    template: str
+    template_hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
     """One model on one task.
 
@@ -40,7 +56,7 @@ class Unit:
         documents, requests: how many there are after the limit.
         bos: whether the tokenizer may add its BOS; False for the leaderboard, which had none.
         answers: whether it is a question-answering task, whose answers BERTScore compares.
-        facts: what the report tells about it.
+        facts: what the report says about it.
     """
 
     entry: ModelEntry
@@ -52,7 +68,7 @@ class Unit:
     requests: int
     bos: bool | None
     answers: bool
-    facts: dict[str, Any]
+    facts: UnitFacts
 
     @property
     def name(self) -> str:
@@ -157,7 +173,7 @@ def check_chat_arguments(units: Sequence[Unit], config: RunConfig) -> None:
     Raises:
         UsageError: with the first such model.
     """
-    asked = {unit.entry.name for unit in units if unit.facts["template"]}
+    asked = {unit.entry.name for unit in units if unit.facts.template}
     for entry in config.models:
         arguments = chat_arguments.collect(entry.args)
         if arguments and not config.judges and entry.name not in asked:
@@ -259,12 +275,7 @@ def _unit(task: Any, entry: ModelEntry, spec: ModelSpec, content: str, config: R
         requests=sum(len(task.doc_to_choice(row)) for row in rows) if choices else documents,
         bos=bos,
         answers=answers,
-        facts={
-            "inputs": inputs,
-            "limit": config.limit,
-            "template": template,
-            "template_hash": rows[0].get("template_hash", "") if answers else "",
-        },
+        facts=UnitFacts(inputs, config.limit, template, rows[0].get("template_hash", "") if answers else ""),
     )
 
 

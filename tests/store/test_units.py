@@ -111,7 +111,7 @@ def test_changed_bertscores_are_broken_and_the_answers_are_not(unit: Path, damag
     with pytest.raises(DataError, match=r"bertscore\.json"):
         store.read_unit(unit)
     assert store.is_done(unit, "k")
-    assert len(store.read_unit(unit, bertscore=False).samples) == 2
+    assert len(store.read_unit(unit, scores=False).samples) == 2
 
 
 def test_what_else_lies_in_the_folder_is_no_part_of_the_unit(unit: Path) -> None:

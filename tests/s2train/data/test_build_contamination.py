@@ -128,7 +128,12 @@ def test_what_was_not_there_is_told(tmp_path: Path) -> None:
         "truthfulqa": "truthfulqa/validation.jsonl",
     }
     (out / "arc_challenge").mkdir()
-    item = {"id": "a", "question": post(3)["title"], "choices": {"text": ["a", "b"], "label": ["A", "B"]}, "answerKey": "A"}
+    item = {
+        "id": "a",
+        "question": post(3)["title"],
+        "choices": {"text": ["a", "b"], "label": ["A", "B"]},
+        "answerKey": "A",
+    }
     (out / "arc_challenge" / "test.jsonl").write_text(json.dumps(item) + "\n", encoding="utf-8")
     built("eli5", "--out", out, "--validation-share", 0)  # --out is a folder of evaluations too
     assert "arc_challenge" not in told(out)["evaluations_missing"]

@@ -1,0 +1,98 @@
+"""Metrics of all answers of a run that their tasks do not measure, when the language models are gone.
+
+BERTScore is one: its encoder is loaded once, and embeds every reference once. Families of other packages are too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from s2eval import store
+from s2eval.config import RunConfig
+from s2eval.metrics import METRICS, MetricFamily, Scorer, require_encoder
+from s2eval.metrics.answers import FAMILIES
+from s2eval.records import Sample
+from s2eval.run.plan import Unit
+
+Guard = Callable[[str, Callable[[], None]], None]
+Log = Callable[[str], None]
+
+
+def chosen_families(config: RunConfig) -> list[MetricFamily]:
+    """The families of the configuration that are measured after the models."""
+    return [METRICS[name] for name in config.metrics if METRICS[name] not in FAMILIES]
+
+
+def check_encoder(units: Sequence[Unit], config: RunConfig) -> None:
+    """Raise an error now if an encoder will be needed and is missing."""
+    if any(family.needs == "encoder" for family in chosen_families(config)) and any(unit.answers for unit in units):
+        require_encoder(config.bertscore.encoder, config.bertscore.num_layers)
+
+
+def score_answers(units: Sequence[Unit], config: RunConfig, *, guard: Guard, say: Log) -> None:
+    """Write a file of scores into the folder of every finished unit with answers that has none of the same inputs.
+
+    The units of one task follow one another, so that its references are still embedded for the next model.
+
+    Args:
+        guard: is given a unit's name and its work; decides what a failure means for the others.
+    """
+    with ExitStack() as stack:
+
+        @cache
+        def scorer(device: str | None) -> Scorer:
+            options = config.bertscore
+            return stack.enter_context(
+                Scorer(options.encoder, num_layers=options.num_layers, batch_size=options.batch_size, device=device)
+            )
+
+        finished = [unit for unit in units if unit.answers and unit.done]
+        for family in chosen_families(config):
+            for unit in sorted(finished, key=lambda unit: unit.task.task_name):
+                if family.needs == "encoder":
+                    work = partial(_bertscore, unit, config, scorer, say)
+                    guard(f"{unit.name} (BERTScore)", work)
+                else:
+                    guard(f"{unit.name} ({family.name})", partial(_score, unit, family, say))
+
+
+def _texts(unit: Unit) -> tuple[tuple[Sample, ...], list[str], list[str]]:
+    """Samples, answers and references."""
+    samples = store.read_unit(unit.folder, scores=False).samples
+    return samples, [sample.answer or "" for sample in samples], [sample.reference or "" for sample in samples]
+
+
+def _bertscore(unit: Unit, config: RunConfig, scorer: Callable[[str | None], Scorer], say: Log) -> None:
+    options = config.bertscore
+    samples, answers, references = _texts(unit)
+    key = store.key_of({"unit": unit.key, "answers": answers, "encoder": options.encoder, "layers": options.num_layers})
+    path = unit.folder / store.BERTSCORE
+    if store.key_in(path) == key:
+        return
+    say(f"BERTScore ({options.encoder}) of {unit.name}, {len(answers)} answers")
+    loaded = scorer(unit.entry.device)
+    triples = [(score.precision, score.recall, score.f1) for score in loaded.score(answers, references)]
+    content: dict[str, Any] = {"encoder": options.encoder, "hash": loaded.setting, "scores": triples}
+    content |= {store.WITHOUT_REASONING: True} if any(sample.reasoning for sample in samples) else {}
+    _write(path, key, content)
+
+
+def _score(unit: Unit, family: MetricFamily, say: Log) -> None:
+    assert family.score is not None
+    _, answers, references = _texts(unit)
+    key = store.key_of({"unit": unit.key, "answers": answers, "family": family.name})
+    path = unit.folder / store.scores_file(family.name)
+    if store.key_in(path) == key:
+        return
+    say(f"{family.name} of {unit.name}, {len(answers)} answers")
+    stripped = [answer.strip() for answer in answers]
+    _write(path, key, {"scores": [dict(values) for values in family.score(stripped, references)]})
+
+
+def _write(path: Path, key: str, content: Mapping[str, Any]) -> None:
+    with store.explain_os_errors(path):
+        store.write_sealed(path, {"key": key, **content})
