@@ -11,20 +11,13 @@ from typing import Annotated, Any
 
 import typer
 
-from s2eval.errors import UsageError
 from s2eval.terminal import resumable
+from s2train.merge.methods import MERGE_METHODS
 
 EXAMPLES = (
     "s2train merge --adapter runs/sft --method bf16 --out runs/sft-merged",
     "s2train merge --adapter runs/qlora --method qdq --out runs/merged --verify",
 )
-
-
-class Method(StrEnum):
-    """Into what the adapter is merged."""
-
-    bf16 = "bf16"
-    qdq = "qdq"
 
 
 class Dtype(StrEnum):
@@ -45,7 +38,12 @@ class QuantType(StrEnum):
 def merge(
     adapter: Annotated[list[str], typer.Option("--adapter", metavar="A", help="folder or hub id; may be repeated")],
     method: Annotated[
-        Method, typer.Option("--method", help="bf16: the base as it is; qdq: through 4 bits and back, as in QLoRA")
+        str,
+        typer.Option(
+            "--method",
+            metavar="|".join(MERGE_METHODS),
+            help="; ".join(f"{method.name}: {method.help}" for method in MERGE_METHODS.values()),
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="folder of the merged model")],
     base: Annotated[
@@ -85,13 +83,11 @@ def merge(
         "skip": tuple(skip_module) if skip_module else None,
     }
     options = {name: value for name, value in given.items() if value is not None}
-    if options and method == Method.bf16:
-        raise UsageError("how the base was quantised matters for --method qdq only: leave it out, or choose that one")
     ready = prepare(
         Request(
             base=base or base_of(adapter[0]),
             adapters=tuple(adapter),
-            method=method.value,
+            method=method,
             out=out,
             weights=tuple(weight or ()),
             options=options,

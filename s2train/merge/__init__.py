@@ -76,7 +76,7 @@ def merge(
     proof = job.run(prove=verify)
     for line in proof.lines() if proof else ():
         log(line)
-    log(f"{'it was there already' if complete else 'written'}: {request.out}")
+    log(f"{'already complete' if complete else 'written'}: {request.out}")
     made = checkpoint.read(request.out)
     assert made is not None  # a merge that ended well has written it
     return made

@@ -13,8 +13,8 @@ import torch
 
 from s2eval.errors import PrerequisiteError
 from s2train.checkpoint import Quantization
-from s2train.merge import qdq
 from s2train.merge.adapters import Adapter
+from s2train.merge.methods import MergeMethod
 from s2train.merge.plan import Step
 from s2train.merge.workers import Workers
 from s2train.weights import tensors
@@ -24,7 +24,7 @@ Rows = Callable[[int, int], torch.Tensor]
 
 
 def pieces(
-    step: Step, adapters: Sequence[Adapter], rank: int, how: Quantization, workers: Workers
+    step: Step, adapters: Sequence[Adapter], rank: int, method: MergeMethod, how: Quantization, workers: Workers
 ) -> Iterator[torch.Tensor]:
     """The tensor of a step, in groups of its rows, in the type that it is written in.
 
@@ -32,14 +32,15 @@ def pieces(
         step: what it is made of.
         adapters: that the step speaks of.
         rank: `Plan.rank`.
-        how: linears go through 4 bits, where the step says so.
+        method: how the change is added.
+        how: the base's quantisation in training, for methods that need it.
         workers: that compute.
 
     Raises:
         PrerequisiteError: NaN or infinity stands in the base, or came of the sum or of its rounding.
     """
-    read = _base(step, adapters, how, workers)
-    make = _added(step, adapters, read) if step.addend else _changed(step, adapters, rank, read)
+    read = _base(step, adapters, method, how, workers)
+    make = _added(step, adapters, read) if step.addend else _changed(step, adapters, rank, method, read)
 
     def piece(rows: tuple[int, int]) -> torch.Tensor:
         made = make(*rows)
@@ -91,22 +92,22 @@ def _not_finite(step: Step, dtype: torch.dtype) -> PrerequisiteError:
     )
 
 
-def _base(step: Step, adapters: Sequence[Adapter], how: Quantization, workers: Workers) -> Rows:
-    """What is there before anything is added: rows of the base's or the adapter's, through 4 bits where asked."""
+def _base(step: Step, adapters: Sequence[Adapter], method: MergeMethod, how: Quantization, workers: Workers) -> Rows:
+    """The rows before anything is added: the base's, prepared by the method, or those that the adapter brings."""
     dtype = tensors.DTYPES[step.entry.dtype]
     place, given = step.place, step.given
     if given is not None:
         return lambda start, end: adapters[given.adapter].rows(given.key, start, end).to(dtype, copy=True)
     assert place is not None
-    if not step.quantised:
+    if not step.quantised or method.prepare is None:
         return lambda start, end: tensors.rows(place, start, end).to(dtype)
     rows, width = place.entry.shape
     if step.layout != "conv1d":
-        return qdq.pack(
+        return method.prepare(
             lambda start, end: tensors.numbers(place, start, end).to(dtype), (rows, width), how, workers
-        ).rows
+        )
     turned = tensors.load(place).to(dtype).T.reshape(-1)  # bitsandbytes gets it out × in
-    back = qdq.pack(lambda start, end: turned[start:end], (width, rows), how, workers).rows(0, width)
+    back = method.prepare(lambda start, end: turned[start:end], (width, rows), how, workers)(0, width)
     return lambda start, end: back[:, start:end].T.contiguous()
 
 
@@ -117,7 +118,7 @@ def _added(step: Step, adapters: Sequence[Adapter], read: Rows) -> Rows:
     return lambda start, end: read(start, end).add_(bias[start:end] * given.scaling)
 
 
-def _changed(step: Step, adapters: Sequence[Adapter], rank: int, read: Rows) -> Rows:
+def _changed(step: Step, adapters: Sequence[Adapter], rank: int, method: MergeMethod, read: Rows) -> Rows:
     """Rows with scaling · B A added; of matrices that are stored the other way round, rows of its transpose."""
     if not step.factors:
         return read
@@ -130,27 +131,19 @@ def _changed(step: Step, adapters: Sequence[Adapter], rank: int, read: Rows) -> 
     def rows(start: int, end: int) -> torch.Tensor:
         product = b[start:end] @ a if step.layout == "linear" else (b @ a[:, start:end]).T
         change, base = product.mul_(scaling).to(rounded), read(start, end)
-        if length is not None and step.layout == "linear":
-            return _rescaled(base, change, length[start:end])
-        if length is not None:
-            return _rescaled_columns(base, change, length)
-        return change.add_(base).to(base.dtype)
+        if length is None:
+            return method.add(base, change).to(base.dtype)
+        if step.layout == "linear":
+            return _rescaled(method.add(base, change), length[start:end]).to(base.dtype)
+        return _rescaled(method.add(base, change.contiguous()).T, length).T.to(base.dtype)
 
     return rows
 
 
-def _rescaled(base: torch.Tensor, change: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
-    """Rows of base + change, each with a learned length in place of its own (arXiv 2402.09353, equation 5)."""
-    moved = base + change
+def _rescaled(moved: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
+    """Rows, each with a learned length in place of its own (DoRA, arXiv 2402.09353, equation 5)."""
     norm = torch.linalg.norm(moved, dim=1).to(moved.dtype)
-    return ((length / norm).view(-1, 1) * moved).to(base.dtype)
-
-
-def _rescaled_columns(base: torch.Tensor, change: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
-    """The same for columns, of matrices that are stored the other way round."""
-    moved = base.T + change.T
-    norm = torch.linalg.norm(moved, dim=1).to(moved.dtype)
-    return ((length / norm).view(1, -1) * (base + change)).to(base.dtype)
+    return (length / norm).view(-1, 1) * moved
 
 
 def _factors(step: Step, adapters: Sequence[Adapter], rank: int) -> tuple[torch.Tensor, torch.Tensor, float]:

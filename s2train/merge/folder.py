@@ -13,7 +13,8 @@ from s2eval import store
 from s2eval.errors import PrerequisiteError, UsageError
 from s2eval.models.tokenizers import rows_needed
 from s2train import checkpoint
-from s2train.checkpoint import Checkpoint
+from s2train.checkpoint import Checkpoint, Quantization
+from s2train.merge.methods import MergeMethod
 from s2train.merge.plan import Plan
 from s2train.weights.shards import INDEX, SINGLE
 from s2train.weights.tensors import FLOATS
@@ -93,7 +94,15 @@ def dtype(base: Path) -> str | None:
     return config.get("dtype") or config.get("torch_dtype")
 
 
-def write(folder: Path, base: Path, tokenizer: Path, plan: Plan, made: Checkpoint, architecture: str) -> None:
+def write(
+    folder: Path,
+    base: Path,
+    tokenizer: Path,
+    plan: Plan,
+    method: MergeMethod,
+    made: Checkpoint,
+    architecture: str,
+) -> None:
     """Everything but the weights; `config.json`, without which no library takes a folder for a model, comes last."""
     with store.explain_os_errors(folder):
         for source, patterns in ((tokenizer, _TOKENIZER), (base, _KEPT)):
@@ -104,7 +113,7 @@ def write(folder: Path, base: Path, tokenizer: Path, plan: Plan, made: Checkpoin
             total = sum(step.entry.size for step in plan.steps())
             store.write_json(folder / INDEX, {"metadata": {"total_size": total}, "weight_map": weight_map})
         checkpoint.write(folder, made)
-        (folder / CARD).write_text(card(made, plan), encoding="utf-8")
+        (folder / CARD).write_text(card(made, method, plan), encoding="utf-8")
         config = configuration(_json(base / "config.json"), plan, architecture, tokenizer)
         store.write_json(folder / "config.json", config)
 
@@ -135,7 +144,7 @@ def _pad(tokenizer: Path) -> int | None:
     return None if found is None else found.pad_token_id
 
 
-def card(made: Checkpoint, plan: Plan) -> str:
+def card(made: Checkpoint, method: MergeMethod, plan: Plan) -> str:
     """The model's card, to read and to publish."""
     assert made.base is not None
     steps = plan.steps()
@@ -150,15 +159,10 @@ def card(made: Checkpoint, plan: Plan) -> str:
     ]
     rows = [("base", made.base), *((f"adapter, weight {one.weight:g}", one) for one in made.adapters)]
     lines[-1] += "".join(f"\n| {what} | {one.name} | `{one.sha256}` |" for what, one in rows)
-    if made.quantization:
-        how = made.quantization
-        lines.append(
-            f"Method `qdq`: {sum(step.quantised for step in steps)} linear layers went through bitsandbytes' "
-            f"{how.type.upper()} (blocks of {how.blocksize}{', double quantisation' if how.double else ''}) and back "
-            "before the adapter was added, so they are what it was trained on."
-        )
-    else:
-        lines.append("Method `bf16`: the adapter was added to the base's weights, bit for bit as PEFT does it.")
+    how = made.quantization or Quantization()
+    words = f"{how.type.upper()} (blocks of {how.blocksize}{', double quantisation' if how.double else ''})"
+    told = method.card.format(quantized=sum(step.quantised for step in steps), how=words)
+    lines.append(f"Method `{method.name}`: {told}")
     if plan.untied:
         lines.append(f"{', '.join(plan.untied)} was tied in the base and has a tensor of its own here.")
     packages = ", ".join(f"{name} {number}" for name, number in made.versions.items())

@@ -15,6 +15,7 @@ from s2train import checkpoint
 from s2train.checkpoint import Checkpoint, Quantization
 from s2train.merge import folder, stream, verify
 from s2train.merge.adapters import Adapter
+from s2train.merge.methods import MergeMethod
 from s2train.merge.plan import Plan
 from s2train.merge.verify import Proof
 from s2train.weights.location import Location
@@ -29,7 +30,7 @@ class Request:
     Attributes:
         base: folder, hub id, or an embedded model's name.
         adapters: folders or hub ids.
-        method: how.
+        method: a name in `MERGE_METHODS`.
         out: the merged model's folder.
         weights: of the adapters; () for 1 each.
         options: fields of `Quantization`, which go before what training wrote down.
@@ -56,6 +57,7 @@ class Job:
         base: where the base lies.
         adapters: read and checked.
         plan: which tensor gets what.
+        method: how the adapters' change is added.
         architecture: the merged model's class.
         dtype: that the base is loaded in; None: as its files have it.
         made: what `s2train.json` will say.
@@ -67,6 +69,7 @@ class Job:
     base: Location
     adapters: tuple[Adapter, ...]
     plan: Plan
+    method: MergeMethod
     architecture: str
     dtype: str | None
     made: Checkpoint
@@ -126,7 +129,7 @@ class Job:
             DisagreementError: the comparison failed; the hidden folder is left as it is.
         """
         if prove:
-            verify.check(self.plan, self.made.quantization)
+            verify.check(self.plan, self.method, self.made.quantization)
         if self.is_done():
             return self.prove(self.out) if prove else None
         with store.explain_os_errors(self.out):
@@ -139,10 +142,11 @@ class Job:
         key = store.key_of({"made": self.made.model_dump(mode="json"), "files": layout, "format": _FORMAT})
         journal = stream.resume(self.hidden, self._beside(".json"), key)
         stream.check_space(self.plan, journal)
-        journal = stream.write(self.plan, journal, self.adapters, self.made.quantization or Quantization(), progress)
+        how = self.made.quantization or Quantization()
+        journal = stream.write(self.plan, journal, self.adapters, self.method, how, progress)
         hashes = {name: journal.shards[name].sha256 for name in self.plan.files}
         made = self.made.model_copy(update={"files": hashes})
-        folder.write(self.hidden, self.base.folder, self.tokenizer, self.plan, made, self.architecture)
+        folder.write(self.hidden, self.base.folder, self.tokenizer, self.plan, self.method, made, self.architecture)
         proof = self.prove(self.hidden) if prove else None
         for path in self.hidden.iterdir():
             _flush(path)

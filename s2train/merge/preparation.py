@@ -17,6 +17,7 @@ from s2train.merge import folder, outline, plan, quantization
 from s2train.merge.adapters import Adapter
 from s2train.merge.fit import Given
 from s2train.merge.job import Job, Request
+from s2train.merge.methods import MERGE_METHODS
 from s2train.merge.outline import Outline
 from s2train.merge.plan import Plan
 from s2train.weights import location, shards, tensors
@@ -31,19 +32,27 @@ def prepare(request: Request) -> Job:
         UsageError: base and adapters do not go together, or cannot be merged here.
         PrerequisiteError: a file is missing or broken.
     """
+    method = MERGE_METHODS.find(request.method)
+    if request.options and not method.quantizes:
+        names = ", ".join(other.name for other in MERGE_METHODS.values() if other.quantizes)
+        raise UsageError(
+            f"how the base was quantised matters for --method {names} only: leave it out, or choose that one"
+        )
     adapters = _adapters(request)
     base = location.of_model(request.base)
     weights = shards.find(base.folder)
     quantization.refuse_packed(base.folder, weights)
     how, source = None, ""
-    if request.method == "qdq":
+    if method.quantizes:
         how, source = quantization.choose(base.folder, adapters, request.options)
     dtype = request.dtype or (how.dtype if how else None)
     if how:
         how = how.model_copy(update={"dtype": dtype})
     drawn = outline.draw(weights, adapters, how.skip if how else None)
     if how and not drawn.quantised:
-        raise UsageError(f"bitsandbytes quantises no layer of {drawn.architecture}: there is nothing for --method qdq")
+        raise UsageError(
+            f"bitsandbytes quantises no layer of {drawn.architecture}: there is nothing for --method {method.name}"
+        )
     planned = plan.make(
         weights,
         drawn,
@@ -60,14 +69,14 @@ def prepare(request: Request) -> Job:
         kind="merge",
         base=Source(name=base.name, sha256=fingerprint),
         adapters=tuple(Source(name=one.name, sha256=one.sha256, weight=one.weight) for one in adapters),
-        method=request.method,
+        method=method.name,
         quantization=how,
         recipe=trained.recipe if trained else None,
         data=trained.data if trained else {},
         versions=checkpoint.versions(),
     )
     notes = (*_notes(base, weights, adapters, planned, made, source, dtype), *lost)
-    return Job(request.out, base, adapters, planned, drawn.architecture, dtype, made, notes, tokenizer)
+    return Job(request.out, base, adapters, planned, method, drawn.architecture, dtype, made, notes, tokenizer)
 
 
 def _rows(drawn: Outline) -> int:
@@ -145,7 +154,7 @@ def _notes(
             f"nothing tells how the base was quantised in training; taken: {how.type}, blocks of {how.blocksize}, "
             f"{'double' if how.double else 'single'} quantisation (--quant-type, --blocksize, --double-quant)"
         )
-    if made.method == "bf16" and any(adapter.made and adapter.made.quantization for adapter in adapters):
+    if not made.quantization and any(adapter.made and adapter.made.quantization for adapter in adapters):
         yield "the adapter was trained on a base in 4 bits; --method qdq merges it into what it was trained on"
     if len(adapters) > 1:
         yield "several adapters: the weighted sum of their changes, as add_weighted_adapter(…, combination_type='cat')"

@@ -24,6 +24,7 @@ from s2eval.errors import PrerequisiteError
 from s2train.checkpoint import Quantization
 from s2train.merge import delta
 from s2train.merge.adapters import Adapter
+from s2train.merge.methods import MergeMethod
 from s2train.merge.plan import Plan, Step
 from s2train.merge.workers import Workers
 from s2train.weights import header, tensors
@@ -111,7 +112,12 @@ def check_space(plan: Plan, journal: Journal) -> None:
 
 
 def write(
-    plan: Plan, journal: Journal, adapters: Sequence[Adapter], how: Quantization, progress: Progress = lambda _: None
+    plan: Plan,
+    journal: Journal,
+    adapters: Sequence[Adapter],
+    method: MergeMethod,
+    how: Quantization,
+    progress: Progress = lambda _: None,
 ) -> Journal:
     """Write the plan's shards that the journal does not have.
 
@@ -119,7 +125,8 @@ def write(
         plan: what is written.
         journal: of the folder that it is written to.
         adapters: that the plan speaks of.
-        how: linears go through 4 bits, where the plan says so.
+        method: how the adapters' change is added.
+        how: the base's quantisation in training, for methods that need it.
         progress: told how many bytes were written since the last call.
 
     Returns:
@@ -140,7 +147,7 @@ def write(
                 file.write(head)
                 progress(len(head))
                 for entry in entries:
-                    for piece in _bytes(by_name[entry.name], adapters, plan.rank, how, workers):
+                    for piece in _bytes(by_name[entry.name], adapters, plan.rank, method, how, workers):
                         file.write(piece)
                         progress(len(piece))
             part.rename(journal.folder / name)
@@ -149,12 +156,12 @@ def write(
 
 
 def _bytes(
-    step: Step, adapters: Sequence[Adapter], rank: int, how: Quantization, workers: Workers
+    step: Step, adapters: Sequence[Adapter], rank: int, method: MergeMethod, how: Quantization, workers: Workers
 ) -> Iterator[bytearray | memoryview]:
     if step.copied:
         yield from delta.copied(step, workers)
         return
-    for piece in delta.pieces(step, adapters, rank, how, workers):
+    for piece in delta.pieces(step, adapters, rank, method, how, workers):
         yield tensors.as_bytes(piece)
 
 

@@ -20,6 +20,7 @@ from s2eval.models import quantized
 from s2eval.weights import complete, quiet
 from s2train.checkpoint import Quantization
 from s2train.merge.adapters import Adapter
+from s2train.merge.methods import MergeMethod
 from s2train.merge.plan import Plan
 
 QUESTIONS = (
@@ -65,15 +66,17 @@ class Proof:
         ]
 
 
-def check(plan: Plan, how: Quantization | None) -> None:
+def check(plan: Plan, method: MergeMethod, how: Quantization | None) -> None:
     """Raise if a merge cannot be verified here; before anything is written.
 
     Raises:
         PrerequisiteError: the models will not fit into memory.
-        UsageError: transformers cannot load the base with these blocks.
+        UsageError: transformers cannot load the base with these blocks, or PEFT does not compute such a sum.
     """
     import psutil
 
+    if not method.peft:
+        raise UsageError(f"--verify compares with PEFT, which has no merge like {method.name}: leave it out")
     if how and how.blocksize != 64:
         raise UsageError(f"--verify: transformers loads blocks of 64 only, these are of {how.blocksize}")
     wanted = 5 * sum(step.entry.items for step in plan.steps())  # fp32, and the shard that it is read from

@@ -10,6 +10,7 @@ from typing import Any
 from s2train.merge.effect.records import BF16, QDQ, TRAINED, Predictions, Weights
 
 _STYLES = {BF16: ("tab:orange", "s"), QDQ: ("tab:blue", "o")}
+_OTHER = ("tab:gray", "^")
 
 
 def chart(weights: Weights, predictions: Predictions) -> str:
@@ -35,7 +36,7 @@ def _weights(axes: Any, weights: Weights) -> None:
     groups = [group for group in weights.by_layer() if None not in group.of_change.values()]
     positive = False
     for method in weights.matrices[0].errors:
-        colour, mark = _STYLES[method]
+        colour, mark = _STYLES.get(method, _OTHER)
         values = [group.of_change[method] or math.nan for group in groups]  # a logarithm knows no 0
         positive = positive or any(not math.isnan(value) for value in values)
         places = range(len(groups))
@@ -50,7 +51,7 @@ def _predictions(axes: Any, predictions: Predictions) -> None:
     first = next(iter(pairs.values()))
     order = sorted(range(len(first)), key=lambda number: first[number])
     for method, values in pairs.items():
-        colour, mark = _STYLES[method]
+        colour, mark = _STYLES.get(method, _OTHER)
         axes.plot(
             range(1, len(order) + 1),
             [values[number] for number in order],

@@ -20,6 +20,7 @@ from s2train.merge.effect import predictions, weights
 from s2train.merge.effect.models import ComparedModel, compared_models, quantized_arguments
 from s2train.merge.effect.predictions import Prompt
 from s2train.merge.effect.records import BF16, QDQ, TRAINED, Measured, Weights
+from s2train.merge.methods import MERGE_METHODS
 from s2train.weights.location import of_adapter
 
 MERGED, MEASURED, TASKS = "merged", "measured.json", "tasks"
@@ -86,7 +87,7 @@ def merge_all(
         out: folder of everything.
         log: is given a line of progress.
         base, adapter, dtype: as `s2train.merge.merge` takes them.
-        quantized: whether the adapter was trained on a base in 4 bits; only then `qdq` is made.
+        quantized: whether the adapter was trained on a base in 4 bits; only then methods that quantise apply.
         quant_options: fields of `Quantization` that the user gave.
         template: prompt template; None: the merges'.
         template_arguments: of the tokenizer's chat template.
@@ -97,19 +98,20 @@ def merge_all(
     """
     made: dict[str, Checkpoint] = {}
     how = None
-    for method in (QDQ, BF16) if quantized else (BF16,):
-        log(f"merging with {method}")
-        made[method] = merge(
+    methods = [method for method in MERGE_METHODS.values() if quantized or not method.quantizes]
+    for method in sorted(methods, key=lambda method: not method.quantizes):  # nearest to the training first
+        log(f"merging with {method.name}")
+        made[method.name] = merge(
             base=base,
             adapter=adapter,
-            method=method,
-            out=out / MERGED / method,
+            method=method.name,
+            out=out / MERGED / method.name,
             dtype=dtype,
-            quantization=quant_options if method == QDQ else {},
+            quantization=quant_options if method.quantizes else {},
             log=log,
         )
-        if method == QDQ:
-            how = made[QDQ].quantization or Quantization()
+        if method.quantizes and how is None:
+            how = made[method.name].quantization or Quantization()
             quantized_arguments(how)  # raises before the other merge
     folders = {method: (out / MERGED / method).resolve() for method in made}
     name = template or made[BF16].template

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from s2eval.errors import UsageError
 from s2eval.models import quantized
 from s2train.checkpoint import Quantization
-from s2train.merge import qdq
+from s2train.merge.methods import qdq
 from s2train.merge.workers import Workers
 from tests.s2train.merge import tiny
 

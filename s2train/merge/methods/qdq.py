@@ -1,5 +1,6 @@
-"""A matrix through bitsandbytes' 4 bits and back, in pieces and with the very numbers of the whole.
+"""`qdq`: the change is added to the base as it was in training, through bitsandbytes' 4 bits and back.
 
+A matrix is quantised in pieces, with the numbers that it has as a whole.
 Blocks are quantised each by itself, so pieces of whole blocks give the blocks of the whole. The scales of double
 quantisation are centred on their mean and quantised over the whole matrix (QLoRA, arXiv 2305.14314, section 3), so they
 are gathered first, and then treated as `bitsandbytes.functional.quantize_4bit` does it.
@@ -9,12 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import torch
+from typing import TYPE_CHECKING
 
 from s2eval.errors import PrerequisiteError
-from s2train.checkpoint import Quantization
-from s2train.merge.workers import Workers
+from s2train.merge.methods.bf16 import add
+from s2train.merge.methods.method import MergeMethod
+
+if TYPE_CHECKING:
+    import torch
+
+    from s2train.checkpoint import Quantization
+    from s2train.merge.methods.method import Rows
+    from s2train.merge.workers import Workers
 
 PIECE = 1 << 16  # numbers quantised together: bitsandbytes takes about 24 bytes for each
 _SCALES = 256  # scales that share one of their own, in double quantisation
@@ -40,6 +47,7 @@ class Packed:
 
     def rows(self, start: int, end: int) -> torch.Tensor:
         """Rows `start` to `end`, dequantised."""
+        import torch
         from bitsandbytes.functional import QuantState, dequantize_4bit, get_4bit_type
 
         width, size = self.shape[1], self.how.blocksize
@@ -73,6 +81,8 @@ def pack(
     Raises:
         PrerequisiteError: bitsandbytes is not installed.
     """
+    import torch
+
     try:
         from bitsandbytes.functional import dequantize_blockwise, quantize_4bit, quantize_blockwise
     except ImportError as error:
@@ -94,3 +104,18 @@ def pack(
         scales = dequantize_blockwise(*quantize_blockwise(scales - offset, blocksize=_SCALES))
         scales += offset
     return Packed(codes, scales, shape, read(0, 0).dtype, how)
+
+
+def dequantized(read: Rows, shape: tuple[int, int], how: Quantization, workers: Workers) -> Rows:
+    """The rows of a matrix as they were in training."""
+    return pack(read, shape, how, workers).rows
+
+
+QDQ = MergeMethod(
+    "qdq",
+    help="through 4 bits and back, as in QLoRA",
+    card="{quantized} linear layers went through bitsandbytes' {how} and back before the adapter was added, so they "
+    "are what it was trained on.",
+    add=add,
+    prepare=dequantized,
+)
