@@ -52,7 +52,7 @@ def resample(questions: int, between: bool) -> tuple[float, float, float]:
 
 def compare(folder: str) -> tuple[float, float, float]:
     """Runs in a process of its own: every model with every other, from the samples to Markdown."""
-    from s2eval.cli.compare import sides
+    from s2eval.api.comparison import sides
     from s2eval.report import scored_folders
     from s2eval.report.compare import compare as compared
     from s2eval.report.render.comparison import render_comparison

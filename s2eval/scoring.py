@@ -10,7 +10,7 @@ from dataclasses import astuple, replace
 from typing import Any
 
 from s2eval import stats
-from s2eval.metrics import METRICS, Counts, bertscore, flesch, scale_of
+from s2eval.metrics import METRICS, BertScore, Counts, flesch, scale_of
 from s2eval.metrics.answers import LATIN_ONLY, OF_DOCUMENTS, counts, is_ours, score_all
 from s2eval.metrics.bertscore import BERTSCORE
 from s2eval.metrics.size import MEASURED, SIZE
@@ -82,16 +82,13 @@ def why_not_scored(estimates: Mapping[str, Estimate]) -> str | None:
     return f"{max(lost)} of {next(iter(estimates.values())).n} not scored: mostly not in Latin letters (docs/qa.md)."
 
 
-def score_bertscore(
-    predictions: Sequence[str], references: Sequence[str], encoder: str, num_layers: int | None
-) -> tuple[dict[str, Estimate], str]:
-    """BERTScore over texts, and bert-score's hash of how it was computed."""
-    scores, digest = bertscore(predictions, references, encoder=encoder, num_layers=num_layers)
+def bertscore_means(scores: Sequence[BertScore]) -> dict[str, Estimate]:
+    """The means of BERTScore over texts."""
     triples = [astuple(score) for score in scores]
     return {
         metric.name: stats.mean([triple[part] for triple in triples], within=metric.scale)
         for part, metric in enumerate(BERTSCORE.metrics)
-    }, digest
+    }
 
 
 def corpus_estimate(part: str, counts: Sequence[Counts]) -> Estimate:

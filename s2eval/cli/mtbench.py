@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,16 +17,12 @@ from s2eval.errors import IncompleteError, UsageError
 from s2eval.terminal import add_command, new_group, note, resumable, resume_command
 
 if TYPE_CHECKING:
-    from s2eval.judge.bench import Asker, Pretender, Result
-    from s2eval.judge.judging import Judging
+    from s2eval.api.judging import OnProgress
     from s2eval.judge.participants import Participant
     from s2eval.judge.results import Stored
-    from s2eval.judge.suite import Suite
     from s2eval.llm.calls import Call
     from s2eval.llm.ledger import Ledger, Spent
     from s2eval.llm.prices import Prices
-
-CALLS = "calls.sqlite"
 
 
 class Mode(StrEnum):
@@ -170,104 +165,56 @@ def run(
         raise UsageError("--model is missing: which model is to be judged? See: s2eval mtbench --help")
     if (mode is Mode.pairwise) != (baseline is not None):
         raise UsageError("--mode pairwise and --baseline MODEL go together")
-    if structured and (mode is Mode.pairwise or parser is ParserName.fastchat):
-        raise UsageError("--structured is for ratings, and has a parser of its own: leave out --mode and --parser")
-
     from s2eval import chat_arguments
-    from s2eval.judge import bench, preflight
-    from s2eval.judge import results as written
-    from s2eval.judge import suite as suites
-    from s2eval.judge.default_folder import default_folder
-    from s2eval.judge.judging import Judging
-    from s2eval.judge.participants import Access, open_judge, open_model
-    from s2eval.llm import prices as tables
-    from s2eval.llm.budget import Budget
-    from s2eval.llm.ledger import Ledger
-    from s2eval.names import clashes
+    from s2eval.api import judging
     from s2eval.report.charts.files import write_radars
 
-    if out is None:
-        out = default_folder(model, suite)
-        note(f"results: {out}")
-    chosen = suites.load(suite).with_files(questions, judge_prompts, references)
-    chosen = chosen.limited(limit, max_tokens, judge_max_tokens)
-    price = tables.load(prices, batch=batch)
-    budget = Budget(max_calls, max_cost, price.of)
-    with bench.known(out / CALLS) if dry_run else Ledger.open(out / CALLS) as ledger:
-        budget.keep_in(ledger)
-        remote: dict[str, Any] = {
-            "max_in_flight": in_flight,
-            "requests_per_minute": requests_per_minute,
-            "tokens_per_minute": tokens_per_minute,
-        }
-        local = {"dtype": dtype, "device": device}
-        arguments = chat_arguments.parse(chat_template_args)
-        access = Access(
-            base_url,
-            budget,
-            template,
-            {**local, **({chat_arguments.MAPPING: arguments} if arguments else {})},
-            remote,
-            ledger if batch else None,
-            note,
-        )
-        how = Judging(
-            open_judge(judge, replace(access, base_url=judge_base_url or base_url, template=None, local=local)),
-            parser.value,
-            judge_repeats,
-            structured,
-            judge_temperature,
-        )
-        models = [open_model(text, chosen, access) for text in model]
-        against = open_model(baseline, chosen, access) if baseline else None
-        answering = (*models, *([against] if against else []))
-        if (template or arguments) and not any(participant.template for participant in answering):
-            raise UsageError(
-                "--template and --chat-template-args are for models on this machine; here a server applies its own"
-            )
-        names = [one.name for one in answering]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise UsageError(f"two models are called {', '.join(twice)} in folders and tables: judge them separately")
-        if alike := clashes(names):
-            raise UsageError(f"models {', '.join(alike)}: on some systems both are one folder; judge them separately")
-        pretender = bench.Pretender(ledger)
-        for one in models:
-            bench_one(chosen, one, against, how, choices, pretender)
+    request = judging.JudgeRequest(
+        model,
+        judge,
+        baseline=baseline,
+        out=out,
+        suite=suite,
+        questions=questions,
+        judge_prompts=judge_prompts,
+        references=references,
+        limit=limit,
+        max_tokens=max_tokens,
+        judge_max_tokens=judge_max_tokens,
+        judge_temperature=judge_temperature,
+        choices=choices,
+        repeats=judge_repeats,
+        parser=parser.value,
+        structured=structured,
+        template=template,
+        chat_template_args=chat_arguments.parse(chat_template_args) or {},
+        dtype=dtype,
+        device=device,
+        base_url=base_url,
+        judge_base_url=judge_base_url,
+        prices=prices,
+        batch=batch,
+        max_calls=max_calls,
+        max_cost=max_cost,
+        in_flight=in_flight,
+        requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
+    )
+    with judging.open_plan(request, note, dry_run=dry_run) as plan:
         if dry_run:
-            forecast(pretender.calls, price)
-        for one in () if dry_run else models:
-            written.refuse_another(out, chosen, how, one, against)
-        preflight.check(pretender.calls, budget)
-        if dry_run:
+            forecast(plan.calls, plan.prices)
+            plan.check()
             return
-        asker = _asker(ledger, price, budget)
-        results: list[Result] = []
-        stored: list[Stored] = []
-        with resumable(f"what was answered is kept in {out / CALLS}"):
-            for one in models:  # each is written when it is whole
-                results.append(bench_one(chosen, one, against, how, choices, asker))
-                stored.append(written.write(out, results[-1]))
-        typer.echo(render(stored, [one.name for one in models], chosen.name))
-        for chart in write_radars(out, [row for one in stored for row in one.rows]):
+        plan.check_folder()
+        plan.check()
+        with resumable(f"what was answered is kept in {plan.out / judging.CALLS}"):
+            results, stored = plan.run(_progress())
+        typer.echo(render(stored, [participant.name for participant in plan.models], plan.suite.name))
+        for chart in write_radars(plan.out, [row for part in stored for row in part.rows]):
             note(f"chart: {chart}")
-        _account(ledger, budget.spent, out)
-        _tell_failures(results)
-
-
-def bench_one(
-    suite: Suite,
-    model: Participant,
-    against: Participant | None,
-    how: Judging,
-    choices: int,
-    asker: Asker | Pretender,
-) -> Result:
-    """One model, rated or compared."""
-    from s2eval.judge import bench
-
-    if against is not None:
-        return bench.compare(suite, model, against, how, asker)
-    return bench.rate(suite, model, how, choices, asker)
+        _report_spent(plan.ledger, plan.budget.spent, plan.out)
+    if lines := judging.failures_of(results):
+        raise IncompleteError("\n  ".join(["finished with failures", *lines, f"To retry: {resume_command()}"]))
 
 
 def forecast(calls: Sequence[tuple[Participant, Call]], prices: Prices) -> None:
@@ -301,14 +248,12 @@ def render(stored: Sequence[Stored], models: Sequence[str], name: str) -> str:
     return render_markdown(Document(TITLES.get(f"s2_{name}", name), tables))
 
 
-def _asker(ledger: Ledger, prices: Prices, budget: Any) -> Asker:
+def _progress() -> OnProgress:
     from tqdm import tqdm
-
-    from s2eval.judge.bench import Asker
 
     bars: dict[str, tqdm[Any]] = {}
 
-    def tell(name: str, done: int, total: int, spent: Spent) -> None:
+    def show(name: str, done: int, total: int, spent: Spent) -> None:
         bar = bars.get(name)
         if bar is None or bar.total != total or done < bar.n:
             if bar is not None:
@@ -321,27 +266,16 @@ def _asker(ledger: Ledger, prices: Prices, budget: Any) -> Asker:
             bar.close()
             del bars[name]
 
-    return Asker(ledger, prices, budget, tell)
+    return show
 
 
-def _account(ledger: Ledger, spent: Spent, out: Path) -> None:
+def _report_spent(ledger: Ledger, spent: Spent, out: Path) -> None:
     """What this command spent at APIs, and what the folder's calls took in all."""
     from s2eval.llm.account import describe
 
     total = ledger.spent()
     earlier = f"; with earlier runs into {out}: {describe(total)}" if total.calls > spent.calls else ""
     note(f"{describe(spent)}{earlier}")
-
-
-def _tell_failures(results: Sequence[Result]) -> None:
-    lines = [
-        f"{result.model.name}: {result.failed} of {len(result.judgments)} judgments failed: "
-        + next(one.problem for one in result.judgments if one.failed)
-        for result in results
-        if result.failed
-    ]
-    if lines:
-        raise IncompleteError("\n  ".join(["finished with failures", *lines, f"To retry: {resume_command()}"]))
 
 
 add_command(app, run, "run", examples=EXAMPLES)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from s2eval import jsonl
-from s2eval.errors import DataError, UsageError
-from s2eval.reasoning import split
+from s2eval.errors import DataError
 from s2eval.records import Estimate
 from s2eval.terminal import note
 from s2eval.terminal.options import Format, FormatOption, JsonOption
 
 _BERTSCORE = "BERTScore"
-
 
 EXAMPLES = (
     "s2eval score readability answers.jsonl",
@@ -29,55 +28,42 @@ def score(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE.jsonl",
-            help="Records with `prediction` and, where the metric compares texts with references, `reference`.",
+            metavar="FILE.jsonl", help="Records with `prediction` and, where the metric compares, `reference`."
         ),
     ],
     encoder: Annotated[
-        str, typer.Option(metavar="MODEL", help="BERTScore's: hub id, folder, or minilm.", rich_help_panel=_BERTSCORE)
+        str, typer.Option(metavar="MODEL", help="Hub id, folder, or minilm.", rich_help_panel=_BERTSCORE)
     ] = "roberta-large",
-    num_layers: Annotated[
-        int | None, typer.Option(metavar="N", help="Layer to take.", rich_help_panel=_BERTSCORE)
-    ] = None,
+    num_layers: Annotated[int | None, typer.Option(help="Layer to take.", rich_help_panel=_BERTSCORE)] = None,
     format: FormatOption = Format.md,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the texts of a file, with standard errors and 95% intervals."""
     from s2eval import scoring
+    from s2eval.api import scores
     from s2eval.metrics import METRICS
     from s2eval.report.render.numbers import render_estimates
 
-    family = METRICS.find(metric)
-    if family.score is None and not family.needs:
-        raise UsageError(f"metric {metric!r} is not measured on texts. See: s2eval ls metrics")
-    records = read(file, needs_reference=family.references)
-    parts = [split(prediction) for prediction, _ in records]
-    predictions = [part.answer for part in parts]
-    if reasoned := sum(bool(part.reasoning) for part in parts):
-        cut = sum(not part.closed for part in parts)
-        unended = f" {cut} of them never ended: these have no answer." if cut else ""
-        reasoned_text = (
-            f"{reasoned} of {len(parts)} predictions have reasoning before the answer, which is not scored.{unended}"
-        )
-        note(reasoned_text)
-    references = [reference for _, reference in records]
-    if family.needs == "encoder":
-        estimates, digest = scoring.score_bertscore(predictions, references, encoder, num_layers)
-    else:
-        estimates, digest = scoring.score_texts(metric, predictions, references), None
-    why = scoring.why_not_scored(estimates)
+    compares = METRICS.find(metric).references
+    predictions, references = zip(*read(file, needs_reference=compares), strict=True)
+    scored = scores.score(predictions, references if compares else None, metric, encoder=encoder, num_layers=num_layers)
+    if scored.reasoned:
+        unended = f" {scored.cut} of them never ended: these have no answer." if scored.cut else ""
+        of = f"{scored.reasoned} of {len(predictions)} predictions have"
+        note(f"{of} reasoning before the answer, which is not scored.{unended}")
+    why = scoring.why_not_scored(scored.estimates)
     if as_json or format is Format.json:
-        typer.echo(json.dumps(numbers(estimates) | ({"hash": digest} if digest else {}), indent=1))
+        typer.echo(json.dumps(numbers(scored.estimates) | ({"hash": scored.digest} if scored.digest else {}), indent=1))
         if why:
             typer.echo(why, err=True)
     else:
-        typer.echo(render_estimates(estimates, note=digest or why))
+        typer.echo(render_estimates(scored.estimates, note=scored.digest or why))
 
 
-def numbers(estimates: dict[str, Estimate]) -> dict[str, dict[str, float | int | str | None]]:
+def numbers(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, float | int | str | None]]:
     """Metric → its numbers by name."""
     names = ("value", "stderr", "ci_low", "ci_high", "n", "n_valid", "method")
-    return {metric: {name: getattr(one, name) for name in names} for metric, one in estimates.items()}
+    return {metric: {name: getattr(estimate, name) for name in names} for metric, estimate in estimates.items()}
 
 
 def read(file: Path, *, needs_reference: bool) -> list[tuple[str, str]]:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from s2eval.api.comparison import sides
 from s2eval.cli import main
-from s2eval.cli.compare import sides
 from s2eval.report.comparisons import Side
 from s2eval.report.scored import Scored
 from s2eval.report.scored_folders import Found

@@ -1,0 +1,187 @@
+"""Models against each other, document by document."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from s2eval.errors import UnknownNameError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from s2eval.api.run import Run
+    from s2eval.judge.verdicts import Parser
+    from s2eval.report.comparisons import Compared, Side
+    from s2eval.report.scored import Found
+
+log = logging.getLogger("s2eval")
+
+COMPARISON_COLUMNS = (
+    *("table", "task", "judge", "turn", "metric", "baseline", "model", "baseline_score", "model_score", "difference"),
+    *("ci_low", "ci_high", "p", "p_adjusted", "n", "n_valid", "unit", "verdict"),
+)
+"""Columns of `Comparison.to_frame`."""
+
+
+class Comparison:
+    """Differences with intervals, tests and verdicts.
+
+    Attributes:
+        compared: everything, as records.
+    """
+
+    def __init__(self, compared: Compared) -> None:
+        self.compared = compared
+
+    @property
+    def not_compared(self) -> tuple[str, ...]:
+        """What could not be compared, and why."""
+        return self.compared.refused
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row for each difference; columns `COMPARISON_COLUMNS`."""
+        import pandas as pd
+
+        records = [
+            {
+                "table": table.title,
+                "task": row.task,
+                "judge": row.judge,
+                "turn": row.turn,
+                "metric": row.metric,
+                "baseline": row.baseline,
+                "model": row.model,
+                "baseline_score": row.scores[0],
+                "model_score": row.scores[1],
+                "difference": row.difference.estimate.value,
+                "ci_low": row.difference.estimate.ci_low,
+                "ci_high": row.difference.estimate.ci_high,
+                "p": row.difference.p,
+                "p_adjusted": row.adjusted,
+                "n": row.difference.estimate.n,
+                "n_valid": row.difference.estimate.n_valid,
+                "unit": row.unit,
+                "verdict": row.verdict,
+            }
+            for table in self.compared.tables
+            for row in table.rows
+        ]
+        return pd.DataFrame(records, columns=list(COMPARISON_COLUMNS))
+
+    def to_markdown(self) -> str:
+        """The tables that `s2eval compare` prints."""
+        from s2eval.report.render.comparison import render_comparison
+
+        return render_comparison(self.compared)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `s2eval compare --json` prints."""
+        from s2eval.report.render.comparison import comparison_json
+
+        return comparison_json(self.compared)
+
+    def _repr_html_(self) -> str:
+        columns = ["task", "metric", "model", "baseline", "difference", "ci_low", "ci_high", "p_adjusted", "verdict"]
+        return self.to_frame()[columns].to_html(index=False)
+
+
+def compare(
+    runs: str | Path | Run | Sequence[str | Path | Run],
+    baseline: str | None = None,
+    models: Sequence[str] | str | None = None,
+    *,
+    mix_prompts: bool = False,
+    parser: Parser = "strict",
+) -> Comparison:
+    """Compare models of one or several runs, over the documents that both answered.
+
+    Args:
+        runs: folders, files or opened runs.
+        baseline: model, or group of seeds, that the others are compared with; None: every two models.
+        models: by default all.
+        mix_prompts: compare answers to differently put questions, with a note.
+        parser: how FastChat's judgments are read.
+
+    Raises:
+        UnknownNameError: no model or group of that name.
+        UsageError: nothing can be compared.
+    """
+    from s2eval.api.run import Run
+    from s2eval.report import scored_folders
+
+    several = [runs] if isinstance(runs, (str, Path, Run)) else runs
+    paths: list[Path] = []
+    for run in several:
+        paths += [Path(run)] if isinstance(run, (str, Path)) else list(run.paths)
+    found = scored_folders.read(paths, parser)
+    return compare_found(found, baseline, [models] if isinstance(models, str) else models, mix_prompts=mix_prompts)
+
+
+def compare_found(
+    found: Found, baseline: str | None, models: Sequence[str] | None, *, mix_prompts: bool = False
+) -> Comparison:
+    """`compare` of what was read."""
+    from s2eval.report.compare import compare as compare_scored
+    from s2eval.report.scored import whatever_the_prompt
+
+    pairs = sides(found, baseline, models or [])
+    if mix_prompts:
+        found = replace(found, scored=tuple(whatever_the_prompt(scored) for scored in found.scored))
+    compared = compare_scored(found.scored, pairs, found.contests, found.remarks)
+    if not compared.tables:
+        raise UsageError("nothing can be compared:" + "".join(f"\n  {reason}" for reason in compared.refused))
+    return Comparison(compared)
+
+
+def sides(found: Found, baseline: str | None, models: Sequence[str]) -> list[tuple[Side, Side]]:
+    """(baseline, model) of each comparison.
+
+    Raises:
+        UnknownNameError: no model and no group of that name.
+        UsageError: fewer than two models, or a name of several.
+    """
+    from s2eval.identity import choose
+    from s2eval.report.comparisons import Side
+    from s2eval.report.scored import recorded_names
+
+    known = dict.fromkeys([*(scored.model for scored in found.scored), *_contestants(found)])
+    groups: dict[str, dict[str, None]] = {}
+    for scored in found.scored:
+        if scored.group:
+            groups.setdefault(scored.group, {})[scored.model] = None
+
+    recorded = recorded_names(found.scored, found.contests)
+
+    def side(name: str) -> Side:
+        if name not in known and name in groups:
+            return Side(name, tuple(groups[name]))
+        model = choose(name, recorded)
+        if model in known:
+            return Side(model, (model,))
+        for remark in found.remarks:  # perhaps that is why it is unknown
+            log.warning(remark)
+        raise UnknownNameError("model", name, [*known, *groups])
+
+    if baseline is not None:
+        first = side(baseline)
+        others = [side(name) for name in models or known]
+        pairs = [
+            (first, other)
+            for other in others
+            if other.name != first.name and (models or other.name not in first.members)
+        ]
+    else:
+        pairs = list(combinations([side(name) for name in dict.fromkeys(models or known)], 2))
+    if not pairs:
+        reasons = "".join(f"\n  {remark}" for remark in found.remarks)
+        raise UsageError(f"a comparison needs two models; found {', '.join(known)}{reasons}")
+    return pairs
+
+
+def _contestants(found: Found) -> Iterable[str]:
+    return (name for contests in found.contests for name in (contests.against, contests.model))

@@ -1,0 +1,248 @@
+"""Results of any origin as data frames: ours, lm-eval's, FastChat's judgments, Inspect's logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from s2eval.errors import DataError, UnknownNameError, UsageError
+from s2eval.records import Row
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from s2eval.api.comparison import Comparison
+    from s2eval.api.plots import Plot
+    from s2eval.report.build import Report
+    from s2eval.report.scored import Found, Scored
+
+SCORE_COLUMNS = tuple(field.name for field in fields(Row))
+"""Columns of `Run.scores`, as of `scores.csv`; see `s2eval.records.Row`."""
+
+SAMPLE_COLUMNS = ("model", "task", "document", "question", "answer", "reasoning", "reference", "stratum")
+"""Columns of `Run.samples` before those of the metrics."""
+
+JUDGMENT_COLUMNS = (
+    *("judge", "model", "question_id", "category", "turn", "choice", "repeat", "rating", "problem", "judgment"),
+    *("prompt", "source"),
+)
+"""Columns of `Run.judgments`."""
+
+
+def open_run(path: str | Path, *more: str | Path) -> Run:
+    """Open results: a run folder, a folder of `lm_eval --output_path`, FastChat's judgments, or Inspect's logs.
+
+    Args:
+        path: folder or file.
+        more: others; models of all of them are compared and named together.
+
+    Raises:
+        DataError: nothing that can be read lies there.
+    """
+    paths = [Path(path), *map(Path, more)]
+    for one in paths:
+        if not one.exists():
+            raise DataError(f"{one}: no such folder or file")
+    run = Run(paths)
+    if run.scores.empty:
+        raise DataError(f"{', '.join(map(str, paths))}: no results")
+    return run
+
+
+class Run:
+    """What models scored.
+
+    Attributes:
+        paths: folders and files that it was read from.
+        failures: `model/task: why` of what failed, where this process evaluated it.
+    """
+
+    def __init__(self, paths: Sequence[Path], failures: Sequence[str] = ()) -> None:
+        self.paths = tuple(paths)
+        self.failures = tuple(failures)
+
+    def __repr__(self) -> str:
+        return f"Run({', '.join(map(str, self.paths))}: {len(self.models)} models, {len(self.tasks)} tasks)"
+
+    def _repr_html_(self) -> str:
+        from s2eval.api.scoreboard import scoreboard_html
+
+        return scoreboard_html(self._rows)
+
+    @cached_property
+    def _report(self) -> Report | None:
+        """Of folders with tables; None of judgments or logs of other tools alone."""
+        from s2eval.report import folders
+        from s2eval.report.build import Report
+
+        try:
+            sources = folders.read_all(self.paths)
+        except DataError:
+            if self._found.scored or self._found.contests:
+                return None
+            raise
+        return Report(sources, published=any(source.references for source in sources))
+
+    @cached_property
+    def _found(self) -> Found:
+        from s2eval.report import scored_folders
+
+        return scored_folders.read(self.paths)
+
+    @cached_property
+    def _rows(self) -> list[Row]:
+        return self._report.rows if self._report else list(_rows_of(self._found.scored))
+
+    @property
+    def models(self) -> list[str]:
+        """Names, in the order of the tables."""
+        return list(dict.fromkeys(row.model for row in self._rows))
+
+    @property
+    def tasks(self) -> list[str]:
+        """Names, in the order in which they are met."""
+        return list(dict.fromkeys(row.task for row in self._rows))
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """Every number with its interval; columns `SCORE_COLUMNS`."""
+        import pandas as pd
+
+        return pd.DataFrame([asdict(row) for row in self._rows], columns=list(SCORE_COLUMNS))
+
+    def samples(self, task: str | None = None, model: str | None = None) -> pd.DataFrame:
+        """One row for each document and model: `SAMPLE_COLUMNS`, then a column for each metric.
+
+        Args:
+            task: of that task; by default of all.
+            model: of that model; by default of all.
+
+        Raises:
+            UnknownNameError: no samples of that task or model.
+        """
+        import pandas as pd
+
+        scored = [one for one in self._found.scored if not one.turn]
+        for kind, name, known in (
+            ("task", task, [one.task for one in scored]),
+            ("model", model, [one.model for one in scored]),
+        ):
+            if name is not None and name not in known:
+                raise UnknownNameError(f"{kind} with samples", name, dict.fromkeys(known))
+        chosen = [one for one in scored if task in (None, one.task) and model in (None, one.model)]
+        records = [record for one in chosen for record in _sample_records(one)]
+        metrics = dict.fromkeys(name for record in records for name in record if name not in SAMPLE_COLUMNS)
+        return pd.DataFrame(records, columns=[*SAMPLE_COLUMNS, *metrics])
+
+    @cached_property
+    def judgments(self) -> pd.DataFrame:
+        """One row for each judgment of a single answer; columns `JUDGMENT_COLUMNS`. Empty without a judge."""
+        import pandas as pd
+
+        return pd.DataFrame(list(_judgment_records(self.paths)), columns=list(JUDGMENT_COLUMNS))
+
+    def compare(self, baseline: str | None = None, models: Sequence[str] | str | None = None) -> Comparison:
+        """Differences between models, document by document; see `s2eval.compare`."""
+        from s2eval.api.comparison import compare_found
+
+        return compare_found(self._found, baseline, [models] if isinstance(models, str) else models)
+
+    def report(self, format: str = "md", out: str | Path | None = None, **options: Any) -> str:
+        """The report as text, in a format of `s2eval ls formats`.
+
+        Args:
+            format: such as `md`, `tex`, `csv`, `html`.
+            out: writes it there as well; needed for formats that are files, as html.
+            options: fields of `s2eval.report.render.RenderOptions`.
+
+        Returns:
+            The text; of formats that are files the path.
+        """
+        from s2eval import store
+        from s2eval.report.render import REPORT_FORMATS, RenderOptions
+
+        if self._report is None:
+            raise UsageError("a report takes a run folder or lm-eval's output; here are judgments or logs only")
+        chosen, settings = REPORT_FORMATS.find(format), RenderOptions(**options)
+        chosen.check(settings)
+        if chosen.render is None:
+            if out is None:
+                raise UsageError(f"format {format!r} writes a file: give out='report.{format}'")
+            assert chosen.write is not None
+            chosen.write(Path(out), self._report, settings)
+            return str(out)
+        text = chosen.render(self._report, settings)
+        if out is not None:
+            with store.explain_os_errors(Path(out)), store.write_atomically(Path(out)) as file:
+                file.write(text)
+        return text
+
+    def plot(self, name: str = "leaderboard") -> Plot:
+        """A chart of the report, as its page shows it.
+
+        Args:
+            name: begins or ends the chart's key, as `leaderboard`; an unknown one is an error that names all.
+        """
+        from s2eval.api.plots import Plot
+
+        charts = self._report.charts if self._report else []
+        chosen = next((chart for chart in charts if name in chart.key), None)
+        if chosen is None:
+            raise UnknownNameError("chart", name, [chart.key for chart in charts])
+        return Plot(chosen)
+
+
+def _rows_of(scored: Sequence[Scored]) -> Iterator[Row]:
+    """Means over the items of results that no report has: judgments of FastChat, logs of Inspect."""
+    from s2eval import stats
+    from s2eval.metrics import scale_of
+
+    for one in scored:
+        for metric in one.metrics:
+            estimate = stats.mean([item.values.get(metric) for item in one.items], within=scale_of(metric))
+            bounds = (estimate.value, estimate.stderr, estimate.ci_low, estimate.ci_high)
+            group = one.group or one.model
+            names = (one.model, group, one.seed, one.task, "", one.judge, one.turn, metric)
+            yield Row(*names, *bounds, estimate.n, estimate.n_valid, "")
+
+
+def _sample_records(scored: Scored) -> Iterator[dict[str, Any]]:
+    """Values of the items, with their texts where the log has them."""
+    from s2eval.lm_eval_samples import read_samples
+
+    texts = list(read_samples(scored.log)) if scored.log else []
+    for number, item in enumerate(scored.items):
+        record: dict[str, Any] = {"model": scored.model, "task": scored.task, "document": item.name}
+        if len(texts) == len(scored.items):
+            sample = texts[number]
+            record |= {
+                "document": sample.doc_id,
+                "question": sample.question,
+                "answer": sample.answer,
+                "reasoning": sample.reasoning,
+                "reference": sample.reference,
+            }
+        yield {**record, "stratum": item.stratum, **item.values}
+
+
+def _judgment_records(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
+    from s2eval.judge.judgments import read_single
+
+    for path in paths:
+        found = [path] if path.is_file() else sorted(path.rglob("*.jsonl"))
+        for file in found:
+            if file.name != "judgments.jsonl" and not file.name.endswith("_single.jsonl"):
+                continue
+            if "pairwise-" in str(file):
+                continue
+            for judgment in read_single(file):
+                rating = judgment.read()
+                yield {
+                    **{name: getattr(judgment, name, None) for name in JUDGMENT_COLUMNS},
+                    "rating": rating.value,
+                    "problem": rating.problem,
+                    "judgment": judgment.text,
+                }
