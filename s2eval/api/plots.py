@@ -26,9 +26,9 @@ class Plot:
 
     def svg(self) -> str:
         """The picture as a document of its own."""
-        from s2eval.report.charts.files import as_file
+        from s2eval.report.charts.canvas import standalone
 
-        return as_file(self._chart.svg)
+        return standalone(self._chart.svg)
 
     def savefig(self, path: str | Path) -> Path:
         """Write the picture; SVG is the one format.
