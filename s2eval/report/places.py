@@ -7,7 +7,7 @@ from functools import cache
 
 from s2eval.judge.scores import SCORE, WIN_RATE
 from s2eval.metrics.choices import POINTS
-from s2eval.report.tables.definitions import FAMILIES, definitions
+from s2eval.report.tables.definitions import FAMILIES, Definition, definitions
 from s2eval.report.tables.judged import TITLES
 from s2eval.tasks.leaderboard.scores import COUNTED
 
@@ -43,7 +43,7 @@ def place_of(task: str, metric: str, judge: str = "", turn: str = "") -> tuple[P
             return place, RowName(3, "win rate", 2, "high")
         order, name = _TURNS[turn]
         return place, RowName(order, name if metric == SCORE else f"{name}, {metric}", 2, "high")
-    known = _of_paper().get((task, metric))
+    known = _columns(definitions()).get((task, metric))
     if known:
         return known
     return Place(_OTHER, f"{task}_other", f"Other metrics of {task}"), RowName(0, f"{task}, {metric}")
@@ -52,16 +52,16 @@ def place_of(task: str, metric: str, judge: str = "", turn: str = "") -> tuple[P
 def is_another_form(task: str, metric: str) -> bool:
     """Whether a metric is one of the paper's in another unit or without rounding: the same test, not a second one."""
     if metric in ("s2_fre_unrounded", "s2_fkg_unrounded"):
-        return (task, metric.removesuffix("_unrounded")) in _of_paper()
+        return (task, metric.removesuffix("_unrounded")) in _columns(definitions())
     short = task.partition("_")[2]
-    return (task, POINTS) in _of_paper() and COUNTED.get(short) == metric
+    return (task, POINTS) in _columns(definitions()) and COUNTED.get(short) == metric
 
 
 @cache
-def _of_paper() -> dict[tuple[str, str], tuple[Place, RowName]]:
-    """(task, metric) → its place, for every column of the paper's tables."""
+def _columns(tables: tuple[Definition, ...]) -> dict[tuple[str, str], tuple[Place, RowName]]:
+    """(task, metric) → its place, for every column of the tables."""
     found: dict[tuple[str, str], tuple[Place, RowName]] = {}
-    for number, (family, definition) in enumerate((f, d) for f in FAMILIES for d in definitions()):
+    for number, (family, definition) in enumerate((f, d) for f in FAMILIES for d in tables):
         data = family.title.removeprefix(", ")
         title = f"{definition.title} ({data})" if data else definition.title
         place = Place(number, f"{family.prefix}_{definition.name}", title)

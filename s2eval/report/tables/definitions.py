@@ -49,7 +49,7 @@ class Definition:
         number: its number in the paper; None where it is none of the paper's.
         title: what it shows.
         columns: its columns.
-        datasets: one block of rows each, task without prefix → name; ("", "") alone = one row a model.
+        datasets: one block of rows each, task without prefix → name; a single one without name = one row a model.
         notes: sentences that always stand below it.
     """
 

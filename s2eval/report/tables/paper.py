@@ -14,7 +14,7 @@ from s2eval.errors import DataError
 from s2eval.records import MINIMUM, Row
 from s2eval.report.document import MISSING, Cell, Table, TableRow
 from s2eval.report.references import References, load_references, measured_less_published
-from s2eval.report.tables.definitions import FAMILIES, ONE_ROW_A_MODEL, Column, Definition, Family, definitions
+from s2eval.report.tables.definitions import FAMILIES, Column, Definition, Family, definitions
 
 Index = Mapping[tuple[str, str, str], Row]
 """(model, task, metric) → its row for the whole task."""
@@ -96,7 +96,7 @@ class _Builder:
             title=f"Table {definition.number}{family.title}: {definition.title}"
             if definition.number
             else f"{definition.title}{family.title}",
-            header_names=("model",) if definition.datasets == ONE_ROW_A_MODEL else ("data set", "model"),
+            header_names=("data set", "model") if any(title for _, title in definition.datasets) else ("model",),
             columns=tuple(column.title for column in definition.columns),
             rows=tuple(row for row in rows if row.header[-1] in known),
             notes=(
