@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from s2eval.records import Row
+from s2eval.report import provenance
 from s2eval.report.comparisons import Compared
 from s2eval.report.document import Chart, Document, Table
 from s2eval.report.scored import Scored
@@ -16,6 +17,7 @@ from s2eval.report.tables.definitions import FAMILIES, definitions
 from s2eval.report.tables.differences import against_baseline, comparison_key, sentences, with_sentences
 from s2eval.report.tables.judged import SEVERAL, judged_tables, mixed
 from s2eval.report.tables.paper import build_tables
+from s2eval.report.tables.summary import summarise
 from s2eval.report.tables.ties import mark_ties
 from s2eval.report.tables.training_sets import matrices
 
@@ -82,7 +84,10 @@ class Report:
         notes = [note for source in self.sources for note in source.notes]
         notes += [*run_notes.of_rows(self.rows), *_left_out(self.rows, tables), *_compared_notes(self.compared)]
         title = self.title or ", ".join(source.title for source in self.sources)
-        return Document(title, tables, list(dict.fromkeys(notes)))
+        summary = summarise(
+            tables, self.models, self.rows, provenance.together(source.facts for source in self.sources)
+        )
+        return Document(title, tables, list(dict.fromkeys(notes)), summary=summary)
 
     def _tables(self) -> list[Table]:
         shown = mixed(self.rows) if self.mix_judges else self.rows

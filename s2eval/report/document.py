@@ -32,6 +32,7 @@ class Cell:
         n, n_valid: items that should have counted, and those that did; 0 and 0 where nothing was evaluated.
         best: whether it is the best, or one of the best, of its column and data set.
         tied: whether no difference from the best of its column and data set was shown; never of the best itself.
+        differs: whether one was shown; neither where it was not tested.
         published: the printed number beside it, `MISSING` where the paper's row has none, None where no row is asked
             for.
         difference: `value` less the published number; None where either is missing.
@@ -49,6 +50,7 @@ class Cell:
     n_valid: int = 0
     best: bool = False
     tied: bool = False
+    differs: bool = False
     published: str | None = None
     difference: float | None = None
     diagonal: bool = False
@@ -116,6 +118,7 @@ class Table:
         rows: in the order to print.
         notes: sentences that a reader needs below it; plain text, where `…` marks code.
         kind: what its cells are; see `Kind`.
+        secondary: positions of columns that a page may fold away.
     """
 
     key: str
@@ -125,6 +128,7 @@ class Table:
     rows: tuple[TableRow, ...]
     notes: tuple[str, ...] = ()
     kind: Kind = "scores"
+    secondary: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +204,23 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Summary:
+    """The first screen of a report.
+
+    Attributes:
+        compared: which models, on which tasks.
+        verdict: sentences; none where nothing is comparable.
+        board: a row per model, also one without a number.
+        facts: how the numbers came about: name and value.
+    """
+
+    compared: str
+    verdict: tuple[str, ...] = ()
+    board: Table | None = None
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A report without mark-up: what every renderer takes, in this order.
 
@@ -210,6 +231,7 @@ class Document:
         sections: of prose, tables of texts and small charts.
         notes: as in `Table`.
         intro: below the title.
+        summary: below the intro; None where the document is none of models.
     """
 
     title: str
@@ -218,12 +240,16 @@ class Document:
     charts: Sequence[Chart] = ()
     sections: Sequence[Section] = ()
     intro: Sequence[Prose] = ()
+    summary: Summary | None = None
 
     def with_digits(self, digits: int | None) -> Document:
         """The same with so many decimals in every number that is not a count; None changes nothing."""
         if digits is None:
             return self
-        return replace(self, tables=[_rounded(table, digits) for table in self.tables])
+        summary = self.summary and replace(
+            self.summary, board=self.summary.board and _rounded(self.summary.board, digits)
+        )
+        return replace(self, tables=[_rounded(table, digits) for table in self.tables], summary=summary)
 
 
 def _rounded(table: Table, digits: int) -> Table:

@@ -18,7 +18,7 @@ from s2eval.metrics import scale_of
 from s2eval.metrics.choices import POINTS
 from s2eval.metrics.table import of_answers
 from s2eval.records import Estimate, Row
-from s2eval.report import run_config
+from s2eval.report import provenance, run_config
 from s2eval.report.run_settings import RunModels
 from s2eval.report.scored import invalid_values, of_unit
 from s2eval.report.scored_folders import conditions, judged_results, lm_eval_conditions, read_units
@@ -266,6 +266,7 @@ def _run(folder: Path, judged: Sequence[results.Stored], judged_broken: Sequence
         tuple(rows),
         references={str(model["name"]): str(model["reference"]) for model in models if model.get("reference")},
         broken=tuple(broken),
+        facts=provenance.facts(folder, [unit.facts for unit in units]),
         notes=(
             *(f"Left out: {one}." for one in broken),
             *run_notes.of_run(config, models, units, str(folder)),

@@ -26,6 +26,7 @@ class Source:
         trained_on: model → what it was trained on, where that is known; see `training_sets.training_set`.
         scored: what each document scored, where samples were kept.
         contests: of two models, as a judge decided them.
+        facts: how the numbers came about, name and value; see `provenance`.
         broken: what was left out because its files are missing or changed, as sentences; `notes` has them too.
     """
 
@@ -39,6 +40,7 @@ class Source:
     trained_on: Mapping[str, str] = field(default_factory=dict[str, str])
     scored: tuple[Scored, ...] = ()
     contests: tuple[Contests, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
     broken: tuple[str, ...] = ()
 
 

@@ -72,7 +72,8 @@ def render_page(document: Document, packed: Packed | None = None, folder: Path |
     filters |= {"pieces": code_apart, "anchor": _anchor, "wide": _is_wide}
     return environment.from_string(_asset("page.html")).render(
         document=document,
-        facts=_facts(document, packed),
+        summary=document.summary,
+        board=_grid(document.summary.board, "board") if document.summary and document.summary.board else None,
         tables=[_grid(table, "table") for table in document.tables],
         charts=list(_figures(document.charts, seen)),
         sections=[_block_section(section, seen) for section in document.sections],
@@ -185,6 +186,22 @@ def _id(kind: str, key: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class _Column:
+    """A column's header.
+
+    Attributes:
+        words: whether its cells hold words.
+        counts: n_valid/n of all its cells, where those of a row differ.
+        folded: whether it is shown on demand only.
+    """
+
+    name: str
+    words: bool
+    counts: str
+    folded: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Row:
     names: Sequence[str]
     cells: Sequence[Cell]
@@ -199,12 +216,12 @@ class _Group:
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """A table as the template takes it; a column is its name and whether it holds words."""
+    """A table as the template takes it."""
 
     id: str
     title: str
     names: Sequence[str]
-    columns: Sequence[tuple[str, bool]]
+    columns: Sequence[_Column]
     groups: Sequence[_Group]
     counted: bool
     notes: Sequence[str]
@@ -213,41 +230,74 @@ class _Grid:
     def width(self) -> int:
         return len(self.names) + len(self.columns) + self.counted
 
+    @property
+    def folded(self) -> int:
+        return sum(column.folded for column in self.columns)
+
 
 def _grid(table: Table, kind: str) -> _Grid:
     """Rows of one data set become a group under its name, where there are several of one."""
+    table = replace(table, rows=_fitted(table))
     together = [(name, list(rows)) for name, rows in groupby(table.rows, key=lambda row: row.header[0])]
     grouped = len(table.header_names) > 1 and len(together) < len(table.rows)
     skip = 1 if grouped else 0
-    groups = [_Group(name, [_row(row, skip) for row in rows]) for name, rows in together] if grouped else None
-    columns = [
-        (name, any(row.cells[at].words for row in table.rows if at < len(row.cells)))
-        for at, name in enumerate(table.columns)
-    ]
-    groups = groups or [_Group("", [_row(row, 0) for row in table.rows])]
+    by_column = _column_counts(table)
+    columns = [_column(table, at, by_column[at] if by_column else "") for at in range(len(table.columns))]
+    blocks = together if grouped else [("", list(table.rows))]
+    groups = [_Group(name, [_row(row, skip, counted=not by_column) for row in rows]) for name, rows in blocks]
     counted = any(row.counts for group in groups for row in group.rows)
     return _Grid(_id(kind, table.key), table.title, table.header_names[skip:], columns, groups, counted, table.notes)
 
 
-def _row(row: TableRow, skip: int) -> _Row:
-    counts = {cell.counts for cell in row.cells if cell.counts}
+def _fitted(table: Table) -> tuple[TableRow, ...]:
+    """Rows with so many decimals as the narrowest interval of a column supports; all where it stands beside a
+    published number."""
+    digits: dict[int, int] = {}
+    for at in range(len(table.columns)):
+        cells = [row.cells[at] for row in table.rows]
+        measured = [cell for cell in cells if cell.ci_low is not None]
+        if measured and not any(cell.published for cell in cells):
+            digits[at] = max(cell.interval_digits for cell in measured)
+    return tuple(
+        replace(
+            row,
+            cells=tuple(replace(cell, digits=digits.get(at, cell.digits)) for at, cell in enumerate(row.cells)),
+        )
+        for row in table.rows
+    )
+
+
+def _column(table: Table, at: int, counts: str) -> _Column:
+    cells = [row.cells[at] for row in table.rows]
+    folded = at in table.secondary and not any(cell.published for cell in cells)
+    return _Column(table.columns[at], any(cell.words for cell in cells), counts, folded)
+
+
+def _column_counts(table: Table) -> list[str]:
+    """n_valid/n of each column, where each has one only and they differ within a row; else nothing."""
+    columns = [{row.cells[at].counts for row in table.rows} - {""} for at in range(len(table.columns))]
+    rows = [{cell.counts for cell in row.cells} - {""} for row in table.rows]
+    if all(len(counts) <= 1 for counts in columns) and any(len(counts) > 1 for counts in rows):
+        return [_short(next(iter(counts), "")) for counts in columns]
+    return []
+
+
+def _short(counts: str) -> str:
+    """`12` of `12/12`."""
+    valid, _, n = counts.partition("/")
+    return n if valid == n else counts
+
+
+def _row(row: TableRow, skip: int, *, counted: bool) -> _Row:
+    counts = {cell.counts for cell in row.cells if cell.counts} if counted else set[str]()
     return _Row(row.header[skip:], row.cells, None if len(counts) > 1 else next(iter(counts), ""))
 
 
-def _facts(document: Document, packed: Packed) -> list[tuple[str, str]]:
-    """What the report holds, in numbers."""
-    models = {row.header[-1] for table in document.tables if table.kind == "scores" for row in table.rows}
-    answers = sum(one["documents"] * len(one["models"]) for one in packed.sets)
-    counts = [(len(models), "model"), (len(document.tables), "table"), (len(document.charts), "chart")]
-    counts += [(len(packed.sets), "set of samples"), (answers, "answer to read")]
-    plural = {"set of samples": "sets of samples", "answer to read": "answers to read"}
-    return [(f"{n:,}", what if n == 1 else plural.get(what, f"{what}s")) for n, what in counts if n]
-
-
 def _legend(document: Document) -> str:
-    grids = [*document.tables, *(chart.table for chart in document.charts if chart.table)]
+    board = [document.summary.board] if document.summary and document.summary.board else []
+    grids = [*board, *document.tables, *(chart.table for chart in document.charts if chart.table)]
     cells = [cell for table in grids for row in table.rows for cell in row.cells]
-    said = ["Bold: best value of the column and data set; values that print alike are all bold."]
+    said = ["Bold: best value of the column and data set. Decimals are those that the interval supports."]
     if any(cell.tied for cell in cells):
         said.append(f"{TIED}: no difference from the best was shown.")
     if any(cell.diagonal for cell in cells):

@@ -17,6 +17,7 @@ from s2eval.report.document import (
     Document,
     Prose,
     Section,
+    Summary,
     Table,
     TableRow,
     TextTable,
@@ -41,6 +42,8 @@ def render_markdown(document: Document) -> str:
     need not; the table keeps the paper's shape, and the two numbers to compare never part.
     """
     parts = [f"# {escape(document.title)}", *_blocks(document.intro)]
+    if document.summary:
+        parts += _summary(document.summary)
     if document.tables:
         parts.append(_legend(document))
     parts += [render_table(table) for table in document.tables]
@@ -77,6 +80,15 @@ def render_table(table: Table) -> str:
     )
     notes = [_bullets(table.notes)] if table.notes else []
     return "\n\n".join([f"## {escape(table.title)}", grid, *notes])
+
+
+def _summary(summary: Summary) -> Iterator[str]:
+    """In words: the tables follow."""
+    yield escape(summary.compared)
+    if summary.verdict:
+        yield f"**Verdict.** {escape(' '.join(summary.verdict))}"
+    if summary.facts:
+        yield "\n".join(f"- {escape(name)}: {escape(value)}" for name, value in summary.facts)
 
 
 def _section(section: Section, level: int) -> Iterator[str]:

@@ -29,6 +29,7 @@ class Column:
         task: task without its family's prefix; "" = the data set of the row.
         published: column of the published table; "" = none.
         counted: whether the row's value is a share of items, to be shown as their number, without interval.
+        secondary: whether a page may fold it away.
     """
 
     title: str
@@ -38,6 +39,7 @@ class Column:
     task: str = ""
     published: str = ""
     counted: bool = False
+    secondary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Definition:
         columns: its columns.
         datasets: one block of rows each, task without prefix → name; a single one without name = one row a model.
         notes: sentences that always stand below it.
+        headline: metric that stands for the table on the scoreboard; "" = that of its first column.
+        headline_title: header of that column there; "" = as in the table.
     """
 
     name: str
@@ -59,6 +63,8 @@ class Definition:
     columns: tuple[Column, ...]
     datasets: tuple[tuple[str, str], ...]
     notes: tuple[str, ...] = ()
+    headline: str = ""
+    headline_title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +131,7 @@ def _columns(metrics: Iterable[Metric], published: Mapping[str, str] = MappingPr
             best=None if metric.counted else metric.best,
             published=published.get(metric.name, ""),
             counted=metric.counted,
+            secondary=metric.name.endswith(("_2023", "_corpus")),
         )
         for metric in metrics
     )
@@ -147,6 +154,7 @@ def _paper() -> tuple[Definition, ...]:
             ),
             datasets=ONE_ROW_A_MODEL,
             notes=("Average: unweighted mean of the four. MMLU: unweighted mean over its subjects.",),
+            headline_title="Leaderboard",
         ),
         Definition("rouge", 2, ROUGE.title, _columns(ROUGE.metrics, {name: name[3:] for name in ROUGE.names}), qa),
         Definition(
@@ -155,6 +163,8 @@ def _paper() -> tuple[Definition, ...]:
             BERTSCORE.title,
             _columns(BERTSCORE.metrics, {name: name.rpartition("_")[2] for name in BERTSCORE.names}),
             qa,
+            headline="s2_bertscore_f1",
+            headline_title="BERTScore F1",
         ),
         Definition(
             "readability",

@@ -223,6 +223,7 @@ class _Builder:
             header_names=("model",),
             columns=tuple(column.title for column in columns),
             rows=tuple(TableRow((model,), row) for model, row in zip(models, zip(*cells, strict=True), strict=True)),
+            secondary=tuple(at for at, column in enumerate(columns) if column.metric in (FRE_WHOLE, FKG_WHOLE)),
             notes=(
                 *notes,
                 *((OWN_QUESTIONS,) if sources else ()),

@@ -106,6 +106,7 @@ class _Builder:
                 *self._sources(family, definition),
                 *self.notes.get(key, ()),
             ),
+            secondary=tuple(at for at, column in enumerate(definition.columns) if column.secondary),
         )
 
     def _block(self, family: Family, definition: Definition, task: str, dataset: str) -> list[TableRow]:

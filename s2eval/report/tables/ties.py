@@ -68,9 +68,10 @@ def _marked(table: Table, tests: _Tests) -> Table:
         places = list(block)
         for at, title in enumerate(table.columns):
             found = _column([cells[place][at] for place in places], tests)
-            for number, (test, tied) in found.items():
+            for number, (test, p) in found.items():
                 place = places[number]
-                cells[place][at] = replace(cells[place][at], tied=tied)
+                tied = p is not None and p > LEVEL
+                cells[place][at] = replace(cells[place][at], tied=tied, differs=p is not None and not tied)
                 paired = paired or test.how == "paired"
                 if test.how == "numbers" and test.p is not None:
                     by_numbers[title] = None
@@ -85,8 +86,8 @@ def _marked(table: Table, tests: _Tests) -> Table:
     return replace(table, rows=rows, notes=tuple(notes))
 
 
-def _column(cells: Sequence[Cell], tests: _Tests) -> dict[int, tuple[Test, bool]]:
-    """Number of the cell → its test against the best, and whether it is tied."""
+def _column(cells: Sequence[Cell], tests: _Tests) -> dict[int, tuple[Test, float | None]]:
+    """Number of the cell → its test against the best, and its p after correction."""
     known = [(number, cell) for number, cell in enumerate(cells) if cell.value is not None]
     best = _best([cell for _, cell in known])
     if best is None or best.judge == SEVERAL:
@@ -97,9 +98,7 @@ def _column(cells: Sequence[Cell], tests: _Tests) -> dict[int, tuple[Test, bool]
     listed = [test.p for test in found.values()]
     rest = pairs - sum(p is not None for p in listed)
     adjusted = stats.holm([*listed, *[1.0] * rest])
-    return {
-        number: (test, p is not None and p > LEVEL) for (number, test), p in zip(found.items(), adjusted, strict=False)
-    }
+    return {number: (test, p) for (number, test), p in zip(found.items(), adjusted, strict=False)}
 
 
 def _best(cells: Sequence[Cell]) -> Row | None:

@@ -32,4 +32,4 @@ def test_a_page_needs_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert command("report", str(tmp_path), "--format", "html") == 2
     assert "add --out report.html" in capsys.readouterr().err
     assert command("report", str(tmp_path), "--no-samples") == 2
-    assert "--no-samples is for --format html" in capsys.readouterr().err
+    assert "--format md does not take --no-samples" in capsys.readouterr().err

@@ -1,0 +1,134 @@
+"""How the numbers of a run came about: `provenance.json` of its folder, written when a run ends, and its units.
+
+Folders of version 0.1.0 have no such file: what it would say is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+from s2eval import store
+
+FILE = "provenance.json"
+_PACKAGES = ("s2eval", "lm-eval", "transformers", "torch", "python")
+
+
+def record(folder: Path) -> None:
+    """Write the command, device, dtypes and git revision beside a run's results; what is not known stays as it was."""
+    from s2eval.llm.secrets import redact
+
+    known = {
+        "command": redact(_command()),
+        "device": _device(),
+        "dtypes": sorted(_dtypes(folder)),
+        "revision": _revision(),
+    }
+    content = _read(folder) | {name: value for name, value in known.items() if value}
+    with store.write_atomically(folder / FILE) as file:
+        file.write(json.dumps(content, indent=1) + "\n")
+
+
+def facts(folder: Path, units: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
+    """Name and value of what is known, for people.
+
+    Args:
+        folder: of the run.
+        units: what `unit.json` says of each.
+    """
+    content = _read(folder)
+    dates = [str(unit["finished"]) for unit in units if unit.get("finished")]
+    seconds = sum(float(unit.get("seconds") or 0) for unit in units)
+    versions = {name: list(dict.fromkeys(_versions(units, name))) for name in _PACKAGES}
+    shown = [f"{name} {' and '.join(found)}" for name, found in versions.items() if found]
+    known = (
+        ("Finished", f"{datetime.fromisoformat(max(dates)):%Y-%m-%d %H:%M} UTC" if dates else ""),
+        ("Computing time", _duration(seconds) if seconds else ""),
+        ("Device", str(content.get("device", ""))),
+        ("dtype", ", ".join(map(str, content.get("dtypes", ())))),
+        ("Versions", ", ".join(shown)),
+        ("Git revision", str(content.get("revision", ""))),
+        ("Command", str(content.get("command", ""))),
+    )
+    return tuple((name, value) for name, value in known if value)
+
+
+def together(sources: Iterable[Sequence[tuple[str, str]]]) -> tuple[tuple[str, str], ...]:
+    """The facts of several folders: each name once, with its different values."""
+    merged: dict[str, dict[str, None]] = {}
+    for source in sources:
+        for name, value in source:
+            merged.setdefault(name, {})[value] = None
+    return tuple((name, "; ".join(values)) for name, values in merged.items())
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    try:
+        content: Any = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return cast("dict[str, Any]", content) if isinstance(content, dict) else {}
+
+
+def _versions(units: Iterable[Mapping[str, Any]], name: str) -> Iterable[str]:
+    return (str(unit["versions"][name]) for unit in units if name in (unit.get("versions") or {}))
+
+
+def _duration(seconds: float) -> str:
+    """`40 s`, `3 min`, `2 h 05 min`."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def _command() -> str:
+    program = Path(sys.argv[0])
+    if program.name not in ("s2eval", "__main__.py"):  # a notebook or another program
+        return ""
+    return shlex.join(["s2eval", *sys.argv[1:]])
+
+
+def _device() -> str:
+    """Of this process; "" where nothing was computed in it."""
+    torch: Any = sys.modules.get("torch")
+    if torch is None:
+        return ""
+    if torch.cuda.is_available():
+        return str(torch.cuda.get_device_name())
+    return f"CPU, {torch.get_num_threads()} threads"
+
+
+def _dtypes(folder: Path) -> Iterable[str]:
+    """As lm-eval wrote them with the results."""
+    for path in folder.glob("*/*/results_*.json"):
+        try:
+            dtype = json.loads(path.read_text(encoding="utf-8"))["config"]["model_dtype"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if isinstance(dtype, str):
+            yield dtype.removeprefix("torch.")
+
+
+def _revision() -> str:
+    """Of the checkout that s2eval runs from; "" where it is installed."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return ""
+    head = _git(root, "rev-parse", "--short=12", "HEAD")
+    return head + (" with changes" if head and _git(root, "status", "--porcelain", "-uno") else "")
+
+
+def _git(root: Path, *arguments: str) -> str:
+    try:
+        return subprocess.run(
+            ("git", "-C", str(root), *arguments), check=True, capture_output=True, text=True, timeout=10
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
