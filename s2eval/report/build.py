@@ -114,7 +114,8 @@ class Report:
         shown = {comparison_key(table.key) for table in self.document.tables}
         known = {f"{family.prefix}_{definition.name}" for family in FAMILIES for definition in definitions()}
         wanted = tuple(table for table in self.compared.tables if table.key in shown or table.key not in known)
-        return draw_all(self.document.tables, self.rows, replace(self.compared, tables=wanted))
+        compared = replace(self.compared, tables=wanted)
+        return draw_all(self.document.tables, self.rows, compared, self.models)
 
     @property
     def illustrated(self) -> Document:
