@@ -61,8 +61,8 @@ def read(path: Path, wanted: Callable[[int], bool]) -> Iterator[Line]:
                 yield Line(doc_id, "", None, _answer(tail | {"doc": doc}))
                 continue
         whole: dict[str, Any] = json.loads(line.decode("utf-8", "replace"))
-        asked, title = _question(whole)
-        yield Line(int(whole["doc_id"]), title, asked, _answer(whole))
+        question, title = _question(whole)
+        yield Line(int(whole["doc_id"]), title, question, _answer(whole))
 
 
 def to_bytes(value: Any) -> bytes:
@@ -77,7 +77,8 @@ def one_line(text: str) -> str:
 
 
 def _question(line: Mapping[str, Any]) -> tuple[bytes, str]:
-    """`{x: contexts, c: [[context, continuation]], o: options, t: target}`; a context of several calls once."""
+    """`{x: contexts, s: where the question begins in each, c: [[context, continuation]], o: options, t: target,
+    w: target in words, k: continuations that are right}`; a context of several calls once."""
     contexts: dict[str, int] = {}
     continued: list[list[Any]] = []
     options: Any = None
@@ -88,20 +89,52 @@ def _question(line: Mapping[str, Any]) -> tuple[bytes, str]:
         elif len(call) > 1:
             options = call[1]
     question: dict[str, Any] = {"x": list(contexts), "t": _as_text(line.get("target"))}
+    doc = cast("dict[str, Any]", line["doc"]) if isinstance(line.get("doc"), dict) else {}
+    asked = _asked(doc)
+    if any(starts := [_start(asked, context) for context in contexts]):
+        question["s"] = starts
     if continued:
         question["c"] = continued
+        right = _right(doc, line.get("target"), len(continued))
+        question |= {"k": right, "w": _in_words(doc, asked, right)} if right else {}
     if options:
         question["o"] = _as_text(options)
-    return to_bytes(question), one_line(_title(line.get("doc"), list(contexts)))
+    return to_bytes(question), one_line(asked or next(iter(contexts), "").rstrip()[-_TITLE:])
 
 
-def _title(doc: Any, contexts: Sequence[str]) -> str:
-    if isinstance(doc, dict):
-        known = cast("dict[str, Any]", doc)
-        for name in _QUESTIONS:
-            if isinstance(known.get(name), str) and known[name].strip():
-                return known[name]
-    return contexts[0].rstrip()[-_TITLE:] if contexts else ""
+def _asked(doc: Mapping[str, Any]) -> str:
+    """The question of a document; "" where it has no field of a known name."""
+    return next((doc[name] for name in _QUESTIONS if isinstance(doc.get(name), str) and doc[name].strip()), "")
+
+
+def _start(question: str, context: str) -> int:
+    """Where the paragraph of the question begins, behind instructions and shots."""
+    at = context.rfind(question.strip()) if question.strip() else -1
+    return context.rfind("\n\n", 0, at) + 2 if "\n\n" in context[: max(at, 0)] else 0
+
+
+def _right(doc: Mapping[str, Any], target: Any, n: int) -> list[int]:
+    """Positions of the continuations that are right: those that the document labels, else the target's."""
+    labels = doc.get("labels")
+    if isinstance(labels, list) and len(cast("list[Any]", labels)) == n:
+        return [at for at, label in enumerate(cast("list[Any]", labels)) if label in (1, True)]
+    at = int(target) if isinstance(target, int) or (isinstance(target, str) and target.strip().isdigit()) else -1
+    return [at] if 0 <= at < n else []
+
+
+def _in_words(doc: Mapping[str, Any], question: str, right: Sequence[int]) -> str:
+    """The text of the right choices, also where the choices are letters and the question spells them out."""
+    choices = doc.get("choices")
+    if isinstance(choices, dict):
+        choices = cast("dict[str, Any]", choices).get("text")
+    if not isinstance(choices, list):
+        return ""
+    known = [str(choice) for choice in cast("list[Any]", choices)]
+    words = list[str]()
+    for choice in (known[at] for at in right if at < len(known)):
+        line = re.search(rf"^{re.escape(choice)}[.)] .+$", question, re.MULTILINE) if len(choice) == 1 else None
+        words.append(line[0] if line else choice)
+    return "\n".join(words)
 
 
 def _calls(arguments: Any) -> list[list[Any]]:

@@ -42,7 +42,15 @@ const s2sample = (() => {
       const users = document_.v.flatMap((own, model) => own === number ? [set.models[model]] : []);
       const to = document_.p.length > 1 ? ` to ${users.join(", ")}` : "";
       const turns = one.x.length > 1 && !one.c;
-      one.x.forEach((text, at) => parts.push(make("h4", `${turns ? `Question, turn ${at + 1}` : "Prompt"}${to}`), plain(text, true)));
+      one.x.forEach((text, at) => {
+        const start = one.s?.[at] ?? 0;
+        parts.push(make("h4", `${turns ? `Question, turn ${at + 1}` : start ? "Question" : "Prompt"}${to}`), plain(text.slice(start), true));
+        if (start) {
+          const before = make("details", make("summary", `Before the question: instructions and shots, ${start.toLocaleString("en")} characters`));
+          before.append(plain(text.slice(0, start)));
+          parts.push(before);
+        }
+      });
       if (one.o) {
         const details = make("details", make("summary", "How it was generated"));
         details.append(plain(one.o));
@@ -62,7 +70,7 @@ const s2sample = (() => {
       for (const model of asked) head.append(make("th", set.models[model], { scope: "col", className: "n" }));
       const best = asked.map((model) => document_.a[model].r.reduce((top, x, at, all) => x !== null && (top < 0 || x > all[top]) ? at : top, -1));
       const rows = one.c.map(([, text], at) => {
-        const target = String(at) === one.t.trim() || (one.t !== "" && text.trim() === one.t.trim());
+        const target = one.k ? one.k.includes(at) : one.t !== "" && text.trim() === one.t.trim();
         const row = make("tr", make("th", `${text.trim() || text}${target ? "  ◂ target" : ""}`, { scope: "row", className: "choice", dir: "auto" }));
         asked.forEach((model, column) => {
           const x = document_.a[model].r[at];
@@ -76,7 +84,7 @@ const s2sample = (() => {
       table.tBodies[0].append(...rows);
       const scroll = make("div", table, { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "Log-likelihoods" });
       return [make("h4", "Log-likelihood of each continuation (▸ the model's highest)"), scroll,
-        ...(one.t ? [make("p", `Target: ${one.t.length > 300 ? `${one.t.slice(0, 300)}…` : one.t}`, { className: "soft" })] : [])];
+        ...(one.w || one.t ? [make("h4", "Target"), plain(one.w || one.t)] : [])];
     });
   }
 

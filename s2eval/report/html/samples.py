@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from s2eval.report.html import judgments, logs
 from s2eval.report.scored import Scored
+from s2eval.tasks import BENCHMARKS
+from s2eval.tasks.leaderboard.scores import COUNTED
 
 _CHUNK = 384 * 1024  # bytes of JSON; a chunk is inflated and parsed in some milliseconds
 _LEVEL = 4
@@ -162,7 +164,16 @@ def _of_logs(task: str, scored: Sequence[Scored]) -> SampleSet:
         if answers.scored.log is not None:
             _read(answers.scored.log, answers, documents, given)
     metrics = list(dict.fromkeys(name for one in scored for name in one.metrics))
+    metrics.sort(key=lambda name: name != _own_metric(task))
     return _finished(task, documents, models, metrics)
+
+
+def _own_metric(task: str) -> str:
+    """The metric that a benchmark's table shows; "" where lm-eval's order stands."""
+    benchmark = next((known for known in BENCHMARKS.values() if known.covers(task)), None)
+    if benchmark is None:
+        return ""
+    return benchmark.columns[0].name if benchmark.columns else COUNTED.get(benchmark.name, "")
 
 
 def _read(path: Path, answers: Answers, documents: _Documents, given: Sequence[dict[str, int]]) -> None:
