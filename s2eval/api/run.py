@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from s2eval.api.comparison import Comparison
     from s2eval.api.plots import Plot
+    from s2eval.api.scoreboard import Scoreboard
     from s2eval.report.build import Report
     from s2eval.report.scored import Found, Scored
 
@@ -68,9 +69,14 @@ class Run:
         return f"Run({', '.join(map(str, self.paths))}: {len(self.models)} models, {len(self.tasks)} tasks)"
 
     def _repr_html_(self) -> str:
-        from s2eval.api.scoreboard import scoreboard_html
+        return self.scoreboard.to_html()
 
-        return scoreboard_html(self._rows)
+    @cached_property
+    def scoreboard(self) -> Scoreboard:
+        """Models × tasks at a glance: of each task its first metric."""
+        from s2eval.api.scoreboard import scoreboard
+
+        return scoreboard(self._rows)
 
     @cached_property
     def _report(self) -> Report | None:

@@ -37,6 +37,16 @@ class Scoreboard:
             interval = f" [{row.ci_low:.{digits}f}, {row.ci_high:.{digits}f}]"
         return f"{row.value:.{digits}f}{interval}"
 
+    def to_html(self) -> str:
+        """For a notebook."""
+        head = "".join(f"<th>{escape(task)}<br><small>{escape(metric)}</small></th>" for task, metric in self.columns)
+        lines: list[str] = []
+        for model, cells in self.rows.items():
+            texts = [escape(self.text(cell)) for cell in cells]
+            marked = [f"<b>{text}</b>" if best == model else text for text, best in zip(texts, self.best, strict=True)]
+            lines.append(f"<tr><th>{escape(model)}</th>{''.join(f'<td>{text}</td>' for text in marked)}</tr>")
+        return f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+
 
 def headline(metrics: Sequence[str]) -> str:
     """The metric that stands for a task: points of the leaderboard, a judge's score, else the first of the table."""
@@ -72,17 +82,3 @@ def scoreboard(rows: Sequence[Row]) -> Scoreboard:
             "" if len(values) < 2 or end is None else (max if end == "high" else min)(values, key=lambda m: values[m])
         )
     return Scoreboard(columns, {model: [cells.get((model, *column)) for column in columns] for model in models}, best)
-
-
-def scoreboard_html(rows: Sequence[Row]) -> str:
-    """For a notebook."""
-    board = scoreboard(rows)
-    head = "".join(f"<th>{escape(task)}<br><small>{escape(metric)}</small></th>" for task, metric in board.columns)
-    lines: list[str] = []
-    for model, cells in board.rows.items():
-        shown = [
-            f"<td>{'<b>' if best == model else ''}{escape(board.text(cell))}{'</b>' if best == model else ''}</td>"
-            for cell, best in zip(cells, board.best, strict=True)
-        ]
-        lines.append(f"<tr><th>{escape(model)}</th>{''.join(shown)}</tr>")
-    return f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"

@@ -107,9 +107,11 @@ def run(
 def _execute(planned: RunPlan, fresh: bool, keep_going: bool, resume: str, as_json: bool) -> None:
     from s2eval.run import engine, local
     from s2eval.terminal.live import show_progress
+    from s2eval.terminal.scoreboard import print_scoreboard
 
     with show_progress(planned) as progress:
         finished = engine.execute(planned, progress, fresh=fresh, keep_going=keep_going, resume=resume)
+    print_scoreboard(planned.folder)
     if as_json:
         echo_json({"out": planned.folder, "report": finished.page, "failures": finished.failures})
     else:

@@ -21,13 +21,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from tqdm import tqdm
 
 from s2eval.models import checks, generation, memory, request_checks, sharing, support
 from s2eval.models.answers import Rules
 from s2eval.models.backend import Backend
 from s2eval.models.generation import Prompt
 from s2eval.models.likelihood import Request, Scoring
+from s2eval.models.progress import ProgressBar
 
 Tokenized = tuple[tuple[str, str] | None, list[int], list[int]]
 Result = tuple[float, bool]
@@ -155,7 +155,9 @@ class S2LM(Backend):
         scoring, engine = Scoring(requests, first), self._engine()
         self.work.unique += len(scoring.trie)
         quiet = disable_tqdm or self.rank != 0
-        with tqdm(total=len(scoring.trie), unit="tok", unit_scale=True, desc="Log-likelihoods", disable=quiet) as bar:
+        with ProgressBar(
+            total=len(scoring.trie), unit="tok", unit_scale=True, desc="Log-likelihoods", disable=quiet
+        ) as bar:
             for done in scoring.run(engine, self.softmax_dtype):
                 yield from ((number, (total, greedy)) for number, total, greedy in done)
                 bar.update(engine.computed - bar.n)
@@ -198,7 +200,7 @@ class S2LM(Backend):
         self.work.requests += len(requests)
         mine, rest = self._read(requests, repeats)
         quiet = disable_tqdm or self.rank != 0
-        with tqdm(total=len(mine), desc="Answers", unit="answer", disable=quiet) as bar:
+        with ProgressBar(total=len(mine), desc="Answers", unit="answer", disable=quiet) as bar:
             for answered in self._answer(requests, mine):
                 bar.update()
                 yield answered

@@ -104,7 +104,7 @@ def execute(
             try:
                 failures = local.evaluate(run.chosen, run.settings, keep_going=keep_going, progress=progress)
                 if run.chosen_judged:
-                    failures += judges.judge(run.chosen_judged, run.folder, keep_going=keep_going, say=progress.say)
+                    failures += judges.judge(run.chosen_judged, run.folder, keep_going=keep_going, progress=progress)
             finally:
                 write_plan(run)
             if failures and not any(unit.done for unit in run.units):  # nothing to report

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from s2eval.config import JudgeEntry, ModelEntry, RunConfig
@@ -19,6 +20,7 @@ from s2eval.llm.calls import Call
 from s2eval.llm.ledger import Ledger
 from s2eval.llm.prices import Estimate, estimate
 from s2eval.names import clashes
+from s2eval.run.progress import Progress
 
 CALLS = "calls.sqlite"
 
@@ -81,7 +83,7 @@ def plan(config: RunConfig) -> list[Judged]:
     return planned
 
 
-def judge(planned: Sequence[Judged], out: Path, *, keep_going: bool, say: Callable[[str], None]) -> list[str]:
+def judge(planned: Sequence[Judged], out: Path, *, keep_going: bool, progress: Progress) -> list[str]:
     """Answer and judge; returns `model/mtbench/judge: why` of each that failed in whole or in part.
 
     Raises:
@@ -92,12 +94,12 @@ def judge(planned: Sequence[Judged], out: Path, *, keep_going: bool, say: Callab
     with Ledger.open(out / CALLS) as ledger, _released():
         for one in planned:
             if wrong := problem(one, out):
-                say(f"{one.name} is broken: {wrong}; it is judged again")
-            say(f"{one.name}: {len(one.suite.questions)} questions")
+                progress.say(f"{one.name} is broken: {wrong}; it is judged again")
+            progress.say(f"{one.name}: {len(one.suite.questions)} questions")
             try:
                 results.refuse_another(out, one.suite, one.how, one.model)
                 one.budget.keep_in(ledger, one.name)
-                asker = bench.Asker(ledger, prices, one.budget)
+                asker = bench.Asker(ledger, prices, one.budget, partial(_report, progress, one.name))
                 result = bench.rate(one.suite, one.model, one.how, one.judge.choices, asker)
                 results.write(out, result, one.entry.group, one.entry.seed)
             except S2Error as error:
@@ -109,6 +111,10 @@ def judge(planned: Sequence[Judged], out: Path, *, keep_going: bool, say: Callab
                 why = next(judgment.problem for judgment in result.judgments if judgment.failed)
                 failures.append(f"{one.name}: {result.failed} of {len(result.judgments)} judgments failed: {why}")
     return failures
+
+
+def _report(progress: Progress, name: str, who: str, done: int, total: int, _: object) -> None:
+    progress.judging(name, who, done, total)
 
 
 def problem(one: Judged, out: Path) -> str:

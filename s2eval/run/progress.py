@@ -13,11 +13,20 @@ from s2eval.run.plan import Unit
 
 
 class Progress:
-    """Tells each unit as it starts and ends, with the time that remains as far as it can be known."""
+    """Reports each unit as it starts and ends, with the time that remains as far as it can be known.
+
+    Args:
+        units: of the run.
+        say: is given each line.
+    """
 
     def __init__(self, units: Sequence[Unit], say: Callable[[str], None]) -> None:
-        self._units, self.say = units, say
+        self._units, self._print = units, say
         self._seconds = {unit.name: seconds for unit in units if (seconds := _taken(unit)) is not None}
+
+    def say(self, line: str) -> None:
+        """Report something else."""
+        self._print(line)
 
     def start(self) -> None:
         """Report what is done already."""
@@ -39,6 +48,9 @@ class Progress:
         done = facts(unit)
         known = "".join(f"; {remark}" for remark in remarks([done["work"]] if "work" in done else []))
         self.say(f"[{number}/{len(self._units)}] {unit.name}: done in {taken}{known}{self._remaining()}")
+
+    def judging(self, name: str, who: str, done: int, total: int) -> None:
+        """A model and a judge have had so many of their calls answered."""
 
     def _remaining(self) -> str:
         pending = [unit for unit in self._units if not unit.done]

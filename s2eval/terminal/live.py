@@ -1,16 +1,185 @@
-"""What a run shows while it works."""
+"""What a run shows while it works: one live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 from s2eval.run.engine import RunPlan
-from s2eval.run.progress import Progress
-from s2eval.terminal.output import note
+from s2eval.run.progress import Progress, duration
+from s2eval.run.rough_time import rough_seconds
+from s2eval.terminal import output
+from s2eval.terminal.log_file import quiet_libraries
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from s2eval.run.plan import Unit
+
+_LINES = 4  # notes below the table
 
 
 @contextmanager
 def show_progress(run: RunPlan) -> Iterator[Progress]:
-    """Lines on standard error."""
-    yield Progress(run.chosen, note)
+    """Show a run's progress on standard error; with `--quiet` nothing, and libraries' output only with `--verbose`."""
+    stream = sys.stderr
+    kept = nullcontext() if output.is_verbose() else quiet_libraries(run.folder)
+    if output.is_quiet() or not stream.isatty() or output.is_verbose():
+
+        def print_line(line: str) -> None:
+            if not output.is_quiet():
+                print(line, file=stream, flush=True)
+
+        with kept:
+            yield Progress(run.chosen, print_line)
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(file=stream)
+    live = LiveProgress(run, console)
+    with Live(get_renderable=live.render, console=console, refresh_per_second=4, redirect_stdout=False,
+              redirect_stderr=False), kept:  # fmt: skip
+        yield live
+
+
+class LiveProgress(Progress):
+    """Model × task: what is done with its score, what runs with its share, what waits with its expected time."""
+
+    def __init__(self, run: RunPlan, console: Console) -> None:
+        super().__init__(run.chosen, lambda _: None)
+        self._run, self._console = run, console
+        self._started = time.monotonic()
+        self._rough = {unit.name: rough_seconds(unit, run.settings) for unit in run.chosen}
+        self._cells: dict[str, str] = {unit.name: _score(unit) for unit in run.chosen if unit.done}
+        self._initially_done = set(self._cells)
+        self._running: str | None = None
+        self._running_since = 0.0
+        self._share = 0.0
+        self._tokens = 0
+        self._notes: list[str] = []
+
+    def say(self, line: str) -> None:
+        """Show a line below the table; those of units are in it."""
+        if not line.startswith("["):
+            self._notes = [*self._notes, line][-_LINES:]
+
+    def during(self, unit: Unit, work: Callable[[], None]) -> None:
+        """Do the work of one unit, and show how far it is."""
+        from s2eval.models.progress import listening
+
+        self._running, self._running_since, self._share = unit.name, time.monotonic(), 0.0
+        seen = 0
+
+        def listen(done: int, total: int, kind: str) -> None:
+            nonlocal seen
+            self._share = done / total if total else 0.0
+            if kind == "tok":
+                self._tokens += max(done - seen, 0)
+                seen = done
+
+        try:
+            with listening(listen):
+                super().during(unit, work)
+            self._cells[unit.name] = _score(unit)
+        except BaseException:
+            self._cells[unit.name] = "[red]failed[/]"
+            raise
+        finally:
+            self._running = None
+
+    def judging(self, name: str, who: str, done: int, total: int) -> None:
+        """Show how far a judge is."""
+        self._cells[name] = f"{who} {done}/{total}"
+
+    def remaining(self) -> float:
+        """Seconds, about: by this run's own pace where it has one, else by a rough guess."""
+        seconds = 0.0
+        for unit in self._units:
+            if unit.name in self._cells:
+                continue
+            expected = self._expected(unit) or self._rough[unit.name] * self._pace()
+            if unit.name == self._running:
+                elapsed = time.monotonic() - self._running_since
+                left = elapsed * (1 - self._share) / self._share if self._share > 0.1 else expected - elapsed
+                seconds += max(left, 0.0)
+            else:
+                seconds += expected
+        return seconds
+
+    def _pace(self) -> float:
+        """How much longer units took than was guessed."""
+        done = [name for name in self._seconds if self._rough.get(name)]
+        guessed = sum(self._rough[name] for name in done)
+        return sum(self._seconds[name] for name in done) / guessed if guessed else 1.0
+
+    def render(self) -> RenderableType:
+        """The table, the time, the last notes."""
+        from rich.console import Group
+        from rich.text import Text
+
+        lines: list[Any] = [self._table(), Text.from_markup(self._summary(), style="dim")]
+        lines += [Text(note, style="dim") for note in self._notes]
+        return Group(*lines)
+
+    def _summary(self) -> str:
+        done = sum(unit.name in self._cells for unit in self._units)
+        elapsed = time.monotonic() - self._started
+        tokens = f", {self._tokens:,} tokens" if self._tokens else ""
+        left = self.remaining()
+        remaining = f", about {duration(left)} left" if done < len(self._units) else ""
+        return f"{done} of {len(self._units)} units, {duration(elapsed)}{tokens}{remaining}"
+
+    def _table(self) -> RenderableType:
+        """Tasks down, models across; as many rows as the terminal has."""
+        from rich.table import Table
+
+        models = list(dict.fromkeys(unit.entry.name for unit in self._units))
+        tasks = list(dict.fromkeys(unit.task.task_name for unit in self._units))
+        names = {(unit.entry.name, unit.task.task_name): unit.name for unit in self._units}
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        table.add_column("task")
+        for model in models:
+            table.add_column(model, justify="right")
+        for task in self._visible(tasks, names):
+            table.add_row(task, *(self._cell(names.get((model, task))) for model in models))
+        for judged in self._run.chosen_judged:
+            shown = self._cells.get(judged.name, "·")
+            table.add_row(judged.name.partition("/")[2], *(shown if m == judged.entry.name else "" for m in models))
+        return table
+
+    def _visible(self, tasks: list[str], names: dict[tuple[str, str], str]) -> list[str]:
+        """Rows around the one that runs, where there are more than fit."""
+        room = max(self._console.height - _LINES - 4 - len(self._run.chosen_judged), 3)
+        if len(tasks) <= room:
+            return tasks
+        running = next((task for (_, task), name in names.items() if name == self._running), tasks[0])
+        at = tasks.index(running)
+        first = min(max(at - room // 2, 0), len(tasks) - room)
+        return tasks[first : first + room]
+
+    def _cell(self, name: str | None) -> str:
+        if name is None:
+            return ""
+        if name == self._running:
+            return f"[bold cyan]{self._share:.0%}[/]" if self._share else "[cyan]loading[/]"
+        if name in self._cells:
+            return self._cells[name]
+        return f"[dim]{duration(self._rough[name] * self._pace())}[/]"
+
+
+def _score(unit: Unit) -> str:
+    """The headline number of a unit that is done."""
+    from s2eval import store
+    from s2eval.api.scoreboard import headline
+    from s2eval.metrics.table import metric_of
+
+    aggregates = store.read_unit(unit.folder).aggregates
+    if not aggregates:
+        return "done"
+    name = headline(list(aggregates))
+    metric = metric_of(name)
+    return f"{aggregates[name][0]:.{metric.digits if metric else 4}f}"
