@@ -325,6 +325,7 @@ def test_a_run_scores_the_leaderboard_without_bos(
     from s2eval.models.s2 import S2LM
     from s2eval.models.spec import parse
     from s2eval.run import local, plan
+    from s2eval.run.progress import Progress
 
     scored: list[tuple[list[int], list[int]]] = []
     prompted: list[list[int]] = []
@@ -351,7 +352,8 @@ def test_a_run_scores_the_leaderboard_without_bos(
     )
     units = plan.plan(config, [parse(str(adds_bos))], tmp_path)
     units[2].task.set_config(key="generation_kwargs", value={"max_gen_toks": 2}, update=True)  # saves time
-    assert local.evaluate(units, config, keep_going=False, say=lambda _: None) == []
+    progress = Progress(units, lambda _: None)
+    assert local.evaluate(units, config, keep_going=False, progress=progress) == []
     plain = AutoTokenizer.from_pretrained(tiny_model)  # the same vocabulary, no BOS
     wanted = [
         (plain.encode(context), plain.encode(context + continuation)[len(plain.encode(context)) :])
