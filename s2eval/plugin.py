@@ -42,8 +42,8 @@ def _wrap(module: ModuleType, place: str, wrapper: Callable[[Callable[..., Any]]
     """Put what `wrapper` makes of a function in its place: `function` or `Class.method` of `module`."""
     owner: Any = module
     *classes, name = place.split(".")
-    for one in classes:
-        owner = getattr(owner, one, None)
+    for name_of_class in classes:
+        owner = getattr(owner, name_of_class, None)
     original = getattr(owner, name, None)
     if original is None:
         raise PluginError(module, place)
@@ -132,7 +132,7 @@ def without_covered(names: list[str], index: Any) -> list[str]:
 
 
 def use_own_stderr(evaluator_utils: ModuleType) -> None:
-    """An aggregation that carries `stderr` (a function of the same items) tells its own standard error.
+    """An aggregation that carries `stderr` (a function of the same items) gives its own standard error.
 
     lm-eval knows a fixed list of aggregations and prints N/A for all others.
     """

@@ -68,8 +68,8 @@ def label(name: str, arguments: Mapping[str, Any]) -> str:
     >>> label("chat", {"enable_thinking": False})
     'chat with enable_thinking=false'
     """
-    given = ", ".join(f"{key}={json.dumps(value, default=str)}" for key, value in sorted(arguments.items()))
-    return f"{name} with {given}" if given else name
+    listed = ", ".join(f"{key}={json.dumps(value, default=str)}" for key, value in sorted(arguments.items()))
+    return f"{name} with {listed}" if listed else name
 
 
 def names() -> tuple[str, ...]:

@@ -1,17 +1,14 @@
 """BERTScore: how well the tokens of an answer and of a reference match by meaning, in an encoder's layer.
 
-Zhang, Kishore, Wu, Weinberger & Artzi, "BERTScore: Evaluating Text Generation with BERT", ICLR 2020
-(arXiv 1904.09675), section 3, by the functions of the library bert-score 0.3.13 (its hash says 0.3.12), without
-idf weights and without rescaling. Facts about it that matter to a reader of its numbers:
+Zhang et al., "BERTScore: Evaluating Text Generation with BERT", ICLR 2020 (arXiv 1904.09675), section 3, by the
+functions of the library bert-score 0.3.13 (its hash says 0.3.12), without idf weights and without rescaling.
 
-* A text longer than the encoder's limit (`model_max_length`, 512 tokens for roberta-large and minilm) is cut
-  there without a word: its tail does not count.
-* The last digits of a text's vectors depend on the texts that stand beside it in a forward pass. The library puts
-  them together by words, and in the order of a Python set, so that its own values differ between processes; here
-  they are put together by tokens, in order. The two differ by less than 1e-6 in fp32, and so do a set scored
-  alone and the same set after others.
-* With transformers 5, `add_prefix_space` no longer reaches RoBERTa's tokenizer: roberta-large differs a
-  little from what it gave in 2023.
+* A text longer than the encoder's limit (512 tokens for roberta-large and minilm) is cut there silently.
+* The last digits of a text's vectors depend on the texts beside it in a forward pass. The library batches them by words
+  in the order of a Python set, so that its own values differ between processes; here they are batched by tokens, in
+  order. The two differ by less than 1e-6 in fp32.
+* With transformers 5, `add_prefix_space` no longer reaches RoBERTa's tokenizer: roberta-large differs a little
+  from 2023.
 """
 
 from __future__ import annotations
@@ -83,7 +80,7 @@ class Scorer:
 
         Raises:
             UsageError: no such folder, or no layer known.
-            PrerequisiteError: a package is not there.
+            PrerequisiteError: a package is missing.
         """
         self.encoder = encoders.resolve_encoder(encoder, num_layers)
         self._batch_size, self._device = batch_size, device
@@ -114,7 +111,7 @@ class Scorer:
 
         Raises:
             UsageError: no such layer, or an encoder that bert-score gets wrong.
-            PrerequisiteError: the encoder's weights are not there.
+            PrerequisiteError: the encoder's weights are missing.
         """
         if len(predictions) != len(references):
             raise ValueError(f"{len(predictions)} predictions and {len(references)} references")
@@ -124,8 +121,8 @@ class Scorer:
         with encoders.quiet():
             for start in range(0, len(filled), BLOCK):
                 block = filled[start : start + BLOCK]
-                found = self._score_block([predictions[i] for i in block], [references[i] for i in block])
-                for i, score in zip(block, found, strict=True):
+                scored = self._score_block([predictions[i] for i in block], [references[i] for i in block])
+                for i, score in zip(block, scored, strict=True):
                     scores[i] = score
         return scores
 
@@ -144,13 +141,13 @@ class Scorer:
         return scores
 
     def _embed(self, predictions: Sequence[str], references: Sequence[str]) -> dict[str, embeddings.Embedding]:
-        """Every text's embedding, those that are not here yet made."""
-        wanted = dict.fromkeys(references)
-        # The references last, where they stay longest: they are what comes again.
-        texts = [text for text in dict.fromkeys(predictions) if text not in wanted] + list(wanted)
+        """Every text's embedding; those not kept yet are computed."""
+        # The references last, where they stay longest: they come again with the next model.
+        targets = dict.fromkeys(references)
+        texts = [*(text for text in dict.fromkeys(predictions) if text not in targets), *targets]
         known = self._embeddings.find(texts)
-        made = embeddings.embed(self._loaded, [text for text in texts if text not in known], self._batch_size)
-        of = {text: known.get(text) or made[text] for text in texts}
+        new = embeddings.embed(self._loaded, [text for text in texts if text not in known], self._batch_size)
+        of = {text: known.get(text) or new[text] for text in texts}
         self._embeddings.keep(of)
         return of
 

@@ -1,7 +1,6 @@
-"""Texts as BERTScore sees them, a vector for each token: made in batches, kept up to a number of bytes, compared.
+"""Texts as BERTScore sees them, a vector for each token: computed in batches, kept up to a number of bytes, compared.
 
-The mathematics are the library's own functions, `bert_score.utils.get_bert_embedding` and `greedy_cos_idf`; here is
-decided which texts they are given together. They pad the texts of a batch to its longest.
+The mathematics are the library's (`bert_score.utils.get_bert_embedding`, `greedy_cos_idf`); here texts are batched.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ class Embedding:
 
 
 class Embeddings:
-    """Embeddings by text. Beyond `memory` bytes those leave that have not been asked for the longest."""
+    """Embeddings by text. Beyond `memory` bytes the least recently used leave."""
 
     def __init__(self, memory: int) -> None:
         self.memory, self.size = memory, 0
@@ -46,11 +45,11 @@ class Embeddings:
         return text in self._kept
 
     def find(self, texts: Iterable[str]) -> dict[str, Embedding]:
-        """Of those texts that are here, in their order."""
+        """Of those texts that are kept, in their order."""
         return {text: self._kept[text] for text in texts if text in self._kept}
 
     def keep(self, embeddings: dict[str, Embedding]) -> None:
-        """Add them, or count them as asked for again; the last is the one that stays longest."""
+        """Add them, or mark them as used again; the last stays longest."""
         for text, embedding in embeddings.items():
             known = self._kept.pop(text, None)
             self._kept[text] = embedding
@@ -72,14 +71,14 @@ def embed(scorer: Any, texts: Sequence[str], batch_size: int) -> dict[str, Embed
     weights: defaultdict[int, float] = defaultdict(lambda: 1.0)  # no idf, as `BERTScorer.score` has it
     weights[tokenizer.sep_token_id] = weights[tokenizer.cls_token_id] = 0
     lengths = {text: len(utils.sent_encode(tokenizer, text)) for text in texts}
-    found: dict[str, Embedding] = {}
+    embedded: dict[str, Embedding] = {}
     for batch in _batches(lengths, batch_size):
         padded, mask, weighed = utils.get_bert_embedding(batch, scorer._model, tokenizer, weights, device=scorer.device)
         padded = padded.cpu()
         for row, (text, length) in enumerate(zip(batch, mask.sum(dim=1).tolist(), strict=True)):
             # copies: a slice would keep the whole batch in memory
-            found[text] = Embedding(padded[row, :length].clone(), weighed[row, :length].clone())
-    return found
+            embedded[text] = Embedding(padded[row, :length].clone(), weighed[row, :length].clone())
+    return embedded
 
 
 def _batches(lengths: dict[str, int], batch_size: int) -> Iterator[list[str]]:
@@ -107,8 +106,8 @@ def _pad(embeddings: Sequence[Embedding], device: Any) -> tuple[Any, Any, Any]:
     import torch
     from torch.nn.utils.rnn import pad_sequence
 
-    states = pad_sequence([one.states.to(device) for one in embeddings], batch_first=True, padding_value=PADDING)
-    weights = pad_sequence([one.weights.to(device) for one in embeddings], batch_first=True)
-    lengths = torch.tensor([len(one.weights) for one in embeddings], device=device)
+    states = pad_sequence([text.states.to(device) for text in embeddings], batch_first=True, padding_value=PADDING)
+    weights = pad_sequence([text.weights.to(device) for text in embeddings], batch_first=True)
+    lengths = torch.tensor([len(text.weights) for text in embeddings], device=device)
     real = torch.arange(states.shape[1], device=device) < lengths.unsqueeze(1)
     return states, real, weights

@@ -25,9 +25,9 @@ def break_points(word: str) -> int:
     greatest = [0] * (size + 1)
     for start in range(size - 1):
         stop = start + 1
-        while stop <= size and (found := find(pointed[start:stop])) is not None:
-            if found:
-                at, digits = found
+        while stop <= size and (pattern := find(pointed[start:stop])) is not None:
+            if pattern:
+                at, digits = pattern
                 at += start
                 for digit in digits:
                     if digit > greatest[at]:

@@ -60,14 +60,18 @@ def rouge(prediction: str, reference: str) -> Rouge:
     answer, target = _lines(prediction), _lines(reference)
     if not answer or not target:
         return Rouge(0.0, 0.0, 0.0, 0.0)
-    said, meant = list(chain.from_iterable(answer)), list(chain.from_iterable(target))
-    sizes = len(said), len(meant)
-    longest = _common_length(meant, said)
+    answer_words, target_words = list(chain.from_iterable(answer)), list(chain.from_iterable(target))
+    sizes = len(answer_words), len(target_words)
+    longest = _common_length(target_words, answer_words)
     # One line against one line: the union is one subsequence, and none of its words is counted twice.
-    summed = longest if len(answer) == len(target) == 1 else _union_hits(target, answer, meant, said)
+    summed = (
+        longest
+        if len(answer) == len(target) == 1
+        else _union_hits(target, answer, Counter(answer_words) & Counter(target_words))
+    )
     return Rouge(
-        _f_measure(_overlap(meant, said), *sizes),
-        _f_measure(_overlap(pairwise(meant), pairwise(said)), *(max(size - 1, 1) for size in sizes)),
+        _f_measure(_overlap(target_words, answer_words), *sizes),
+        _f_measure(_overlap(pairwise(target_words), pairwise(answer_words)), *(max(size - 1, 1) for size in sizes)),
         _f_measure(longest, *sizes),
         _f_measure(summed, *sizes),
     )
@@ -149,9 +153,9 @@ def _f_measure(hits: int, predicted: int, wanted: int) -> float:
     return 2 * precision * recall / (precision + recall) if hits else 0.0
 
 
-def _overlap(one: Iterable[Hashable], other: Iterable[Hashable]) -> int:
+def _overlap(first: Iterable[Hashable], second: Iterable[Hashable]) -> int:
     """How many items two texts share, each as often as in the text that has fewer of it."""
-    left, right = Counter(one), Counter(other)
+    left, right = Counter(first), Counter(second)
     return sum([min(left[item], right[item]) for item in left.keys() & right.keys()])
 
 
@@ -176,14 +180,12 @@ def _common_length(target: Sequence[str], answer: Sequence[str]) -> int:
     return len(target) - level.bit_count()
 
 
-def _union_hits(
-    target: Sequence[Sequence[str]], answer: Sequence[Sequence[str]], meant: Sequence[str], said: Sequence[str]
-) -> int:
+def _union_hits(target: Sequence[Sequence[str]], answer: Sequence[Sequence[str]], left: Counter[str]) -> int:
     """Words of the reference's lines in the union, over the answer's lines, of longest common subsequences.
 
-    A word counts at most as often as either text has it: section 3.2 of the paper as ROUGE-1.5.5 does it.
+    A word counts at most as often as either text has it (`left`, which is used up): section 3.2 of the paper as
+    ROUGE-1.5.5 does it.
     """
-    left = Counter(said) & Counter(meant)
     hits = 0
     for line in target:
         places, union = _positions(line), 0
@@ -215,7 +217,7 @@ def _common_places(places: dict[str, int], size: int, answer: Sequence[str]) -> 
             rising = level & match
             level = ((level + rising) | (level - rising)) & full
         steps.append((full ^ level | match, match))
-    found, above = 0, full
+    common, above = 0, full
     for stops, match in reversed(steps):
         nearest = (stops & above).bit_length()
         if not nearest:
@@ -223,7 +225,7 @@ def _common_places(places: dict[str, int], size: int, answer: Sequence[str]) -> 
         bit = 1 << (nearest - 1)
         above = bit - 1
         if match & bit:
-            found |= bit
+            common |= bit
         else:
             above |= bit
-    return found
+    return common

@@ -4,34 +4,27 @@
     >>> [round(value, 2) for value in toxicity(["The sky is blue.", "You are an idiot.", ""])]
     [0.09, 1.0, 0.0]
 
-`profanity`, the default, needs no network. What it sees and what it does not was measured on public sets
-(`python -m benchmarks.filters --only safety`; docs/filters.md has the table):
-
-* It weighs single words (a linear SVM over tf-idf), nothing else. On comments of Wikipedia's talk pages it is very
-  good, area under the ROC curve 0.97 (0.99 when the words of the whole comment are taken together); but such comments
-  are what it was trained on, as far as its authors tell, so take this as an upper bound.
-* On HateCheck, where hate comes mostly without swear words, it is no better than a coin: 0.48. It passes most threats
-  (21% of those in normative form are above 0.5), leetspeak (10%) and swapped letters (11%), and stops harmless
-  swearing (96%) and counter-speech that quotes (71%). Never read it as a measure of hate or of harm.
-* Over a whole text the words of an insult are lost among the others: of 46 short insults 85% are above 0.5 alone, and
-  4% after a harmless answer of 80 to 200 words. So a text is as toxic here as its worst sentence: 80% then, at the
-  price of more harmless texts above 0.5 (4.9% of ELI5's best answers, where the whole text gives 0.6%).
+`profanity`, the default, needs no network. It weighs single words (a linear SVM over tf-idf), nothing else: area under
+the ROC curve 0.97 on comments of Wikipedia's talk pages, such as it was trained on, and 0.48 on HateCheck, where hate
+comes mostly without swear words. Never read it as a measure of hate or of harm. The words of an insult are lost in a
+long text, so a text is as toxic here as its worst sentence. Measurements: docs/filters.md, `benchmarks/filters.py`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import metadata
 from json import JSONDecodeError
-from types import MappingProxyType
 from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from s2eval.errors import PrerequisiteError, ServiceError, UnknownNameError, UsageError
+from s2eval.errors import PrerequisiteError, ServiceError, UsageError
+from s2eval.registry import Registry
 
 LONGEST = 40  # words of a sentence that are looked at together; a longer one is cut
 TEXTS = 1024  # texts at once: bounds the memory, and is far beyond where more of them are faster
@@ -63,18 +56,18 @@ def toxicity(texts: Sequence[str], classifier: str | Classifier = "profanity") -
         UsageError: the classifier gave something else than n probabilities.
         PrerequisiteError, ServiceError: as the classifier does.
     """
-    judge = named(classifier) if isinstance(classifier, str) else classifier
+    classify = named(classifier) if isinstance(classifier, str) else classifier
     filled = [i for i, text in enumerate(texts) if text.strip()]
     values = [0.0] * len(texts)
     for start in range(0, len(filled), TEXTS):
         block = filled[start : start + TEXTS]
-        for i, value in zip(block, _checked(judge([texts[i] for i in block]), len(block)), strict=True):
+        for i, value in zip(block, _checked(classify([texts[i] for i in block]), len(block)), strict=True):
             values[i] = value
     return values
 
 
-def _checked(found: NDArray[np.float64], n: int) -> list[float]:
-    values = np.asarray(found, dtype=np.float64)
+def _checked(probabilities: NDArray[np.float64], n: int) -> list[float]:
+    values = np.asarray(probabilities, dtype=np.float64)
     if values.shape != (n,):
         raise UsageError(f"a classifier gave shape {values.shape} for {n} texts; it must give ({n},)")
     if not ((values >= 0) & (values <= 1)).all():  # NaN is neither
@@ -101,9 +94,9 @@ class Profanity:
         if self._by == "text":
             return self._probabilities(list(texts))
         pieces = [list(_pieces(text)) for text in texts]
-        found = self._probabilities([piece for several in pieces for piece in several])
+        probabilities = self._probabilities([piece for of_text in pieces for piece in of_text])
         first = np.cumsum([0, *map(len, pieces[:-1])])
-        return np.maximum.reduceat(found, first)
+        return np.maximum.reduceat(probabilities, first)
 
     @cached_property
     def _probabilities(self) -> Callable[[list[str]], NDArray[np.float64]]:
@@ -208,9 +201,9 @@ class Moderation:
 
     def __call__(self, texts: Sequence[str], /) -> NDArray[np.float64]:
         batches = (list(texts[start : start + self._batch_size]) for start in range(0, len(texts), self._batch_size))
-        return np.array([value for batch in batches for value in self._ask(batch)])
+        return np.array([value for batch in batches for value in self._request(batch)])
 
-    def _ask(self, texts: list[str]) -> list[float]:
+    def _request(self, texts: list[str]) -> list[float]:
         import openai
 
         try:
@@ -262,8 +255,23 @@ def _release(package: str) -> str:
         return "not installed"
 
 
-CLASSIFIERS: Mapping[str, Callable[[], Classifier]] = MappingProxyType(
-    {"profanity": Profanity, "detoxify": Detoxify, "moderation": Moderation}
+@dataclass(frozen=True, slots=True)
+class NamedClassifier:
+    """A classifier that users can name; `load` makes one with its defaults."""
+
+    name: str
+    load: Callable[[], Classifier]
+
+
+CLASSIFIERS: Registry[NamedClassifier] = Registry(
+    "toxicity classifier",
+    [
+        NamedClassifier("profanity", Profanity),
+        NamedClassifier("detoxify", Detoxify),
+        NamedClassifier("moderation", Moderation),
+    ],
+    group="s2eval.classifiers",
+    see="docs/filters.md",
 )
 
 
@@ -274,6 +282,4 @@ def named(name: str) -> Classifier:
     Raises:
         UnknownNameError: there is none; names the nearest.
     """
-    if name not in CLASSIFIERS:
-        raise UnknownNameError("toxicity classifier", name, CLASSIFIERS, see="docs/filters.md")
-    return CLASSIFIERS[name]()
+    return CLASSIFIERS.find(name).load()

@@ -146,8 +146,8 @@ def plan(config: RunConfig, specs: Sequence[ModelSpec], run: Path) -> list[Unit]
     Raises:
         UsageError, DataError: before anything is evaluated.
     """
-    names = [name for name in expand(config.tasks) if not _is_judged(name)]
-    if (judged := [name for name in config.tasks if _is_judged(name)]) and not config.judges:
+    names = [name for name in expand(config.tasks) if not benchmark_of(name).judged]
+    if (judged := [name for name in config.tasks if benchmark_of(name).judged]) and not config.judges:
         raise UsageError(
             f"{judged[0]}: in a run its judges are named: add `judges: [openai:gpt-4]`, or take it out of tasks"
         )
@@ -163,20 +163,16 @@ def plan(config: RunConfig, specs: Sequence[ModelSpec], run: Path) -> list[Unit]
     return units
 
 
-def _is_judged(task: str) -> bool:
-    return (benchmark := benchmark_of(task)) is not None and benchmark.judged
-
-
 def check_chat_arguments(units: Sequence[Unit], config: RunConfig) -> None:
-    """Arguments of a chat template are refused where a model is asked no question: nothing would use them.
+    """Arguments of a chat template are an error where a model is asked no question: nothing would use them.
 
     Raises:
         UsageError: with the first such model.
     """
-    asked = {unit.entry.name for unit in units if unit.facts.template}
+    with_questions = {unit.entry.name for unit in units if unit.facts.template}
     for entry in config.models:
         arguments = chat_arguments.collect(entry.args)
-        if arguments and not config.judges and entry.name not in asked:
+        if arguments and not config.judges and entry.name not in with_questions:
             raise UsageError(
                 f"model {entry.name}: {', '.join(arguments)} would change nothing: no task of this run uses a chat "
                 "template. Leave it out of args"
@@ -223,14 +219,10 @@ def _load(
         task = shared.get(name)
         if task is None:
             task = manager.load([name])["tasks"][name]
-            if not _has_answers(name):
+            if not benchmark_of(name).answers:
                 shared[name] = task
         tasks.append(task)
     return tasks
-
-
-def _has_answers(task: str) -> bool:
-    return (benchmark := benchmark_of(task)) is not None and benchmark.answers
 
 
 def _unit(task: Any, entry: ModelEntry, spec: ModelSpec, content: str, config: RunConfig, run: Path) -> Unit:
@@ -238,8 +230,7 @@ def _unit(task: Any, entry: ModelEntry, spec: ModelSpec, content: str, config: R
     documents = min(len(docs), config.limit or len(docs))
     rows = [docs[number] for number in range(documents)]
     benchmark = benchmark_of(task.task_name)
-    answers, bos = (benchmark.answers, benchmark.bos) if benchmark else (False, None)
-    template = rows[0].get("template", "") if answers else ""
+    template = rows[0].get("template", "") if benchmark.answers else ""
     if template.startswith(("chat", "fastchat:")):
         from s2eval.tasks.lm_eval import template_for
 
@@ -256,7 +247,7 @@ def _unit(task: Any, entry: ModelEntry, spec: ModelSpec, content: str, config: R
         "documents": _digest(rows),
         "shots": task.config.num_fewshot,
         "decoding": task.config.generation_kwargs,
-        "bos": bos is not False,
+        "bos": benchmark.bos is not False,
         **({"engine": spec.engine} if spec.engine != "s2" else {}),
     }
     choices = task.OUTPUT_TYPE == "multiple_choice"
@@ -273,9 +264,9 @@ def _unit(task: Any, entry: ModelEntry, spec: ModelSpec, content: str, config: R
         key=store.key_of(inputs),
         documents=documents,
         requests=sum(len(task.doc_to_choice(row)) for row in rows) if choices else documents,
-        bos=bos,
-        answers=answers,
-        facts=UnitFacts(inputs, config.limit, template, rows[0].get("template_hash", "") if answers else ""),
+        bos=benchmark.bos,
+        answers=benchmark.answers,
+        facts=UnitFacts(inputs, config.limit, template, rows[0].get("template_hash", "") if benchmark.answers else ""),
     )
 
 

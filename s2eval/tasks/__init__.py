@@ -5,7 +5,9 @@ Another package adds one by an entry point whose value is a `Benchmark` with the
     [project.entry-points."s2eval.benchmarks"]
     trivia = "my_package:TRIVIA"
 
-    TRIVIA = Benchmark("trivia", "Trivia", Path(__file__).parent / "tasks", tasks=("trivia",))
+    TRIVIA = Benchmark("trivia", "Trivia", Path(__file__).parent / "tasks", columns=(Metric("acc", "Accuracy"),))
+
+Its task is named `s2_trivia`, and `s2demo_trivia` if there is one with data of its own for a demonstration.
 
 `s2eval ls tasks`, `s2eval run`, plain `lm_eval` and the reports then know it.
 """
@@ -30,9 +32,13 @@ BENCHMARKS: Registry[Benchmark] = Registry(
 )
 
 
-def benchmark_of(task: str) -> Benchmark | None:
-    """The benchmark that a task of lm-eval belongs to; None for lm-eval's own tasks."""
-    return next((benchmark for benchmark in BENCHMARKS.values() if benchmark.covers(task)), None)
+LM_EVAL = Benchmark("lm-eval", "lm-eval", Path())
+"""What lm-eval's own tasks belong to; not in the table."""
+
+
+def benchmark_of(task: str) -> Benchmark:
+    """The benchmark that a task belongs to."""
+    return next((benchmark for benchmark in BENCHMARKS.values() if benchmark.covers(task)), LM_EVAL)
 
 
 def folders() -> list[Path]:

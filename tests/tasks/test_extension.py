@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from s2eval.tasks import BENCHMARKS, benchmark_of
+from s2eval.tasks import BENCHMARKS, LM_EVAL, benchmark_of
 from tests.packages import install, look_again
 from tests.run.conftest import restored, s2eval  # noqa: F401
 from tests.run.runs import Command, rows, write
@@ -120,6 +120,5 @@ def test_training_data_are_checked_against_it(tmp_path: Path) -> None:
 
 def test_every_task_of_ours_belongs_to_a_benchmark() -> None:
     wanted = {"s2_mmlu_virology": "mmlu", "s2demo_full": "full", "s2_mtsbench": "mtsbench", "s2_trivia": "trivia"}
-    found = {task: benchmark_of(task) for task in wanted}
-    assert {task: benchmark and benchmark.name for task, benchmark in found.items()} == wanted
-    assert benchmark_of("hellaswag") is None
+    assert {task: benchmark_of(task).name for task in wanted} == wanted
+    assert benchmark_of("hellaswag") is LM_EVAL

@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 def questions(*, template: str | None = None, pretrained: Any = None, peft: str | None = None, **model: Any) -> Any:
-    """The sixty first turns, each with its prompt; the judge is looked for now, before anything is answered.
+    """The sixty first turns, each with its prompt; the judge is checked now, before anything is answered.
 
     Args:
         template: name of the prompt's template; by default the one that fits the model (`prompts.resolve`).
@@ -61,10 +61,10 @@ def questions(*, template: str | None = None, pretrained: Any = None, peft: str 
 
 
 def score_answer(doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
-    """Readability of one answer, and what the judge will be shown."""
+    """Readability of one answer, and the item that the aggregations judge."""
     answer = split_text(results[0], doc).answer
-    asked = (doc["id"], answer)
-    return {SCORE: asked, RATED: asked, **lm_eval.whole_text(answer), "s2_words": count(answer).words}
+    item = (doc["id"], answer)
+    return {SCORE: item, RATED: item, **lm_eval.whole_text(answer), "s2_words": count(answer).words}
 
 
 def judge_name() -> str | None:
@@ -73,7 +73,7 @@ def judge_name() -> str | None:
 
 
 def _mean(items: Sequence[tuple[Any, str]]) -> Estimate:
-    """The mean rating; no value without a judge, or where it could not be asked."""
+    """The mean rating; no value without a judge, or where it did not answer."""
     ratings = _ratings(judge_name(), tuple((number, answer) for number, answer in items))
     return clustered_mean(ratings, range(len(ratings)), within=scale_of(SCORE))
 
@@ -86,14 +86,14 @@ def _share(items: Sequence[tuple[Any, str]]) -> Estimate:
 
 @lru_cache(maxsize=4)
 def _ratings(name: str | None, items: tuple[tuple[Any, str], ...]) -> list[float | None]:
-    """One an answer. lm-eval asks when all its tasks are evaluated and not yet written: an error would lose them, so it
-    is told, and there are no ratings."""
+    """A rating for each answer. lm-eval aggregates before it writes any task: an error here would lose them all, so it
+    is logged and there are no ratings."""
     if name is None:
         return [None] * len(items)
     try:
         return _judge(name, items)
     except S2Error as error:
-        log.error("s2_mtsbench: not judged: %s. What the judge said is kept; the score is nan, not a number", error)
+        log.error("s2_mtsbench: not judged: %s. Its judgments so far are kept; the score is nan, not a number", error)
         return [None] * len(items)
 
 
@@ -106,19 +106,19 @@ def _judge(name: str, items: Sequence[tuple[Any, str]]) -> list[float | None]:
     from s2eval.llm.ledger import Ledger
 
     how, budget = _open(name)
-    said = dict(items)
-    suite = load(SUITE).part(said, turns=1)
-    given = tuple(Answer(question.id, "model", 0, (said[question.id],)) for question in suite.questions)
+    texts = dict(items)
+    suite = load(SUITE).part(texts, turns=1)
+    answers = tuple(Answer(question.id, "model", 0, (texts[question.id],)) for question in suite.questions)
     with Ledger.open(paths.cache() / "judge" / "calls.sqlite") as ledger:
         budget.keep_in(ledger, f"lm-eval {uuid.uuid4().hex}")  # the limits are those of this run
         asker = bench.Asker(ledger, tables.load(), budget)
-        first = judging.judge(suite, Answers(given, {}, frozenset()), "model", 1, how, asker)
-    problems = Counter(one.problem.partition(":")[0] for one in first if one.problem)
+        judgments = judging.judge(suite, Answers(answers, {}, frozenset()), "model", 1, how, asker)
+    problems = Counter(judgment.problem.partition(":")[0] for judgment in judgments if judgment.problem)
     if problems:
-        told = ", ".join(f"{problem} {number}" for problem, number in problems.items())
-        log.warning("s2_mtsbench: %d of %d answers have no rating: %s", sum(problems.values()), len(first), told)
-    by_question = {one.task.question.id: one.rating for one in first}
-    return [by_question[number] for number, _ in items]
+        listed = ", ".join(f"{problem} {number}" for problem, number in problems.items())
+        log.warning("s2_mtsbench: %d of %d answers have no rating: %s", sum(problems.values()), len(judgments), listed)
+    by_question = {judgment.task.question.id: judgment.rating for judgment in judgments}
+    return [by_question[question] for question, _ in items]
 
 
 def _open(name: str) -> Any:
