@@ -11,6 +11,7 @@ from typing import Any
 
 from s2eval.errors import DataError, UsageError
 from s2eval.records import Estimate, Scale
+from s2eval.report.charts.canvas import COLOURS, GREY, drawing
 from s2eval.stats import clustered_mean, paired_difference, proportion
 from s2train import checkpoint
 
@@ -198,22 +199,17 @@ def table(found: Sequence[Bin]) -> list[dict[str, Any]]:
 
 def draw(found: Sequence[Bin], path: Path) -> None:
     """An SVG: how often it is right over how sure it is, with intervals and the line of a calibrated model."""
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    with rc_context({"svg.hashsalt": "s2train", "svg.fonttype": "none"}):
-        figure = Figure(figsize=(4.5, 4), layout="constrained")
-        FigureCanvasSVG(figure)
-        axes = figure.add_subplot()
-        axes.plot([0.5, 1], [0.5, 1], color="#888888", linewidth=1, linestyle="--", label="calibrated")
+    with drawing(4.5, 4, layout="constrained") as drawn:
+        axes = drawn.figure.add_subplot()
+        axes.plot([0.5, 1], [0.5, 1], color=GREY, linewidth=1, linestyle="--", label="calibrated")
         values = [one.accuracy.value or 0.0 for one in found]
         bounds = [(one.accuracy.ci_low, one.accuracy.ci_high) for one in found]
         low = [0.0 if end is None else value - end for value, (end, _) in zip(values, bounds, strict=True)]
         high = [0.0 if end is None else end - value for value, (_, end) in zip(values, bounds, strict=True)]
         places = [one.confidence for one in found]
-        axes.errorbar(places, values, [low, high], fmt="o", color="#0072B2", capsize=2, label="held-out pairs, 95%")
+        axes.errorbar(places, values, [low, high], fmt="o", color=COLOURS[0], capsize=2, label="held-out pairs, 95%")
         axes.set(xlabel="how sure: σ(|difference of rewards|)", ylabel="share in the right order", ylim=(0, 1.03))
-        axes.grid(alpha=0.3)
+        axes.grid()
         axes.legend(fontsize=8, frameon=False, loc="lower right")
-        figure.savefig(path, format="svg", metadata={"Date": None})
+    description = "Share of held-out pairs in the right order over the model's confidence, with 95% intervals."
+    path.write_text(drawn.file("Calibration of the reward model", description), encoding="utf-8")

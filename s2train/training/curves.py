@@ -1,10 +1,12 @@
-"""Training curves as a picture, from the lines of `metrics.jsonl`."""
+"""Training curves as a chart, from the lines of `metrics.jsonl`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from s2eval.report.charts.canvas import COLOURS, drawing
 
 # Panel → what is drawn in it, where it was logged: the training's, then the validation's.
 PANELS: Mapping[str, tuple[str, ...]] = {
@@ -21,7 +23,7 @@ PANELS: Mapping[str, tuple[str, ...]] = {
     "learning rate": ("learning_rate",),
     "norm of the gradient": ("grad_norm",),
 }
-_TRAINING, _VALIDATION = "#0072B2", "#D55E00"  # Okabe and Ito's, told apart by everybody
+_TRAINING, _VALIDATION = COLOURS[:2]
 
 
 def series(records: Sequence[Mapping[str, Any]], name: str) -> tuple[list[int], list[float]]:
@@ -32,19 +34,13 @@ def series(records: Sequence[Mapping[str, Any]], name: str) -> tuple[list[int], 
 
 def draw(records: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Write an SVG with a panel for each kind of number that was logged; none where nothing was."""
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
     panels = [(title, [name for name in names if series(records, name)[0]]) for title, names in PANELS.items()]
     panels = [(title, names) for title, names in panels if names]
     if not panels:
         return
-    with rc_context({"svg.hashsalt": "s2train", "svg.fonttype": "none"}):
-        figure = Figure(figsize=(5 * min(len(panels), 3), 3.2 * -(-len(panels) // 3)), layout="constrained")
-        FigureCanvasSVG(figure)
+    with drawing(5 * min(len(panels), 3), 3.2 * -(-len(panels) // 3), layout="constrained") as drawn:
         for place, (title, names) in enumerate(panels, 1):
-            axes = figure.add_subplot(-(-len(panels) // 3), min(len(panels), 3), place)
+            axes = drawn.figure.add_subplot(-(-len(panels) // 3), min(len(panels), 3), place)
             for name in names:
                 held_out = name.startswith("eval_")
                 steps, values = series(records, name)
@@ -55,7 +51,8 @@ def draw(records: Sequence[Mapping[str, Any]], path: Path) -> None:
                 )  # fmt: skip
             axes.set_title(title, fontsize=10)
             axes.set_xlabel("step", fontsize=9)
-            axes.grid(alpha=0.3)
+            axes.grid()
             if len(names) > 1:
                 axes.legend(fontsize=8, frameon=False)
-        figure.savefig(path, format="svg", metadata={"Date": None})
+    shown = ", ".join(title for title, _ in panels)
+    path.write_text(drawn.file("Training curves", f"By step: {shown}."), encoding="utf-8")

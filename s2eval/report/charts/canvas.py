@@ -56,9 +56,9 @@ def style_for(number: int) -> dict[str, Any]:
 class Drawing:
     """A figure of matplotlib, and its SVG once the block that draws on it has ended."""
 
-    def __init__(self, width: float, height: float) -> None:
+    def __init__(self, width: float, height: float, layout: str | None) -> None:
         figures: Any = import_module("matplotlib.figure")
-        self.figure = figures.Figure(figsize=(width, height))
+        self.figure = figures.Figure(figsize=(width, height), layout=layout)
         self._text = ""
 
     def svg(self, key: str, title: str, description: str) -> str:
@@ -85,18 +85,19 @@ class Drawing:
 
 
 @contextmanager
-def drawing(width: float, height: float, *, tight: bool = True) -> Generator[Drawing]:
+def drawing(width: float, height: float, *, tight: bool = True, layout: str | None = None) -> Generator[Drawing]:
     """A figure of that many inches to draw on; written when the block ends.
 
     Args:
         tight: cut to what is drawn, labels outside of the figure included.
+        layout: matplotlib's, such as "constrained" for several panels.
     """
     # matplotlib's types are in part unknown
     mpl: Any = import_module("matplotlib")
     style: Any = import_module("matplotlib.style")
     with style.context("default"), mpl.rc_context(_SETTINGS), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # letters that the font lacks: the page's font shows them
-        drawn = Drawing(width, height)
+        drawn = Drawing(width, height, layout)
         yield drawn
         drawn.finish(tight=tight)
 

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import io
 import math
-from importlib import import_module
 from typing import Any
 
+from s2eval.report.charts.canvas import COLOURS, GREY, drawing
 from s2train.merge.effect.records import BF16, QDQ, TRAINED, Predictions, Weights
 
-_STYLES = {BF16: ("tab:orange", "s"), QDQ: ("tab:blue", "o")}
-_OTHER = ("tab:gray", "^")
+_STYLES = {BF16: (COLOURS[1], "s"), QDQ: (COLOURS[0], "o")}
+_OTHER = (GREY, "^")
 
 
 def chart(weights: Weights, predictions: Predictions) -> str:
     """One panel for each that there is: the same text whenever it is drawn."""
-    # matplotlib's types are in part unknown
-    mpl: Any = import_module("matplotlib")
-    svg: Any = import_module("matplotlib.backends.backend_svg")
-    figures: Any = import_module("matplotlib.figure")
-
     panels = 2 if weights.matrices else 1
-    figure = figures.Figure(figsize=(5.5 * panels, 4), layout="constrained")
-    axes = figure.subplots(1, panels, squeeze=False)[0]
-    if weights.matrices:
-        _weights(axes[0], weights)
-    _predictions(axes[-1], predictions)
-    text = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "s2eval", "svg.fonttype": "none"}):
-        svg.FigureCanvasSVG(figure).print_figure(text, format="svg", metadata={"Date": None})
-    return text.getvalue()
+    with drawing(5.5 * panels, 4, layout="constrained") as drawn:
+        axes = drawn.figure.subplots(1, panels, squeeze=False)[0]
+        if weights.matrices:
+            _weights(axes[0], weights)
+        _predictions(axes[-1], predictions)
+    return drawn.file("What merging changed", "Weight error by layer and KL divergence by prompt, a line per method.")
 
 
 def _weights(axes: Any, weights: Weights) -> None:
