@@ -38,7 +38,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """The public names, each imported when it is first used; `judge` is the package, which is called (ADR 012)."""
+    """The public names, each imported when it is first used; `judge` is the package, which is called (docs/adr/011)."""
     from importlib import import_module
 
     if name in _MODULES:

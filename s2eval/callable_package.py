@@ -1,6 +1,6 @@
 """A package that is called like the function it is named for: `s2eval.judge(…)` beside `from s2eval.judge import …`.
 
-See docs/adr/ for why. To type checkers the name is the function, as the parent package declares it.
+Why: docs/adr/011-callable-packages.md. To type checkers the name is the function, as the parent package declares it.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from s2eval.errors import IncompleteError, UsageError
+from s2eval.errors import IncompleteError
 from s2eval.terminal import add_command, new_group, note, resumable, resume_command
 from s2train.data import layout
+from s2train.data.building import build_sets, read_inputs, settings_of
 
 if TYPE_CHECKING:
     from s2train.data.config import DataConfig
@@ -68,12 +68,9 @@ def data_eli5(
     processes: Processes = None,
 ) -> None:
     """ELI5: questions with their best-voted answers, from records of the ELI5 schema or Reddit's dumps."""
-    from s2train.data.candidates import read_eli5
-
-    settings, runner = _config(out, config, validation_share, seed), _engine(engine, processes)
+    settings, runner = settings_of(out, config, validation_share, seed), _engine(engine, processes)
     with resumable("no file is half-written"):
-        if inputs := _inputs("eli5", out, first, more):
-            read_eli5(inputs, out, settings, runner)
+        read_inputs("eli5", [*(first or []), *(more or [])], out, settings, runner)
         _build(out, settings, runner, evaluations, ["eli5"])
 
 
@@ -89,12 +86,9 @@ def data_wiki(
     processes: Processes = None,
 ) -> None:
     """Simple Wikipedia: leads, from MediaWiki's XML dump, parquet of the hub, or {title, text} records."""
-    from s2train.data.candidates import read_wiki
-
-    settings, runner = _config(out, config, validation_share, seed), _engine(engine, processes)
+    settings, runner = settings_of(out, config, validation_share, seed), _engine(engine, processes)
     with resumable("no file is half-written"):
-        if inputs := _inputs("wiki", out, first, more):
-            read_wiki(inputs, out, settings, runner)
+        read_inputs("wiki", [*(first or []), *(more or [])], out, settings, runner)
         _build(out, settings, runner, evaluations, ["wiki"])
 
 
@@ -111,23 +105,11 @@ def data_preferences(
 ) -> None:
     """Preferences, one file an aspect: helpfulness and simplicity from ELI5's votes (by default of the dumps that
     `s2train data eli5` has read), simplicity from Simple and regular leads, harmlessness from hh-rlhf's files."""
-    from s2train.data import written
-    from s2train.data.candidates import pairs_of
-    from s2train.data.preferences import ASPECTS, read_preferences
+    from s2train.data.preferences import ASPECTS
 
-    settings, runner = _config(out, config, validation_share, seed), _engine(engine, processes)
-    inputs = [*(first or []), *(more or [])]
-    joined = layout.candidates(out, layout.REDDIT)
-    if not inputs and joined.is_file():
-        inputs = [str(joined)]
-    if not inputs and not list((out / layout.PREFERENCES).glob("*.jsonl")):
-        raise UsageError("no input; name it with --input FILE. See: s2train data preferences --help")
+    settings, runner = settings_of(out, config, validation_share, seed), _engine(engine, processes)
     with resumable("no file is half-written"):
-        if inputs:
-            asked = written.read(out) or {}
-            titles = pairs_of(out, "wiki") if asked else ()
-            questions = {pair.extra["title"]: asked[pair.id].question for pair in titles if pair.id in asked}
-            read_preferences(inputs, out, settings.preferences, runner, questions)
+        read_inputs("preferences", [*(first or []), *(more or [])], out, settings, runner)
         _build(out, settings, runner, evaluations, ASPECTS)
 
 
@@ -161,13 +143,11 @@ def data_questions(
     from s2eval.llm.ledger import Ledger
     from s2train.data import questions as asking
     from s2train.data import written
-    from s2train.data.candidates import read_wiki
     from s2train.data.drafts import draft
 
-    settings, runner = _config(out, config, validation_share, seed), _engine(engine, processes)
+    settings, runner = settings_of(out, config, validation_share, seed), _engine(engine, processes)
     with resumable("no file is half-written"):
-        if inputs := _inputs("wiki", out, first, more, "questions"):
-            read_wiki(inputs, out, settings, runner)
+        read_inputs("wiki", [*(first or []), *(more or [])], out, settings, runner, "questions")
         wanted = asking.passages_of(draft("wiki", out, settings, runner).pairs())[:limit]
         price = tables.load(prices, batch=batch)
         budget = Budget(max_calls, max_cost, price.of)
@@ -215,28 +195,6 @@ def data_eda(
 # --- shared ---
 
 
-def _inputs(
-    name: str, out: Path, first: list[str] | None, more: list[str] | None, command: str | None = None
-) -> list[str]:
-    inputs = [*(first or []), *(more or [])]
-    if not inputs and not layout.candidates(out, name).is_file():
-        raise UsageError(f"no input; name it with --input FILE. See: s2train data {command or name} --help")
-    return inputs
-
-
-def _config(out: Path, path: Path | None, share: float | None, seed: int | None) -> DataConfig:
-    """The configuration of the file, else of the folder, else the default; with the options of the command."""
-    from s2train.data import config, manifest
-
-    if path is not None:
-        chosen = config.load(path)
-    else:
-        made = manifest.read(out)
-        chosen = made.configuration if made else config.DataConfig()
-    split = {name: value for name, value in (("validation_share", share), ("seed", seed)) if value is not None}
-    return chosen.model_copy(update={"split": chosen.split.model_copy(update=split)})
-
-
 def _engine(name: EngineName, processes: int | None) -> Engine:
     from s2train.data.engine import open_engine
 
@@ -260,14 +218,8 @@ class _Watched:
 
 def _build(out: Path, config: DataConfig, engine: Engine, evaluations: Path | None, shown: Sequence[str]) -> None:
     """Build the folder, and tell what became of it: of `shown` everything, of the others a line."""
-    from s2train.data import evaluations as sets
-    from s2train.data.build import build
-
-    folder = evaluations or Path(os.environ.get("S2_DATA_DIR") or out)
-    if not folder.is_dir() and evaluations is not None:
-        raise UsageError(f"--evaluations {evaluations}: no such folder")
-    found = sets.evaluations(folder if folder.is_dir() else None, without=(*layout.SETS, layout.FULL))
-    manifest = build(out, config, engine, found)
+    built = build_sets(out, config, engine, evaluations)
+    manifest = built.manifest
     for line in manifest.lines(shown):
         typer.echo(line)
     for one in manifest.sets.values():
@@ -278,7 +230,9 @@ def _build(out: Path, config: DataConfig, engine: Engine, evaluations: Path | No
             )
     if manifest.evaluations_missing:
         missing = ", ".join(manifest.evaluations_missing)
-        typer.echo(f"note: training pairs were not looked up in {missing}: not in {folder}; see --evaluations")
+        typer.echo(
+            f"note: training pairs were not looked up in {missing}: not in {built.evaluations}; see --evaluations"
+        )
     made = ", ".join([*manifest.sets, *([layout.PREFERENCES] if manifest.preferences else [])])
     typer.echo(f"written: {made} in {out}; {layout.CARD} and {layout.MANIFEST} tell the rest")
 

@@ -2,3 +2,9 @@
 
 Rankings are reward models, weighted sums of them, or a DPO policy's implicit reward; how often two agree is told.
 """
+
+from __future__ import annotations
+
+from s2eval.callable_package import make_callable
+
+make_callable(__name__, "s2train.api:label")

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from s2eval.callable_package import make_callable
+
 if TYPE_CHECKING:
     from s2train.checkpoint import Checkpoint
 
@@ -80,3 +82,6 @@ def merge(
     made = checkpoint.read(request.out)
     assert made is not None  # a merge that ended well has written it
     return made
+
+
+make_callable(__name__, "s2train.merge:merge")

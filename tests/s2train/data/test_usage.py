@@ -153,9 +153,9 @@ def test_nothing_heavy_is_imported() -> None:
 
 
 def test_the_note_and_the_tasks_mean_the_same_number(tmp_path: Path) -> None:
-    from s2eval import qa
+    from s2eval.tasks.qa.documents import SAMPLE_SIZE
 
-    assert data.EVALUATED == qa.SAMPLE_SIZE
+    assert data.EVALUATED == SAMPLE_SIZE
     source = lines(tmp_path / "in", map(post, range(30)))
     arguments = ("eli5", "--input", source, "--out", tmp_path / "out", "--config", plain(tmp_path))
     printed = built(*arguments, "--validation-share", 1)
