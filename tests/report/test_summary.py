@@ -33,7 +33,8 @@ def board(**models: list[dict[str, bool] | None]) -> Table:
         (
             board(a=[BEST, BEST, TIED], b=[DIFFERS, TIED, BEST]),
             [
-                "a is best in 2 of 3 columns; its lead is significant on x, not significant on y.",
+                "a is best in 2 of 3 columns, significantly in 1 of them.",
+                "Its lead is significant on x; not significant on y.",
                 "On z, b is best; the difference from a is not significant.",
             ],
         ),
@@ -43,7 +44,7 @@ def board(**models: list[dict[str, bool] | None]) -> Table:
         ),
         (
             board(a=[BEST], b=[TIED], c=[DIFFERS], d=[{}]),
-            ["a is best in x; its lead is not significant on x (over b), not tested on x (over d)."],
+            ["a is best in x.", "Its lead is not significant on x (over b); not tested on x (over d)."],
         ),
         (board(a=[BEST], b=[BEST]), ["a and b are each best in x.", "No lead over every other model is significant."]),
         (board(a=[{}], b=[None]), ["Only a has numbers, so there is nothing to compare."]),

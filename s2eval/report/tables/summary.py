@@ -119,7 +119,11 @@ def verdict(board: Table) -> Iterator[str]:
         yield from _undecided(compared)
         return
     leader = leaders[0]
-    yield f"{leader} is best in {total}{_significance(leader, compared)}."
+    leads = _leads(leader, compared)
+    how = f", significantly in {len(leads['significant'])} of them" if most > 1 else ""
+    yield f"{leader} is best in {total}{how}."
+    parts = [f"{kind} on {_listed(titles, 'columns')}" for kind, titles in leads.items() if titles]
+    yield f"Its lead is {'; '.join(parts)}."
     for title, cells in compared:
         own = cells.get(leader)
         if own is None or own.best:
@@ -129,8 +133,8 @@ def verdict(board: Table) -> Iterator[str]:
         yield f"On {title}, {best} is best; the difference from {leader} is {how}."
 
 
-def _significance(leader: str, compared: Sequence[tuple[str, Mapping[str, Cell]]]) -> str:
-    """`; its lead is significant on A, not significant on B (over nf4)`."""
+def _leads(leader: str, compared: Sequence[tuple[str, Mapping[str, Cell]]]) -> dict[str, list[str]]:
+    """Columns in which the leader is best, by whether its lead over every other model was shown."""
     found: dict[str, list[str]] = {"significant": [], "not significant": [], "not tested": []}
     for title, cells in compared:
         others = {model: cell for model, cell in cells.items() if model != leader}
@@ -144,8 +148,7 @@ def _significance(leader: str, compared: Sequence[tuple[str, Mapping[str, Cell]]
             if models:
                 over = "" if len(others) == 1 else f" (over {_listed(models, 'models')})"
                 found[kind].append(f"{title}{over}")
-    parts = [f"{kind} on {_listed(titles, 'columns')}" for kind, titles in found.items() if titles]
-    return f"; its lead is {', '.join(parts)}" if parts else ""
+    return found
 
 
 def _undecided(compared: Sequence[tuple[str, Mapping[str, Cell]]]) -> Iterator[str]:
