@@ -17,7 +17,14 @@ app = new_app(
 add_command(app, run.run, "run", panel=EVALUATE, examples=run.EXAMPLES)
 app.add_typer(mtbench.app, name="mtbench", rich_help_panel=EVALUATE)
 add_command(app, score.score, "score", panel=EVALUATE, examples=score.EXAMPLES)
-add_command(app, report.report, "report", panel=READ, examples=report.EXAMPLES)
+add_command(
+    app,
+    report.report,
+    "report",
+    panel=READ,
+    examples=report.EXAMPLES,
+    table_help={"format": report.describe_formats},
+)
 add_command(app, view.view, "view", panel=READ, examples=view.EXAMPLES)
 add_command(app, compare.compare, "compare", panel=READ, examples=compare.EXAMPLES)
 add_command(app, ls.ls, "ls", panel=SET_UP, examples=ls.EXAMPLES)

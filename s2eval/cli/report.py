@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +15,7 @@ from s2eval.terminal.options import OutFile
 
 if TYPE_CHECKING:
     from s2eval.report.folders import Source
+    from s2eval.report.render import ReportFormat
 
 
 EXAMPLES = (
@@ -38,12 +39,23 @@ class Reference(StrEnum):
     paper = "paper"
 
 
+def _formats() -> Mapping[str, ReportFormat]:
+    from s2eval.report.render import REPORT_FORMATS
+
+    return REPORT_FORMATS
+
+
+def describe_formats() -> str:
+    """The table of formats, for help."""
+    return "; ".join(f"{entry.name}: {entry.summary}" for entry in _formats().values()) + "."
+
+
 def report(
     folders: Annotated[
         list[Path], typer.Argument(metavar="DIR...", help="Run folders, or folders of lm_eval --output_path.")
     ],
     format: Annotated[
-        str, typer.Option(metavar="FORMAT", help="What to write, of those that `s2eval ls formats` lists.")
+        str, typer.Option(metavar="FORMAT", autocompletion=lambda: list(_formats()), help="What to write.")
     ] = "md",
     reference: Annotated[Reference | None, typer.Option(help="Print the published number beside each of ours.")] = None,
     mix_judges: Annotated[

@@ -7,12 +7,14 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, NoReturn, get_args, get_origin
 
 import typer
+from typer.core import TyperCommand
 from typer.models import OptionInfo
 
 from s2eval.errors import S2Error
@@ -67,6 +69,7 @@ def add_command(
     examples: Sequence[str],
     panel: str | None = None,
     hidden: bool = False,
+    table_help: Mapping[str, Callable[[], str]] = MappingProxyType({}),
 ) -> None:
     """Add a command with the shared options.
 
@@ -77,8 +80,22 @@ def add_command(
         examples: command lines, printed below the help.
         panel: under which the command is listed.
         hidden: whether it is left out of the list.
+        table_help: parameter → its help, made when help is printed, since tables load other packages' entries.
     """
-    app.command(name, epilog=_examples(examples), rich_help_panel=panel, hidden=hidden)(_with_shared_options(function))
+    cls = _command_class(table_help)
+    command = app.command(name, cls=cls, epilog=_examples(examples), rich_help_panel=panel, hidden=hidden)
+    command(_with_shared_options(function))
+
+
+def _command_class(table_help: Mapping[str, Callable[[], str]]) -> type[TyperCommand]:
+    class Command(TyperCommand):
+        def format_help(self, ctx: Any, formatter: Any) -> None:
+            for parameter in self.params:
+                if parameter.name in table_help:
+                    parameter.help = table_help[parameter.name]()  # pyright: ignore[reportAttributeAccessIssue]
+            super().format_help(ctx, formatter)
+
+    return Command
 
 
 def _examples(lines: Sequence[str]) -> str:

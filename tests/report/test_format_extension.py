@@ -46,6 +46,7 @@ def test_it_is_written_with_its_options(outline: ReportFormat) -> None:
 
 
 def test_it_is_listed_and_suggested(outline: ReportFormat) -> None:
+    assert "outline: a title" in " ".join(CliRunner().invoke(app, ["report", "--help"]).stdout.replace("│", "").split())
     assert "outline: a title" in CliRunner().invoke(app, ["ls", "formats"]).stdout.splitlines()
     with pytest.raises(UnknownNameError, match="unknown report format 'outlin'; did you mean 'outline'"):
         REPORT_FORMATS.find("outlin")
