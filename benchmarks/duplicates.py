@@ -23,9 +23,9 @@ import numpy as np
 
 from benchmarks import record
 from benchmarks.record import ROOT, Row
-from s2train.data.duplicates import THRESHOLD, chance, near_duplicates, near_pairs
+from s2train.data.build.split import normalised
+from s2train.data.dedup.duplicates import THRESHOLD, chance, near_duplicates, near_pairs
 from s2train.data.engine import Local
-from s2train.data.split import normalised
 
 OPENINGS = ("Why do", "What is the", "How does a", "ELI5: why is", "Can someone explain", "What happens when", "")
 MADE = "import sys; from benchmarks import duplicates; duplicates.cluster(int(sys.argv[1]), int(sys.argv[2]))"

@@ -29,7 +29,7 @@ KINDS = {"a subreddit's own dump": 1.0, "half of the lines of others": 0.5, "a m
 _READ = """
 import json, sys, time
 from pathlib import Path
-from s2train.data import reddit
+from s2train.data.eli5 import reddit
 started = time.perf_counter(), time.process_time()
 summary = reddit.write([Path(name) for name in sys.argv[2:]], Path(sys.argv[1]))
 wall, cpu = time.perf_counter() - started[0], time.process_time() - started[1]

@@ -30,8 +30,8 @@ from xml.etree import ElementTree
 from benchmarks import record
 from benchmarks.record import ROOT, Row
 from s2train.data.engine import Local
-from s2train.data.wikidump import Dump
-from s2train.data.wikitext import Limits
+from s2train.data.wiki.dump import Dump
+from s2train.data.wiki.text import Limits
 
 
 @dataclass(frozen=True, slots=True)

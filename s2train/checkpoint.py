@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from s2eval import store
 from s2eval.errors import DataError
 from s2eval.prompts import CHECKPOINT_FILE
-from s2train.data.jsonl import broken
+from s2train.data.files.jsonl import broken
 
 PACKAGES = ("s2eval", "torch", "transformers", "peft", "bitsandbytes", "trl")
 Dtype = Literal["bfloat16", "float16", "float32"]

@@ -136,7 +136,7 @@ def test_samples(tmp_path: Path, texts: bool) -> None:
 
 
 def test_training_data(tmp_path: Path) -> None:
-    from s2train.data.jsonl import Source
+    from s2train.data.files.jsonl import Source
     from s2train.data.records import QuestionLine
 
     path = awkward(tmp_path / "a.jsonl", {"question": AWKWARD}, {"question": AWKWARD})

@@ -18,7 +18,7 @@ from s2train.data.building import build_sets, read_inputs, settings_of
 if TYPE_CHECKING:
     from s2train.data.config import DataConfig
     from s2train.data.engine import Engine
-    from s2train.data.questions import QuestionFunnel
+    from s2train.data.questions.writing import QuestionFunnel
 
 EVALUATED = 100  # pairs that s2_eli5, s2_wiki and s2_full sample from the validation side
 
@@ -141,9 +141,9 @@ def data_questions(
     from s2eval.llm import prices as tables
     from s2eval.llm.budget import Budget
     from s2eval.llm.ledger import Ledger
-    from s2train.data import questions as asking
-    from s2train.data import written
-    from s2train.data.drafts import draft
+    from s2train.data.build.drafts import draft
+    from s2train.data.questions import writing as asking
+    from s2train.data.questions import written
 
     settings, runner = settings_of(out, config, validation_share, seed), _engine(engine, processes)
     with resumable("no file is half-written"):

@@ -12,9 +12,9 @@ from s2eval.errors import UnknownNameError, UsageError
 from s2train.data import layout
 
 if TYPE_CHECKING:
+    from s2train.data.build.manifest import Manifest
     from s2train.data.config import DataConfig
     from s2train.data.engine import Engine
-    from s2train.data.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,8 @@ def build_data(
 
 def settings_of(out: Path, path: Path | None, share: float | None, seed: int | None) -> DataConfig:
     """The configuration of the file, else of the folder, else the default, with the split's options."""
-    from s2train.data import config, manifest
+    from s2train.data import config
+    from s2train.data.build import manifest
 
     if path is not None:
         chosen = config.load(path)
@@ -97,23 +98,23 @@ def read_inputs(
 
 
 def _read_eli5(inputs: Sequence[str], out: Path, settings: DataConfig, engine: Engine, command: str) -> None:
-    from s2train.data.candidates import read_eli5
+    from s2train.data.build.candidates import read_eli5
 
     if _given("eli5", inputs, out, command):
         read_eli5(list(inputs), out, settings, engine)
 
 
 def _read_wiki(inputs: Sequence[str], out: Path, settings: DataConfig, engine: Engine, command: str) -> None:
-    from s2train.data.candidates import read_wiki
+    from s2train.data.build.candidates import read_wiki
 
     if _given("wiki", inputs, out, command):
         read_wiki(list(inputs), out, settings, engine)
 
 
 def _read_preferences(inputs: Sequence[str], out: Path, settings: DataConfig, engine: Engine, command: str) -> None:
-    from s2train.data import written
-    from s2train.data.candidates import pairs_of
+    from s2train.data.build.candidates import pairs_of
     from s2train.data.preferences import read_preferences
+    from s2train.data.questions import written
 
     joined = layout.candidates(out, layout.REDDIT)
     if not inputs and joined.is_file():
@@ -146,8 +147,8 @@ def build_sets(out: Path, settings: DataConfig, engine: Engine, evaluations: Pat
     Raises:
         UsageError: the folder of evaluation sets does not exist.
     """
-    from s2train.data import evaluations as sets
-    from s2train.data.build import build
+    from s2train.data.build.sets import build
+    from s2train.data.dedup import evaluations as sets
 
     folder = evaluations or Path(os.environ.get("S2_DATA_DIR") or out)
     if not folder.is_dir() and evaluations is not None:

@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from s2eval import yamlfile
-from s2train.data import reddit
-from s2train.data.duplicates import THRESHOLD
+from s2train.data.build.split import DEFAULT_SEED, DEFAULT_SHARE
+from s2train.data.dedup.duplicates import THRESHOLD
+from s2train.data.eli5 import reddit
 from s2train.data.filters.config import Filters
 from s2train.data.preferences import PreferenceSettings
-from s2train.data.questions import QuestionSettings
-from s2train.data.split import DEFAULT_SEED, DEFAULT_SHARE
+from s2train.data.questions.writing import QuestionSettings
 
 
 class _Section(BaseModel):
@@ -60,7 +60,7 @@ class Reddit(_Section):
 
 
 class Wiki(_Section):
-    """How MediaWiki's XML dump is read; see `wikitext.Limits`."""
+    """How MediaWiki's XML dump is read; see `wiki.text.Limits`."""
 
     min_words: int = Field(default=20, ge=0)
     stubs: bool = False

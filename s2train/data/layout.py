@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from s2train.data.split import Side
+from s2train.data.build.split import Side
 
 SETS = ("eli5", "wiki")
 FULL = "full"

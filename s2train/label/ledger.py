@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from s2eval import jsonl, store
 from s2eval.errors import PrerequisiteError
 from s2eval.reasoning import Split, split
-from s2train.data.jsonl import broken
+from s2train.data.files.jsonl import broken
 
 Key = tuple[str, str, int]
 """(how it was sampled, prompt, number)."""

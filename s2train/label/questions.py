@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from s2eval.errors import DataError
-from s2train.data.jsonl import Source
+from s2train.data.files.jsonl import Source
 from s2train.data.records import QuestionLine
 
 

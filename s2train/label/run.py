@@ -8,7 +8,7 @@ from typing import Any
 
 from s2eval.metrics import flesch_applies, readability
 from s2train import checkpoint
-from s2train.data.jsonl import replacing
+from s2train.data.files.jsonl import replacing
 from s2train.data.preferences import PreferenceLine
 from s2train.label import pairs, report, sampling, scoring
 from s2train.label.bases import Bases

@@ -12,7 +12,7 @@ from typing import Any
 from s2eval import prompts
 from s2eval.errors import ConfigError, DataError, PrerequisiteError, UsageError
 from s2train import checkpoint
-from s2train.data.jsonl import Source
+from s2train.data.files.jsonl import Source
 from s2train.data.layout import PREFERENCES
 from s2train.training import arguments, hardware, models, trackers
 from s2train.training.kind import Job, Kind

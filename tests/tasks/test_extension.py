@@ -109,7 +109,7 @@ def test_plain_lm_eval_finds_it() -> None:
 
 
 def test_training_data_are_checked_against_it(tmp_path: Path) -> None:
-    from s2train.data.evaluations import evaluations
+    from s2train.data.dedup.evaluations import evaluations
 
     assert evaluations(None).missing["trivia"] == "trivia/test.jsonl"
     (tmp_path / "trivia").mkdir()

@@ -10,7 +10,7 @@ from s2eval.report.render.markdown import render_markdown
 from s2train.data.eda.contents import contents
 from s2train.data.eda.folder import measure_folder
 from s2train.data.engine import Engine
-from s2train.data.jsonl import replacing
+from s2train.data.files.jsonl import replacing
 from s2train.data.layout import EDA
 
 __all__ = ["explore"]

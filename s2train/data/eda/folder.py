@@ -9,13 +9,15 @@ from itertools import islice
 from pathlib import Path
 
 from s2eval.errors import DataError
-from s2train.data import candidates, layout, manifest, written
+from s2train.data import layout
+from s2train.data.build import candidates, manifest
 from s2train.data.eda.measures import Key, Tagged, measure_pairs
 from s2train.data.eda.tallies import Tally, merged
 from s2train.data.engine import Engine
-from s2train.data.jsonl import Source
+from s2train.data.files.jsonl import Source
 from s2train.data.layout import FULL, SETS, SIDES
 from s2train.data.preferences import ASPECTS, PreferenceLine
+from s2train.data.questions import written
 from s2train.data.records import Pair, PairLine
 
 LEFT_OUT = "left out"

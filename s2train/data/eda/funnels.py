@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from s2eval.report.document import Block, Details, Prose, TextTable
+from s2train.data.build.manifest import Drop
 from s2train.data.eda.chart_kinds import Bars, Series
 from s2train.data.eda.charts import charts
 from s2train.data.eda.numbers import percent
-from s2train.data.manifest import Drop
 
 
 def funnel(read: int, drops: Sequence[Drop], unit: str = "records") -> Iterator[Block]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from s2eval.report.document import Block, Prose, Section, TextTable
+from s2train.data.build.manifest import Drop, PreferencesMade
 from s2train.data.eda import measures as m
 from s2train.data.eda.chart_kinds import ChartKind
 from s2train.data.eda.charts import charts
@@ -15,7 +16,6 @@ from s2train.data.eda.histograms import Group, distribution
 from s2train.data.eda.numbers import SUMMARY, percent, summary
 from s2train.data.eda.sides import train_validation
 from s2train.data.eda.tallies import Tally
-from s2train.data.manifest import Drop, PreferencesMade
 
 MARGINS: Mapping[str, str] = {
     "helpfulness": "margin (natural logarithm of the votes' ratio)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from s2eval.report.document import Block, Prose, Section, TextTable
+from s2train.data.build.manifest import SetMade
 from s2train.data.eda import measures as m
 from s2train.data.eda.chart_kinds import ChartKind
 from s2train.data.eda.charts import charts
@@ -18,7 +19,6 @@ from s2train.data.eda.tallies import Tally, merged
 from s2train.data.eda.topics import topics, words
 from s2train.data.eda.words import contrast
 from s2train.data.filters import Filters
-from s2train.data.manifest import SetMade
 
 
 def set_section(one: Measured, made: SetMade | None, filters: Filters | None) -> Section:

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pydantic import BaseModel
 
 from s2eval.metrics import flesch_applies, readability
-from s2train.data import wiki
+from s2train.data.build.split import normalised
 from s2train.data.preferences.records import NOT_LATIN, SAME, SHORT, Outcome, Preference
 from s2train.data.preferences.settings import LeadSettings
 from s2train.data.records import Kept
 from s2train.data.rules import clean
 from s2train.data.sentences import sentences
-from s2train.data.split import normalised
+from s2train.data.wiki import pairs as wiki
 
 NO_REGULAR = "regular lead empty after cleaning"
 NOT_SIMPLER = "the Simple lead is not the simpler one"

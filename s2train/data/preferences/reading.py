@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from s2eval.errors import DataError
 from s2train.data import layout
 from s2train.data.engine import Engine
-from s2train.data.inputs import Input, entry, first_row, open_input
-from s2train.data.jsonl import Sink, read_again, replacing
+from s2train.data.files.inputs import Input, entry, first_row, open_input
+from s2train.data.files.jsonl import Sink, read_again, replacing
 from s2train.data.preferences.dialogues import DialogueRecord, dialogues
 from s2train.data.preferences.leads import LeadRecord, leads
 from s2train.data.preferences.records import ASPECTS, Aspect, Outcome, PreferenceLine

@@ -12,7 +12,7 @@ from itertools import combinations
 from pydantic import BaseModel, model_validator
 
 from s2eval.metrics import flesch_applies, readability
-from s2train.data import eli5
+from s2train.data.eli5 import pairs as eli5
 from s2train.data.preferences.records import BEYOND, NOT_LATIN, SAME, SHORT, Aspect, Outcome, Preference
 from s2train.data.preferences.settings import EqualVoteSettings, VoteSettings
 from s2train.data.rules import clean

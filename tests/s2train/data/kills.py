@@ -124,7 +124,7 @@ if __name__ == "__main__":
     import pyarrow.parquet
 
     import s2train.data.build
-    import s2train.data.candidates  # noqa: F401
+    import s2train.data.build.candidates  # noqa: F401
 
     pyarrow.Table.from_pylist([{}])  # imports more
 

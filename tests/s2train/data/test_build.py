@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from s2train.data.split import side as side_of
+from s2train.data.build.split import side as side_of
 from tests.s2train.data.folders import (
     CATS,
     ZIPPERS,

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from s2eval.errors import DataError
-from s2train.data import candidates, reddit, wikidump
-from s2train.data.candidates import DUPLICATE, pairs_of, read_back, read_wiki
+from s2train.data.build import candidates
+from s2train.data.build.candidates import DUPLICATE, pairs_of, read_back, read_wiki
 from s2train.data.config import DataConfig
+from s2train.data.eli5 import reddit
 from s2train.data.engine import Local
+from s2train.data.wiki import dump as wikidump
 from tests.s2train import dumps, wikipages
 from tests.s2train.data.folders import article, built, checked, contents, lines, plain, post, refused, rows, told, words
 from tests.s2train.dumps import START, comment, submission

@@ -11,13 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from s2eval.errors import DataError
-from s2train.data import drafts, layout, written
-from s2train.data.candidates import pairs_of, read_eli5, read_wiki
+from s2train.data import layout
+from s2train.data.build import drafts
+from s2train.data.build.candidates import pairs_of, read_eli5, read_wiki
+from s2train.data.build.drafts import Draft, draft
 from s2train.data.config import DataConfig
-from s2train.data.drafts import Draft, draft
 from s2train.data.engine import Engine, Local
+from s2train.data.questions import written
+from s2train.data.questions.written import Written
 from s2train.data.records import Pair
-from s2train.data.written import Written
 from tests.s2train.data.folders import article, built, checked, lines, plain, post, side, words
 
 NO_FILTERS: dict[str, Any] = {"filters": {"order": []}}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from s2train.data import eli5
+from s2train.data.eli5 import pairs as eli5
 from s2train.data.records import Dropped, Kept
 from s2train.data.rules import clean
 

@@ -17,9 +17,9 @@ import pytest
 from pydantic import BaseModel
 
 from s2eval.errors import DataError
-from s2train.data.eli5 import Eli5Record
-from s2train.data.inputs import entry, first_row, is_parquet, open_input
-from s2train.data.wiki import WikiRecord
+from s2train.data.eli5.pairs import Eli5Record
+from s2train.data.files.inputs import entry, first_row, is_parquet, open_input
+from s2train.data.wiki.pairs import WikiRecord
 from tests.s2train import dumps
 from tests.s2train.data.folders import article, contents, lines, plain, post, refused, told
 from tests.s2train.data.folders import built as build

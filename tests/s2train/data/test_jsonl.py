@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from s2eval.errors import DataError, PrerequisiteError
-from s2train.data.jsonl import Source, read_again, replacing
+from s2train.data.files.jsonl import Source, read_again, replacing
 from tests.s2train.data.folders import contents, lines
 
 NAMES = ("a/one.jsonl", "b/two.jsonl", "three.json")

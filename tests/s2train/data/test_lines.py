@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from s2eval.errors import DataError
-from s2train.data.lines import Lines
+from s2train.data.files.lines import Lines
 from tests.s2train import dumps
 from tests.s2train.data.folders import words
 
@@ -114,7 +114,7 @@ def test_a_byte_order_mark_goes(put: Callable[[bytes], Path], pack: Callable[[by
 def test_a_line_without_end_is_refused_before_it_fills_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("s2train.data.lines.MAX_LINE", 10**6)
+    monkeypatch.setattr("s2train.data.files.lines.MAX_LINE", 10**6)
     bomb = dumps.write(tmp_path / "bomb.zst", [b" " * 10**8])
     assert bomb.stat().st_size < 20_000
     assert refusal(bomb) == "1: a line of more than 1,000,000 bytes"

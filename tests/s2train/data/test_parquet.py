@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from s2eval.errors import DataError
-from s2train.data import parquet
-from s2train.data.jsonl import Sink
-from s2train.data.parquet import write_parquet
+from s2train.data.files import parquet
+from s2train.data.files.jsonl import Sink
+from s2train.data.files.parquet import write_parquet
 from tests.s2train.data.folders import lines, rows
 
 ROWS = [{"id": str(n), "text": f"é {n}\n", "score": n, "category": None if n % 2 else "Physics"} for n in range(10)]

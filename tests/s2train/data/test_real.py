@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from s2train.data import layout
-from s2train.data.candidates import DUPLICATE, read_eli5, read_wiki
+from s2train.data.build.candidates import DUPLICATE, read_eli5, read_wiki
 from s2train.data.config import DataConfig
-from s2train.data.duplicates import jaccard
+from s2train.data.dedup.duplicates import jaccard
 from s2train.data.engine import Local
 from s2train.data.preferences import ASPECTS
 from tests.s2train.data.folders import ROOT, built, checked, command, contents, lines, rows, side

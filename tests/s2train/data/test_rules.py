@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from s2train.data import eli5, wiki
-from s2train.data.eli5 import Eli5Record
+from s2train.data.eli5 import pairs as eli5
+from s2train.data.eli5.pairs import Eli5Record
 from s2train.data.preferences import LeadRecord, LeadSettings, dialogue, leads
 from s2train.data.records import Kept
 from s2train.data.rules import CHARACTERS, ENTITIES, characters, clean, entities
+from s2train.data.wiki import pairs as wiki
 
 
 @pytest.mark.parametrize(

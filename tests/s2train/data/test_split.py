@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2train.data.split import normalised, side
+from s2train.data.build.split import normalised, side
 
 questions = st.text(max_size=40)
 shares = st.floats(0, 1)

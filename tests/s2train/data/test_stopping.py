@@ -139,7 +139,7 @@ def test_dumps_that_were_read_are_not_read_again(tmp_path: Path) -> None:
     built(*arguments, "--out", tmp_path / "at once")
     out = tmp_path / "out"
     script = (
-        "import os, signal, sys; from s2train.cli import main; from s2train.data.reddit import joining\n"
+        "import os, signal, sys; from s2train.cli import main; from s2train.data.eli5.reddit import joining\n"
         "joining.merged = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "main(sys.argv[1:])"
     )

@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
-from s2train.data import wiki
 from s2train.data.records import Dropped, Kept
+from s2train.data.wiki import pairs as wiki
 
 
 def outcome(title: str, text: str, field: str = "text") -> Kept | Dropped:

@@ -22,9 +22,12 @@ from s2eval.errors import DataError
 from s2eval.report.document import Document, Prose, Section, TextTable
 from s2eval.report.html.shell import render_page
 from s2eval.report.render.markdown import render_markdown
-from s2train.data import candidates, layout
-from s2train.data.build import build
+from s2train.data import layout
+from s2train.data.build import candidates
+from s2train.data.build.manifest import read as read_manifest
+from s2train.data.build.sets import build
 from s2train.data.config import DataConfig
+from s2train.data.dedup.evaluations import Evaluations
 from s2train.data.eda import explore
 from s2train.data.eda.chart_kinds import Distribution, Series
 from s2train.data.eda.charts import charts
@@ -36,8 +39,6 @@ from s2train.data.eda.measures import (
     VOTES,
 )
 from s2train.data.engine import Local
-from s2train.data.evaluations import Evaluations
-from s2train.data.manifest import read as read_manifest
 from s2train.data.preferences import PreferenceSettings, read_preferences
 from tests.s2train.eda.made_up import HOSTILE, make_folder, preference, row, svg_of, write, write_candidates
 

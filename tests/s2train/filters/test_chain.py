@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2eval.errors import PrerequisiteError
-from s2train.data import eli5
+from s2train.data.eli5 import pairs as eli5
 from s2train.data.engine import AHEAD, Local
 from s2train.data.filters import Filter, Filters, Tally, Verdict, chosen, judged, verdicts
 from s2train.data.filters.chain import BATCH

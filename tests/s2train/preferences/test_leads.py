@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2eval.metrics import readability
-from s2train.data import wiki
 from s2train.data.preferences import LeadRecord, LeadSettings, Outcome, leads, sentences
 from s2train.data.preferences.leads import NO_REGULAR, NOT_SIMPLER
 from s2train.data.preferences.records import SAME, SHORT
+from s2train.data.wiki import pairs as wiki
 
 SIMPLE = "Ayr is a town in Scotland. It lies at the sea."
 REGULAR = (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from s2eval.metrics import readability
-from s2train.data.eli5 import NO_QUESTION
+from s2train.data.eli5.pairs import NO_QUESTION
 from s2train.data.preferences import EqualVoteSettings, Outcome, VotedRecord, VoteSettings, equal_votes, votes
 from s2train.data.preferences.records import BEYOND, SAME, SHORT
 from s2train.data.preferences.votes import CLOSE, EARLIER, FEW, GRADES, LENGTHS, UNEQUAL, UNKNOWN_TIME

@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from s2eval.errors import DataError, PrerequisiteError, UsageError
-from s2train.data import reddit
+from s2train.data.eli5 import reddit
 from tests.s2train import dumps
 from tests.s2train.dumps import MadeUp, comment, submission
 from tests.s2train.reddit.things import balanced, made_up, many, read

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from s2train.data import eli5, reddit
+from s2train.data.eli5 import pairs as eli5
+from s2train.data.eli5 import reddit
+from s2train.data.eli5.reddit import joining
 from s2train.data.records import Kept
-from s2train.data.reddit import joining
 from tests.s2train import dumps
 from tests.s2train.dumps import START, comment, line, submission
 from tests.s2train.reddit.things import balanced, made_up, read, records

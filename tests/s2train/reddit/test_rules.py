@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from s2train.data import reddit
+from s2train.data.eli5 import reddit
 from tests.s2train.dumps import comment, submission
 from tests.s2train.reddit.things import balanced, read
 

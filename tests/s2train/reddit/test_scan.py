@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2train.data import reddit
+from s2train.data.eli5 import reddit
 from tests.s2train.dumps import comment, line, submission
 
 

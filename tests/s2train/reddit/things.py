@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from s2train.data import reddit
+from s2train.data.eli5 import reddit
 from tests.s2train import dumps
 from tests.s2train.dumps import START, MadeUp, comment, line, submission
 

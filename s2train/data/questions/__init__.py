@@ -1,0 +1,1 @@
+"""Questions to passages, written by a language model (`writing`), checked (`checks`), and stored (`written`)."""

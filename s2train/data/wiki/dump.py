@@ -1,0 +1,349 @@
+"""Reads MediaWiki's XML dump (`pages-articles.xml.bz2`, multistream or not, or plain `.xml`) as articles' leads.
+
+    file → bz2 → expat → pages (this process, streaming) → outline → article (worker processes), in the dump's order
+
+Memory is bounded by the limits below, whatever the file holds; entities cannot be declared, as no DTD is let in.
+"""
+
+from __future__ import annotations
+
+import bz2
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any, BinaryIO
+from xml.parsers import expat
+
+from s2eval.errors import DataError
+from s2train.data.engine import HERE, Engine
+from s2train.data.wiki import text as wikitext
+from s2train.data.wiki.text import Article, LeftOut, Limits, Outline
+
+MAX_PAGE = 4 * 2**20  # characters of one text; MediaWiki's own limit is 2 MiB ($wgMaxArticleSize)
+MAX_NAME = 1000  # characters of a title; MediaWiki's limit is 255 bytes
+MAX_TOKEN = 2**20  # bytes of a tag, comment or attribute: expat holds them whole
+MAX_ELEMENTS = 32  # elements in elements
+CHUNK = 2**18  # bytes given to the decompressor and to expat at a time
+BATCH = 2**18  # characters of markup given to a worker at a time
+EXAMPLES = 10  # titles kept for each reason
+MAX_TEMPLATES = 1000  # names that are told
+
+NAMESPACE = "not an article (other namespace)"
+NOT_WIKITEXT = "not wikitext (other content model)"
+NO_TITLE = f"no title, or one of more than {MAX_NAME:,} characters"
+NO_TEXT = "no text"
+LARGE = f"page of more than {MAX_PAGE // 2**20} Mi characters"
+REASONS = (NAMESPACE, wikitext.REDIRECT, NOT_WIKITEXT, NO_TITLE, LARGE, NO_TEXT, *wikitext.REASONS[1:])
+
+
+@dataclass(slots=True)
+class Dump:
+    """A dump to be read, once, an article at a time, in the dump's order; the same on every engine.
+
+    It may be a pipe. The counts are taken along the way and final when the iteration has ended:
+    `rows == sum(dropped.values()) + articles given`.
+
+    Attributes:
+        path: `.xml.bz2` or `.xml`; told by its first bytes, not by its name.
+        limits: what counts as an article.
+        engine: renders leads.
+        rows: pages read.
+        dropped: pages left out, by reason (`REASONS`).
+        examples: the first titles left out, by reason.
+        templates: those of unknown text whose sentences were left out, by name.
+    """
+
+    path: Path
+    limits: Limits = field(default_factory=Limits)
+    engine: Engine = HERE
+    rows: int = 0
+    dropped: Counter[str] = field(default_factory=Counter[str])
+    examples: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    templates: Counter[str] = field(default_factory=Counter[str])
+    _hash: Any = field(default_factory=hashlib.sha256)
+
+    def __iter__(self) -> Iterator[Article]:
+        """Raise DataError if the file cannot be read, is no dump, is truncated or damaged; says at which byte."""
+        try:
+            with self.path.open("rb") as file:
+                batches = _batches(partial(wikitext_of, limits=self.limits), pages(file, str(self.path), self._hash))
+                for outcome in chain.from_iterable(self.engine.map(partial(_lead, self.limits), batches)):
+                    self.rows += 1
+                    self.templates.update(outcome.lost)
+                    if isinstance(outcome, Article):
+                        yield outcome
+                    else:
+                        self._count(outcome)
+        except OSError as error:
+            raise DataError(f"cannot read {self.path}: {error.strerror or error}") from error
+
+    def _count(self, page: LeftOut) -> None:
+        self.dropped[page.reason] += 1
+        if len(titles := self.examples.setdefault(page.reason, [])) < EXAMPLES:
+            titles.append(page.title)
+
+    def lost_templates(self) -> dict[str, int]:
+        """Templates of unknown text for which sentences were left out, with their number, the most frequent first."""
+        return dict(sorted(self.templates.items(), key=lambda item: (-item[1], item[0]))[:MAX_TEMPLATES])
+
+    @property
+    def name(self) -> str:
+        """Of the file, without the folders of this machine."""
+        return self.path.name
+
+    @property
+    def sha256(self) -> str:
+        """Of the file's bytes as read, in hex."""
+        return self._hash.hexdigest()
+
+
+def is_dump(path: Path) -> bool:
+    """Whether a file begins as a dump does (bz2 or XML), rather than as JSON lines or parquet.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        start = file.read(64)
+    return start.startswith(b"BZh") or start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<")
+
+
+# --- pages to outcomes ---
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page as it stands in the dump; of several revisions the last. `text` is None where it is too large."""
+
+    title: str
+    namespace: str
+    model: str
+    redirect: bool
+    text: str | None
+
+
+def wikitext_of(page: Page, limits: Limits) -> Outline | LeftOut:
+    """The page's outline if it is an article."""
+    reasons = {
+        NAMESPACE: page.namespace != "0",
+        wikitext.REDIRECT: page.redirect,
+        NOT_WIKITEXT: page.model not in ("wikitext", ""),
+        NO_TITLE: not page.title,
+        LARGE: page.text is None,
+        NO_TEXT: not page.text,
+    }
+    if reason := next((reason for reason, holds in reasons.items() if holds), None):
+        return LeftOut(page.title, reason)
+    return wikitext.outline(page.title, page.text or "", limits)
+
+
+Batch = list[Outline | LeftOut]
+
+
+def _batches(outline: Callable[[Page], Outline | LeftOut], found: Iterable[Page]) -> Iterator[Batch]:
+    batch: Batch = []
+    size = 0
+    for page in found:
+        batch.append(one := outline(page))
+        size += 100 + (len(one.markup) if isinstance(one, Outline) else 0)
+        if size >= BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _lead(limits: Limits, batch: Batch) -> list[Article | LeftOut]:
+    return [wikitext.article(page, limits) if isinstance(page, Outline) else page for page in batch]
+
+
+# --- bytes to pages ---
+
+
+def pages(file: BinaryIO, where: str, seen: Any) -> Iterator[Page]:
+    """Parse a dump as it is read.
+
+    Args:
+        file: bz2 or XML.
+        where: its name in messages.
+        seen: a hash, updated with the file's bytes.
+
+    Raises:
+        DataError: it is no dump, is cut off or damaged, or asks for more memory than a dump needs.
+    """
+    parser = _Parser(where)
+    for data in _decompressed(file, where, seen, parser):
+        yield from parser.feed(data)
+    yield from parser.close()
+
+
+_OTHERS = {
+    b"\x1f\x8b": "gzip; unpack it first (gunzip)",
+    b"\x28\xb5\x2f\xfd": "zstd; unpack it first (unzstd)",
+    b"7z\xbc\xaf": "7z; unpack it first (7z x)",
+    b"PK\x03\x04": "zip; unpack it first (unzip)",
+    b"\xff\xfe": "UTF-16; MediaWiki writes UTF-8: convert it (iconv -f UTF-16 -t UTF-8)",
+    b"\xfe\xff": "UTF-16; MediaWiki writes UTF-8: convert it (iconv -f UTF-16 -t UTF-8)",
+}
+
+
+def _decompressed(file: BinaryIO, where: str, seen: Any, parser: _Parser) -> Iterator[bytes]:
+    """The XML's bytes in pieces of a few times CHUNK at most; bz2 streams one after the other."""
+    data = file.read(CHUNK)
+    if not data:
+        raise DataError(f"{where}: is empty; expected a MediaWiki dump (pages-articles.xml.bz2)")
+    if other := next((name for start, name in _OTHERS.items() if data.startswith(start)), None):
+        raise DataError(f"{where}: is {other}")
+    if not data.startswith(b"BZh"):
+        while data:
+            seen.update(data)
+            yield data
+            data = file.read(CHUNK)
+        return
+    stream, begun, read = bz2.BZ2Decompressor(), False, 0
+    while data:
+        seen.update(data)
+        read += len(data)
+        while data or (begun and not stream.needs_input):
+            try:
+                piece = stream.decompress(data, max_length=4 * CHUNK)
+            except OSError as error:
+                span = f"between bytes {max(read - CHUNK, 0):,} and {read:,}"
+                raise DataError(f"{where}: damaged bz2 {span}{parser.after()}: {error}; fetch it again") from None
+            data, begun = b"", True
+            if piece:
+                yield piece
+            if stream.eof:
+                data, begun, stream = stream.unused_data, False, bz2.BZ2Decompressor()
+        data = file.read(CHUNK)
+    if begun:
+        raise DataError(f"{where}: cut off inside a bz2 stream, at byte {read:,}{parser.after()}; fetch it again")
+
+
+class _Parser:
+    """Expat, fed piece by piece, with a page's few fields; holds one page at most."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.expat = expat.ParserCreate("UTF-8")
+        self.expat.buffer_text = True
+        self.expat.buffer_size = CHUNK
+        self.expat.StartElementHandler = self._start
+        self.expat.EndElementHandler = self._end
+        self.expat.StartDoctypeDeclHandler = self._refuse_doctype
+        self.expat.XmlDeclHandler = self._check_encoding
+        self.found: list[Page] = []
+        self.pages = self.fed = self.depth = 0
+        self.page: dict[str, str | None] | None = None
+        self.last = ""  # title of the last page
+        self.room = 0  # characters that the open field may still take; below 0: it was too large
+        self.parts: list[str] = []
+
+    def after(self) -> str:
+        """Where in the dump this is, for messages."""
+        return f", after page {self.pages:,} ({self.last!r})" if self.pages else ""
+
+    def feed(self, data: bytes) -> list[Page]:
+        """Parse the next bytes; gives the pages that end in them."""
+        self.fed += len(data)
+        try:
+            self.expat.Parse(data, False)
+        except expat.ExpatError as error:
+            raise self._broken(error, data) from None
+        if self.fed - self.expat.CurrentByteIndex > MAX_TOKEN + 4 * CHUNK:
+            at = self.expat.CurrentByteIndex
+            raise DataError(
+                f"{self.where}: a tag or comment of more than {MAX_TOKEN:,} bytes at byte {at:,} of the XML"
+            )
+        found, self.found = self.found, []
+        return found
+
+    def close(self) -> list[Page]:
+        """Tell the parser that nothing follows."""
+        try:
+            self.expat.Parse(b"", True)
+        except expat.ExpatError:
+            missing = "it does not end with </mediawiki>; fetch it again"
+            raise DataError(f"{self.where}: cut off at byte {self.fed:,} of the XML{self.after()}: {missing}") from None
+        return self.found
+
+    def _broken(self, error: expat.ExpatError, data: bytes) -> DataError:
+        at = self.expat.ErrorByteIndex
+        near = data[max(at - (self.fed - len(data)), 0) :][:4]
+        what = "bytes that are not UTF-8" if not _is_utf8(near) else expat.ErrorString(error.code)
+        place = f"byte {at:,} of the XML (line {error.lineno:,}, column {error.offset:,})"
+        return DataError(f"{self.where}: broken XML at {place}{self.after()}: {what}")
+
+    def _refuse_doctype(self, *_: Any) -> None:
+        raise DataError(f"{self.where}: has a DOCTYPE, which no MediaWiki dump has; entities are not read from files")
+
+    def _check_encoding(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        if encoding and encoding.lower() not in ("utf-8", "us-ascii"):
+            raise DataError(
+                f"{self.where}: declares the encoding {encoding}; MediaWiki writes UTF-8: convert it (iconv)"
+            )
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        del attributes
+        self.depth += 1
+        if self.depth == 1 and name != "mediawiki":
+            raise DataError(f"{self.where}: is no MediaWiki dump: it begins with <{name[:50]}>, not <mediawiki>")
+        if self.depth > MAX_ELEMENTS:
+            raise DataError(
+                f"{self.where}: elements nested deeper than {MAX_ELEMENTS}{self.after()}: no MediaWiki dump"
+            )
+        if self.depth == 2:
+            self.page = {} if name == "page" else None
+        page = self.page
+        if page is None:
+            return
+        if (self.depth, name) == (3, "redirect"):
+            page[name] = ""
+        elif (self.depth, name) in _FIELDS and (name != "text" or (page.get("ns") == "0" and "redirect" not in page)):
+            self.parts, self.room = [], MAX_PAGE if name == "text" else MAX_NAME
+            self.expat.CharacterDataHandler = self._characters
+
+    def _characters(self, data: str) -> None:
+        self.room -= len(data)
+        if self.room >= 0:
+            self.parts.append(data)
+        else:
+            self.parts.clear()
+
+    def _end(self, name: str) -> None:
+        page = self.page
+        if page is not None and self.expat.CharacterDataHandler is not None and (self.depth, name) in _FIELDS:
+            page[name] = "".join(self.parts) if self.room >= 0 else None
+            self.expat.CharacterDataHandler = None
+        if self.depth == 2 and page is not None:
+            self._end_page(page)
+        self.depth -= 1
+
+    def _end_page(self, page: dict[str, str | None]) -> None:
+        self.pages += 1
+        self.last = (page.get("title") or "").strip()
+        self.found.append(
+            Page(
+                title=self.last,
+                namespace=page.get("ns") or "",
+                model=page.get("model") or "",
+                redirect="redirect" in page,
+                text=page.get("text", ""),
+            )
+        )
+        self.page = None
+
+
+_FIELDS = frozenset(((3, "title"), (3, "ns"), (4, "model"), (4, "text")))
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return error.end == len(data) and error.reason == "unexpected end of data"
+    return True
