@@ -118,7 +118,7 @@ def test_killed_it_leaves_no_output_and_the_next_run_gives_the_whole(tmp_path: P
     pipe = tmp_path / "RC.pipe"
     os.mkfifo(pipe)
     program = (
-        "import sys; from pathlib import Path; from s2train.data import reddit; "
+        "import sys; from pathlib import Path; from s2train.data.eli5 import reddit; "
         "reddit.write([Path(name) for name in sys.argv[2:]], Path(sys.argv[1]))"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "out.jsonl"), str(files[0]), str(pipe)]
