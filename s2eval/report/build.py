@@ -69,7 +69,7 @@ class Report:
         Raises:
             UnknownNameError: no such baseline.
         """
-        contests = [one for source in self.sources for one in source.contests]
+        contests = [contest for source in self.sources for contest in source.contests]
         return against_baseline(self.scored, contests, self.models, self.baseline)
 
     @cached_property
@@ -136,10 +136,10 @@ def _left_out(rows: Iterable[Row], tables: Iterable[Table]) -> Iterator[str]:
 
 def _together(notes: Iterable[tuple[str, Sequence[str]]]) -> dict[str, list[str]]:
     """Sentences of several folders by the table or judge that they are of, each once."""
-    found: dict[str, dict[str, None]] = {}
-    for key, said in notes:
-        found.setdefault(key, {}).update(dict.fromkeys(said))
-    return {key: list(said) for key, said in found.items()}
+    merged: dict[str, dict[str, None]] = {}
+    for key, texts in notes:
+        merged.setdefault(key, {}).update(dict.fromkeys(texts))
+    return {key: list(texts) for key, texts in merged.items()}
 
 
 def _compared_notes(compared: Compared) -> Iterator[str]:

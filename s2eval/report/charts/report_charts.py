@@ -145,12 +145,12 @@ def readability(rows: Sequence[Row], models: Sequence[str] = ()) -> Iterator[Cha
     models = list(dict.fromkeys([*models, *(row.model for row in rows)]))
 
     def points(task: str, ease: tuple[str, str], judge: str, score: str) -> dict[str, _Point]:
-        found: dict[str, _Point] = {}
+        known: dict[str, _Point] = {}
         for model in models:
             x, y = index.get((model, task, "", *ease)), index.get((model, task, judge, "", score))
             if x is not None and y is not None and x.value is not None and y.value is not None:
-                found[model] = (x, y)
-        return found
+                known[model] = (x, y)
+        return known
 
     for task, judge in dict.fromkeys((row.task, row.judge) for row in rows if row.judge and row.metric == SCORE):
         title = f"Reading ease of the answers against the rating of {judge}"

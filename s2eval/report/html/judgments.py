@@ -48,8 +48,8 @@ def read(scored: Scored) -> Iterator[Judged]:
         against = [
             row for row in contests if str(row.get("question_id")) == question and row.get("model") == scored.recorded
         ]
-        asked = _asked(questions.get(question), own)
-        yield Judged(question, one_line(asked[0]) if asked else "", _prompt(asked), _answer(answers, own, against))
+        turns = _turns(questions.get(question), own)
+        yield Judged(question, one_line(turns[0]) if turns else "", _prompt(turns), _answer(answers, own, against))
 
 
 def _rows(path: Path) -> list[Mapping[str, Any]]:
@@ -67,10 +67,12 @@ def _is_by(row: Mapping[str, Any], judge: str) -> bool:
 @cache
 def _questions(name: str) -> Mapping[str, Sequence[str]]:
     """Turns of the questions that ship with the package."""
-    return {str(one.id): one.turns for one in suite.load(name).questions} if name in suite.names() else {}
+    return (
+        {str(question.id): question.turns for question in suite.load(name).questions} if name in suite.names() else {}
+    )
 
 
-def _asked(turns: Sequence[str] | None, judged: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+def _turns(turns: Sequence[str] | None, judged: Sequence[Mapping[str, Any]]) -> Sequence[str]:
     """The question's turns, if it is what the judge was shown: other questions may have the same ids."""
     prompts = [str(row.get("user_prompt") or "") for row in judged]
     return turns if turns and any(turns[0] in prompt for prompt in prompts) else ()
@@ -105,8 +107,8 @@ def _answer(
             texts.append({"t": str(row["user_prompt"]), "l": f"What the judge was given, turn {row['turn']}", "f": 1})
     for row in against:
         points = row.get("points")
-        told = {1: "won", 0: "lost", 0.5: "tie"}.get(cast("float", points), "no verdict")
-        label = f"Against {row.get('against')}, turn {row.get('turn')}, shown as {row.get('place')}: {told}"
+        outcome = {1: "won", 0: "lost", 0.5: "tie"}.get(cast("float", points), "no verdict")
+        label = f"Against {row.get('against')}, turn {row.get('turn')}, shown as {row.get('place')}: {outcome}"
         texts.append(text_of(str(row.get("judgment") or ""), label) | {"f": 1})
     return to_bytes({"x": texts})
 
@@ -114,6 +116,6 @@ def _answer(
 def _split(text: str, reasoning: Sequence[Any] | None, turn: int) -> tuple[str, str]:
     """The text and the reasoning before it, which files of older releases, and FastChat's, have in the text."""
     if reasoning is None:
-        found = split(text)
-        return found.answer, found.reasoning
+        parts = split(text)
+        return parts.answer, parts.reasoning
     return text, str(reasoning[turn - 1]) if turn <= len(reasoning) else ""

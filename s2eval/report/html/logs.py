@@ -90,16 +90,16 @@ def _question(line: Mapping[str, Any]) -> tuple[bytes, str]:
             options = call[1]
     question: dict[str, Any] = {"x": list(contexts), "t": _as_text(line.get("target"))}
     doc = cast("dict[str, Any]", line["doc"]) if isinstance(line.get("doc"), dict) else {}
-    asked = _asked(doc)
-    if any(starts := [_start(asked, context) for context in contexts]):
+    text = _asked(doc)
+    if any(starts := [_start(text, context) for context in contexts]):
         question["s"] = starts
     if continued:
         question["c"] = continued
         right = _right(doc, line.get("target"), len(continued))
-        question |= {"k": right, "w": _in_words(doc, asked, right)} if right else {}
+        question |= {"k": right, "w": _in_words(doc, text, right)} if right else {}
     if options:
         question["o"] = _as_text(options)
-    return to_bytes(question), one_line(asked or next(iter(contexts), "").rstrip()[-_TITLE:])
+    return to_bytes(question), one_line(text or next(iter(contexts), "").rstrip()[-_TITLE:])
 
 
 def _asked(doc: Mapping[str, Any]) -> str:
@@ -153,21 +153,21 @@ def _calls(arguments: Any) -> list[list[Any]]:
 def _answer(line: Mapping[str, Any]) -> bytes:
     """`{r: log-likelihoods, g: greedy}` of the continuations, else `{x: texts}`."""
     given = cast("list[Any]", line.get("filtered_resps") or [])
-    if given and all(isinstance(one, list) and len(cast("list[Any]", one)) == 2 for one in given):
+    if given and all(isinstance(response, list) and len(cast("list[Any]", response)) == 2 for response in given):
         try:
-            numbers = [float(one[0]) for one in given]
+            numbers = [float(response[0]) for response in given]
         except (TypeError, ValueError):
             numbers = []
         if numbers:
-            told = ",".join(f"{one:.4f}" if math.isfinite(one) else "null" for one in numbers)
-            greedy = ",".join("1" if str(one[1]) == "True" else "0" for one in given)
-            return f'{{"r":[{told}],"g":[{greedy}]}}'.encode()
+            values = ",".join(f"{response:.4f}" if math.isfinite(response) else "null" for response in numbers)
+            greedy = ",".join("1" if str(response[1]) == "True" else "0" for response in given)
+            return f'{{"r":[{values}],"g":[{greedy}]}}'.encode()
     filter_name = str(line.get("filter", "none"))
     label = "" if filter_name == "none" else f"filter {filter_name}"
     texts: list[dict[str, Any]] = []
     beside = line.get(REASONING)
-    for one in given:
-        parts = split(one, opened=_is_opened(line)) if isinstance(one, str) else Split(_as_text(one))
+    for response in given:
+        parts = split(response, opened=_is_opened(line)) if isinstance(response, str) else Split(_as_text(response))
         texts.append(text_of(parts.answer, label))
         if reasoning := parts.reasoning or (beside if isinstance(beside, str) else ""):
             texts.append(text_of(reasoning, "reasoning before it", fold=True))
@@ -184,14 +184,14 @@ def _is_opened(line: Mapping[str, Any]) -> bool:
 
 def text_of(text: str, label: str = "", *, fold: bool = False) -> dict[str, Any]:
     """`{t: text, l: label, h: as Markdown, f: folded}`; without what is empty."""
-    found: dict[str, Any] = {"t": text}
+    content: dict[str, Any] = {"t": text}
     if label:
-        found["l"] = label
+        content["l"] = label
     if html := marked_up(text):
-        found["h"] = html
+        content["h"] = html
     if fold:
-        found["f"] = 1
-    return found
+        content["f"] = 1
+    return content
 
 
 def _first(resps: Any) -> Any:

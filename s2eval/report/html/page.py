@@ -50,18 +50,18 @@ def write_page(path: Path, document: Document, scored: Sequence[Scored] = (), *,
 
 def pack(sets: Iterable[SampleSet]) -> Packed:
     """Pieces of every set: `0-columns`, `0-numbers`, and `0-0`, `0-1`, … with its documents in their order."""
-    told: list[Mapping[str, Any]] = []
+    about: list[Mapping[str, Any]] = []
     texts: dict[str, str] = {}
-    for number, one in enumerate(sets):
+    for number, samples in enumerate(sets):
         firsts: list[int] = []
-        for at, (first, content) in enumerate(one.chunks()):
+        for at, (first, content) in enumerate(samples.chunks()):
             firsts.append(first)
             texts[f"{number}-{at}"] = _base64(content)
-        texts[f"{number}-columns"] = _base64(one.columns())
-        texts[f"{number}-numbers"] = _base64(one.numbers())
-        told.append({**one.about(), "firsts": firsts})
+        texts[f"{number}-columns"] = _base64(samples.columns())
+        texts[f"{number}-numbers"] = _base64(samples.numbers())
+        about.append({**samples.about(), "firsts": firsts})
     digest = hashlib.sha256("\0".join(f"{name}\0{text}" for name, text in texts.items()).encode("ascii"))
-    return Packed(told, texts, digest.hexdigest()[:16])
+    return Packed(about, texts, digest.hexdigest()[:16])
 
 
 def _base64(content: bytes) -> str:

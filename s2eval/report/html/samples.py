@@ -106,8 +106,8 @@ class SampleSet:
 
     def _document(self, at: int) -> bytes:
         """`{p: questions, v: question of each model, a: answers}`."""
-        answers = b",".join(one.texts.get(at, b"null") for one in self.models.values())
-        asked = ",".join(str(one.asked.get(at, 0 if at in one.texts else -1)) for one in self.models.values())
+        answers = b",".join(model.texts.get(at, b"null") for model in self.models.values())
+        asked = ",".join(str(model.asked.get(at, 0 if at in model.texts else -1)) for model in self.models.values())
         return b'{"p":[' + b",".join(self.questions[at]) + b'],"v":[' + asked.encode() + b'],"a":[' + answers + b"]}"
 
 
@@ -118,10 +118,10 @@ def compressed(content: bytes) -> bytes:
 
 def sample_sets(scored: Sequence[Scored]) -> Iterator[SampleSet]:
     """The sets one after the other, so that the texts of one only are in memory."""
-    for task in dict.fromkeys(one.task for one in scored if not one.judge and one.items):
-        yield _of_logs(task, [one for one in scored if one.task == task and not one.judge and one.items])
-    for task, judge in dict.fromkeys((one.task, one.judge) for one in scored if one.judge and one.items):
-        of_judge = [one for one in scored if (one.task, one.judge) == (task, judge)]
+    for task in dict.fromkeys(own.task for own in scored if not own.judge and own.items):
+        yield _of_logs(task, [own for own in scored if own.task == task and not own.judge and own.items])
+    for task, judge in dict.fromkeys((own.task, own.judge) for own in scored if own.judge and own.items):
+        of_judge = [own for own in scored if (own.task, own.judge) == (task, judge)]
         yield _of_judge(f"{task}, judged by {judge}", of_judge)
 
 
@@ -142,10 +142,10 @@ class _Documents:
         if known is not None:
             return known
         times = 1
-        while (told := name if times == 1 else f"{name}~{times}") in self._taken:
+        while (unique := name if times == 1 else f"{name}~{times}") in self._taken:
             times += 1
-        self._taken.add(told)
-        self.names.append(told)
+        self._taken.add(unique)
+        self.names.append(unique)
         self.titles.append("")
         self.strata.append(stratum)
         self.questions.append([])
@@ -156,14 +156,14 @@ class _Documents:
 def _of_logs(task: str, scored: Sequence[Scored]) -> SampleSet:
     documents = _Documents()
     models = {
-        name: Answers(one, np.array([documents.add(item.key, item.name, item.stratum) for item in one.items]))
-        for name, one in _named(scored).items()
+        name: Answers(own, np.array([documents.add(item.key, item.name, item.stratum) for item in own.items]))
+        for name, own in _named(scored).items()
     }
     given: list[dict[str, int]] = [{} for _ in documents.names]  # prompt → its number among the document's questions
     for answers in models.values():
         if answers.scored.log is not None:
             _read(answers.scored.log, answers, documents, given)
-    metrics = list(dict.fromkeys(name for one in scored for name in one.metrics))
+    metrics = list(dict.fromkeys(name for own in scored for name in own.metrics))
     metrics.sort(key=lambda name: name != _own_metric(task))
     return _finished(task, documents, models, metrics)
 
@@ -199,39 +199,39 @@ def _read(path: Path, answers: Answers, documents: _Documents, given: Sequence[d
         answers.asked[place] = given[place].get(prompt, 0)
 
 
-def _joined(one: bytes, other: bytes) -> bytes:
+def _joined(first: bytes, second: bytes) -> bytes:
     """Two answers that are texts as one; of others the first."""
     start = b'{"x":['
-    if one == other or not (one.startswith(start) and other.startswith(start)):
-        return one
-    return one.removesuffix(b"]}") + b"," + other.removeprefix(start)
+    if first == second or not (first.startswith(start) and second.startswith(start)):
+        return first
+    return first.removesuffix(b"]}") + b"," + second.removeprefix(start)
 
 
 def _of_judge(name: str, scored: Sequence[Scored]) -> SampleSet:
     """A document a question, with the mean rating of each turn and of both."""
     documents = _Documents()
     turns = {"": "rating", "1": "rating, turn 1", "2": "rating, turn 2"}
-    whole = _named([one for one in scored if one.turn == ""])
+    whole = _named([own for own in scored if own.turn == ""])
     models = {
-        model: Answers(one, np.array([documents.add(item.cluster, item.cluster, "") for item in one.items]))
-        for model, one in whole.items()
+        model: Answers(own, np.array([documents.add(item.cluster, item.cluster, "") for item in own.items]))
+        for model, own in whole.items()
     }
     for answers in models.values():
-        for asked in judgments.read(answers.scored):
-            place = documents.place.get(asked.question)
+        for judged in judgments.read(answers.scored):
+            place = documents.place.get(judged.question)
             if place is None:
                 continue
-            documents.titles[place] = documents.titles[place] or asked.title
+            documents.titles[place] = documents.titles[place] or judged.title
             if not documents.questions[place]:
-                documents.questions[place].append(asked.prompt)
-            answers.texts[place] = asked.answer
+                documents.questions[place].append(judged.prompt)
+            answers.texts[place] = judged.answer
     finished = _finished(name, documents, models, list(turns.values()))
-    by_turn = {(one.source, one.model, one.turn): one for one in scored}
+    by_turn = {(own.source, own.model, own.turn): own for own in scored}
     for row, answers in enumerate(models.values()):
         for column, turn in enumerate(turns):
-            one = by_turn.get((answers.scored.source, answers.scored.model, turn))
-            if one is not None:
-                finished.scores[row, column] = _means(one, documents.place, len(documents.names))
+            own = by_turn.get((answers.scored.source, answers.scored.model, turn))
+            if own is not None:
+                finished.scores[row, column] = _means(own, documents.place, len(documents.names))
     return finished
 
 
@@ -242,10 +242,10 @@ def _means(scored: Scored, place: Mapping[str, int], n: int) -> NDArray[np.float
         for value in item.values.values():
             if value is not None and math.isfinite(value):
                 values.setdefault(place[item.cluster], []).append(value)
-    found = np.full(n, np.nan, dtype=np.float32)
+    means = np.full(n, np.nan, dtype=np.float32)
     for at, several in values.items():
-        found[at] = sum(several) / len(several)
-    return found
+        means[at] = sum(several) / len(several)
+    return means
 
 
 def _finished(name: str, documents: _Documents, models: Mapping[str, Answers], metrics: Sequence[str]) -> SampleSet:
@@ -261,7 +261,7 @@ def _finished(name: str, documents: _Documents, models: Mapping[str, Answers], m
 
 def _named(scored: Iterable[Scored]) -> dict[str, Scored]:
     """Models by name; one that several folders have is named with its folder, its first time without."""
-    found: dict[str, Scored] = {}
-    for one in scored:
-        found[one.model if one.model not in found else f"{one.source}/{one.model}"] = one
-    return found
+    named: dict[str, Scored] = {}
+    for own in scored:
+        named[own.model if own.model not in named else f"{own.source}/{own.model}"] = own
+    return named

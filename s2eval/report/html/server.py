@@ -151,17 +151,17 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if path == "/":
                 self.server.refresh()
-            found = self.server.find(path)
-            content = found.read_bytes() if found else None
+            file = self.server.find(path)
+            content = file.read_bytes() if file else None
         except Exception as error:  # noqa: BLE001  (whatever a file holds; the next request tries again)
             why = str(error) if isinstance(error, S2Error | OSError) else f"the report cannot be made: {error!r}"
             content = f"{why}\n".encode(errors="backslashreplace")
             self._send(HTTPStatus.INTERNAL_SERVER_ERROR, content, "text/plain", body=body)
             return
-        if found is None or content is None:
+        if file is None or content is None:
             self._send(HTTPStatus.NOT_FOUND, b"no such page\n", "text/plain", body=body)
         else:
-            self._send(HTTPStatus.OK, content, _TYPES[found.suffix], body=body)
+            self._send(HTTPStatus.OK, content, _TYPES[file.suffix], body=body)
 
     def _send(self, status: HTTPStatus, content: bytes, kind: str, *, body: bool) -> None:
         self.send_response(status)

@@ -297,15 +297,15 @@ def _legend(document: Document) -> str:
     board = [document.summary.board] if document.summary and document.summary.board else []
     grids = [*board, *document.tables, *(chart.table for chart in document.charts if chart.table)]
     cells = [cell for table in grids for row in table.rows for cell in row.cells]
-    said = ["Bold: best value of the column and data set. Decimals are those that the interval supports."]
+    sentences = ["Bold: best value of the column and data set. Decimals are those that the interval supports."]
     if any(cell.tied for cell in cells):
-        said.append(f"{TIED}: no difference from the best was shown.")
+        sentences.append(f"{TIED}: no difference from the best was shown.")
     if any(cell.diagonal for cell in cells):
-        said.append(f"{DIAGONAL}: trained on the kind of data that it is evaluated on.")
-    said.append("[a, b]: 95% interval. n_valid/n: items that counted, of those that should have.")
+        sentences.append(f"{DIAGONAL}: trained on the kind of data that it is evaluated on.")
+    sentences.append("[a, b]: 95% interval. n_valid/n: items that counted, of those that should have.")
     if any(cell.few for cell in cells):
-        said.append(FEW_LEGEND)
+        sentences.append(FEW_LEGEND)
     if any(cell.published is not None for cell in cells):
-        said.append("paper x, d: the published number, and measured less published.")
-    said.append(f"{MISSING}: no value. A column's header sorts by it.")
-    return " ".join(said)
+        sentences.append("paper x, d: the published number, and measured less published.")
+    sentences.append(f"{MISSING}: no value. A column's header sorts by it.")
+    return " ".join(sentences)

@@ -69,15 +69,15 @@ def _table(table: ComparisonTable) -> str:
 
 
 def _row(row: Comparison) -> list[str]:
-    one = row.difference.estimate
-    counts = f"{one.n_valid}" if one.n_valid == one.n else f"{one.n_valid}/{one.n}"
+    estimate = row.difference.estimate
+    counts = f"{estimate.n_valid}" if estimate.n_valid == estimate.n else f"{estimate.n_valid}/{estimate.n}"
     return [
         escape(row.what),
         escape(row.model),
         escape(row.baseline),
         *(_number(score, row.digits) for score in reversed(row.scores)),
-        MISSING if one.value is None else f"{one.value:+.{row.digits}f}",
-        interval_text(one, f"+.{row.digits}f"),
+        MISSING if estimate.value is None else f"{estimate.value:+.{row.digits}f}",
+        interval_text(estimate, f"+.{row.digits}f"),
         _p(row.adjusted),
         counts,
         row.verdict,
@@ -88,12 +88,19 @@ def _seeds(rows: Sequence[SeedRow]) -> str:
     header = ["recipe", "metric", "seeds", "mean", "95% interval over seeds", "standard deviation: seeds", "questions"]
     lines: list[list[str]] = []
     for row in rows:
-        group, one = row.seeds, row.seeds.estimate
+        group, estimate = row.seeds, row.seeds.estimate
         spreads = [MISSING if part is None else f"{part**0.5:.2g}" for part in (group.between, group.within)]
         name = f"{row.task}, {row.metric}"
-        mean = _number(one.value, row.digits)
+        mean = _number(estimate.value, row.digits)
         lines.append(
-            [escape(row.name), escape(name), str(group.seeds), mean, interval_text(one, f".{row.digits}f"), *spreads]
+            [
+                escape(row.name),
+                escape(name),
+                str(group.seeds),
+                mean,
+                interval_text(estimate, f".{row.digits}f"),
+                *spreads,
+            ]
         )
     return tabulate(lines, header, tablefmt="pipe", disable_numparse=True)
 

@@ -52,14 +52,14 @@ def render_csv(rows: Sequence[Row], references: Mapping[str, str] | None = None,
 
 def _published_columns() -> dict[tuple[str, bool, str, str], tuple[str, str, str]]:
     """(task, whether a judge rated it, turn, metric) → published table, data set and column."""
-    found: dict[tuple[str, bool, str, str], tuple[str, str, str]] = {}
+    columns: dict[tuple[str, bool, str, str], tuple[str, str, str]] = {}
     for family in FAMILIES:
         for definition in definitions() if family.comparable else ():
             for task, dataset in definition.datasets:
                 for column in definition.columns:
                     if column.published:
                         name = f"{family.prefix}_{column.task or task}"
-                        found[name, False, "", column.metric] = (definition.name, dataset, column.published)
+                        columns[name, False, "", column.metric] = (definition.name, dataset, column.published)
     for (turn, metric), (table, column) in judged.published_columns().items():
-        found[judged.PAPERS_SUITE, metric == judged.SCORE, turn, metric] = (table, "", column)
-    return found
+        columns[judged.PAPERS_SUITE, metric == judged.SCORE, turn, metric] = (table, "", column)
+    return columns

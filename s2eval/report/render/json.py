@@ -31,6 +31,6 @@ def _table(table: Table) -> dict[str, Any]:
 
 def _cell(cell: Cell) -> dict[str, Any]:
     numbers = {name: getattr(cell, name) for name in ("value", "ci_low", "ci_high", "n", "n_valid")}
-    found = {**numbers, "published": cell.published, "difference": cell.difference, "text": cell.words or None}
+    content = {**numbers, "published": cell.published, "difference": cell.difference, "text": cell.words or None}
     marks = {name: True for name in ("best", "tied", "diagonal") if getattr(cell, name)}
-    return {name: value for name, value in found.items() if value is not None} | marks
+    return {name: value for name, value in content.items() if value is not None} | marks

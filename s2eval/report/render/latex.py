@@ -147,14 +147,14 @@ def _letter(char: str) -> str:
 
 def _legend(document: Document, compact: bool) -> str:
     cells = [cell for table in document.tables for row in table.rows for cell in row.cells]
-    said = [LEGEND.replace(_INTERVAL, _HALF) if compact else LEGEND]
+    sentences = [LEGEND.replace(_INTERVAL, _HALF) if compact else LEGEND]
     if any(cell.few for cell in cells):
-        said.append(escape(FEW_LEGEND))
+        sentences.append(escape(FEW_LEGEND))
     if any(cell.published is not None for cell in cells):
-        said.append("In parentheses: the published number, and measured less published.")
+        sentences.append("In parentheses: the published number, and measured less published.")
     if any(cell.diagonal for cell in cells):
-        said.append(r"$^{\ddagger}$: trained on the kind of data that it is evaluated on.")
-    return " ".join(said)
+        sentences.append(r"$^{\ddagger}$: trained on the kind of data that it is evaluated on.")
+    return " ".join(sentences)
 
 
 def _parts(table: Table) -> Iterator[Table]:
@@ -201,8 +201,8 @@ def _table(table: Table, compact: bool) -> str:
 
 def _caption(title: str) -> str:
     """The title without the number of the paper's table before it, since LaTeX puts its own there."""
-    found = re.fullmatch(r"Table (\d+)([^:]*): (.*)", title, re.DOTALL)
-    return f"{found[3]}{found[2]} (Table {found[1]} of the paper)" if found else title
+    match = re.fullmatch(r"Table (\d+)([^:]*): (.*)", title, re.DOTALL)
+    return f"{match[3]}{match[2]} (Table {match[1]} of the paper)" if match else title
 
 
 def _is_words(table: Table, at: int) -> bool:

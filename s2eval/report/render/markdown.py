@@ -160,16 +160,16 @@ def _shared_counts(row: TableRow) -> str | None:
 
 def _legend(document: Document) -> str:
     cells = [cell for table in document.tables for row in table.rows for cell in row.cells]
-    said = [LEGEND]
+    sentences = [LEGEND]
     if any(cell.tied for cell in cells):
-        said.append(f"{TIED}: no difference from the best was shown.")
+        sentences.append(f"{TIED}: no difference from the best was shown.")
     if any(cell.diagonal for cell in cells):
-        said.append(f"{DIAGONAL}: trained on the kind of data that it is evaluated on.")
+        sentences.append(f"{DIAGONAL}: trained on the kind of data that it is evaluated on.")
     if any(cell.few for cell in cells):
-        said.append(FEW_LEGEND)
+        sentences.append(FEW_LEGEND)
     if any(cell.published is not None for cell in cells):
-        said.append("(paper x, d): the published number, and measured less published.")
-    return " ".join(said)
+        sentences.append("(paper x, d): the published number, and measured less published.")
+    return " ".join(sentences)
 
 
 def _bullets(notes: Sequence[str]) -> str:

@@ -15,12 +15,12 @@ def render_estimates(estimates: Mapping[str, Estimate], note: str | None = None)
     lines = [
         [
             metric,
-            _number(one.value),
-            _number(one.stderr),
-            interval_text(one, ".4f"),
-            f"{one.n_valid}/{one.n}",
+            _number(estimate.value),
+            _number(estimate.stderr),
+            interval_text(estimate, ".4f"),
+            f"{estimate.n_valid}/{estimate.n}",
         ]
-        for metric, one in estimates.items()
+        for metric, estimate in estimates.items()
     ]
     header = ["metric", "value", "stderr", "95% interval", "n_valid/n"]
     table = tabulate(lines, header, tablefmt="pipe", disable_numparse=True, colalign=("left", *["right"] * 4))

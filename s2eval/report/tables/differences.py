@@ -29,14 +29,14 @@ _UNTOLD = frozenset({"s2_fre_2023", "s2_fkg_2023", "s2_fre_corpus", "s2_fkg_corp
 def sides(scored: Iterable[Scored], models: Sequence[str]) -> dict[str, Side]:
     """Name → side, in the order of `models`: a group of several seeds is one, any other model its own."""
     group_of: dict[str, str] = {}
-    for one in scored:
-        group_of[one.model] = group_of.get(one.model) or one.group
+    for samples in scored:
+        group_of[samples.model] = group_of.get(samples.model) or samples.group
     members: dict[str, list[str]] = {}
     for model in models:
         if model in group_of:
             members.setdefault(group_of[model] or model, []).append(model)
-    found = [Side(name if len(own) > 1 else own[0], tuple(own)) for name, own in members.items()]
-    return {side.name: side for side in found}
+    all_sides = [Side(name if len(own) > 1 else own[0], tuple(own)) for name, own in members.items()]
+    return {side.name: side for side in all_sides}
 
 
 def against_baseline(
@@ -62,18 +62,18 @@ def against_baseline(
 
 def sentences(compared: Compared) -> dict[str, tuple[str, ...]]:
     """Comparison table's key → a sentence for each model against the baseline, of what is shown and what is not."""
-    found: dict[str, tuple[str, ...]] = {}
+    sentences_of: dict[str, tuple[str, ...]] = {}
     for table in compared.tables:
         of_pair: dict[tuple[str, str], list[Comparison]] = {}
         for row in table.rows:
             if row.metric not in _UNTOLD:
                 of_pair.setdefault((row.model, row.baseline), []).append(row)
-        told = [
+        lines = [
             f"{model} against {baseline}: {'; '.join(_phrase(row) for row in rows)}."
             for (model, baseline), rows in of_pair.items()
         ]
-        found[table.key] = tuple(told)
-    return found
+        sentences_of[table.key] = tuple(lines)
+    return sentences_of
 
 
 def _phrase(row: Comparison) -> str:
@@ -110,9 +110,11 @@ def difference_table(table: ComparisonTable, title: str | None = None) -> Table:
 
 
 def _difference(row: Comparison) -> Cell:
-    one = row.difference.estimate
-    few = one.value is not None and one.ci_low is None
-    return Cell(one.value, one.ci_low, one.ci_high, one.n, one.n_valid, digits=row.digits, few=few)
+    estimate = row.difference.estimate
+    few = estimate.value is not None and estimate.ci_low is None
+    return Cell(
+        estimate.value, estimate.ci_low, estimate.ci_high, estimate.n, estimate.n_valid, digits=row.digits, few=few
+    )
 
 
 def with_sentences(tables: Sequence[Table], said: Mapping[str, Sequence[str]]) -> list[Table]:

@@ -105,47 +105,46 @@ def judged_tables(
 
 def notes_of(facts: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
     """Judge's label → what a reader of its results must know, from their facts (`s2eval.judge.results.facts`)."""
-    found: dict[str, dict[str, None]] = {}
-    for one in facts:
-        label, model, judge = str(one["label"]), str(one["model"]["name"]), str(one["judge"]["text"])
-        notes = found.setdefault(label, {})
+    notes_by_label: dict[str, dict[str, None]] = {}
+    for entry in facts:
+        label, model, judge = str(entry["label"]), str(entry["model"]["name"]), str(entry["judge"]["text"])
+        notes = notes_by_label.setdefault(label, {})
         if judge in EMBEDDED:
             notes[f"The judge is `{judge}`, not a model that can judge: its ratings show that all runs, no more."] = (
                 None
             )
-        suite, prompts = one["suite"], one["prompts"]
+        suite, prompts = entry["suite"], entry["prompts"]
         notes[
             f"Questions: {suite['name']} ({suite['hash']}), {suite['questions']} of them. Judge: `{judge}`, prompts "
-            f"{prompts['name']} ({prompts['hash']}), parser {one['parser']}, temperature {one['temperature']:g}."
+            f"{prompts['name']} ({prompts['hash']}), parser {entry['parser']}, temperature {entry['temperature']:g}."
         ] = None
-        template = f", template {one['template']}" if one["template"] else ", template of its server"
-        if str(one["model"]["text"]).startswith(("baseline:", "answers:")):
+        template = f", template {entry['template']}" if entry["template"] else ", template of its server"
+        if str(entry["model"]["text"]).startswith(("baseline:", "answers:")):
             template = ""
-        said = [f"{model} is `{one['model']['text']}`{template}"]
-        if refused := sum(one["refused"].values()):
-            reasons = ", ".join(f"{why} {number}" for why, number in one["refused"].items())
-            said.append(f"{refused} of {one['n']} verdicts could not be read ({reasons})")
-        said += [served.note(asked, names) for asked, names in one.get("served", {}).items()]
-        if one["failed"]:
-            said.append(f"{one['failed']} of {one['n']} judgments failed and will be asked again")
-        if one["cut"]:
-            unended = ", or before their reasoning did" if one.get("reasoned") else ""
-            said.append(f"{one['cut']} answers ended at the limit of tokens{unended}")
-        if one.get("reasoned"):
-            said.append(f"{one['reasoned']} of {one['answers']} answers had reasoning, which no judge was shown")
-        if one["flagged"]:
-            said.append("flagged: " + ", ".join(f"{why} {number}" for why, number in one["flagged"].items()))
-        if parts := one.get("components"):
-            said.append(
+        details = [f"{model} is `{entry['model']['text']}`{template}"]
+        if refused := sum(entry["refused"].values()):
+            reasons = ", ".join(f"{why} {number}" for why, number in entry["refused"].items())
+            details.append(f"{refused} of {entry['n']} verdicts could not be read ({reasons})")
+        details += [served.note(asked, names) for asked, names in entry.get("served", {}).items()]
+        if entry["failed"]:
+            details.append(f"{entry['failed']} of {entry['n']} judgments failed and will be asked again")
+        if entry["cut"]:
+            unended = ", or before their reasoning did" if entry.get("reasoned") else ""
+            details.append(f"{entry['cut']} answers ended at the limit of tokens{unended}")
+        if entry.get("reasoned"):
+            details.append(f"{entry['reasoned']} of {entry['answers']} answers had reasoning, which no judge was shown")
+        if entry["flagged"]:
+            details.append("flagged: " + ", ".join(f"{why} {number}" for why, number in entry["flagged"].items()))
+        if parts := entry.get("components"):
+            details.append(
                 f"variance of a rating between answers {parts['between']:.2f}, of the judge on the same answer "
                 f"{parts['within']:.2f} ({parts['items']} ratings of {parts['groups']} answers)"
             )
-        if contests := one.get("contests"):
-            said.append(
-                f"against {one['against']}: {contests['wins']} won, {contests['ties']} ties, {contests['losses']} lost"
-            )
-        notes["; ".join(said) + "."] = None
-    return {label: tuple(notes) for label, notes in found.items()}
+        if contests := entry.get("contests"):
+            counts = f"{contests['wins']} won, {contests['ties']} ties, {contests['losses']} lost"
+            details.append(f"against {entry['against']}: {counts}")
+        notes["; ".join(details) + "."] = None
+    return {label: tuple(notes) for label, notes in notes_by_label.items()}
 
 
 def mixed(rows: Iterable[Row]) -> list[Row]:
@@ -228,10 +227,10 @@ class _Builder:
                 *notes,
                 *((OWN_QUESTIONS,) if sources else ()),
                 *(
-                    f"Published numbers: {one}."
+                    f"Published numbers: {source}."
                     for table in dict.fromkeys(sources)
                     if book
-                    for one in book.sources(table)
+                    for source in book.sources(table)
                 ),
             ),
         )

@@ -34,13 +34,17 @@ def of_run(
                 if unit.facts.get("template")
             }
         )
-        asked = f"; questions asked with template {', '.join(templates)}" if templates else ""
-        yield f"{model['name']} is `{model['model']}`{_seed(model)}{asked}."
-        if said := remarks([cast("dict[str, Any]", unit.facts["work"]) for unit in of_model if "work" in unit.facts]):
-            yield f"{model['name']}: {'; '.join(said)}."
+        template = f"; questions asked with template {', '.join(templates)}" if templates else ""
+        yield f"{model['name']} is `{model['model']}`{_seed(model)}{template}."
+        if details := remarks(
+            [cast("dict[str, Any]", unit.facts["work"]) for unit in of_model if "work" in unit.facts]
+        ):
+            yield f"{model['name']}: {'; '.join(details)}."
     yield from _data(units)
-    for one in sorted({(str(of["encoder"]), str(of["hash"])) for unit in units if (of := unit.facts.get("bertscore"))}):
-        yield f"BERTScore by {one[0]}: {one[1]}."
+    for encoder in sorted(
+        {(str(of["encoder"]), str(of["hash"])) for unit in units if (of := unit.facts.get("bertscore"))}
+    ):
+        yield f"BERTScore by {encoder[0]}: {encoder[1]}."
     yield from reasoning(units)
     yield from versions(units)
     if unverified := sorted(f"{unit.model}/{unit.task}" for unit in units if unit.facts.get(UNVERIFIED)):
@@ -63,17 +67,17 @@ def _seed(model: Mapping[str, Any]) -> str:
 
 def _data(units: Sequence[Unit]) -> Iterator[str]:
     """Hash of each task's documents, with the task's version and shots."""
-    found: dict[str, dict[str, list[str]]] = {}
+    by_task: dict[str, dict[str, list[str]]] = {}
     for unit in units:
         inputs = cast("Mapping[str, Any]", unit.facts.get("inputs") or {})
         if inputs.get("documents"):
             parts = [f"data {inputs['documents']}"]
             parts += [f"version {inputs['version']:g}"] if isinstance(inputs.get("version"), int | float) else []
             parts += [f"{inputs['shots']} shots"] if inputs.get("shots") else []
-            found.setdefault(unit.task, {}).setdefault(", ".join(parts), []).append(unit.model)
-    if found:
-        told = [f"{task} ({_hows(hows)})" for task, hows in found.items()]
-        yield f"Tasks: {'; '.join(told)}."
+            by_task.setdefault(unit.task, {}).setdefault(", ".join(parts), []).append(unit.model)
+    if by_task:
+        tasks = [f"{task} ({_hows(hows)})" for task, hows in by_task.items()]
+        yield f"Tasks: {'; '.join(tasks)}."
 
 
 def _hows(hows: Mapping[str, Sequence[str]]) -> str:
@@ -89,14 +93,14 @@ def versions(units: Sequence[Unit]) -> Iterator[str]:
         known: Any = unit.facts.get("versions") or {}
         if isinstance(known, str):  # plain lm-eval knows that of transformers
             known = {"transformers": known}
-        told = ", ".join(f"{name} {number}" for name, number in cast("dict[str, Any]", known).items())
-        if told:
-            each.setdefault(told, {})[unit.model] = None
-    for told, models in sorted(each.items()):
+        packages = ", ".join(f"{name} {number}" for name, number in cast("dict[str, Any]", known).items())
+        if packages:
+            each.setdefault(packages, {})[unit.model] = None
+    for packages, models in sorted(each.items()):
         if len(each) == 1:
-            yield f"Evaluated with {told}."
+            yield f"Evaluated with {packages}."
         else:
-            yield f"Mixed versions: {', '.join(models)} evaluated with {told}."
+            yield f"Mixed versions: {', '.join(models)} evaluated with {packages}."
 
 
 def _shown(limit: Any) -> str:
@@ -185,15 +189,15 @@ def subjects(units: Sequence[Unit]) -> dict[str, tuple[str, ...]]:
     """A sentence for each leaderboard table whose MMLU is not on all subjects."""
     notes: dict[str, tuple[str, ...]] = {}
     for family in FAMILIES:
-        found = {
+        covered = {
             tuple(dict.fromkeys(sorted(sample.stratum for sample in unit.samples)))
             for unit in units
             if unit.task == f"{family.prefix}_mmlu" and unit.samples
         }
         sentences = [
-            f"MMLU on {len(named)} of {len(SUBJECTS)} subjects: {', '.join(named)}."
-            for named in sorted(found)
-            if len(named) < len(SUBJECTS)
+            f"MMLU on {len(names)} of {len(SUBJECTS)} subjects: {', '.join(names)}."
+            for names in sorted(covered)
+            if len(names) < len(SUBJECTS)
         ]
         if sentences:
             notes[f"{family.prefix}_leaderboard"] = tuple(sentences)

@@ -135,7 +135,7 @@ def verdict(board: Table) -> Iterator[str]:
 
 def _leads(leader: str, compared: Sequence[tuple[str, Mapping[str, Cell]]]) -> dict[str, list[str]]:
     """Columns in which the leader is best, by whether its lead over every other model was shown."""
-    found: dict[str, list[str]] = {"significant": [], "not significant": [], "not tested": []}
+    leads: dict[str, list[str]] = {"significant": [], "not significant": [], "not tested": []}
     for title, cells in compared:
         others = {model: cell for model, cell in cells.items() if model != leader}
         if not cells.get(leader, Cell()).best:
@@ -143,12 +143,12 @@ def _leads(leader: str, compared: Sequence[tuple[str, Mapping[str, Cell]]]) -> d
         tied = [model for model, cell in others.items() if cell.tied or cell.best]
         untested = [model for model, cell in others.items() if not (cell.tied or cell.best or cell.differs)]
         if not tied and not untested:
-            found["significant"].append(title)
+            leads["significant"].append(title)
         for kind, models in (("not significant", tied), ("not tested", untested)):
             if models:
                 over = "" if len(others) == 1 else f" (over {_listed(models, 'models')})"
-                found[kind].append(f"{title}{over}")
-    return found
+                leads[kind].append(f"{title}{over}")
+    return leads
 
 
 def _undecided(compared: Sequence[tuple[str, Mapping[str, Cell]]]) -> Iterator[str]:

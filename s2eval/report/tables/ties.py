@@ -55,7 +55,7 @@ def mark_ties(tables: Sequence[Table], scored: Sequence[Scored]) -> list[Table]:
         tables: with the best of each column marked, and cells that know their row.
         scored: samples of the models, as far as there are.
     """
-    tests = _Tests({(one.model, one.task, one.judge, one.turn): one for one in scored})
+    tests = _Tests({(samples.model, samples.task, samples.judge, samples.turn): samples for samples in scored})
     return [_marked(table, tests) if table.kind == "scores" else table for table in tables]
 
 
@@ -67,8 +67,8 @@ def _marked(table: Table, tests: _Tests) -> Table:
     for _, block in groupby(range(len(table.rows)), lambda place: table.rows[place].header[:-1]):
         places = list(block)
         for at, title in enumerate(table.columns):
-            found = _column([cells[place][at] for place in places], tests)
-            for number, (test, p) in found.items():
+            tested = _column([cells[place][at] for place in places], tests)
+            for number, (test, p) in tested.items():
                 place = places[number]
                 tied = p is not None and p > LEVEL
                 cells[place][at] = replace(cells[place][at], tied=tied, differs=p is not None and not tied)
@@ -94,11 +94,11 @@ def _column(cells: Sequence[Cell], tests: _Tests) -> dict[int, tuple[Test, float
         return {}
     pairs = len(known) * (len(known) - 1) // 2
     others = {number: cell.row for number, cell in known if not cell.best and cell.row is not None}
-    found = {number: tests.test(best, row, pairs) for number, row in others.items()}
-    listed = [test.p for test in found.values()]
-    rest = pairs - sum(p is not None for p in listed)
-    adjusted = stats.holm([*listed, *[1.0] * rest])
-    return {number: (test, p) for (number, test), p in zip(found.items(), adjusted, strict=False)}
+    tests_of = {number: tests.test(best, row, pairs) for number, row in others.items()}
+    ps = [test.p for test in tests_of.values()]
+    rest = pairs - sum(p is not None for p in ps)
+    adjusted = stats.holm([*ps, *[1.0] * rest])
+    return {number: (test, p) for (number, test), p in zip(tests_of.items(), adjusted, strict=False)}
 
 
 def _best(cells: Sequence[Cell]) -> Row | None:
@@ -124,19 +124,19 @@ class _Tests:
         parts = list(self._parts(best, other))
         if not best.subset and all(parts):
             both = [pair for pair in parts if pair is not None]
-            reasons = [_told(pair) for pair in both]
+            reasons = [_objection(pair) for pair in both]
             if any(reasons):
                 return Test("refused", why="; ".join(dict.fromkeys(filter(None, reasons))))
-            if all(one.items for pair in both for one in pair):
+            if all(samples.items for pair in both for samples in pair):
                 key = (best.model, other.model, best.task, best.judge, best.turn, best.metric)
                 if key not in self.done:
-                    self._compare(best, other, [one for pair in both for one in pair], pairs)
+                    self._compare(best, other, [samples for pair in both for samples in pair], pairs)
                 if key in self.done and self.done[key].difference.p is not None:
                     return Test("paired", self.done[key].difference.p)
                 if key in self.done and self.done[key].difference.estimate.method == "too-few":
                     return Test("paired", 1.0)  # so few documents show no difference
-                if _told_of_metric(both[0], best.metric):
-                    return Test("refused", why=_told_of_metric(both[0], best.metric))
+                if _metric_objection(both[0], best.metric):
+                    return Test("refused", why=_metric_objection(both[0], best.metric))
         return Test("numbers", _of_numbers(best, other))
 
     def _parts(self, best: Row, other: Row) -> Iterator[tuple[Scored, Scored] | None]:
@@ -151,23 +151,23 @@ class _Tests:
     def _compare(self, best: Row, other: Row, scored: Sequence[Scored], pairs: int) -> None:
         sides = (Side(best.model, (best.model,)), Side(other.model, (other.model,)))
         for table in compare(scored, [sides], metrics={best.metric}, tests=pairs).tables:
-            for one in table.rows:
-                self.done[one.baseline, one.model, one.task, one.judge, one.turn, one.metric] = one
+            for row in table.rows:
+                self.done[row.baseline, row.model, row.task, row.judge, row.turn, row.metric] = row
 
 
-def _told(pair: tuple[Scored, Scored]) -> str:
+def _objection(pair: tuple[Scored, Scored]) -> str:
     """What keeps two models from being compared; "" = nothing, or only that samples are missing."""
     first, second = pair
     if not (first.items and second.items):
         pair = (replace(first, items=()), replace(second, items=()))
-        said = [reason for reason in objections(pair) if not reason.startswith("no samples")]
+        reasons = [reason for reason in objections(pair) if not reason.startswith("no samples")]
     else:
-        said = objections(pair)
-    return f"{second.model} with {first.model} on {first.task} ({'; '.join(said)})" if said else ""
+        reasons = objections(pair)
+    return f"{second.model} with {first.model} on {first.task} ({'; '.join(reasons)})" if reasons else ""
 
 
-def _told_of_metric(pair: tuple[Scored, Scored], metric: str) -> str:
-    first, second = (one.metric_conditions.get(metric, "") for one in pair)
+def _metric_objection(pair: tuple[Scored, Scored], metric: str) -> str:
+    first, second = (samples.metric_conditions.get(metric, "") for samples in pair)
     if first == second:
         return ""
     models = f"{pair[1].model} with {pair[0].model} on {pair[0].task}"

@@ -36,7 +36,7 @@ def training_set(trained_on: str | None, reference: str | None, group: str | Non
         return trained_on.casefold()
     if reference:
         name = re.sub(r"-simple-merge$", "", reference)
-        return next((found for ending, found in _OF_REFERENCE if name.endswith(ending)), NONE)
+        return next((training for ending, training in _OF_REFERENCE if name.endswith(ending)), NONE)
     return group.casefold() if group and group.casefold() in _PARTS else None
 
 
@@ -132,22 +132,25 @@ def _gaps(
     family: Family, sets: Sequence[str], models: Sequence[str], trained_on: Mapping[str, str], scored: Sequence[Scored]
 ) -> ComparisonTable:
     """Diagonal less the rest, on the same documents; one table for Holm's correction."""
-    found: list[Comparison] = []
+    comparisons: list[Comparison] = []
     notes: dict[str, None] = {}
     for name in sets:
-        own = [one for one in scored if one.task == f"{family.prefix}_{name}" and one.model in models]
+        own = [samples for samples in scored if samples.task == f"{family.prefix}_{name}" and samples.model in models]
         pairs = _pairs(list(sides(own, models).values()), name, trained_on)
         if pairs:
             compared = compare(own, pairs, metrics={metric for _, metric, _ in _METRICS})
-            found += [row for table in compared.tables for row in table.rows]
+            comparisons += [row for table in compared.tables for row in table.rows]
             notes |= dict.fromkeys([*(note for table in compared.tables for note in table.notes), *compared.refused])
-    told = (
+    explained = (
         "Model: on the diagonal. Baseline: trained on a set that lacks this data, or part of it. Both answered the "
         "same questions.",
         *notes,
     )
     return ComparisonTable(
-        f"{family.prefix}_gaps", f"Gaps between the diagonal and the rest{family.title}", corrected(found), told
+        f"{family.prefix}_gaps",
+        f"Gaps between the diagonal and the rest{family.title}",
+        corrected(comparisons),
+        explained,
     )
 
 
