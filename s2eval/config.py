@@ -9,6 +9,7 @@ tasks: [s2_leaderboard, s2_qa]
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -133,7 +134,7 @@ class BertscoreOptions(_Section):
 
     encoder: str = Field("roberta-large", description="hub id or folder of the encoder, or minilm (packaged)")
     num_layers: int | None = Field(None, ge=1, description="layer to take; needed where bert-score has no default")
-    batch_size: int = Field(32, ge=1)
+    batch_size: int = Field(32, ge=1, description="texts embedded together")
 
 
 class JudgeEntry(_Section):
@@ -152,7 +153,7 @@ class JudgeEntry(_Section):
     )
     choices: int = Field(1, ge=1, description="answers to each question")
     repeats: int = Field(1, ge=1, description="judgments of each answer")
-    parser: Literal["strict", "fastchat"] = "strict"
+    parser: Literal["strict", "fastchat"] = Field("strict", description="how verdicts are read")
     structured: bool = Field(False, description="ratings as JSON, by the server's schema")
     max_calls: int | None = Field(None, ge=0, description="calls to an API at most, for each model")
     max_cost: float | None = Field(None, ge=0, description="USD at most, for each model")
@@ -168,7 +169,7 @@ class RunConfig(_Section):
 
     name: Name = Field(description="of the run; by default the file's name")
     out: str | None = Field(None, description="run folder; by default runs/NAME")
-    models: list[ModelEntry] = Field(min_length=1)
+    models: list[ModelEntry] = Field(min_length=1, description="what is evaluated; MODEL alone, or with further keys")
     tasks: list[Annotated[str, _known("task")]] = Field(
         min_length=1, description="lm-eval tasks, groups, tags or patterns"
     )
@@ -184,9 +185,11 @@ class RunConfig(_Section):
     template: Annotated[str, _known("template")] | None = Field(
         None, description="prompt template of all models that do not name their own"
     )
-    batch_size: int = Field(8, ge=1)
+    batch_size: int = Field(8, ge=1, description="requests computed together")
     data_dir: str | None = Field(None, description="folder in the layout of S2_DATA_DIR, which it overrides")
-    bertscore: BertscoreOptions = Field(default_factory=lambda: BertscoreOptions.model_validate({}))
+    bertscore: BertscoreOptions = Field(
+        default_factory=lambda: BertscoreOptions.model_validate({}), description="how BERTScore compares texts"
+    )
 
     @field_validator("tasks", mode="before")
     @classmethod
@@ -228,8 +231,8 @@ def load(
         ConfigError: with every error of the file, each on a line, unknown keys with the nearest valid one.
     """
     document = yamlfile.read(path, "models: and tasks:")
-    raw, marks, problems = override_document(document, overrides, RunConfig)
-    raw = {"name": default_name(path.stem), **raw, **(options or {})}
+    given = replace(document, value={"name": default_name(path.stem), **document.value, **(options or {})})
+    raw, marks, problems = override_document(given, overrides, RunConfig)
     return yamlfile.check(raw, RunConfig, str(path), marks, context=checks, more=problems)
 
 

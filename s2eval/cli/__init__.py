@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NoReturn
 
-from s2eval.cli import compare, doctor, ls, mtbench, report, run, score, view
+from s2eval.cli import compare, doctor, init, ls, mtbench, report, run, score, view
 from s2eval.cli.plugins import PluginGroup
 from s2eval.terminal import add_command, new_app, run_app
 
@@ -27,6 +27,7 @@ add_command(
 )
 add_command(app, view.view, "view", panel=READ, examples=view.EXAMPLES)
 add_command(app, compare.compare, "compare", panel=READ, examples=compare.EXAMPLES)
+add_command(app, init.init, "init", panel=SET_UP, examples=init.EXAMPLES)
 add_command(app, ls.ls, "ls", panel=SET_UP, examples=ls.EXAMPLES)
 add_command(app, doctor.doctor, "doctor", panel=SET_UP, examples=doctor.EXAMPLES)
 

@@ -37,23 +37,23 @@ app = new_group("data", "Build training and evaluation sets in the layout of S2_
 
 First = Annotated[
     list[str] | None,
-    typer.Option("--input", metavar="FILE...", help="what to read; without it the set is built again from what was"),
+    typer.Option("--input", metavar="FILE...", help="What to read; without it the set is built again from what was."),
 ]
 More = Annotated[list[str] | None, typer.Argument(metavar="FILE", hidden=True)]  # lets `--input *.jsonl` work
-Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="folder of the sets; usable as S2_DATA_DIR")]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the sets; usable as S2_DATA_DIR.")]
 Config = Annotated[
-    Path | None, typer.Option("--config", help="YAML; docs/data.md. Default: what the folder was built with last")
+    Path | None, typer.Option("--config", help="YAML; docs/data.md. Default: what the folder was built with last.")
 ]
-Share = Annotated[float | None, typer.Option(min=0, max=1, help="of the questions that go to validation")]
-Seed = Annotated[int | None, typer.Option(help="another seed draws another split")]
+Share = Annotated[float | None, typer.Option(min=0, max=1, help="Of the questions that go to validation.")]
+Seed = Annotated[int | None, typer.Option(help="Another seed draws another split.")]
 Evaluations = Annotated[
     Path | None,
     typer.Option(
-        "--evaluations", metavar="DIR", help="evaluation sets to keep out of training; default: S2_DATA_DIR, or --out"
+        "--evaluations", metavar="DIR", help="Evaluation sets to keep out of training; default: S2_DATA_DIR, or --out."
     ),
 ]
-EngineOption = Annotated[EngineName, typer.Option("--engine", help="this machine, or a Ray cluster (RAY_ADDRESS)")]
-Processes = Annotated[int | None, typer.Option(min=1, help="on this machine; default: one a CPU")]
+EngineOption = Annotated[EngineName, typer.Option("--engine", help="This machine, or a Ray cluster (RAY_ADDRESS).")]
+Processes = Annotated[int | None, typer.Option(min=1, help="On this machine; default: one a CPU.")]
 
 
 def data_eli5(
@@ -118,17 +118,17 @@ def data_questions(
     first: First = None,
     more: More = None,
     model: Annotated[
-        str, typer.Option(help="openai:NAME at any compatible server, or a model of this machine such as smollm2")
+        str, typer.Option(help="openai:NAME at any compatible server, or a model of this machine such as smollm2.")
     ] = "openai:gpt-3.5-turbo",
-    base_url: Annotated[str | None, typer.Option(help="of the server; default: OPENAI_BASE_URL, else OpenAI's")] = None,
-    prompt: Annotated[Path | None, typer.Option(help="your own; {title} and {text} are replaced")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="passages, the first N; the others get no question")] = None,
-    batch: Annotated[bool, typer.Option("--batch", help="by OpenAI's Batch API; run again to collect")] = False,
-    max_calls: Annotated[int | None, typer.Option(min=0, help="calls to APIs at most, failed ones included")] = None,
-    max_cost: Annotated[float | None, typer.Option(min=0, help="USD at most")] = None,
-    prices: Annotated[Path | None, typer.Option(help="your own price table; docs/mtbench.md")] = None,
-    in_flight: Annotated[int, typer.Option(min=1, help="calls to an API at once")] = 32,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what it would take; calls nobody")] = False,
+    base_url: Annotated[str | None, typer.Option(help="Server's; default: OPENAI_BASE_URL, else OpenAI's.")] = None,
+    prompt: Annotated[Path | None, typer.Option(help="Your own; {title} and {text} are replaced.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Passages, the first N; the others get no question.")] = None,
+    batch: Annotated[bool, typer.Option("--batch", help="By OpenAI's Batch API; run again to collect.")] = False,
+    max_calls: Annotated[int | None, typer.Option(min=0, help="Calls to APIs at most, failed ones included.")] = None,
+    max_cost: Annotated[float | None, typer.Option(min=0, help="USD at most.")] = None,
+    prices: Annotated[Path | None, typer.Option(help="Your own price table; docs/mtbench.md.")] = None,
+    in_flight: Annotated[int, typer.Option(min=1, help="Calls to an API at once.")] = 32,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print calls and cost; make no calls.")] = False,
     config: Config = None,
     validation_share: Share = None,
     seed: Seed = None,

@@ -50,52 +50,56 @@ class Aspect(StrEnum):
 
 def label(
     policy: Annotated[
-        str, typer.Option("--policy", metavar="MODEL", help="smollm2, folder, hub id, adapter:PATH[@BASE]")
+        str, typer.Option("--policy", metavar="MODEL", help="smollm2, folder, hub id, adapter:PATH@BASE.")
     ],
     rank: Annotated[
         list[str],
         typer.Option(
             "--rank",
             metavar="R",
-            help="reward:FOLDER[*WEIGHT][+reward:…] or dpo:FOLDER[@REFERENCE]; the first labels, others are compared",
+            help="reward:FOLDER[*WEIGHT][+reward:…] or dpo:FOLDER@REFERENCE; the first labels, others are compared.",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE.jsonl", help="preferences; FILE.answers.jsonl beside it")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE.jsonl", help="Preferences; FILE.answers.jsonl beside it.")
+    ],
     prompts: Annotated[
-        Path | None, typer.Option("--prompts", metavar="FILE", help="JSON lines with a field prompt or question")
+        Path | None, typer.Option("--prompts", metavar="FILE", help="JSON lines with a field prompt or question.")
     ] = None,
     data: Annotated[
-        Path | None, typer.Option("--data", metavar="DIR", help="of s2train data, in place of FILE")
+        Path | None, typer.Option("--data", metavar="DIR", help="Folder of s2train data, in place of FILE.")
     ] = None,
-    set_: Annotated[Set, typer.Option("--set", help="of DIR")] = Set.eli5,
-    side: Annotated[Side, typer.Option("--side", help="of the set")] = Side.train,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="the first rows only")] = None,
+    set_: Annotated[Set, typer.Option("--set", help="Of DIR.")] = Set.eli5,
+    side: Annotated[Side, typer.Option("--side", help="Of the set.")] = Side.train,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="The first rows only.")] = None,
     max_prompt: Annotated[
-        int | None, typer.Option("--max-prompt", min=1, help="tokens; longer prompts are left out and counted")
+        int | None, typer.Option("--max-prompt", min=1, help="Tokens; longer prompts are left out and counted.")
     ] = None,
-    answers: Annotated[int, typer.Option("--answers", help="sampled for each prompt")] = 4,
-    temperature: Annotated[float, typer.Option("--temperature", help="above 0")] = 1.0,
-    top_p: Annotated[float, typer.Option("--top-p", help="1: no limit")] = 1.0,
-    top_k: Annotated[int, typer.Option("--top-k", help="0: no limit")] = 0,
-    max_tokens: Annotated[int, typer.Option("--max-tokens", help="of an answer")] = 128,
-    seed: Annotated[int, typer.Option("--seed", help="of sampling")] = 0,
-    template: Annotated[str | None, typer.Option("--template", help="of the policy; default: as in evaluation")] = None,
+    answers: Annotated[int, typer.Option("--answers", help="Sampled for each prompt.")] = 4,
+    temperature: Annotated[float, typer.Option("--temperature", help="Above 0.")] = 1.0,
+    top_p: Annotated[float, typer.Option("--top-p", help="1: no limit.")] = 1.0,
+    top_k: Annotated[int, typer.Option("--top-k", help="0: no limit.")] = 0,
+    max_tokens: Annotated[int, typer.Option("--max-tokens", help="Of an answer.")] = 128,
+    seed: Annotated[int, typer.Option("--seed", help="Of sampling.")] = 0,
+    template: Annotated[
+        str | None, typer.Option("--template", help="Of the policy; default: as in evaluation.")
+    ] = None,
     pairs: Annotated[
-        Pairs, typer.Option("--pairs", help="best with worst answer of a prompt, or all pairs of its answers")
+        Pairs, typer.Option("--pairs", help="Best with worst answer of a prompt, or all pairs of its answers.")
     ] = Pairs.best_worst,
-    min_margin: Annotated[float, typer.Option("--min-margin", help="of scores; closer answers make no pair")] = 0.0,
-    ended_only: Annotated[bool, typer.Option("--ended-only", help="leave out answers cut by --max-tokens")] = False,
+    min_margin: Annotated[float, typer.Option("--min-margin", help="Of scores; closer answers make no pair.")] = 0.0,
+    ended_only: Annotated[bool, typer.Option("--ended-only", help="Leave out answers cut by --max-tokens.")] = False,
     aspect: Annotated[
-        Aspect | None, typer.Option("--aspect", help="of the pairs; default: what the first ranking was trained on")
+        Aspect | None, typer.Option("--aspect", help="Of the pairs; default: what the first ranking was trained on.")
     ] = None,
     allow_below_gate: Annotated[
-        bool, typer.Option("--allow-below-gate", help="use reward models that order too few held-out pairs right")
+        bool, typer.Option("--allow-below-gate", help="Use reward models that order too few held-out pairs right.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="check everything; load and write nothing")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything; load and write nothing.")] = False,
     format: FormatOption = Format.md,
     as_json: JsonOption = False,
 ) -> None:
-    """Sample answers, rank them, write preferences, and tell how far rankings agree; a stopped run goes on."""
+    """Sample answers, rank them, write preferences, and report how far rankings agree. The same command resumes."""
     from s2train.label import job as jobs
     from s2train.label.report import render
     from s2train.label.run import run

@@ -36,7 +36,7 @@ class QuantType(StrEnum):
 
 
 def merge(
-    adapter: Annotated[list[str], typer.Option("--adapter", metavar="A", help="folder or hub id; may be repeated")],
+    adapter: Annotated[list[str], typer.Option("--adapter", metavar="A", help="Folder or hub id; may be repeated.")],
     method: Annotated[
         str,
         typer.Option(
@@ -45,33 +45,35 @@ def merge(
             help="; ".join(f"{method.name}: {method.help}" for method in MERGE_METHODS.values()),
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="folder of the merged model")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the merged model.")],
     base: Annotated[
-        str | None, typer.Option("--base", metavar="B", help="folder or hub id; default: what the adapter names")
+        str | None, typer.Option("--base", metavar="B", help="Folder or hub id; default: what the adapter names.")
     ] = None,
     weight: Annotated[
-        list[float] | None, typer.Option("--weight", help="of each adapter, in their order; default 1")
+        list[float] | None, typer.Option("--weight", help="Of each adapter, in their order; default 1.")
     ] = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="compare logits with PEFT on the unmerged model; needs it in memory")
+        bool, typer.Option("--verify", help="Compare logits with PEFT on the unmerged model; needs it in memory.")
     ] = False,
     dtype: Annotated[
-        Dtype | None, typer.Option("--dtype", help="that the base is loaded in; default: as its files have it")
+        Dtype | None, typer.Option("--dtype", help="That the base is loaded in; default: as its files have it.")
     ] = None,
-    quant_type: Annotated[QuantType | None, typer.Option("--quant-type", help="qdq: 4-bit numbers in training")] = None,
-    blocksize: Annotated[int | None, typer.Option("--blocksize", help="qdq: numbers that shared a scale")] = None,
+    quant_type: Annotated[
+        QuantType | None, typer.Option("--quant-type", help="qdq: 4-bit numbers in training.")
+    ] = None,
+    blocksize: Annotated[int | None, typer.Option("--blocksize", help="qdq: numbers that shared a scale.")] = None,
     double_quant: Annotated[
-        bool | None, typer.Option("--double-quant/--no-double-quant", help="qdq: whether scales were quantised too")
+        bool | None, typer.Option("--double-quant/--no-double-quant", help="qdq: whether scales were quantised too.")
     ] = None,
     skip_module: Annotated[
-        list[str] | None, typer.Option("--skip-module", help="qdq: llm_int8_skip_modules of the training; repeated")
+        list[str] | None, typer.Option("--skip-module", help="qdq: llm_int8_skip_modules of the training; repeated.")
     ] = None,
     template: Annotated[
-        str | None, typer.Option("--template", help="default: what the adapter was trained with")
+        str | None, typer.Option("--template", help="Default: what the adapter was trained with.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="check everything, write nothing")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, write nothing.")] = False,
 ) -> None:
-    """Merge LoRA adapters into their base, tensor by tensor; a killed merge goes on where it stopped."""
+    """Merge LoRA adapters into their base, tensor by tensor; the same command resumes."""
     from s2eval.models.spec import base_of
     from s2train.merge.job import Request
     from s2train.merge.preparation import prepare

@@ -49,29 +49,29 @@ class Dtype(StrEnum):
 
 
 def merge_effect(
-    adapter: Annotated[str, typer.Option("--adapter", metavar="A", help="folder or hub id of a LoRA adapter")],
+    adapter: Annotated[str, typer.Option("--adapter", metavar="A", help="Folder or hub id of a LoRA adapter.")],
     base: Annotated[
-        str | None, typer.Option("--base", metavar="B", help="folder or hub id; default: what the adapter names")
+        str | None, typer.Option("--base", metavar="B", help="Folder or hub id; default: what the adapter names.")
     ] = None,
     tasks: Annotated[
-        list[str] | None, typer.Option("--tasks", metavar="T,T…", help="evaluate the models on these; default: none")
+        list[str] | None, typer.Option("--tasks", metavar="T,T…", help="Evaluate the models on these; default: none.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="documents per task")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Documents per task.")] = None,
     prompts: Annotated[
-        Path | None, typer.Option(help="JSON lines of {question} or {question, answer}; default: MT(S)-Bench's")
+        Path | None, typer.Option(help="JSON lines of {question} or {question, answer}; default: MT(S)-Bench's.")
     ] = None,
-    template: Annotated[str | None, typer.Option(help="prompt template; default: what it was trained with")] = None,
+    template: Annotated[str | None, typer.Option(help="Prompt template; default: what it was trained with.")] = None,
     chat_template_args: Annotated[
-        str | None, typer.Option(metavar="JSON", help="of the tokenizer's: '{\"enable_thinking\": false}'")
+        str | None, typer.Option(metavar="JSON", help="Of the tokenizer's: '{\"enable_thinking\": false}'.")
     ] = None,
     quant_type: Annotated[
-        QuantType | None, typer.Option(help="base in training, where nothing tells; none: not quantised")
+        QuantType | None, typer.Option(help="Base in training, where nothing tells; none: not quantised.")
     ] = None,
     double_quant: Annotated[
-        bool | None, typer.Option("--double-quant/--no-double-quant", help="whether scales were quantised too")
+        bool | None, typer.Option("--double-quant/--no-double-quant", help="Whether scales were quantised too.")
     ] = None,
-    dtype: Annotated[Dtype | None, typer.Option(help="that the base is loaded in; default: as in training")] = None,
-    out: Annotated[Path | None, typer.Option(help="folder; default: runs/merge-effect-ADAPTER")] = None,
+    dtype: Annotated[Dtype | None, typer.Option(help="That the base is loaded in; default: as in training.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder; default: runs/merge-effect-ADAPTER.")] = None,
     format: FormatOption = Format.md,
 ) -> None:
     """What merging an adapter changed, and which merge to use: bf16, or qdq for one trained on a 4-bit base.

@@ -11,7 +11,7 @@ import typer
 from s2eval.terminal import resumable
 
 HELP = {
-    "sft": "Fine-tune on questions and answers; a stopped training goes on where it was.",
+    "sft": "Fine-tune on questions and answers; the same command resumes.",
     "reward": "Train a reward model on pairs of answers, and measure how far to believe it.",
     "dpo": "Optimise preferences directly on pairs of answers.",
     "ppo": "Let a policy answer, reward its answers by reward models, and learn from that.",
