@@ -38,18 +38,35 @@ class PluginError(PrerequisiteError, ImportError):
         )
 
 
-def _wrap(module: ModuleType, place: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
-    """Put what `wrapper` makes of a function in its place: `function` or `Class.method` of `module`."""
-    owner: Any = module
-    *classes, name = place.split(".")
-    for name_of_class in classes:
-        owner = getattr(owner, name_of_class, None)
-    original = getattr(owner, name, None)
-    if original is None:
-        raise PluginError(module, place)
-    wrapped = functools.wraps(original)(wrapper(original))
-    static = isinstance(vars(owner).get(name), staticmethod)
-    setattr(owner, name, staticmethod(wrapped) if static else wrapped)
+def _around(place: str, *, optional: bool = False) -> Callable[[Callable[..., Any]], Callable[[ModuleType], None]]:
+    """A hook that puts a function around one of lm-eval's.
+
+    Args:
+        place: `function` or `Class.method` of the module that the hook receives.
+        optional: whether lm-eval may do without it.
+
+    The decorated function is called with the module, lm-eval's own function, and the arguments.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[[ModuleType], None]:
+        @functools.wraps(function)
+        def hook(module: ModuleType) -> None:
+            owner: Any = module
+            *classes, name = place.split(".")
+            for class_name in classes:
+                owner = getattr(owner, class_name, None)
+            original = getattr(owner, name, None)
+            if original is None:
+                if optional:
+                    return
+                raise PluginError(module, place)
+            wrapped = functools.wraps(original)(lambda *args, **kwargs: function(module, original, *args, **kwargs))
+            static = isinstance(vars(owner).get(name), staticmethod)
+            setattr(owner, name, staticmethod(wrapped) if static else wrapped)
+
+        return hook
+
+    return decorate
 
 
 def _discovers_entry_points() -> bool:
@@ -75,38 +92,26 @@ def register_metrics(metrics: ModuleType) -> None:
         import s2eval.tasks.lm_eval_metrics  # noqa: F401  (its decorators register)
 
 
-def add_task_folder(index: ModuleType) -> None:
+@_around("TaskIndex.build")
+def add_task_folder(index: ModuleType, build: Callable[..., Any], paths: Iterable[Path], **options: Any) -> Any:
     """Scan our task folders after lm-eval's own and before the user's `--include_path`, which wins."""
-    from s2eval.tasks import folders as task_folders
+    from s2eval.tasks import folders
 
     theirs = Path(index.__file__ or "").parent
-
-    def wrapper(build: Callable[..., Any]) -> Callable[..., Any]:
-        def build_with_ours(folders: Iterable[Path], **options: Any) -> Any:
-            folders = [Path(folder) for folder in folders]
-            if theirs in folders:
-                after = folders.index(theirs) + 1
-                folders[after:after] = [own for own in task_folders() if own not in folders]
-            return build(folders, **options)
-
-        return build_with_ours
-
-    _wrap(index, "TaskIndex.build", wrapper)
+    scanned = [Path(path) for path in paths]
+    if theirs in scanned:
+        after = scanned.index(theirs) + 1
+        scanned[after:after] = [own for own in folders() if own not in scanned]
+    return build(scanned, **options)
 
 
-def match_each_task_once(manager: ModuleType) -> None:
+@_around("TaskManager.match_tasks")
+def match_each_task_once(_: ModuleType, match: Callable[..., list[str]], manager: Any, task_list: list[str]) -> Any:
     """A pattern such as `s2_*` names a group and its members; run the members once, through the group.
 
-    lm-eval 0.4.13 refuses a task that is asked for alone and inside a group. It concerns our names only.
+    lm-eval 0.4.13 rejects a task that is named alone and inside a group. It concerns our names only.
     """
-
-    def wrapper(match: Callable[..., list[str]]) -> Callable[..., list[str]]:
-        def match_once(self: Any, task_list: list[str]) -> list[str]:
-            return without_covered(match(self, task_list), self.task_index)
-
-        return match_once
-
-    _wrap(manager, "TaskManager.match_tasks", wrapper)
+    return without_covered(match(manager, task_list), manager.task_index)
 
 
 def without_covered(names: list[str], index: Any) -> list[str]:
@@ -131,57 +136,41 @@ def without_covered(names: list[str], index: Any) -> list[str]:
     return [name for name in names if name not in covered]
 
 
-def use_own_stderr(evaluator_utils: ModuleType) -> None:
+@_around("stderr_for_metric")
+def use_own_stderr(_: ModuleType, stderr_for_metric: Callable[..., Any], metric: Any, bootstrap_iters: int) -> Any:
     """An aggregation that carries `stderr` (a function of the same items) gives its own standard error.
 
     lm-eval knows a fixed list of aggregations and prints N/A for all others.
     """
-
-    def wrapper(stderr_for_metric: Callable[..., Any]) -> Callable[..., Any]:
-        def own_or_theirs(metric: Any, bootstrap_iters: int) -> Any:
-            own = getattr(metric, "stderr", None)
-            if own is not None:
-                return own if bootstrap_iters > 0 else None
-            return stderr_for_metric(metric=metric, bootstrap_iters=bootstrap_iters)
-
-        return own_or_theirs
-
-    _wrap(evaluator_utils, "stderr_for_metric", wrapper)
+    own = getattr(metric, "stderr", None)
+    if own is None:
+        return stderr_for_metric(metric=metric, bootstrap_iters=bootstrap_iters)
+    return own if bootstrap_iters > 0 else None
 
 
-def choose_default_model(evaluate_config: ModuleType) -> None:
-    """`lm_eval --tasks 's2_*'` without any model evaluates the embedded one, and says so.
+@_around("EvaluatorConfig.process_tasks")
+def choose_default_model(
+    _: ModuleType, process_tasks: Callable[..., Any], config: Any, *args: Any, **kwargs: Any
+) -> Any:
+    """`lm_eval --tasks 's2_*'` without any model evaluates the embedded one, and logs that.
 
     lm-eval's default model, `hf`, cannot start without `pretrained`; only that case is touched, and only
     where every task is ours.
     """
-
-    def wrapper(process_tasks: Callable[..., Any]) -> Callable[..., Any]:
-        def with_default_model(self: Any, *args: Any, **kwargs: Any) -> Any:
-            result = process_tasks(self, *args, **kwargs)
-            ours = all(isinstance(task, str) and task.startswith(OURS) for task in self.tasks)
-            if self.model == "hf" and not (self.model_args or {}).get("pretrained") and ours:
-                log.warning("no model named: evaluating the embedded smollm2 (--model s2)")
-                self.model = "s2"
-            return result
-
-        return with_default_model
-
-    _wrap(evaluate_config, "EvaluatorConfig.process_tasks", wrapper)
+    result = process_tasks(config, *args, **kwargs)
+    ours = all(isinstance(task, str) and task.startswith(OURS) for task in config.tasks)
+    if config.model == "hf" and not (config.model_args or {}).get("pretrained") and ours:
+        log.warning("no model named: evaluating the embedded smollm2 (--model s2)")
+        config.model = "s2"
+    return result
 
 
-def find_commit_quietly(utils: ModuleType) -> None:
+@_around("get_git_commit_hash", optional=True)
+def find_commit_quietly(utils: ModuleType, _: Callable[..., Any]) -> str | None:
     """The commit of the working folder, for lm-eval's results, without git's `fatal: not a git repository`."""
-
-    def wrapper(_: Callable[..., Any]) -> Callable[..., Any]:
-        def get_git_commit_hash() -> str | None:
-            command = ["git", "describe", "--always"]
-            try:
-                return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
-            except (subprocess.CalledProcessError, OSError):  # no repository, or no git
-                return utils.get_commit_from_path(Path.cwd())
-
-        return get_git_commit_hash
-
-    if hasattr(utils, "get_git_commit_hash"):  # a later lm-eval may do without
-        _wrap(utils, "get_git_commit_hash", wrapper)
+    try:
+        return subprocess.run(
+            ["git", "describe", "--always"], capture_output=True, check=True, text=True
+        ).stdout.strip()
+    except (subprocess.CalledProcessError, OSError):  # no repository, or no git
+        return utils.get_commit_from_path(Path.cwd())
