@@ -97,9 +97,11 @@ def _device() -> str:
 
 def _data() -> str:
     from s2eval import data
+    from s2eval.tasks import BENCHMARKS
 
     root = data.directory()
     if root is None:
         return f"the Hugging Face hub ({data.VARIABLE} is not set)"
     folders = sorted(path.name for path in root.iterdir() if path.is_dir())
-    return f"{root}: {', '.join(folders) or 'empty'}"
+    missing = [b.files for b in BENCHMARKS.values() if b.source and not any(root.glob(b.files))]
+    return f"{root}: {', '.join(folders) or 'empty'}" + (f"; missing: {', '.join(missing)}" if missing else "")

@@ -10,14 +10,13 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from s2eval import stats
-from s2eval.metrics import BertScore, Counts, bertscore, scale_of
+from s2eval.metrics import Counts, bertscore
 from s2eval.records import Estimate
-from s2eval.scoring import corpus_estimate
+from s2eval.scoring import bertscore_means, corpus_estimate
 
 
 class Aggregation:
-    """Wraps `items → Estimate` as lm-eval wants it; the last estimate is kept, so that it is made once."""
+    """Wraps `items → Estimate` as lm-eval wants it; the last estimate is kept for `stderr`."""
 
     def __init__(self, name: str, estimate: Callable[[Sequence[Any]], Estimate]) -> None:
         self.__name__ = name
@@ -36,7 +35,7 @@ class Aggregation:
         return float("nan") if value is None else value
 
     def stderr(self, items: Sequence[Any]) -> float | str:
-        """Its standard error, in the same unit; "N/A" where it cannot be told (one item)."""
+        """Its standard error, in the same unit; "N/A" where it cannot be computed (one item)."""
         error = self._of(items).stderr
         return "N/A" if error is None else error
 
@@ -50,30 +49,23 @@ class BertPair(NamedTuple):
     num_layers: int | None
 
 
-@lru_cache(maxsize=4)
-def _bertscores(pairs: tuple[BertPair, ...]) -> tuple[BertScore, ...]:
+@lru_cache(maxsize=4)  # one call of the encoder serves all three
+def _bertscores(pairs: tuple[BertPair, ...]) -> dict[str, Estimate]:
     encoders = {(pair.encoder, pair.num_layers) for pair in pairs}
     if len(encoders) != 1:
         raise ValueError(f"one BERTScore over several encoders: {sorted(encoders, key=str)}")
     encoder, num_layers = encoders.pop()
-    scores, _ = bertscore(
-        [pair.prediction for pair in pairs],
-        [pair.reference for pair in pairs],
-        encoder=encoder,
-        num_layers=num_layers,
-    )
-    return tuple(scores)
+    predictions, references = [pair.prediction for pair in pairs], [pair.reference for pair in pairs]
+    return bertscore_means(bertscore(predictions, references, encoder=encoder, num_layers=num_layers)[0])
 
 
 def _mean_bertscore(part: str) -> Aggregation:
     def estimate(items: Sequence[Any]) -> Estimate:
-        scores = _bertscores(tuple(BertPair(*item) for item in items))
-        return stats.mean([getattr(score, part) for score in scores], within=scale_of(f"s2_bertscore_{part}"))
+        return _bertscores(tuple(BertPair(*item) for item in items))[f"s2_bertscore_{part}"]
 
     return Aggregation(f"mean_bertscore_{part}", estimate)
 
 
-# One call of the encoder serves all three.
 mean_bertscore_precision = _mean_bertscore("precision")
 mean_bertscore_recall = _mean_bertscore("recall")
 mean_bertscore_f1 = _mean_bertscore("f1")
