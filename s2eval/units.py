@@ -16,10 +16,10 @@ from typing import Any
 from s2eval import integrity
 from s2eval.errors import DataError
 from s2eval.lm_eval_logs import UNIT, units_of
+from s2eval.metrics.bertscore import BERTSCORE as BERTSCORE_METRICS
 from s2eval.records import Sample, Unit
 
 BERTSCORE = "bertscore.json"
-_BERTSCORES = ("s2_bertscore_precision", "s2_bertscore_recall", "s2_bertscore_f1")
 _SCORES = "metric_"
 FILES = "files"
 """The field of `unit.json` that lists the unit's other files; units of version 0.1.0 have none."""
@@ -104,7 +104,9 @@ def read_unit(folder: Path, *, texts: bool = True, scores: bool = True) -> Unit:
             encoded = _content(folder / BERTSCORE)
             triples = encoded.pop("scores")
             if encoded.get(WITHOUT_REASONING) or not any(sample.reasoning for sample in samples):
-                samples = _with_scores(samples, [dict(zip(_BERTSCORES, triple, strict=True)) for triple in triples])
+                samples = _with_scores(
+                    samples, [dict(zip(BERTSCORE_METRICS.names, triple, strict=True)) for triple in triples]
+                )
                 facts["bertscore"] = {"encoder": "unknown", "hash": "unknown", **encoded}
             else:
                 facts[WITH_REASONING] = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated
 
@@ -57,8 +58,9 @@ def _folder(what: What) -> str:
 def _tasks() -> list[str]:
     from s2eval.tasks import folders
 
-    names = sorted(path.stem for folder in folders() for path in folder.rglob("*.yaml"))
-    return [*names, "s2_qa", "s2demo_qa"]
+    files = [path for folder in folders() for path in folder.rglob("*.yaml")]
+    tags = {tag for path in files for tag in re.findall(r"^tag: *(\S+)", path.read_text("utf-8"), re.MULTILINE)}
+    return [*sorted(path.stem for path in files), *sorted(tags)]
 
 
 def _models() -> list[str]:

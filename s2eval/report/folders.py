@@ -15,6 +15,7 @@ from s2eval.identity import Identity, name_models
 from s2eval.judge import results
 from s2eval.lm_eval_logs import Evaluations, find_evaluations, read_evaluation
 from s2eval.metrics import scale_of
+from s2eval.metrics.bertscore import BERTSCORE
 from s2eval.metrics.choices import POINTS
 from s2eval.metrics.table import of_answers
 from s2eval.records import Estimate, Row
@@ -140,7 +141,7 @@ def rows_of(
 
     for unit in units:
         for (subset, metric), estimate in estimates_of(unit).items():
-            encoded = unit.facts.get("bertscore") if metric.startswith("s2_bertscore") else None
+            encoded = unit.facts.get("bertscore") if metric in BERTSCORE.names else None
             provenance = str(encoded["key"]) if encoded else unit.provenance
             rows.append(row(unit.model, unit.task, subset, metric, estimate, provenance))
             prefix = next((prefix for prefix in PREFIXES if unit.task.startswith(prefix)), "")

@@ -7,6 +7,7 @@ from functools import cache
 
 from s2eval.judge.scores import SCORE, WIN_RATE
 from s2eval.metrics.choices import POINTS
+from s2eval.metrics.table import metric_of
 from s2eval.report.tables.definitions import FAMILIES, Definition, definitions
 from s2eval.report.tables.judged import TITLES
 from s2eval.tasks.leaderboard.scores import COUNTED
@@ -51,7 +52,7 @@ def place_of(task: str, metric: str, judge: str = "", turn: str = "") -> tuple[P
 
 def is_another_form(task: str, metric: str) -> bool:
     """Whether a metric is one of the paper's in another unit or without rounding: the same test, not a second one."""
-    if metric in ("s2_fre_unrounded", "s2_fkg_unrounded"):
+    if metric.endswith("_unrounded"):
         return (task, metric.removesuffix("_unrounded")) in _columns(definitions())
     short = task.partition("_")[2]
     return (task, POINTS) in _columns(definitions()) and COUNTED.get(short) == metric
@@ -68,7 +69,7 @@ def _columns(tables: tuple[Definition, ...]) -> dict[tuple[str, str], tuple[Plac
         for at, (task, dataset) in enumerate(definition.datasets):
             for column_at, column in enumerate(definition.columns):
                 name = ", ".join(part for part in (dataset, column.title) if part)
-                better = column.best or ("low" if column.metric in ("s2_empty", "s2_cut") else "")
+                better = column.best or (metric.best if (metric := metric_of(column.metric)) else None) or ""
                 row = RowName(100 * at + column_at, name, column.digits, better)
                 found[f"{family.prefix}_{column.task or task}", column.metric] = (place, row)
     return found
