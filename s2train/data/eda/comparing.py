@@ -32,50 +32,50 @@ class Comparison:
         return self.d is None or abs(self.d) > self.d_by_chance or self.gap > self.gap_by_chance
 
 
-def compare(one: Histogram, other: Histogram, n_one: int, n_other: int, tests: int) -> Comparison:
+def compare(first: Histogram, second: Histogram, n_first: int, n_second: int, tests: int) -> Comparison:
     """Compare two groups that have a number at least.
 
     Args:
-        n_one, n_other: how many of each count as drawn by themselves; less than there are numbers where several come
+        n_first, n_second: how many of each count as drawn by themselves; less than there are numbers where several come
             of one question.
         tests: how many measures are looked at together; the 5% are for all of them and for d and D (Bonferroni).
     """
     share = CHANCE / (2 * tests)
-    spread = math.sqrt((one.deviation**2 + other.deviation**2) / 2)
-    by_split = math.sqrt(_variance_of_both(one, other) * (1 / n_one + 1 / n_other))
+    spread = math.sqrt((first.deviation**2 + second.deviation**2) / 2)
+    by_split = math.sqrt(_variance_of_both(first, second) * (1 / n_first + 1 / n_second))
     return Comparison(
-        d=standardised_difference(one, other),
+        d=standardised_difference(first, second),
         d_by_chance=NormalDist().inv_cdf(1 - share / 2) * by_split / spread if spread else 0.0,
-        gap=largest_gap(one, other),
-        gap_by_chance=gap_by_chance(n_one, n_other, share),
+        gap=largest_gap(first, second),
+        gap_by_chance=gap_by_chance(n_first, n_second, share),
     )
 
 
-def standardised_difference(one: Histogram, other: Histogram) -> float | None:
+def standardised_difference(first: Histogram, second: Histogram) -> float | None:
     """(mean - mean) / √((variance + variance) / 2), Austin 2009; None where neither varies and the means differ."""
-    difference = one.mean - other.mean
-    spread = math.sqrt((one.deviation**2 + other.deviation**2) / 2)
+    difference = first.mean - second.mean
+    spread = math.sqrt((first.deviation**2 + second.deviation**2) / 2)
     return difference / spread if spread else None if difference else 0.0
 
 
-def _variance_of_both(one: Histogram, other: Histogram) -> float:
-    n = one.n + other.n
-    return max(0.0, (one.squares + other.squares) / n - ((one.total + other.total) / n) ** 2)
+def _variance_of_both(first: Histogram, second: Histogram) -> float:
+    n = first.n + second.n
+    return max(0.0, (first.squares + second.squares) / n - ((first.total + second.total) / n) ** 2)
 
 
-def largest_gap(one: Histogram, other: Histogram) -> float:
+def largest_gap(first: Histogram, second: Histogram) -> float:
     """The largest difference of the groups' shares up to a number, over the bins."""
-    most, share_one, share_other, n_one, n_other = 0.0, 0, 0, one.n, other.n
-    for key in sorted(one.bins.keys() | other.bins.keys()):
-        share_one += one.bins[key]
-        share_other += other.bins[key]
-        most = max(most, abs(share_one / n_one - share_other / n_other))
+    most, share_first, share_second, n_first, n_second = 0.0, 0, 0, first.n, second.n
+    for key in sorted(first.bins.keys() | second.bins.keys()):
+        share_first += first.bins[key]
+        share_second += second.bins[key]
+        most = max(most, abs(share_first / n_first - share_second / n_second))
     return most
 
 
-def gap_by_chance(n_one: int, n_other: int, share: float = CHANCE) -> float:
+def gap_by_chance(n_first: int, n_second: int, share: float = CHANCE) -> float:
     """D that a random split exceeds in that share of cases: √(-ln(share / 2) / 2) · √((n1 + n2) / (n1 n2)).
 
     The limit for large groups; where numbers repeat, it is exceeded still more seldom.
     """
-    return math.sqrt(-math.log(share / 2) / 2) * math.sqrt((n_one + n_other) / (n_one * n_other))
+    return math.sqrt(-math.log(share / 2) / 2) * math.sqrt((n_first + n_second) / (n_first * n_second))

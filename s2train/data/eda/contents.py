@@ -23,13 +23,13 @@ TITLE = "What the sets hold"
 
 def contents(explored: Explored) -> Document:
     """The report, before it has a format."""
-    made = explored.manifest
-    filters = made.configuration.filters if made else None
+    manifest = explored.manifest
+    filters = manifest.configuration.filters if manifest else None
     sections = [Section("At a glance", list(_glance(explored)))]
-    for name, one in explored.sets.items():
-        sections.append(set_section(one, made.sets.get(name) if made else None, filters))
-    for name, one in explored.preferences.items():
-        section = preference_section(one, made.preferences.get(name) if made else None)
+    for name, measured in explored.sets.items():
+        sections.append(set_section(measured, manifest.sets.get(name) if manifest else None, filters))
+    for name, measured in explored.preferences.items():
+        section = preference_section(measured, manifest.preferences.get(name) if manifest else None)
         sections.append(Section(f"Preferences: {section.title}", section.blocks, section.parts))
     sections.append(Section("How it was measured", list(_method(filters.toxicity.classifier if filters else None))))
     intro = (
@@ -49,13 +49,15 @@ def _glance(explored: Explored) -> Iterator[Block]:
     )
     rows = [
         [name, part, f"{tally.pairs:,}", *(_typical(tally, measure, median) for _, measure, median in columns)]
-        for name, one in explored.sets.items()
-        for part, tally in _parts(one)
+        for name, measured in explored.sets.items()
+        for part, tally in _parts(measured)
     ]
     if rows:
         yield TextTable(["set", "part", "pairs", *(head for head, _, _ in columns)], rows, words=(0, 1))
     if explored.preferences:
-        sides = [(name, one.train.pairs, one.validation.pairs) for name, one in explored.preferences.items()]
+        sides = [
+            (name, measured.train.pairs, measured.validation.pairs) for name, measured in explored.preferences.items()
+        ]
         yield TextTable(
             ["preferences", "train", "validation"],
             [[name, f"{train:,}", f"{validation:,}"] for name, train, validation in sides],
@@ -65,9 +67,9 @@ def _glance(explored: Explored) -> Iterator[Block]:
         yield charts(list(_side_by_side(both)))
 
 
-def _parts(one: Measured) -> list[tuple[str, Tally]]:
-    left_out = [] if one.left_out is None else [("left out", one.left_out)]
-    return [*left_out, ("train", one.train), ("validation", one.validation)]
+def _parts(measured: Measured) -> list[tuple[str, Tally]]:
+    left_out = [] if measured.left_out is None else [("left out", measured.left_out)]
+    return [*left_out, ("train", measured.train), ("validation", measured.validation)]
 
 
 def _typical(tally: Tally, measure: m.Measure, median: bool) -> str:
@@ -81,22 +83,22 @@ def _side_by_side(sets: list[Measured]) -> Iterator[ChartKind]:
     styles: tuple[Style, Style] = ("one", "other")
     for measure in (m.ANSWER_WORDS, m.EASE, m.GRADE):
         groups: list[Group] = [
-            (one.name, style, numbers)
-            for one, style in zip(sets, styles, strict=True)
-            if (numbers := one.kept.number(measure.name)) is not None
+            (measured.name, style, numbers)
+            for measured, style in zip(sets, styles, strict=True)
+            if (numbers := measured.kept.number(measure.name)) is not None
         ]
         if len(groups) == len(sets):
             yield cumulative(measure, groups, "After the filters.")
 
 
-def _method(asked: str | None) -> Iterator[Block]:
+def _method(classifier: str | None) -> Iterator[Block]:
     yield Prose(
         "Words, reading ease and grade are those of s2eval.metrics, by which the filters and the evaluation go too: "
         "words, sentences and syllables as textstat 0.7.13 counts them; reading ease by Flesch (1948), grade by "
         "Kincaid et al. (1975)."
     )
     setting = getattr(named(m.CLASSIFIER), "setting", m.CLASSIFIER)
-    other = f" The filter asked another one, {asked}." if asked not in (None, m.CLASSIFIER) else ""
+    other = f" The filter asked another one, {classifier}." if classifier not in (None, m.CLASSIFIER) else ""
     yield Prose(
         f"Toxicity is a probability by {setting}, offline: a text is as toxic as its worst sentence. It weighs single "
         "words; on HateCheck, where hate comes mostly without swear words, it is no better than a coin (area under "

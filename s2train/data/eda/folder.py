@@ -66,7 +66,7 @@ def measure_folder(out: Path, engine: Engine) -> Explored:
     Raises:
         DataError: no set is built, a file is broken, or a set was built of other candidates than those that lie there.
     """
-    made = manifest.read(out)
+    described = manifest.read(out)
     sets = [name for name in (*SETS, FULL) if any(path.is_file() for path in _files(out, name))]
     aspects = [aspect for aspect in ASPECTS if any(path.is_file() for path in _preference_files(out, aspect))]
     if not sets and not aspects:
@@ -74,8 +74,8 @@ def measure_folder(out: Path, engine: Engine) -> Explored:
             f"{out}: no set to show; build one: s2train data eli5 (or wiki, preferences) --input FILE --out {out}"
         )
     tallies: dict[Key, Tally] = {}
-    for found in engine.map(measure_pairs, _batches(_everything(out, sets, aspects))):
-        for key, tally in found.items():
+    for counted in engine.map(measure_pairs, _batches(_everything(out, sets, aspects))):
+        for key, tally in counted.items():
             tallies.setdefault(key, Tally()).merge(tally)
 
     def measured(name: str) -> Measured:
@@ -86,8 +86,8 @@ def measure_folder(out: Path, engine: Engine) -> Explored:
     return Explored(
         sets={name: measured(name) for name in sets},
         preferences={name: measured(name) for name in aspects},
-        manifest=made,
-        notes=tuple(_notes(out, sets, made)),
+        manifest=described,
+        notes=tuple(_notes(out, sets, described)),
     )
 
 
@@ -100,24 +100,24 @@ def _preference_files(out: Path, aspect: str) -> list[Path]:
     return [folder / f"{aspect}.jsonl", folder / f"{aspect}.validation.jsonl"]
 
 
-def _notes(out: Path, sets: Iterable[str], made: manifest.Manifest | None) -> Iterator[str]:
+def _notes(out: Path, sets: Iterable[str], described: manifest.Manifest | None) -> Iterator[str]:
     for name in SETS:
-        there = layout.candidates(out, name).is_file()
-        if name in sets and not there:
+        present = layout.candidates(out, name).is_file()
+        if name in sets and not present:
             yield (
                 f"The candidates of {name} are not in the folder, so it is shown after the filters only; "
                 f"to have them again: s2train data {name} --input FILE --out DIR"
             )
-        if there and name not in sets:
+        if present and name not in sets:
             yield f"Of {name} there are candidates, but no set; to build it: s2train data {name} --out DIR"
-    told = {name: one.files for name, one in made.sets.items()} if made else {}
+    listed = {name: entry.files for name, entry in described.sets.items()} if described else {}
     for name in sets:
         for path in _files(out, name):
             if not path.is_file():
                 yield f"{name}/{path.name} is not in the folder."
-            elif (one := told.get(name, {}).get(path.name)) and one.sha256 != _sha256(path):
+            elif (entry := listed.get(name, {}).get(path.name)) and entry.sha256 != _sha256(path):
                 yield f"{name}/{path.name} is not the file that {layout.MANIFEST} tells of: the funnel is another's."
-    if made is None:
+    if described is None:
         yield f"There is no {layout.MANIFEST} in the folder, so nothing is said of what each filter left out."
 
 
@@ -177,8 +177,8 @@ def _parted(out: Path, name: str) -> Iterator[tuple[str, Pair]]:
 
 def _asked(candidate: Pair, questions: Mapping[str, written.Written]) -> Pair:
     """With its written question, or with none where none was written."""
-    found = questions.get(candidate.id)
-    return replace(candidate, question=found.question if found else "")
+    written_question = questions.get(candidate.id)
+    return replace(candidate, question=written_question.question if written_question else "")
 
 
 def _batches(tagged: Iterable[Tagged]) -> Iterator[list[Tagged]]:

@@ -28,7 +28,7 @@ def funnel(read: int, drops: Sequence[Drop], unit: str = "records") -> Iterator[
     if not any(row[-1] for row in rows):
         head, rows = head[:-1], [row[:-1] for row in rows]
     if left < read:
-        told = "; ".join(f"{label}: {text}" for label, text in zip(labels, texts, strict=True))
+        steps = "; ".join(f"{label}: {text}" for label, text in zip(labels, texts, strict=True))
         yield charts(
             [
                 Bars(
@@ -36,7 +36,7 @@ def funnel(read: int, drops: Sequence[Drop], unit: str = "records") -> Iterator[
                     axis=f"{unit} left (% of those read)",
                     labels=labels,
                     series=[Series("left", "after", lefts, read)],
-                    alt=f"Bars of the {unit} left after each step. {told}.",
+                    alt=f"Bars of the {unit} left after each step. {steps}.",
                     texts=texts,
                 )
             ]
@@ -59,6 +59,8 @@ def examples(drops: Iterable[Drop]) -> Iterator[Block]:
     """Some of what each step left out, as the manifest has them: cut, and personal data masked."""
     for drop in drops:
         if drop.examples:
-            rows = [[one["reason"], one["question"], one["answer"], one["id"]] for one in drop.examples]
+            rows = [
+                [example["reason"], example["question"], example["answer"], example["id"]] for example in drop.examples
+            ]
             table = TextTable(["reason", "question", "answer", "id"], rows, words=range(4))
             yield Details(f"{drop.step}: {len(rows)} of {drop.dropped:,}, personal data masked", table)

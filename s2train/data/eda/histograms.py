@@ -25,14 +25,16 @@ def distribution(
     """How many of each group are how large, of 99% of the numbers; none where nothing would be seen in it."""
     edges = _edges(measure, [numbers for _, _, numbers in groups])
     series = [Series(name, style, numbers.counted(edges), numbers.n) for name, style, numbers in groups]
-    if len({key for _, _, numbers in groups for key in numbers.bins}) < 2 or not any(any(one.values) for one in series):
+    if len({key for _, _, numbers in groups for key in numbers.bins}) < 2 or not any(
+        any(part.values) for part in series
+    ):
         return []
     chart = Distribution(
         title=title or measure.name,
         axis=measure.axis,
         edges=edges,
         series=series,
-        alt=f"Histogram of {title or measure.name}. {_told(measure, groups)}",
+        alt=f"Histogram of {title or measure.name}. {_summary_text(measure, groups)}",
         bounds=[bound for bound in bounds if edges[0] <= bound <= edges[-1]],
         scale=measure.scale,
         note=_beyond(series),
@@ -56,7 +58,7 @@ def cumulative(measure: Measure, groups: Sequence[Group], note: str = "") -> Cum
         axis=measure.axis,
         places=places,
         series=[Series(name, style, _up_to(numbers, places), numbers.n) for name, style, numbers in groups],
-        alt=f"Cumulative shares of {measure.name}. {_told(measure, groups)}",
+        alt=f"Cumulative shares of {measure.name}. {_summary_text(measure, groups)}",
         scale=scale,
         note=note,
     )
@@ -75,7 +77,7 @@ def _up_to(numbers: Histogram, places: Sequence[float]) -> list[int]:
     return counts
 
 
-def _told(measure: Measure, groups: Sequence[Group]) -> str:
+def _summary_text(measure: Measure, groups: Sequence[Group]) -> str:
     return " ".join(
         f"{name}: {numbers.n:,} pairs, median {shown(numbers.percentile(0.5), measure.places)}, 5th to 95th percentile "
         f"{shown(numbers.percentile(0.05), measure.places)} to {shown(numbers.percentile(0.95), measure.places)}."
@@ -109,6 +111,6 @@ def _step(wanted: float, *, whole: bool) -> float:
 
 
 def _beyond(series: Sequence[Series]) -> str:
-    outside = [(one.name, one.all - int(sum(one.values)), one.all) for one in series]
+    outside = [(part.name, part.all - int(sum(part.values)), part.all) for part in series]
     shares = ", ".join(f"{name} {percent(count, whole)}" for name, count, whole in outside if count)
     return f"Outside of the chart: {shares}." if shares else ""

@@ -76,7 +76,7 @@ PREFERENCE = (
     MARGIN,
 )
 
-WIDTHS = {one.name: one.width for one in (*PAIR, *PREFERENCE)}
+WIDTHS = {measure.name: measure.width for measure in (*PAIR, *PREFERENCE)}
 
 ASKS, SOURCE, CATEGORY, YEAR = "question word", "source", "category", "year"
 BY_SOURCE = "by source"
@@ -90,7 +90,7 @@ class Tagged:
     """What is to be measured, where it belongs, and whether its question is another one than that before it."""
 
     key: Key
-    one: Pair | PreferenceLine
+    content: Pair | PreferenceLine
     drawn: bool = True
 
 
@@ -101,9 +101,9 @@ def measure_pairs(batch: Sequence[Tagged]) -> dict[Key, Tally]:
         PrerequisiteError: the classifier's package is missing.
     """
     tallies: dict[Key, Tally] = {}
-    toxic = toxicity([text for tagged in batch for text in _texts(tagged.one)], CLASSIFIER)
+    toxic = toxicity([text for tagged in batch for text in _texts(tagged.content)], CLASSIFIER)
     for tagged, first, second in zip(batch, toxic[::2], toxic[1::2], strict=True):
-        match tagged.one:
+        match tagged.content:
             case Pair() as pair:
                 facts = pair_facts(pair, first, second)
             case line:
@@ -112,19 +112,19 @@ def measure_pairs(batch: Sequence[Tagged]) -> dict[Key, Tally]:
     return tallies
 
 
-def _texts(one: Pair | PreferenceLine) -> tuple[str, str]:
-    return (one.question, one.answer) if isinstance(one, Pair) else (one.chosen, one.rejected)
+def _texts(content: Pair | PreferenceLine) -> tuple[str, str]:
+    return (content.question, content.answer) if isinstance(content, Pair) else (content.chosen, content.rejected)
 
 
 def pair_facts(pair: Pair, question_toxicity: float, answer_toxicity: float) -> Facts:
     """A pair in numbers; one whose question is not written yet has none of the question."""
-    found = readability(pair.answer)
+    readable = readability(pair.answer)
     numbers = {
-        ANSWER_WORDS.name: found.counts.words,
+        ANSWER_WORDS.name: readable.counts.words,
         ANSWER_TOXICITY.name: answer_toxicity,
     }
     if flesch_applies(pair.answer):
-        numbers |= {EASE.name: found.fre, GRADE.name: found.fkg}
+        numbers |= {EASE.name: readable.fre, GRADE.name: readable.fkg}
     names = {SOURCE: pair.source, YEAR: year_of(pair.extra.get("created_utc"))}
     groups = [(SOURCE, pair.source)]
     if pair.question:
@@ -172,12 +172,12 @@ def preference_facts(
     if math.isfinite(line.margin):
         numbers[MARGIN.name] = line.margin
     names: dict[str, Hashable] = {SOURCE: line.source}
-    for one, other, less, more in AGAINST:
-        names[less] = against = _against(numbers, one, other, less, more)
+    for chosen_measure, rejected_measure, less, more in AGAINST:
+        names[less] = against = _against(numbers, chosen_measure, rejected_measure, less, more)
         names[f"{less} {BY_SOURCE}"] = (line.source, against)
     return Facts(numbers, names, drawn=drawn)
 
 
-def _against(numbers: Mapping[str, float], one: Measure, other: Measure, less: str, more: str) -> str:
-    difference = numbers[one.name] - numbers[other.name]
+def _against(numbers: Mapping[str, float], chosen: Measure, rejected: Measure, less: str, more: str) -> str:
+    difference = numbers[chosen.name] - numbers[rejected.name]
     return less if difference < 0 else more if difference > 0 else EQUAL

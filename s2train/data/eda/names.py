@@ -22,18 +22,18 @@ _LABELS = 12
 
 def bars(parts: Sequence[Part]) -> list[Bars]:
     """The share of each question word, source, category and year; a chart each, where there are several."""
-    return [_bars(kind, parts, columns) for kind, columns in _found(parts).items() if len(_different(columns)) > 1]
+    return [_bars(kind, parts, columns) for kind, columns in _columns(parts).items() if len(_different(columns)) > 1]
 
 
 def tables(parts: Sequence[Part]) -> list[TextTable]:
     """The same, with how many pairs each has."""
-    return [_table(kind, parts, columns) for kind, columns in _found(parts).items() if len(_different(columns)) > 1]
+    return [_table(kind, parts, columns) for kind, columns in _columns(parts).items() if len(_different(columns)) > 1]
 
 
 def shared(parts: Sequence[Part]) -> Iterator[Prose]:
     """What all pairs are of."""
     pairs = sum(tally.pairs for _, _, tally in parts)
-    for kind, columns in _found(parts).items():
+    for kind, columns in _columns(parts).items():
         different = _different(columns)
         if different == {m.UNKNOWN}:
             yield Prose(f"The {kind} of no pair is known.")
@@ -42,7 +42,7 @@ def shared(parts: Sequence[Part]) -> Iterator[Prose]:
             yield Prose(f"The {kind} of all pairs{some}: {next(iter(different))}.")
 
 
-def _found(parts: Sequence[Part]) -> dict[str, list[dict[Hashable, int]]]:
+def _columns(parts: Sequence[Part]) -> dict[str, list[dict[Hashable, int]]]:
     return {kind: [tally.shares(kind) for _, _, tally in parts] for kind in (m.ASKS, m.SOURCE, m.CATEGORY, m.YEAR)}
 
 
@@ -72,23 +72,23 @@ def _bars(kind: str, parts: Sequence[Part], columns: Sequence[Mapping[Hashable, 
         Series(name, style, [counts.get(label, 0) for label in names], sum(counts.values()))
         for (name, style, _), counts in zip(parts, columns, strict=True)
     ]
-    told = " ".join(
-        f"{one.name}: {', '.join(f'{name} {percent(count, one.all)}' for name, count in _named(names, one))}."
-        for one in series
+    shares = " ".join(
+        f"{part.name}: {', '.join(f'{name} {percent(count, part.all)}' for name, count in _named(names, part))}."
+        for part in series
     )
-    return Bars(kind, "pairs (%)", [str(name) for name in names], series, alt=f"Shares by {kind}. {told}")
+    return Bars(kind, "pairs (%)", [str(name) for name in names], series, alt=f"Shares by {kind}. {shares}")
 
 
-def _named(names: Sequence[Hashable], one: Series) -> Iterator[tuple[str, int]]:
-    for name, value in zip(names, one.values, strict=True):
+def _named(names: Sequence[Hashable], series: Series) -> Iterator[tuple[str, int]]:
+    for name, value in zip(names, series.values, strict=True):
         yield str(name), int(value)
 
 
 def _shown(kind: str, columns: Sequence[Mapping[Hashable, int]]) -> list[Hashable]:
     """Question words in their order, years in theirs, of all else the most frequent of the first part."""
-    there = _different(columns)
+    names = _different(columns)
     if kind == m.ASKS:
-        return [name for name in _QUESTIONS if name in there]
+        return [name for name in _QUESTIONS if name in names]
     if kind == m.YEAR:
-        return sorted(there, key=str)
-    return sorted(there, key=lambda name: (-columns[0].get(name, 0), str(name)))[:_LABELS]
+        return sorted(names, key=str)
+    return sorted(names, key=lambda name: (-columns[0].get(name, 0), str(name)))[:_LABELS]

@@ -23,22 +23,24 @@ MARGINS: Mapping[str, str] = {
 }
 
 
-def preference_section(one: Measured, made: PreferencesMade | None) -> Section:
-    """All of one aspect; `made` is what the manifest says of it."""
-    margin = replace(m.MARGIN, axis=MARGINS.get(one.name, m.MARGIN.axis))
+def preference_section(measured: Measured, manifest: PreferencesMade | None) -> Section:
+    """All of one aspect; `manifest` is what the folder's manifest has of it."""
+    margin = replace(m.MARGIN, axis=MARGINS.get(measured.name, m.MARGIN.axis))
     parts: list[Section] = []
-    if made is not None:
-        parts.append(Section("What was left out", list(funnel(made.reading.candidates, _drops(made), "candidates"))))
+    if manifest is not None:
+        parts.append(
+            Section("What was left out", list(funnel(manifest.reading.candidates, _drops(manifest), "candidates")))
+        )
     parts += [
-        Section("Chosen against rejected", list(_against(one.kept, margin))),
-        Section("Train against validation", list(train_validation(one, [*m.PREFERENCE[:-1], margin]))),
+        Section("Chosen against rejected", list(_against(measured.kept, margin))),
+        Section("Train against validation", list(train_validation(measured, [*m.PREFERENCE[:-1], margin]))),
     ]
-    return Section(one.name, [], parts)
+    return Section(measured.name, [], parts)
 
 
-def _drops(made: PreferencesMade) -> list[Drop]:
-    refused = sorted(made.reading.refused.items(), key=lambda item: (-item[1], item[0]))
-    steps = [*refused, ("contamination", made.contaminated)]
+def _drops(manifest: PreferencesMade) -> list[Drop]:
+    refused = sorted(manifest.reading.refused.items(), key=lambda item: (-item[1], item[0]))
+    steps = [*refused, ("contamination", manifest.contaminated)]
     return [Drop(step=step, dropped=count, reasons={}, examples=[]) for step, count in steps]
 
 
@@ -46,8 +48,8 @@ def _against(tally: Tally, margin: m.Measure) -> Iterator[Block]:
     yield Prose(f"There are {tally.pairs:,} pairs in train and validation together.")
     if not tally.pairs:
         return
-    numbers = {measure: found for measure in m.PREFERENCE if (found := tally.number(measure.name)) is not None}
-    rows = [[measure.name, *summary(measure, found)] for measure, found in numbers.items()]
+    numbers = {measure: histogram for measure in m.PREFERENCE if (histogram := tally.number(measure.name)) is not None}
+    rows = [[measure.name, *summary(measure, histogram)] for measure, histogram in numbers.items()]
     yield TextTable(["", *SUMMARY], rows)
     yield TextTable(["the chosen answer is", "yes", "%", "equal", "%", "no", "%"], list(_frequencies(tally)))
     sources = tally.shares(m.SOURCE)

@@ -21,45 +21,49 @@ from s2train.data.eda.words import contrast
 from s2train.data.filters import Filters
 
 
-def set_section(one: Measured, made: SetMade | None, filters: Filters | None) -> Section:
+def set_section(measured: Measured, manifest: SetMade | None, filters: Filters | None) -> Section:
     """All of one set.
 
     Args:
-        made: what the manifest says of it.
+        manifest: what the folder's manifest has of it.
         filters: the thresholds it was filtered by.
     """
     parts: list[Section] = []
-    if made is not None and made.funnel:
+    if manifest is not None and manifest.funnel:
         parts.append(
             Section(
                 "What was left out",
-                [*funnel(made.read, made.funnel), *templates(made.lost_templates), *examples(made.funnel)],
+                [
+                    *funnel(manifest.read, manifest.funnel),
+                    *templates(manifest.lost_templates),
+                    *examples(manifest.funnel),
+                ],
             )
         )
-    title = "All pairs" if one.left_out is None else "Before against after the filters"
-    parts.append(Section(title, list(_distributions(one, filters))))
-    parts.append(Section("Train against validation", list(train_validation(one, m.PAIR))))
-    spoken = list(topics(one))
-    if spoken:
-        parts.append(Section("Topics", spoken))
-    return Section(one.name, [], parts)
+    title = "All pairs" if measured.left_out is None else "Before against after the filters"
+    parts.append(Section(title, list(_distributions(measured, filters))))
+    parts.append(Section("Train against validation", list(train_validation(measured, m.PAIR))))
+    blocks = list(topics(measured))
+    if blocks:
+        parts.append(Section("Topics", blocks))
+    return Section(measured.name, [], parts)
 
 
-def _distributions(one: Measured, filters: Filters | None) -> Iterator[Block]:
+def _distributions(measured: Measured, filters: Filters | None) -> Iterator[Block]:
     """Before and after the filters; what there is, where nobody knows what was before."""
-    sides = f"{one.train.pairs:,} in train and {one.validation.pairs:,} in validation"
-    if one.left_out is None:
-        parts: list[Part] = [("all", "after", one.kept)]
-        yield Prose(f"There are {one.kept.pairs:,} pairs, {sides}.")
-        yield _summaries([("all", one.kept)])
+    sides = f"{measured.train.pairs:,} in train and {measured.validation.pairs:,} in validation"
+    if measured.left_out is None:
+        parts: list[Part] = [("all", "after", measured.kept)]
+        yield Prose(f"There are {measured.kept.pairs:,} pairs, {sides}.")
+        yield _summaries([("all", measured.kept)])
     else:
-        before = merged((one.kept, one.left_out))
-        parts = [("before", "before", before), ("after", "after", one.kept)]
+        before = merged((measured.kept, measured.left_out))
+        parts = [("before", "before", before), ("after", "after", measured.kept)]
         yield Prose(
-            f"Before the filters there are {before.pairs:,} pairs, after them {one.kept.pairs:,}: {sides}. What is "
-            "left out here was left out by a filter, as a near-duplicate, or as contained in an evaluation set."
+            f"Before the filters there are {before.pairs:,} pairs, after them {measured.kept.pairs:,}: {sides}. What "
+            "is left out here was left out by a filter, as a near-duplicate, or as contained in an evaluation set."
         )
-        yield _summaries([("before", before), ("left out", one.left_out), ("after", one.kept)])
+        yield _summaries([("before", before), ("left out", measured.left_out), ("after", measured.kept)])
     kinds: list[ChartKind] = []
     for measure in m.PAIR:
         groups: list[Group] = [
@@ -72,9 +76,9 @@ def _distributions(one: Measured, filters: Filters | None) -> Iterator[Block]:
     yield charts([*kinds, *bars(parts)])
     yield from tables(parts)
     yield from shared(parts)
-    if one.left_out is not None:
-        found = contrast(one.kept.words, one.left_out.words, one.kept.pairs + one.left_out.pairs)
-        yield from words(found, ("kept", one.kept.pairs), ("left out", one.left_out.pairs))
+    if measured.left_out is not None:
+        apart = contrast(measured.kept.words, measured.left_out.words, measured.kept.pairs + measured.left_out.pairs)
+        yield from words(apart, ("kept", measured.kept.pairs), ("left out", measured.left_out.pairs))
 
 
 def _summaries(parts: Sequence[tuple[str, Tally]]) -> TextTable:

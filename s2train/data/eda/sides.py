@@ -18,64 +18,74 @@ from s2train.data.eda.topics import words
 from s2train.data.eda.words import contrast
 
 
-def train_validation(one: Measured, measures: Sequence[Measure]) -> Iterator[Block]:
+def train_validation(measured: Measured, measures: Sequence[Measure]) -> Iterator[Block]:
     """Whether both sides are alike: two-sample measures, a sentence of what they mean, curves, words."""
-    if not one.train.pairs or not one.validation.pairs:
-        empty = "train" if not one.train.pairs else "validation"
+    if not measured.train.pairs or not measured.validation.pairs:
+        empty = "train" if not measured.train.pairs else "validation"
         yield Prose(f"There is nothing to compare: {empty} is empty.")
         return
     both = [
         (measure, train, validation)
         for measure in measures
-        if (train := one.train.number(measure.name)) is not None
-        and (validation := one.validation.number(measure.name)) is not None
+        if (train := measured.train.number(measure.name)) is not None
+        and (validation := measured.validation.number(measure.name)) is not None
         and len(train.bins | validation.bins) > 1
     ]
     if not both:
         yield Prose("There is nothing to compare: all pairs are alike in every measure.")
         return
-    found = [
-        (measure, compare(train, validation, _drawn(train, one.train), _drawn(validation, one.validation), len(both)))
+    compared = [
+        (
+            measure,
+            compare(
+                train, validation, _drawn(train, measured.train), _drawn(validation, measured.validation), len(both)
+            ),
+        )
         for measure, train, validation in both
     ]
-    yield Prose(_verdict(found, min(one.train.drawn, one.validation.drawn)))
+    yield Prose(_verdict(compared, min(measured.train.drawn, measured.validation.drawn)))
     rows: list[list[str]] = []
     kinds: list[ChartKind] = []
-    for (measure, train, validation), (_, told) in zip(both, found, strict=True):
-        distances = [shown(told.d, 2), shown(told.d_by_chance, 2), shown(told.gap, 3), shown(told.gap_by_chance, 3)]
+    for (measure, train, validation), (_, comparison) in zip(both, compared, strict=True):
+        distances = [
+            shown(comparison.d, 2),
+            shown(comparison.d_by_chance, 2),
+            shown(comparison.gap, 3),
+            shown(comparison.gap_by_chance, 3),
+        ]
         rows.append([measure.name, "train", *summary(measure, train), *distances])
         rows.append(["", "validation", *summary(measure, validation), *[""] * len(distances)])
         groups: list[Group] = [("train", "one", train), ("validation", "other", validation)]
-        note = f"D = {told.gap:.3f}; by chance up to {told.gap_by_chance:.3f}."
+        note = f"D = {comparison.gap:.3f}; by chance up to {comparison.gap_by_chance:.3f}."
         kinds.append(cumulative(measure, groups, note))
     yield TextTable(["", "", *SUMMARY, "d", "by chance", "D", "by chance"], rows, words=(0, 1))
     yield charts(kinds)
-    parts: list[Part] = [("train", "one", one.train), ("validation", "other", one.validation)]
+    parts: list[Part] = [("train", "one", measured.train), ("validation", "other", measured.validation)]
     yield from tables(parts)
-    if one.kept.words.total:
-        apart = contrast(one.train.words, one.validation.words, one.kept.pairs)
-        yield from words(apart, ("train", one.train.pairs), ("validation", one.validation.pairs))
+    if measured.kept.words.total:
+        apart = contrast(measured.train.words, measured.validation.words, measured.kept.pairs)
+        yield from words(apart, ("train", measured.train.pairs), ("validation", measured.validation.pairs))
 
 
 def _drawn(numbers: Histogram, tally: Tally) -> int:
     return min(numbers.n, tally.drawn)
 
 
-def _verdict(found: Sequence[tuple[Measure, Comparison]], smaller: int) -> str:
-    apart = [measure.name for measure, told in found if told.apart]
+def _verdict(compared: Sequence[tuple[Measure, Comparison]], smaller: int) -> str:
+    apart = [measure.name for measure, comparison in compared if comparison.apart]
     if apart:
-        said = (
+        text = (
             f"The sides differ in {', '.join(apart)} by more than a random split gives in 95% of cases: there "
             "validation is no sample of what train holds."
         )
     else:
-        said = (
-            f"None of the {len(found)} measures tells the sides apart: d and D are within what a random split gives in "
-            "95% of cases."
+        text = (
+            f"None of the {len(compared)} measures tells the sides apart: d and D are within what a random split gives "
+            "in 95% of cases."
         )
-    seen = min((told.gap_by_chance for _, told in found), default=0.0)
-    said += f" With {smaller:,} questions on the smaller side, differences of D below {seen:.2f} cannot be seen."
-    largest = max((abs(told.d or 0.0) for _, told in found), default=0.0)
+    least = min((comparison.gap_by_chance for _, comparison in compared), default=0.0)
+    text += f" With {smaller:,} questions on the smaller side, differences of D below {least:.2f} cannot be seen."
+    largest = max((abs(comparison.d or 0.0) for _, comparison in compared), default=0.0)
     if largest < NEGLIGIBLE:
-        said += f" The largest |d| is {largest:.2f}, and below {NEGLIGIBLE} it is taken as negligible."
-    return said
+        text += f" The largest |d| is {largest:.2f}, and below {NEGLIGIBLE} it is taken as negligible."
+    return text

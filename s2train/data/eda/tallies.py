@@ -25,38 +25,38 @@ class Counts(Generic[Name]):
     """How often each of many names came; where there are too many different ones, the rarest are forgotten.
 
     Attributes:
-        found: name → how often, of those that are remembered.
+        counts: name → how often, of those that are remembered.
         forgotten: occurrences of the others.
         most: names that are told apart.
     """
 
-    found: Counter[Name] = field(default_factory=Counter)
+    counts: Counter[Name] = field(default_factory=Counter)
     forgotten: int = 0
     most: int = DIFFERENT
 
     @property
     def total(self) -> int:
-        return self.found.total() + self.forgotten
+        return self.counts.total() + self.forgotten
 
     def add(self, names: Iterable[Name]) -> None:
-        self.found.update(names)
+        self.counts.update(names)
         self._forget()
 
     def merge(self, other: Counts[Name]) -> None:
-        self.found.update(other.found)
+        self.counts.update(other.counts)
         self.forgotten += other.forgotten
         self._forget()
 
     def _forget(self) -> None:
         """Half of `most` stay, or fewer where many are equally rare: which, does not depend on their order."""
-        if len(self.found) > self.most:
-            rare = sorted(self.found.values(), reverse=True)[self.most // 2]
-            for name in [name for name, count in self.found.items() if count <= rare]:
-                self.forgotten += self.found.pop(name)
+        if len(self.counts) > self.most:
+            rare = sorted(self.counts.values(), reverse=True)[self.most // 2]
+            for name in [name for name, count in self.counts.items() if count <= rare]:
+                self.forgotten += self.counts.pop(name)
 
     def ordered(self) -> list[tuple[Name, int]]:
         """The most frequent first; equally frequent ones by their names."""
-        return sorted(self.found.items(), key=lambda item: (-item[1], str(item[0])))
+        return sorted(self.counts.items(), key=lambda item: (-item[1], str(item[0])))
 
 
 @dataclass(slots=True)
@@ -206,7 +206,7 @@ class Tally:
     def split_words(self, group: Group) -> tuple[Counts[str], Counts[str]]:
         """The words of a group's pairs, and those of all others."""
         own = self.by_group[group]
-        return own, Counts(self.words.found - own.found)
+        return own, Counts(self.words.counts - own.counts)
 
 
 def merged(tallies: Iterable[Tally]) -> Tally:

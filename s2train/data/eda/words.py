@@ -47,7 +47,7 @@ def question_word(question: str) -> str:
         words = words[1:]
     if words and _VERB.fullmatch(words[0]):
         return YES_OR_NO
-    return next((one for one in (_SAME.get(word, word) for word in words) if one in ASKED), NO_WORD)
+    return next((word for word in (_SAME.get(word, word) for word in words) if word in ASKED), NO_WORD)
 
 
 # --- what tells two groups apart ---
@@ -59,8 +59,8 @@ class Distinct:
 
     word: str
     z: float
-    one: int
-    other: int
+    first: int
+    second: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +87,16 @@ class Contrast:
         furthest = max((abs(word.z) for word in self.words), default=0.0)
         return self.far > most or furthest > NormalDist().inv_cdf(1 - CHANCE / 2 / max(1, len(self.words)))
 
-    def more_in_one(self, most: int) -> list[Distinct]:
+    def more_in_first(self, most: int) -> list[Distinct]:
         """Those of |z| above 3, the furthest first; none where chance explains them."""
         return [word for word in self.words[:most] if word.z > FAR] if self.tells else []
 
-    def more_in_other(self, most: int) -> list[Distinct]:
+    def more_in_second(self, most: int) -> list[Distinct]:
         """The same of the second group."""
         return [word for word in self.words[: -most - 1 : -1] if word.z < -FAR] if self.tells else []
 
 
-def contrast(one: Counts[str], other: Counts[str], pairs: int) -> Contrast:
+def contrast(first: Counts[str], second: Counts[str], pairs: int) -> Contrast:
     """Log-odds ratios with an informative Dirichlet prior, as z-scores: Monroe, Colaresi & Quinn, "Fightin' Words",
     Political Analysis 16 (2008) 372-403.
 
@@ -107,20 +107,22 @@ def contrast(one: Counts[str], other: Counts[str], pairs: int) -> Contrast:
     An occurrence is a pair that the word stands in: an answer that repeats a word does not make it a topic.
 
     Args:
-        one, other: pairs by word.
+        first, second: pairs by word.
         pairs: of both; words in more than a tenth of them are left out, and those in fewer than five.
     """
-    n_one, n_other = one.total, other.total
-    found: list[Distinct] = []
-    for word in sorted(one.found.keys() | other.found.keys()):
-        y_one, y_other = one.found[word], other.found[word]
-        both = y_one + y_other
+    n_first, n_second = first.total, second.total
+    words: list[Distinct] = []
+    for word in sorted(first.counts.keys() | second.counts.keys()):
+        y_first, y_second = first.counts[word], second.counts[word]
+        both = y_first + y_second
         if FEWEST <= both <= COMMON * pairs:
-            prior = PRIOR * both / (n_one + n_other)
-            odds = _log_odds(y_one, n_one, prior) - _log_odds(y_other, n_other, prior)
-            found.append(Distinct(word, odds / math.sqrt(1 / (y_one + prior) + 1 / (y_other + prior)), y_one, y_other))
-    found.sort(key=lambda word: -word.z)
-    return Contrast(tuple(found))
+            prior = PRIOR * both / (n_first + n_second)
+            odds = _log_odds(y_first, n_first, prior) - _log_odds(y_second, n_second, prior)
+            words.append(
+                Distinct(word, odds / math.sqrt(1 / (y_first + prior) + 1 / (y_second + prior)), y_first, y_second)
+            )
+    words.sort(key=lambda word: -word.z)
+    return Contrast(tuple(words))
 
 
 def _log_odds(y: int, n: int, prior: float) -> float:

@@ -90,7 +90,7 @@ def test_rare_names_are_forgotten_whatever_their_order() -> None:
         counts.add(order)
         made.append(counts)
     assert made[0] == made[1]
-    assert made[0].found == {"why": 9, "how": 5}  # half of four; "who" stood third
+    assert made[0].counts == {"why": 9, "how": 5}  # half of four; "who" stood third
     assert (made[0].forgotten, made[0].total) == (5, 19)
 
 
@@ -108,7 +108,7 @@ def test_facts_are_tallied_and_merged() -> None:
     assert whole.shares("source") == {"a": 1, "b": 1}
     assert whole.shares("year") == {}
     own, rest = whole.split_words(("source", "b"))
-    assert (own.found, rest.found) == ({"sky": 1, "blue": 1}, {"sky": 1})
+    assert (own.counts, rest.counts) == ({"sky": 1, "blue": 1}, {"sky": 1})
 
 
 def test_numbers_as_they_are_shown() -> None:
@@ -204,7 +204,7 @@ def test_log_odds_with_a_prior() -> None:
     rain = next(word for word in found.words if word.word == "rain")
     # a = 500 * 40 / 200 = 100: ln(130 / 470) - ln(110 / 490) = 0.2087, over √(1/130 + 1/110) = 0.1296
     assert rain.z == pytest.approx(1.6112, abs=1e-4)
-    assert (rain.one, rain.other) == (30, 10)
+    assert (rain.first, rain.second) == (30, 10)
 
 
 def test_contrast_turns_its_sign_with_its_groups() -> None:
@@ -222,11 +222,11 @@ def test_words_tell_groups_apart_only_beyond_chance() -> None:
     words = {f"word{number}": 20 for number in range(300)}
     alike = contrast(counts(**words), counts(**words), pairs=3000)
     assert alike.by_chance == pytest.approx(300 * 0.0027, rel=1e-3)
-    assert (alike.far, alike.tells, alike.more_in_one(5), alike.more_in_other(5)) == (0, False, [], [])
+    assert (alike.far, alike.tells, alike.more_in_first(5), alike.more_in_second(5)) == (0, False, [], [])
     other = contrast(counts(**words, rain=200, sun=90), counts(**words, snow=150, sun=90), pairs=3000)
     assert (other.far, other.tells) == (2, True)
-    assert [word.word for word in other.more_in_one(5)] == ["rain"]
-    assert [word.word for word in other.more_in_other(5)] == ["snow"]
+    assert [word.word for word in other.more_in_first(5)] == ["rain"]
+    assert [word.word for word in other.more_in_second(5)] == ["snow"]
 
 
 # --- a pair in numbers ---
