@@ -96,7 +96,7 @@ def test_score(tmp_path: Path) -> None:
 
 
 def test_judge_files(tmp_path: Path) -> None:
-    from s2eval.judge.questions import read_questions
+    from s2eval.judge.suite.questions import read_questions
 
     rows = [{"question_id": number, "category": "writing", "turns": [AWKWARD]} for number in (1, 2)]
     assert [one.turns for one in read_questions(awkward(tmp_path / "q.jsonl", *rows))] == [(AWKWARD,)] * 2

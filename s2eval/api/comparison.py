@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from s2eval.api.run import Run
-    from s2eval.judge.verdicts import Parser
+    from s2eval.judge.verdicts.parsers import Parser
     from s2eval.report.comparisons import Compared, Side
     from s2eval.report.scored import Found
 

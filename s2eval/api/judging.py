@@ -12,12 +12,12 @@ from s2eval.api.run import Run
 from s2eval.errors import UsageError
 
 if TYPE_CHECKING:
-    from s2eval.judge.bench import Asker, Pretender, Result
-    from s2eval.judge.judging import Judging
-    from s2eval.judge.participants import Participant
+    from s2eval.judge.ask.judging import JudgeSettings
+    from s2eval.judge.ask.model_handles import ModelHandle
+    from s2eval.judge.bench import CachedClient, DryRunClient, Result
     from s2eval.judge.results import Stored
-    from s2eval.judge.suite import Suite
-    from s2eval.judge.verdicts import Parser
+    from s2eval.judge.suite.definition import Suite
+    from s2eval.judge.verdicts.parsers import Parser
     from s2eval.llm.budget import Budget
     from s2eval.llm.calls import Call
     from s2eval.llm.ledger import Ledger, Spent
@@ -91,13 +91,13 @@ class JudgePlan:
     request: JudgeRequest
     out: Path
     suite: Suite
-    models: Sequence[Participant]
-    against: Participant | None
-    judging: Judging
+    models: Sequence[ModelHandle]
+    against: ModelHandle | None
+    judging: JudgeSettings
     ledger: Ledger
     budget: Budget
     prices: Prices
-    calls: Sequence[tuple[Participant, Call]]
+    calls: Sequence[tuple[ModelHandle, Call]]
 
     def check(self) -> None:
         """Check servers and budget; makes no calls that cost.
@@ -105,7 +105,7 @@ class JudgePlan:
         Raises:
             UsageError, ServiceError, BudgetError: what a judge would fail of.
         """
-        from s2eval.judge import preflight
+        from s2eval.judge.ask import preflight
 
         preflight.check(self.calls, self.budget)
 
@@ -119,13 +119,13 @@ class JudgePlan:
     def run(self, on_progress: OnProgress | None = None) -> tuple[list[Result], list[Stored]]:
         """Answer and judge; each model's results are written when it is complete."""
         from s2eval.judge import results
-        from s2eval.judge.bench import Asker
+        from s2eval.judge.bench import CachedClient
 
-        asker = Asker(self.ledger, self.prices, self.budget, on_progress or (lambda *_: None))
+        client = CachedClient(self.ledger, self.prices, self.budget, on_progress or (lambda *_: None))
         made: list[Result] = []
         stored: list[Stored] = []
         for model in self.models:
-            made.append(_judge_one(self.suite, model, self.against, self.judging, self.request.choices, asker))
+            made.append(_judge_one(self.suite, model, self.against, self.judging, self.request.choices, client))
             stored.append(results.write(self.out, made[-1]))
         return made, stored
 
@@ -138,10 +138,11 @@ def open_plan(request: JudgeRequest, log: Log, *, dry_run: bool = False) -> Iter
         UsageError, PrerequisiteError: a model, a judge or a question set is missing, or does not fit.
     """
     from s2eval import chat_arguments
-    from s2eval.judge import bench, suite
+    from s2eval.judge import bench
+    from s2eval.judge.ask.judging import JudgeSettings
+    from s2eval.judge.ask.model_handles import Access, open_judge, open_model
     from s2eval.judge.default_folder import default_folder
-    from s2eval.judge.judging import Judging
-    from s2eval.judge.participants import Access, open_judge, open_model
+    from s2eval.judge.suite import definition as suite
     from s2eval.llm import prices
     from s2eval.llm.budget import Budget
     from s2eval.llm.ledger import Ledger
@@ -175,7 +176,7 @@ def open_plan(request: JudgeRequest, log: Log, *, dry_run: bool = False) -> Iter
             log,
         )
         judge_url = request.judge_base_url or request.base_url
-        judging = Judging(
+        judging = JudgeSettings(
             open_judge(request.judge, replace(access, base_url=judge_url, template=None, local=local)),
             request.parser,
             request.repeats,
@@ -185,13 +186,13 @@ def open_plan(request: JudgeRequest, log: Log, *, dry_run: bool = False) -> Iter
         models = [open_model(text, questions, access) for text in request.models]
         against = open_model(request.baseline, questions, access) if request.baseline else None
         _check_models([*models, *([against] if against else [])], bool(request.template or arguments))
-        dry = bench.Pretender(ledger)
+        dry = bench.DryRunClient(ledger)
         for model in models:
             _judge_one(questions, model, against, judging, request.choices, dry)
         yield JudgePlan(request, out, questions, models, against, judging, ledger, budget, table, dry.calls)
 
 
-def _check_models(models: Sequence[Participant], templated: bool) -> None:
+def _check_models(models: Sequence[ModelHandle], templated: bool) -> None:
     from s2eval.names import clashes
 
     if templated and not any(model.template for model in models):
@@ -207,18 +208,18 @@ def _check_models(models: Sequence[Participant], templated: bool) -> None:
 
 def _judge_one(
     suite: Suite,
-    model: Participant,
-    against: Participant | None,
-    judging: Judging,
+    model: ModelHandle,
+    against: ModelHandle | None,
+    judging: JudgeSettings,
     choices: int,
-    asker: Asker | Pretender,
+    client: CachedClient | DryRunClient,
 ) -> Result:
     """One model, rated or compared."""
     from s2eval.judge import bench
 
     if against is not None:
-        return bench.compare(suite, model, against, judging, asker)
-    return bench.rate(suite, model, judging, choices, asker)
+        return bench.compare(suite, model, against, judging, client)
+    return bench.rate(suite, model, judging, choices, client)
 
 
 def failures_of(results: Sequence[Result]) -> list[str]:

@@ -65,7 +65,7 @@ def agreement(
     as_json: JsonOption = False,
 ) -> None:
     """Measure how far verdicts agree with human or gold choices."""
-    from s2eval.judge import agreement as measured
+    from s2eval.judge.scores import agreement as measured
     from s2eval.report.render.markdown import escape
     from s2eval.report.render.numbers import interval_text
 

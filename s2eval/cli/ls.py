@@ -72,7 +72,7 @@ def _models() -> list[str]:
 
 
 def _judges() -> list[str]:
-    from s2eval.judge.suite import load, names
+    from s2eval.judge.suite.definition import load, names
 
     lines: list[str] = []
     for name in names():

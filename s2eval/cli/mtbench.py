@@ -18,7 +18,7 @@ from s2eval.terminal import add_command, new_group, note, resumable, resume_comm
 
 if TYPE_CHECKING:
     from s2eval.api.judging import OnProgress
-    from s2eval.judge.participants import Participant
+    from s2eval.judge.ask.model_handles import ModelHandle
     from s2eval.judge.results import Stored
     from s2eval.llm.calls import Call
     from s2eval.llm.ledger import Ledger, Spent
@@ -209,7 +209,7 @@ def run(
         plan.check()
         with resumable(f"what was answered is kept in {plan.out / judging.CALLS}"):
             results, stored = plan.run(_progress())
-        typer.echo(render(stored, [participant.name for participant in plan.models], plan.suite.name))
+        typer.echo(render(stored, [handle.name for handle in plan.models], plan.suite.name))
         for chart in write_radars(plan.out, [row for part in stored for row in part.rows]):
             note(f"chart: {chart}")
         _report_spent(plan.ledger, plan.budget.spent, plan.out)
@@ -217,18 +217,18 @@ def run(
         raise IncompleteError("\n  ".join(["finished with failures", *lines, f"To retry: {resume_command()}"]))
 
 
-def forecast(calls: Sequence[tuple[Participant, Call]], prices: Prices) -> None:
+def forecast(calls: Sequence[tuple[ModelHandle, Call]], prices: Prices) -> None:
     """Print who would be asked how much, and what it would cost."""
     from s2eval.judge.bench import ASSUMED
     from s2eval.llm.prices import describe, estimate
 
-    asked = {call.key: (participant, call) for participant, call in calls}
-    who = {participant.name: participant for participant, _ in asked.values()}
-    for name, participant in who.items():
+    asked = {call.key: (handle, call) for handle, call in calls}
+    who = {handle.name: handle for handle, _ in asked.values()}
+    for name, handle in who.items():
         one = estimate([call for other, call in asked.values() if other.name == name], prices)
-        cost = f", {describe(one)}" if participant.remote else ""
+        cost = f", {describe(one)}" if handle.remote else ""
         typer.echo(
-            f"{participant.text}: {one.calls} calls, about {one.tokens_in:,} tokens in, at most "
+            f"{handle.text}: {one.calls} calls, about {one.tokens_in:,} tokens in, at most "
             f"{one.tokens_out_at_most:,} out{cost}"
         )
     whole = estimate([call for _, call in asked.values()], prices)

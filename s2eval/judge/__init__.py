@@ -1,4 +1,4 @@
-"""Answers judged by a language model: a question set (`suite`), who answers and judges (`participants`), what is asked
+"""Answers judged by a language model: a question set (`suite`), who answers and judges (`handles`), what is asked
 (`answering`, `judging`), what a verdict says (`verdicts`), and what it comes to (`scores`, `results`, `agreement`).
 
 `bench` puts them together; `s2eval mtbench`, the task `s2_mtsbench` and the `judges` of a run all come here.

@@ -7,11 +7,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from s2eval.judge import answering, judging, suspicion
-from s2eval.judge.answering import Answers
-from s2eval.judge.judging import Judging, Ruling
-from s2eval.judge.participants import Participant
-from s2eval.judge.suite import Suite
+from s2eval.judge.ask import answering, judging
+from s2eval.judge.ask.answering import Answers
+from s2eval.judge.ask.judging import JudgeSettings, Ruling
+from s2eval.judge.ask.model_handles import ModelHandle
+from s2eval.judge.scores import judge_gaming
+from s2eval.judge.suite.definition import Suite
 from s2eval.llm.asking import ask
 from s2eval.llm.budget import Budget
 from s2eval.llm.calls import Call, Outcome, Reply
@@ -25,7 +26,7 @@ Progress = Callable[[str, int, int, Spent], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class CachedClient:
     """Asks for real, through the store.
 
     Attributes:
@@ -37,17 +38,17 @@ class Asker:
     budget: Budget | None = None
     progress: Progress = lambda *_: None
 
-    def __call__(self, participant: Participant, calls: Sequence[Call]) -> Mapping[str, Outcome]:
-        assert participant.service is not None
-        budget = self.budget if participant.remote else None
+    def __call__(self, handle: ModelHandle, calls: Sequence[Call]) -> Mapping[str, Outcome]:
+        assert handle.service is not None
+        budget = self.budget if handle.remote else None
         if budget is not None:
             budget.check(self.ledger.pending(calls))
-        told = lambda done, total, spent: self.progress(participant.name, done, total, spent)  # noqa: E731
-        return ask(participant.service, calls, self.ledger, cost=self.prices.cost, progress=told, budget=budget)
+        told = lambda done, total, spent: self.progress(handle.name, done, total, spent)  # noqa: E731
+        return ask(handle.service, calls, self.ledger, cost=self.prices.cost, progress=told, budget=budget)
 
 
 @dataclass(slots=True)
-class Pretender:
+class DryRunClient:
     """Asks nobody: what is stored is given, the rest is made up, and noted as a call that would be made.
 
     Attributes:
@@ -55,12 +56,12 @@ class Pretender:
     """
 
     ledger: Ledger
-    calls: list[tuple[Participant, Call]] = field(default_factory=list[tuple[Participant, Call]])
+    calls: list[tuple[ModelHandle, Call]] = field(default_factory=list[tuple[ModelHandle, Call]])
 
-    def __call__(self, participant: Participant, calls: Sequence[Call]) -> Mapping[str, Outcome]:
+    def __call__(self, handle: ModelHandle, calls: Sequence[Call]) -> Mapping[str, Outcome]:
         known = self.ledger.outcomes(calls)
         pending = {call.key: call for call in calls if not isinstance(known.get(call.key), Reply)}
-        self.calls += [(participant, call) for call in pending.values()]
+        self.calls += [(handle, call) for call in pending.values()]
         return {**known, **{key: Reply((key * ASSUMED)[:ASSUMED]) for key in pending}}
 
 
@@ -76,13 +77,13 @@ class Result:
     """
 
     suite: Suite
-    model: Participant
-    how: Judging
+    model: ModelHandle
+    settings: JudgeSettings
     choices: int
     answers: Answers
     judgments: tuple[Ruling, ...]
     suspects: Mapping[tuple[object, int], list[str]]
-    against: Participant | None = None
+    against: ModelHandle | None = None
 
     @property
     def failed(self) -> int:
@@ -95,19 +96,21 @@ def known(path: Path) -> AbstractContextManager[Ledger]:
     return Ledger.open(path if path.exists() else Path(":memory:"))
 
 
-def rate(suite: Suite, model: Participant, how: Judging, choices: int, asker: answering.Ask) -> Result:
+def rate(suite: Suite, model: ModelHandle, settings: JudgeSettings, choices: int, client: answering.Ask) -> Result:
     """Answers and ratings of one model."""
-    answers = answering.answer(suite, model, choices, asker)
+    answers = answering.answer(suite, model, choices, client)
     if model.service is None:
         choices = 1 + max(answer.choice for answer in answers.given)
-    judgments = judging.judge(suite, answers, model.name, choices, how, asker)
-    return Result(suite, model, how, choices, answers, tuple(judgments), suspicion.suspects(answers.given))
+    judgments = judging.judge(suite, answers, model.name, choices, settings, client)
+    return Result(suite, model, settings, choices, answers, tuple(judgments), judge_gaming.suspects(answers.given))
 
 
-def compare(suite: Suite, model: Participant, against: Participant, how: Judging, asker: answering.Ask) -> Result:
+def compare(
+    suite: Suite, model: ModelHandle, against: ModelHandle, settings: JudgeSettings, client: answering.Ask
+) -> Result:
     """Answers of two models, and which of each two the judge finds better, in both orders."""
-    answers = answering.answer(suite, model, 1, asker)
-    others = answering.answer(suite, against, 1, asker)
-    judgments = judging.compare(suite, answers, others, (model.name, against.name), how, asker)
-    suspects = suspicion.suspects(answers.given)
-    return Result(suite, model, how, 1, answers, tuple(judgments), suspects, against)
+    answers = answering.answer(suite, model, 1, client)
+    others = answering.answer(suite, against, 1, client)
+    judgments = judging.compare(suite, answers, others, (model.name, against.name), settings, client)
+    suspects = judge_gaming.suspects(answers.given)
+    return Result(suite, model, settings, 1, answers, tuple(judgments), suspects, against)

@@ -17,8 +17,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from s2eval.errors import DataError, UsageError
-from s2eval.judge.rows import FileRow, Filled, Id, Problems, QuestionId, read_rows
-from s2eval.judge.verdicts import Parser, Rating, rating, rating_json, spoken
+from s2eval.judge.suite.rows import FileRow, Filled, Id, Problems, QuestionId, read_rows
+from s2eval.judge.verdicts.parsers import Parser, Rating, rating, rating_json, spoken
 
 Turn = Literal[1, 2]
 

@@ -20,11 +20,11 @@ from typing import Any
 
 from s2eval import integrity, store
 from s2eval.errors import DataError, UsageError
-from s2eval.judge import scores
+from s2eval.judge.ask.judging import JudgeSettings
+from s2eval.judge.ask.model_handles import ModelHandle
 from s2eval.judge.bench import Result
-from s2eval.judge.judging import Judging
-from s2eval.judge.participants import Participant
-from s2eval.judge.suite import Suite
+from s2eval.judge.scores import estimates as scores
+from s2eval.judge.suite.definition import Suite
 from s2eval.llm import served
 from s2eval.metrics.judgments import CONSISTENCY, FIRST_PLACE, FLAGGED
 from s2eval.names import check_folder
@@ -55,7 +55,7 @@ def write(out: Path, result: Result, group: str | None = None, seed: int | None 
     Raises:
         PrerequisiteError: no space or no permission.
     """
-    folder = out / result.model.name / FOLDER / folder_name(result.suite, result.how)
+    folder = out / result.model.name / FOLDER / folder_name(result.suite, result.settings)
     about = facts(result)
     stored = Stored(tuple(rows(result, group or result.model.name, seed)), about)
     judged = f"pairwise-{result.against.name}" if result.against else "single"
@@ -68,32 +68,32 @@ def write(out: Path, result: Result, group: str | None = None, seed: int | None 
     return stored
 
 
-def folder_name(suite: Suite, how: Judging) -> str:
+def folder_name(suite: Suite, settings: JudgeSettings) -> str:
     """Of the judge: its name, and what is not the default, so that other verdicts never replace these."""
     marks = (
         suite.name if suite.name != DEFAULT_SUITE else "",
-        how.parser if how.parser != "strict" else "",
-        "json" if how.structured else "",
-        _temperature(suite, how),
+        settings.parser if settings.parser != "strict" else "",
+        "json" if settings.structured else "",
+        _temperature(suite, settings),
     )
-    return "-".join([how.judge.name, *filter(None, marks)])
+    return "-".join([settings.judge.name, *filter(None, marks)])
 
 
-def _temperature(suite: Suite, how: Judging) -> str:
+def _temperature(suite: Suite, settings: JudgeSettings) -> str:
     """`t1`, where it is not the suite's."""
-    temperature = how.temperature_for(suite)
+    temperature = settings.temperature_for(suite)
     return "" if temperature == suite.judge_temperature else f"t{temperature:g}"
 
 
 def refuse_another(
-    out: Path, suite: Suite, how: Judging, model: Participant, against: Participant | None = None
+    out: Path, suite: Suite, settings: JudgeSettings, model: ModelHandle, against: ModelHandle | None = None
 ) -> None:
     """Raise a UsageError if the folder holds results of another model or judge that has the same name there, or if on
     some systems it is one with another folder.
 
     To be asked before anything is: results replace older ones of the same model only.
     """
-    folder = out / model.name / FOLDER / folder_name(suite, how)
+    folder = out / model.name / FOLDER / folder_name(suite, settings)
     check_folder(out / model.name)
     check_folder(folder)
     if against is not None:
@@ -103,7 +103,7 @@ def refuse_another(
         if not content:  # broken, and replaced when it is judged again
             continue
         found = content["facts"]
-        for kind, one in (("model", model), ("judge", how.judge)):
+        for kind, one in (("model", model), ("judge", settings.judge)):
             text = str(found[kind]["text"])
             if text != one.text:
                 raise UsageError(
@@ -143,9 +143,9 @@ def paths(out: Path) -> list[Path]:
     return sorted(out.glob(f"*/{FOLDER}/*/*.json"))
 
 
-def path_of(out: Path, suite: Suite, how: Judging, model: str) -> Path:
+def path_of(out: Path, suite: Suite, settings: JudgeSettings, model: str) -> Path:
     """Where the ratings of a model by a judge are."""
-    return out / model / FOLDER / folder_name(suite, how) / "single.json"
+    return out / model / FOLDER / folder_name(suite, settings) / "single.json"
 
 
 def problem(path: Path) -> str:
@@ -202,22 +202,22 @@ def _content(path: Path) -> dict[str, Any]:
 
 def facts(result: Result) -> dict[str, Any]:
     """What determined a result, and what a reader of its numbers must know."""
-    suite, how, judgments = result.suite, result.how, result.judgments
+    suite, settings, judgments = result.suite, result.settings, result.judgments
     prompts = {one.task.prompt.name: one.task.prompt.hash for one in judgments}
     refused = Counter(one.problem.partition(":")[0] for one in judgments if one.problem and not one.failed)
     found: dict[str, Any] = {
         "format": _FORMAT,
         "suite": {"name": suite.name, "version": suite.version, "hash": suite.hash, "questions": len(suite.questions)},
-        "model": {"name": result.model.name, "text": result.model.text, "identity": _short(result.model.identity)},
+        "model": _named(result.model),
         "template": result.model.template,
         "choices": result.choices,
-        "judge": {"name": how.judge.name, "text": how.judge.text, "identity": _short(how.judge.identity)},
+        "judge": _named(settings.judge),
         "label": label(result),
         "prompts": {"name": suite.prompts.name, "hash": suite.prompts.hash, "used": prompts},
-        "parser": how.parser,
-        "structured": how.structured,
-        "temperature": how.temperature_for(suite),
-        "repeats": how.repeats,
+        "parser": settings.parser,
+        "structured": settings.structured,
+        "temperature": settings.temperature_for(suite),
+        "repeats": settings.repeats,
         "n": len(judgments),
         "n_valid": sum(not one.problem for one in judgments),
         "failed": result.failed,
@@ -238,9 +238,13 @@ def facts(result: Result) -> dict[str, Any]:
     return found
 
 
+def _named(handle: ModelHandle) -> dict[str, str]:
+    return {"name": handle.name, "text": handle.text, "identity": _short(handle.identity)}
+
+
 def _served(result: Result) -> dict[str, dict[str, int]]:
     """Asked model → other names that its server reported → replies, where there are any."""
-    judge, model = result.how.judge, result.model
+    judge, model = result.settings.judge, result.model
     named = [(judge, [one.served for one in result.judgments]), (model, result.answers.served)]
     found = {who.model: served.served(who.model, names) for who, names in named if who.remote}
     return {asked: names for asked, names in found.items() if names}
@@ -248,9 +252,9 @@ def _served(result: Result) -> dict[str, dict[str, int]]:
 
 def label(result: Result) -> str:
     """The judge as `scores.csv` has it: name, prompts, parser, and a temperature of its own; no two share a table."""
-    how, prompts = result.how, result.suite.prompts
-    marks = (how.parser, "json" if how.structured else "", _temperature(result.suite, how))
-    return f"{how.judge.name}/{prompts.name}@{prompts.hash[:8]}/{'-'.join(filter(None, marks))}"
+    settings, prompts = result.settings, result.suite.prompts
+    marks = (settings.parser, "json" if settings.structured else "", _temperature(result.suite, settings))
+    return f"{settings.judge.name}/{prompts.name}@{prompts.hash[:8]}/{'-'.join(filter(None, marks))}"
 
 
 def rows(result: Result, group: str, seed: int | None) -> Iterator[Row]:
@@ -323,7 +327,7 @@ def _judgments(result: Result) -> Iterator[dict[str, Any]]:
             "category": task.question.category,
             "model": task.model,
             **({"against": task.against, "place": task.place} if task.place else {}),
-            "judge": [result.how.judge.name, task.prompt.name],
+            "judge": [result.settings.judge.name, task.prompt.name],
             "user_prompt": task.call.messages[-1].content if task.call else None,
             "judgment": one.text,
             **({"winner": one.chose, "points": one.points} if task.place else {"score": one.rating}),
@@ -335,8 +339,8 @@ def _judgments(result: Result) -> Iterator[dict[str, Any]]:
             "finish": one.finish,
             **({"reasoning": one.reasoning} if one.reasoning else {}),
             "flags": result.suspects.get((task.question.id, task.choice), []),
-            "parser": result.how.parser,
-            "structured": result.how.structured,
+            "parser": result.settings.parser,
+            "structured": result.settings.structured,
             "prompt_hash": task.prompt.hash,
             "key": task.call.key if task.call else None,
         }

@@ -10,6 +10,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 from filelock import FileLock, Timeout
@@ -17,7 +18,7 @@ from filelock import FileLock, Timeout
 from s2eval.errors import BudgetError, IncompleteError, PrerequisiteError, ServiceError
 from s2eval.llm.batch_api import ENDED, ENDPOINT, Batch, BatchApi, Complaint, Row
 from s2eval.llm.budget import NOTHING, Budget, Reservation
-from s2eval.llm.calls import Call, Done, Failure, Outcome, Reply, Usage
+from s2eval.llm.calls import Call, Done, Failure, Outcome, Reply, Usage, renamed
 from s2eval.llm.dialect import Dialect, body, explain
 from s2eval.llm.endpoint import endpoint
 from s2eval.llm.ledger import Ledger
@@ -39,7 +40,7 @@ class BatchService:
     Args:
         base_url, api_key: as of `OpenAIService`.
         ledger: the store of the calls, in which the batches are noted, too.
-        purse: the limits, with the prices of batches. What a call may cost is charged when it is submitted, and
+        budget: the limits, with the prices of batches. What a call may cost is charged when it is submitted, and
             corrected when its batch has ended.
         dialect: how the models want to be asked.
         wait: whether a run waits until all its batches have ended. If not, it collects those that have.
@@ -47,6 +48,7 @@ class BatchService:
         say: told in a sentence what happens.
         most_calls, most_bytes: of one batch.
         patience, pause: seconds for which a server that fails is asked again, and before the first time.
+        purse: deprecated name of `budget`.
 
     Raises:
         UsageError: the URL is none, or the key cannot be sent.
@@ -58,7 +60,7 @@ class BatchService:
         api_key: str | None,
         ledger: Ledger,
         *,
-        purse: Budget | None = None,
+        budget: Budget | None = None,
         dialect: Dialect = _OPENAI,
         wait: bool = True,
         interval: float = 60.0,
@@ -67,9 +69,11 @@ class BatchService:
         most_bytes: int = MOST_BYTES,
         patience: float = _PATIENCE,
         pause: float = 1.0,
+        purse: Budget | None = None,
     ) -> None:
         self._endpoint = endpoint(base_url, api_key)
-        self._ledger, self._notes, self._purse = ledger, _Notes(ledger), purse
+        self._ledger, self._notes = ledger, _Notes(ledger)
+        self._budget = budget or renamed("purse", "budget", purse)
         self._dialect, self._wait, self._interval, self._say = dialect, wait, interval, say
         self._most_calls, self._most_bytes = most_calls, most_bytes
         self._patience, self._pause = patience, pause
@@ -105,9 +109,9 @@ class BatchService:
     # --- submitting ---
 
     def _submit(self, api: BatchApi, left: dict[str, Call], end: _End) -> BudgetError | None:
-        """Submit those that are in no open batch; gives the error of the purse where it kept some back."""
+        """Submit those that are in no open batch; gives the error of the budget where it kept some back."""
         try:
-            with FileLock(f"{self._ledger.path}.batch.lock", timeout=_PATIENCE):
+            with self._lock():
                 self._settle_plans(api)
                 there = {key for noted in self._notes.open() for key in noted.keys}
                 within, limit = self._within_limits([call for key, call in left.items() if key not in there])
@@ -129,6 +133,12 @@ class BatchService:
                 " again when it has ended"
             ) from None
 
+    def _lock(self) -> AbstractContextManager[object]:
+        """Held while a process submits; a store in memory has no other process."""
+        if not self._ledger.shared:
+            return nullcontext()
+        return FileLock(f"{self._ledger.path}.batch.lock", timeout=_PATIENCE)
+
     def _settle_plans(self, api: BatchApi) -> None:
         """Of batches whose submission was broken off, find the id; what is not at the server was not submitted."""
         for noted in self._notes.open():
@@ -141,39 +151,39 @@ class BatchService:
                 self._notes.submitted(noted.token, found)
 
     def _within_limits(self, calls: list[Call]) -> tuple[list[Call], BudgetError | None]:
-        for number, call in enumerate(calls if self._purse else ()):
-            assert self._purse is not None
+        for number, call in enumerate(calls if self._budget else ()):
+            assert self._budget is not None
             try:
-                self._reserved[call.key] = self._purse.reserve(call)
+                self._reserved[call.key] = self._budget.reserve(call)
             except BudgetError as error:
                 return calls[:number], error
         return calls, None
 
     def _settle(self, call: Call, usage: Usage | None) -> None:
-        if self._purse is None:
+        if self._budget is None:
             return
         noted = self._notes.take([call.key]).get(call.key)
         reserved = self._reserved.pop(call.key, None)
         if reserved is None and noted is not None:
             _, estimate, usd = noted
-            reserved = self._purse.resume(call.model, self._purse.price(call), estimate, usd)
+            reserved = self._budget.resume(call.model, self._budget.price(call), estimate, usd)
         if reserved is not None:
-            self._purse.settle(reserved, usage)
+            self._budget.settle(reserved, usage)
 
     def _release(self, token: str, keys: Iterable[str]) -> None:
         """Forget a batch of which nothing was submitted, so that nothing is billed."""
         for key, (model, estimate, usd) in self._notes.take(keys).items():
-            if self._purse is not None:
-                reserved = self._reserved.pop(key, None) or self._purse.resume(model, None, estimate, usd)
-                self._purse.settle(reserved, NOTHING)
+            if self._budget is not None:
+                reserved = self._reserved.pop(key, None) or self._budget.resume(model, None, estimate, usd)
+                self._budget.settle(reserved, NOTHING)
         self._notes.drop(token)
 
     def _give_back(self) -> None:
         """What was reserved for calls that are in no batch."""
         noted = {key for batch in self._notes.open() for key in batch.keys}
         for key in [key for key in self._reserved if key not in noted]:
-            assert self._purse is not None
-            self._purse.settle(self._reserved.pop(key), NOTHING)
+            assert self._budget is not None
+            self._budget.settle(self._reserved.pop(key), NOTHING)
 
     def _groups(self, calls: list[Call], end: _End) -> Iterator[dict[str, bytes]]:
         """Key → line, a file at a time: of one model each, within the limits. A line that is too long has ended."""

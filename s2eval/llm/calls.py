@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 Role = Literal["system", "user", "assistant"]
 FailureKind = Literal["rate limit", "server", "connection", "timeout", "malformed", "refused", "empty"]
@@ -135,3 +136,13 @@ class Service(Protocol):
 def dialogue(messages: Sequence[Message]) -> list[dict[str, Any]]:
     """The messages in the form of OpenAI's API."""
     return [{"role": message.role, "content": message.content} for message in messages]
+
+
+T = TypeVar("T")
+
+
+def renamed(old: str, new: str, value: T | None) -> T | None:
+    """The value of an argument under its old name; warns where one is given."""
+    if value is not None:
+        warnings.warn(f"{old}= is deprecated; use {new}=", DeprecationWarning, stacklevel=3)
+    return value

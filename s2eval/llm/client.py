@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from s2eval.errors import ServiceError, UsageError, nearest
-from s2eval.llm.attempts import FIRST_TRIES, NoSuchModelError, Patience, Purse, Run
-from s2eval.llm.calls import Call, Done
+from s2eval.llm.calls import Call, Done, renamed
 from s2eval.llm.dialect import Dialect
 from s2eval.llm.endpoint import endpoint
-from s2eval.llm.limits import Gate, tokens
+from s2eval.llm.limits import ConcurrencyLimiter, tokens
 from s2eval.llm.responses import Problem, parse
+from s2eval.llm.retries import FIRST_TRIES, BudgetGuard, NoSuchModelError, RetryPolicy, Run
 from s2eval.llm.secrets import shown
 from s2eval.llm.served import same_family
 from s2eval.llm.transport import MAX_BODY, connect, fetch, unreachable
@@ -41,12 +41,13 @@ class OpenAIService:
         timeout: seconds for one attempt, until its last byte.
         attempts: per call. Those refused for the rate limit do not count: they say nothing about the call.
         requests_per_minute, tokens_per_minute: None = as fast as the server takes it.
-        purse: asked before every attempt, told after it; None = no limits.
+        budget: reserves the cost of each attempt beforehand and settles it afterwards; None = no limits.
         max_wait: seconds: the longest `Retry-After` that is waited for, and the longest time for which the server may
             refuse every call for its rate limit.
         backoff: seconds before the second attempt.
         minute: seconds that a minute of the two limits lasts.
         max_body: bytes of an answer at most, unpacked; a larger one is malformed.
+        purse: deprecated name of `budget`.
 
     Raises:
         UsageError: an argument is out of range, the URL is none, the key cannot be sent.
@@ -62,11 +63,12 @@ class OpenAIService:
         attempts: int = 8,
         requests_per_minute: int | None = None,
         tokens_per_minute: int | None = None,
-        purse: Purse | None = None,
+        budget: BudgetGuard | None = None,
         max_wait: float = 600.0,
         backoff: float = 1.0,
         minute: float = 60.0,
         max_body: int = MAX_BODY,
+        purse: BudgetGuard | None = None,
     ) -> None:
         for name, value in (
             ("max_in_flight", max_in_flight),
@@ -79,11 +81,11 @@ class OpenAIService:
             if value is not None and not value > 0:
                 raise UsageError(f"{name} must be above 0, not {value}")
         self._endpoint = endpoint(base_url, api_key)
-        self._patience = Patience(timeout, attempts, max_wait, backoff)
-        self._most, self._purse, self._minute = max_in_flight, purse, minute
+        self._policy = RetryPolicy(timeout, attempts, max_wait, backoff)
+        self._most, self._budget, self._minute = max_in_flight, budget or renamed("purse", "budget", purse), minute
         self._requests, self._tokens = requests_per_minute, tokens_per_minute
         self._max_body, self._takes_any_name = max_body, False
-        self._gate: Gate | None = None
+        self._limiter: ConcurrencyLimiter | None = None
         self._dialects: dict[str, Dialect] = {}
 
     @property
@@ -104,7 +106,7 @@ class OpenAIService:
         Raises:
             ServiceError: the server answers nothing more: key refused, quota exhausted, no such model, out of reach,
                 a `Retry-After` beyond `max_wait`.
-            BudgetError: of the purse.
+            BudgetError: of the budget.
             PrerequisiteError: no key.
             UsageError: a call is larger than `tokens_per_minute`; none was asked then.
             KeyboardInterrupt: calls in flight are dropped.
@@ -120,16 +122,16 @@ class OpenAIService:
         asyncio.run(self._run(calls, done))
 
     async def _run(self, calls: Sequence[Call], done: Done) -> None:
-        self._gate = Gate(
+        self._limiter = ConcurrencyLimiter(
             self._most,
             requests_per_minute=self._requests,
             tokens_per_minute=self._tokens,
             minute=self._minute,
-            before=self._gate,
+            before=self._limiter,
         )
         missing: NoSuchModelError | None = None
         async with self._connect() as client:
-            run = Run(client, self.url, self._gate, self._patience, self._purse, self._dialects, done)
+            run = Run(client, self.url, self._limiter, self._policy, self._budget, self._dialects, done)
             try:
                 await run.finish(calls, self._most)
             except NoSuchModelError as error:
@@ -162,9 +164,9 @@ class OpenAIService:
     async def _check(self, model: str) -> None:
         async with self._connect() as client:
             found: list[str] | Problem = []
-            for attempt in range(min(FIRST_TRIES, self._patience.attempts)):
-                await asyncio.sleep(self._patience.backoff * 2 ** (attempt - 1) if attempt else 0)
-                found = await self._list(client, min(self._patience.timeout, LIST_TIMEOUT))
+            for attempt in range(min(FIRST_TRIES, self._policy.attempts)):
+                await asyncio.sleep(self._policy.backoff * 2 ** (attempt - 1) if attempt else 0)
+                found = await self._list(client, min(self._policy.timeout, LIST_TIMEOUT))
                 if isinstance(found, list) or found.reached:
                     break
         if isinstance(found, list):
@@ -178,19 +180,19 @@ class OpenAIService:
     async def _models(self) -> list[str]:
         async with self._connect() as client:
             found: list[str] | Problem = []
-            for attempt in range(min(FIRST_TRIES, self._patience.attempts)):
+            for attempt in range(min(FIRST_TRIES, self._policy.attempts)):
                 if isinstance(found, Problem):
-                    await asyncio.sleep(found.wait or self._patience.backoff * 2 ** (attempt - 1))
+                    await asyncio.sleep(found.wait or self._policy.backoff * 2 ** (attempt - 1))
                 found = await self._list(client)
                 if isinstance(found, list):
                     return found
-                if found.then != "retry" or (found.wait or 0) > self._patience.max_wait:
+                if found.then != "retry" or (found.wait or 0) > self._policy.max_wait:
                     break
         assert isinstance(found, Problem)
         raise ServiceError(f"{self.url}: {found.message}" if found.reached else unreachable(self.url, found))
 
     async def _list(self, client: AsyncOpenAI, timeout: float | None = None) -> list[str] | Problem:
-        came = await fetch(client, "/models", None, timeout or self._patience.timeout)
+        came = await fetch(client, "/models", None, timeout or self._policy.timeout)
         if isinstance(came, Problem):
             return came
         document = parse(*came)
@@ -211,7 +213,7 @@ class OpenAIService:
         return "" if isinstance(found, Problem) or model in found else _suggestion(model, found)
 
     def _connect(self) -> AsyncOpenAI:
-        return connect(self._endpoint, self._patience.timeout, self._most, self._max_body)
+        return connect(self._endpoint, self._policy.timeout, self._most, self._max_body)
 
 
 def _suggestion(model: str, served: Sequence[str]) -> str:

@@ -56,7 +56,7 @@ class PerMinute:
             amount -= self._piece
 
 
-class Gate:
+class ConcurrencyLimiter:
     """Lets calls through to a server, in the order in which they came; made for one event loop.
 
     At first half of `most` may be under way at once, one more after each success, half as many after a refusal for
@@ -67,7 +67,7 @@ class Gate:
         most: calls at once.
         requests_per_minute, tokens_per_minute: None = no limit.
         minute: seconds that a minute lasts.
-        before: the gate of the loop before this one, whose width, pause and minutes go on.
+        before: the limiter of the loop before this one, whose width, pause and minutes go on.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Gate:
         requests_per_minute: int | None = None,
         tokens_per_minute: int | None = None,
         minute: float = 60.0,
-        before: Gate | None = None,
+        before: ConcurrencyLimiter | None = None,
     ) -> None:
         self.most = most
         self.width = before.width if before else max(1, most // 2)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from s2eval import stats
 from s2eval.errors import DataError
-from s2eval.judge.scores import WIN_RATE
+from s2eval.judge.scores.estimates import WIN_RATE
 from s2eval.metrics import flesch, scale_of
 from s2eval.metrics.answers import WHOLE_TEXT
 from s2eval.metrics.choices import POINTS

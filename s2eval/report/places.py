@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from s2eval.judge.scores import SCORE, WIN_RATE
+from s2eval.judge.scores.estimates import SCORE, WIN_RATE
 from s2eval.metrics.choices import POINTS
 from s2eval.metrics.table import metric_of
 from s2eval.report.tables.definitions import FAMILIES, Definition, definitions

@@ -11,9 +11,9 @@ from pydantic import BeforeValidator, Field
 from s2eval.errors import DataError
 from s2eval.identity import Identity
 from s2eval.judge.judgments import Judgment, read_single, summarize
-from s2eval.judge.rows import FileRow, Filled, Id, Problems, read_rows
-from s2eval.judge.scores import SCORE
-from s2eval.judge.verdicts import Parser
+from s2eval.judge.scores.estimates import SCORE
+from s2eval.judge.suite.rows import FileRow, Filled, Id, Problems, read_rows
+from s2eval.judge.verdicts.parsers import Parser
 from s2eval.report.scored import Contests, Item, Scored
 
 FASTCHAT = "mt_bench"
@@ -154,7 +154,7 @@ def _ours(rows: Sequence[tuple[int, _ContestRow]], path: Path) -> dict[_Key, flo
 
 
 def _together(one: float | None, other: float | None) -> float | None:
-    """As `s2eval.judge.scores.Contest.points`."""
+    """As `s2eval.judge.scores.estimates.PairwiseResult.points`."""
     if one is None or other is None:
         return None
     return one if one == other else 0.5

@@ -12,7 +12,7 @@ from s2eval import lm_eval_logs, store
 from s2eval.errors import DataError
 from s2eval.identity import name_models
 from s2eval.judge import results
-from s2eval.judge.verdicts import Parser
+from s2eval.judge.verdicts.parsers import Parser
 from s2eval.lm_eval_logs import Evaluations
 from s2eval.lm_eval_results import is_results
 from s2eval.report import inspect_logs, rated, run_config

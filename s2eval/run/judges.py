@@ -10,10 +10,11 @@ from pathlib import Path
 
 from s2eval.config import JudgeEntry, ModelEntry, RunConfig
 from s2eval.errors import S2Error, UsageError
-from s2eval.judge import bench, preflight, results
-from s2eval.judge.judging import Judging
-from s2eval.judge.participants import Access, Participant, open_judge, open_model
-from s2eval.judge.suite import Suite, load
+from s2eval.judge import bench, results
+from s2eval.judge.ask import preflight
+from s2eval.judge.ask.judging import JudgeSettings
+from s2eval.judge.ask.model_handles import Access, ModelHandle, open_judge, open_model
+from s2eval.judge.suite.definition import Suite, load
 from s2eval.llm import prices as tables
 from s2eval.llm.budget import Budget
 from s2eval.llm.calls import Call
@@ -37,19 +38,19 @@ class Judged:
     entry: ModelEntry
     judge: JudgeEntry
     suite: Suite
-    model: Participant
-    how: Judging
+    model: ModelHandle
+    settings: JudgeSettings
     budget: Budget
 
     @property
     def name(self) -> str:
         """`model/mtbench/judge`."""
-        return f"{self.entry.name}/{results.FOLDER}/{results.folder_name(self.suite, self.how)}"
+        return f"{self.entry.name}/{results.FOLDER}/{results.folder_name(self.suite, self.settings)}"
 
     @property
     def names(self) -> tuple[str, ...]:
         """All that `--only` may name it by."""
-        return (self.name, self.entry.name, results.FOLDER, self.how.judge.name)
+        return (self.name, self.entry.name, results.FOLDER, self.settings.judge.name)
 
 
 def plan(config: RunConfig) -> list[Judged]:
@@ -67,14 +68,14 @@ def plan(config: RunConfig) -> list[Judged]:
             local = {"dtype": entry.dtype if entry.dtype != "auto" else None, "device": entry.device, **entry.args}
             template = entry.template or config.template
             model = open_model(entry.model, suite, Access(template=template, local=local))
-            how = Judging(
+            settings = JudgeSettings(
                 open_judge(judge.judge, Access(judge.base_url, budget)),
                 judge.parser,
                 judge.repeats,
                 judge.structured,
                 judge.judge_temperature,
             )
-            planned.append(Judged(entry, judge, suite, replace(model, name=entry.name), how, budget))
+            planned.append(Judged(entry, judge, suite, replace(model, name=entry.name), settings, budget))
     names = [one.name for one in planned]
     if alike := clashes(names):
         raise UsageError(f"judges {', '.join(alike)}: on some systems both are one folder. Give each a run of its own")
@@ -97,10 +98,10 @@ def judge(planned: Sequence[Judged], out: Path, *, keep_going: bool, progress: P
                 progress.say(f"{one.name} is broken: {wrong}; it is judged again")
             progress.say(f"{one.name}: {len(one.suite.questions)} questions")
             try:
-                results.refuse_another(out, one.suite, one.how, one.model)
+                results.refuse_another(out, one.suite, one.settings, one.model)
                 one.budget.keep_in(ledger, one.name)
-                asker = bench.Asker(ledger, prices, one.budget, partial(_report, progress, one.name))
-                result = bench.rate(one.suite, one.model, one.how, one.judge.choices, asker)
+                client = bench.CachedClient(ledger, prices, one.budget, partial(_report, progress, one.name))
+                result = bench.rate(one.suite, one.model, one.settings, one.judge.choices, client)
                 results.write(out, result, one.entry.group, one.entry.seed)
             except S2Error as error:
                 if not keep_going:
@@ -119,7 +120,7 @@ def _report(progress: Progress, name: str, who: str, done: int, total: int, _: o
 
 def problem(one: Judged, out: Path) -> str:
     """What is broken of its results, with the file's name; "" where nothing is, or where there are none."""
-    path = results.path_of(out, one.suite, one.how, one.entry.name)
+    path = results.path_of(out, one.suite, one.settings, one.entry.name)
     wrong = results.problem(path) if path.exists() else ""
     return f"{path.name}: {wrong}" if wrong else ""
 
@@ -142,11 +143,11 @@ def _estimate(one: Judged, ledger: Ledger, prices: tables.Prices) -> Estimate:
     return estimate((call for _, call in _asked(one, ledger)), prices)
 
 
-def _asked(one: Judged, ledger: Ledger) -> list[tuple[Participant, Call]]:
+def _asked(one: Judged, ledger: Ledger) -> list[tuple[ModelHandle, Call]]:
     """Who would be asked what."""
-    pretender = bench.Pretender(ledger)
-    bench.rate(one.suite, one.model, one.how, one.judge.choices, pretender)
-    return pretender.calls
+    dry_run_client = bench.DryRunClient(ledger)
+    bench.rate(one.suite, one.model, one.settings, one.judge.choices, dry_run_client)
+    return dry_run_client.calls
 
 
 @contextmanager

@@ -91,7 +91,7 @@ def judged_status(run: RunPlan) -> Iterator[PartStatus]:
     for judged, left in judges.pending(run.chosen_judged, run.folder):
         problem = judges.problem(judged, run.folder)
         state = "broken" if problem else "to do" if left.calls else "done"
-        cost = f", {prices.describe(left)}" if left.calls and judged.how.judge.remote else ""
+        cost = f", {prices.describe(left)}" if left.calls and judged.settings.judge.remote else ""
         size = f"{len(judged.suite.questions)} questions, {left.calls} calls{cost}"
         yield PartStatus(state, judged.name, size, problem, unit=False)
 

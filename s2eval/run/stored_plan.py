@@ -136,7 +136,7 @@ def _unit(unit: Unit, run: Path) -> dict[str, Any]:
 def _judge(one: Judged, run: Path) -> dict[str, Any]:
     from s2eval.judge import results
 
-    path = results.path_of(run, one.suite, one.how, one.entry.name)
+    path = results.path_of(run, one.suite, one.settings, one.entry.name)
     sha256 = ""
     with suppress(OSError, ValueError, KeyError, TypeError):
         if not json.loads(path.read_text(encoding="utf-8"))["facts"]["failed"]:

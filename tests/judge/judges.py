@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from s2eval.judge.bench import Asker
-from s2eval.judge.participants import Participant
+from s2eval.judge.ask.model_handles import ModelHandle
+from s2eval.judge.bench import CachedClient
 from s2eval.llm import prices
 from s2eval.llm.calls import Call, Done, Failure, Outcome, Reply
 from s2eval.llm.ledger import Ledger
@@ -27,14 +27,14 @@ class Scripted:
             done(call, Reply(said) if isinstance(said, str) else said)
 
 
-def participant(name: str, says: Callable[[Call], str | Outcome]) -> tuple[Participant, Scripted]:
-    """A participant, and its service."""
+def handle(name: str, says: Callable[[Call], str | Outcome]) -> tuple[ModelHandle, Scripted]:
+    """A handle, and its service."""
     service = Scripted(says)
-    return Participant(f"scripted:{name}", name, name, f"scripted:{name}", service), service
+    return ModelHandle(f"scripted:{name}", name, name, f"scripted:{name}", service), service
 
 
-def asker(ledger: Ledger) -> Asker:
-    return Asker(ledger, prices.load())
+def client(ledger: Ledger) -> CachedClient:
+    return CachedClient(ledger, prices.load())
 
 
 def memory() -> Path:

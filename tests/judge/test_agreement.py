@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from s2eval.errors import DataError
-from s2eval.judge.agreement import Verdicts, agreement, agreements, read_verdicts, table
+from s2eval.judge.scores.agreement import Verdicts, agreement, agreements, read_verdicts, table
 from s2eval.stats import proportion
 
 

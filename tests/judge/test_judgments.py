@@ -12,7 +12,7 @@ import pytest
 
 from s2eval.errors import DataError, UsageError
 from s2eval.judge.judgments import Judgment, TurnScore, read_single, summarize
-from s2eval.judge.verdicts import Rating
+from s2eval.judge.verdicts.parsers import Rating
 
 ROW = {
     "question_id": 81,

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s2eval.errors import DataError
-from s2eval.judge.prompts import JudgePrompt, PromptFiles, read_fastchat, read_folder
-from s2eval.judge.questions import Answer, Question, read_answers, read_questions
-from s2eval.judge.render import lacks, render_pair, render_single
+from s2eval.judge.suite.prompts import JudgePrompt, PromptFiles, read_fastchat, read_folder
+from s2eval.judge.suite.questions import Answer, Question, read_answers, read_questions
+from s2eval.judge.suite.render import lacks, render_pair, render_single
 from s2eval.llm.calls import Message
 
 QUESTION = Question(

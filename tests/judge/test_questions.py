@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s2eval.errors import DataError
-from s2eval.judge.questions import Answer, Question, read_answers, read_questions, read_references
+from s2eval.judge.suite.questions import Answer, Question, read_answers, read_questions, read_references
 
 CATEGORIES = ["explaining", "everyday-advice"]
 FULL = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from s2eval.judge.verdicts import Choice, Rating, choice, rating, spoken
+from s2eval.judge.verdicts.parsers import Choice, Rating, choice, rating, spoken
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,15 @@ import pytest
 
 from s2eval.errors import DataError, UsageError
 from s2eval.judge import bench, results
-from s2eval.judge.judging import Judging
+from s2eval.judge.ask.judging import JudgeSettings
 from s2eval.judge.judgments import read_single, summarize
-from s2eval.judge.questions import read_answers
-from s2eval.judge.suite import Suite, load
+from s2eval.judge.suite.definition import Suite, load
+from s2eval.judge.suite.questions import read_answers
 from s2eval.llm.calls import Call
 from s2eval.llm.ledger import Ledger
 from s2eval.report import folders, scored_folders
 from s2eval.report.tables.judged import WARNING, judged_tables, mixed, notes_of
-from tests.judge.judges import asker, memory, participant
+from tests.judge.judges import client, handle, memory
 
 
 @pytest.fixture
@@ -42,9 +42,9 @@ def rated(suite: Suite, ledger: Ledger, name: str = "ours", judge: str = "gpt-4"
             return "Hard to say."
         return "Clear.\nRating: [[5]]" if "[First Question]" in text else "Clear.\nRating: [[8]]"
 
-    model, _ = participant(name, lambda call: f"Well. {name} says: {call.messages[-1].content}")
-    by, _ = participant(judge, verdict)
-    return bench.rate(suite, model, Judging(by), 1, asker(ledger))
+    model, _ = handle(name, lambda call: f"Well. {name} says: {call.messages[-1].content}")
+    by, _ = handle(judge, verdict)
+    return bench.rate(suite, model, JudgeSettings(by), 1, client(ledger))
 
 
 def test_judgments_are_read_back_to_the_same_scores(tmp_path: Path, suite: Suite, ledger: Ledger) -> None:
@@ -75,9 +75,9 @@ def test_the_files_are_the_same_whenever_they_are_written(tmp_path: Path, suite:
 def test_a_failed_call_has_no_score_in_the_file(tmp_path: Path, suite: Suite, ledger: Ledger) -> None:
     from tests.judge.judges import down
 
-    model, _ = participant("ours", lambda _: "Fine.")
-    judge, _ = participant("gpt-4", down)
-    results.write(tmp_path, bench.rate(suite, model, Judging(judge), 1, asker(ledger)))
+    model, _ = handle("ours", lambda _: "Fine.")
+    judge, _ = handle("gpt-4", down)
+    results.write(tmp_path, bench.rate(suite, model, JudgeSettings(judge), 1, client(ledger)))
     lines = [json.loads(line) for line in (tmp_path / "ours/mtbench/gpt-4/judgments.jsonl").read_text().splitlines()]
     assert {(line["score"], line["judgment"], line["failure"]) for line in lines} == {
         (None, None, "server: 503 from the server")
@@ -145,15 +145,15 @@ def test_two_results_of_one_name_are_refused(tmp_path: Path, suite: Suite, ledge
 
 
 def test_a_comparison_has_a_table(tmp_path: Path, suite: Suite, ledger: Ledger) -> None:
-    model, _ = participant("ours", lambda _: "OURS")
-    other, _ = participant("theirs", lambda _: "THEIRS")
+    model, _ = handle("ours", lambda _: "OURS")
+    other, _ = handle("theirs", lambda _: "THEIRS")
 
     def choose(call: Call) -> str:
         text = call.messages[-1].content
         return "Verdict: [[A]]" if text.index("OURS") < text.index("THEIRS") else "Verdict: [[C]]"
 
-    judge, _ = participant("gpt-4", choose)
-    stored = results.write(tmp_path, bench.compare(suite, model, other, Judging(judge), asker(ledger)))
+    judge, _ = handle("gpt-4", choose)
+    stored = results.write(tmp_path, bench.compare(suite, model, other, JudgeSettings(judge), client(ledger)))
     (table,) = judged_tables(stored.rows, ["ours"], notes=notes_of([stored.facts]))
     assert table.rows[0].header == ("ours", "theirs")
     # first place: 8 of 8 choices for one of the two were for A; win rate: 8 ties
@@ -225,10 +225,10 @@ def test_a_comparison_writes_the_answers_anew_and_the_ratings_stay(
     tmp_path: Path, suite: Suite, ledger: Ledger
 ) -> None:
     results.write(tmp_path, rated(suite, ledger))
-    model, _ = participant("ours", lambda _: "Other words.")
-    other, _ = participant("theirs", lambda _: "Fine.")
-    judge, _ = participant("gpt-4", lambda _: "[[A]]")
-    results.write(tmp_path, bench.compare(suite, model, other, Judging(judge), asker(ledger)))
+    model, _ = handle("ours", lambda _: "Other words.")
+    other, _ = handle("theirs", lambda _: "Fine.")
+    judge, _ = handle("gpt-4", lambda _: "[[A]]")
+    results.write(tmp_path, bench.compare(suite, model, other, JudgeSettings(judge), client(ledger)))
     assert len(results.read(tmp_path)) == 2
     cut("answers.jsonl")(tmp_path / "ours" / "mtbench" / "gpt-4")
     assert len(results.read_all(tmp_path)[1]) == 2
@@ -247,10 +247,10 @@ def test_numbers_of_version_0_1_0_open(tmp_path: Path, suite: Suite, ledger: Led
 
 def test_a_judge_whose_folder_differs_by_case_only_is_refused(tmp_path: Path, suite: Suite, ledger: Ledger) -> None:
     results.write(tmp_path, rated(suite, ledger, "ours", "gpt-4"))
-    model, _ = participant("ours", lambda _: "Fine.")
-    judge, _ = participant("GPT-4", lambda _: "[[5]]")
+    model, _ = handle("ours", lambda _: "Fine.")
+    judge, _ = handle("GPT-4", lambda _: "[[5]]")
     with pytest.raises(UsageError, match="'gpt-4' already, which differs by case"):
-        results.refuse_another(tmp_path, suite, Judging(judge), model)
-    other, _ = participant("Ours", lambda _: "Fine.")
+        results.refuse_another(tmp_path, suite, JudgeSettings(judge), model)
+    other, _ = handle("Ours", lambda _: "Fine.")
     with pytest.raises(UsageError, match="'ours' already, which differs by case"):
-        results.refuse_another(tmp_path, suite, Judging(judge), other)
+        results.refuse_another(tmp_path, suite, JudgeSettings(judge), other)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from s2eval.judge.verdicts import Choice, Rating, choice, rating
+from s2eval.judge.verdicts.parsers import Choice, Rating, choice, rating
 
 DATA = Path(__file__).with_name("data") / "retractions.jsonl"
 KINDS = {"single": rating, "pairwise": choice}

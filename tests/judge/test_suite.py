@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from s2eval.errors import ConfigError, DataError, UnknownNameError
-from s2eval.judge import suite as suites
-from s2eval.judge.questions import read_answers
-from s2eval.judge.render import render_single
-from s2eval.judge.suite import FASTCHAT_TEMPERATURES, Suite
+from s2eval.judge.suite import definition as suites
+from s2eval.judge.suite.definition import FASTCHAT_TEMPERATURES, Suite
+from s2eval.judge.suite.questions import read_answers
+from s2eval.judge.suite.render import render_single
 
 SINGLE, SINGLE_2 = "{question}|{answer}", "{question_1}|{answer_1}|{question_2}|{answer_2}"
 PAIR, PAIR_2 = "{question}|{answer_a}|{answer_b}", "{question_1}|{answer_a_1}|{answer_b_1}|{question_2}|{answer_a_2}|"

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from s2eval.judge.verdicts import Choice, Parser, Rating, choice, rating, rating_json
+from s2eval.judge.verdicts.parsers import Choice, Parser, Rating, choice, rating, rating_json
 
 DATA = Path(__file__).with_name("data") / "adversarial.jsonl"
 DOCS = Path(__file__).parents[2] / "docs" / "verdicts.md"

@@ -421,18 +421,18 @@ def test_a_batch_of_another_key(server: Server, ledger: Ledger) -> None:
 
 def test_the_budget_holds_back_what_does_not_fit(server: Server, ledger: Ledger) -> None:
     calls = asks(5)
-    purse = Budget(2, None, lambda _: Price(1.0, 1.0))
+    budget = Budget(2, None, lambda _: Price(1.0, 1.0))
     with pytest.raises(BudgetError, match="--max-calls 2 is reached"):
-        ask(service(server, ledger, purse=purse), calls, ledger)
+        ask(service(server, ledger, budget=budget), calls, ledger)
     assert [len(requests) for requests in server.submitted()] == [2]
     assert ledger.count() == (2, 0)
-    assert purse.spent.usd == pytest.approx(2 * 12e-6)  # 10 + 2 tokens at 1 USD a million
+    assert budget.spent.usd == pytest.approx(2 * 12e-6)  # 10 + 2 tokens at 1 USD a million
 
 
 def test_cost_comes_back_for_more(server: Server, ledger: Ledger) -> None:
     """A call may cost 10 + 8 + 16 = 34 millionths and costs 12, so that 75 millionths take 2, then 1, then 1."""
-    purse = Budget(None, 75e-6, lambda _: Price(1.0, 1.0))
+    budget = Budget(None, 75e-6, lambda _: Price(1.0, 1.0))
     with pytest.raises(BudgetError, match="--max-cost"):
-        ask(service(server, ledger, purse=purse), asks(5), ledger)
+        ask(service(server, ledger, budget=budget), asks(5), ledger)
     assert [len(requests) for requests in server.submitted()] == [2, 1, 1]  # 75 ≥ 2×34; 51 ≥ 34; 39 ≥ 34; 27 < 34
-    assert purse.spent.usd == pytest.approx(4 * 12e-6)
+    assert budget.spent.usd == pytest.approx(4 * 12e-6)

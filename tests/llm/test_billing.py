@@ -69,7 +69,7 @@ def attempt(path: Path, url: str, limit: float | None, **changes: Any) -> Spent:
     with Ledger.open(path) as ledger:
         budget = Budget(None, limit, lambda _: PRICE)
         budget.keep_in(ledger)
-        served = service(url, purse=budget, max_in_flight=60, timeout=changes.pop("timeout", 5.0))
+        served = service(url, budget=budget, max_in_flight=60, timeout=changes.pop("timeout", 5.0))
         with suppress(S2Error):
             ask(served, calls(30, **ROOMY | changes), ledger, budget=budget)
         return ledger.spent()
@@ -145,7 +145,7 @@ def test_a_batch_is_charged_by_whoever_collects_it(mode: str, tmp_path: Path) ->
                 budget = Budget(None, LIMIT, lambda _: PRICE)
                 budget.keep_in(ledger)
                 batched = BatchService(
-                    server.url, batches.CANARY, ledger, purse=budget, wait=False, interval=0.01, pause=0.01
+                    server.url, batches.CANARY, ledger, budget=budget, wait=False, interval=0.01, pause=0.01
                 )
                 with suppress(S2Error):
                     ask(batched, calls(30, **ROOMY), ledger, budget=budget)
@@ -162,7 +162,7 @@ def test_what_was_not_submitted_costs_nothing(tmp_path: Path) -> None:
         budget.keep_in(ledger)
         with suppress(S2Error):
             ask(
-                BatchService(server.url, batches.CANARY, ledger, purse=budget),
+                BatchService(server.url, batches.CANARY, ledger, budget=budget),
                 calls(30, **ROOMY),
                 ledger,
                 budget=budget,

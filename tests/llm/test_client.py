@@ -178,7 +178,7 @@ def test_an_interrupt_drops_what_is_in_flight():
         timer.start()
         started = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
-            service(server.url, max_in_flight=4, timeout=60, purse=budget).run(calls(10), told)
+            service(server.url, max_in_flight=4, timeout=60, budget=budget).run(calls(10), told)
         assert time.monotonic() - started < 5
     assert not told
     assert budget.spent.calls == 2
@@ -193,11 +193,11 @@ def test_inside_a_loop_it_says_what_to_do():
         asyncio.run(inside())
 
 
-# -- the purse
+# -- the budget
 
 
 class Book:
-    """A purse that notes what it is told."""
+    """A budget that notes what it is told."""
 
     def __init__(self):
         self.admitted, self.settled = [], []
@@ -213,7 +213,7 @@ class Book:
 def test_every_attempt_is_paid_for():
     book = Book()
     with serve(in_turn(error(500, "oops"), RATE, http(200, "{"), ok("[[3]]"))) as server:
-        reply = ask(server, call("q"), purse=book)
+        reply = ask(server, call("q"), budget=book)
     assert reply.attempts == len(server.requests) == len(book.admitted) == 4
     # a server error and a broken body may have been billed, a refusal is not
     assert book.settled == [(0.25, None), (0.25, Usage(0, 0)), (0.25, None), (0.25, Usage(11, 7))]
@@ -222,14 +222,14 @@ def test_every_attempt_is_paid_for():
 def test_at_the_limit_of_calls_no_call_starts_and_what_is_in_flight_is_told():
     told, budget = Told(), Budget(10, None)
     with serve(ok().late(0.02)) as server, pytest.raises(BudgetError, match="--max-calls 10"):
-        service(server.url, max_in_flight=8, purse=budget).run(calls(40), told)
+        service(server.url, max_in_flight=8, budget=budget).run(calls(40), told)
     assert len(server.requests) == len(told) == budget.spent.calls == 10
 
 
 def test_attempts_that_fail_count_against_the_limit_of_calls():
     told = Told()
     with serve(error(500, "oops")) as server, pytest.raises(BudgetError):
-        service(server.url, max_in_flight=2, attempts=3, purse=Budget(7, None)).run(calls(40), told)
+        service(server.url, max_in_flight=2, attempts=3, budget=Budget(7, None)).run(calls(40), told)
     assert len(server.requests) == 7
     assert all(isinstance(outcome, Failure) for outcome in told.values())
 

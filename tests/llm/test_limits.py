@@ -10,47 +10,47 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2eval.errors import UsageError
-from s2eval.llm.limits import Gate, PerMinute, tokens
+from s2eval.llm.limits import ConcurrencyLimiter, PerMinute, tokens
 from s2eval.llm.responses import retry_after
 from tests.llm.asked import Told, call, calls, service
 from tests.llm.faults import ok, serve
 
 
 def widths(most, events):
-    """The gate's width after each of `events`: `+` a success, `-` a refusal of a new burst."""
-    gate, seen = Gate(most), []
+    """The limiter's width after each of `events`: `+` a success, `-` a refusal of a new burst."""
+    limiter, seen = ConcurrencyLimiter(most), []
     for event in events:
-        gate.grow() if event == "+" else gate.shrink(gate._halvings)
-        seen.append(gate.width)
+        limiter.grow() if event == "+" else limiter.shrink(limiter._halvings)
+        seen.append(limiter.width)
     return seen
 
 
-# -- the gate's width
+# -- the limiter's width
 
 
 def test_it_starts_at_half_and_grows_by_one_to_the_maximum():
-    assert Gate(8).width == 4
+    assert ConcurrencyLimiter(8).width == 4
     assert widths(8, "+++++") == [5, 6, 7, 8, 8]
 
 
 def test_it_halves_and_never_goes_below_one():
     assert widths(32, "-----+") == [8, 4, 2, 1, 1, 2]  # 16 / 2, …
-    assert Gate(1).width == 1
+    assert ConcurrencyLimiter(1).width == 1
 
 
 def test_refusals_of_one_burst_halve_once():
     async def burst():
-        gate = Gate(32)
-        places = [gate.place(1) for _ in range(16)]
+        limiter = ConcurrencyLimiter(32)
+        places = [limiter.place(1) for _ in range(16)]
         tickets = [await place.__aenter__() for place in places]
         for ticket in tickets:
-            gate.shrink(ticket)
-        after_burst = gate.width
+            limiter.shrink(ticket)
+        after_burst = limiter.width
         for place in places:
             await place.__aexit__(None, None, None)
-        async with gate.place(1) as ticket:
-            gate.shrink(ticket)
-        return after_burst, gate.width
+        async with limiter.place(1) as ticket:
+            limiter.shrink(ticket)
+        return after_burst, limiter.width
 
     assert asyncio.run(burst()) == (8, 4)
 
@@ -62,32 +62,32 @@ def test_the_width_stays_between_one_and_the_maximum(most, events):
 
 def test_no_more_are_in_than_the_width():
     async def crowd():
-        gate, most = Gate(6), 0
+        limiter, most = ConcurrencyLimiter(6), 0
 
         async def one():
             nonlocal most
-            async with gate.place(1):
-                most = max(most, gate.active)
+            async with limiter.place(1):
+                most = max(most, limiter.active)
                 await asyncio.sleep(0.001)
 
         await asyncio.gather(*(one() for _ in range(20)))
-        return most, gate.active
+        return most, limiter.active
 
     assert asyncio.run(crowd()) == (3, 0)
 
 
 def test_who_is_cancelled_while_waiting_leaves_the_gate_open():
     async def cancelled():
-        gate = Gate(1)
+        limiter = ConcurrencyLimiter(1)
 
         async def one():
-            async with gate.place(1):
+            async with limiter.place(1):
                 await asyncio.sleep(0.01)
 
         tasks = [asyncio.create_task(one()) for _ in range(4)]
         await asyncio.sleep(0)
         tasks[1].cancel()
-        return [type(end) for end in await asyncio.gather(*tasks, return_exceptions=True)], gate.active
+        return [type(end) for end in await asyncio.gather(*tasks, return_exceptions=True)], limiter.active
 
     ends, active = asyncio.run(asyncio.wait_for(cancelled(), 5))
     assert ends == [type(None), asyncio.CancelledError, type(None), type(None)]
@@ -96,13 +96,13 @@ def test_who_is_cancelled_while_waiting_leaves_the_gate_open():
 
 def test_a_pause_holds_all_and_the_longer_one_counts():
     async def paused():
-        gate = Gate(8)
-        gate.pause(0.1)
-        gate.pause(0.01)
+        limiter = ConcurrencyLimiter(8)
+        limiter.pause(0.1)
+        limiter.pause(0.01)
         started = time.monotonic()
 
         async def one():
-            async with gate.place(1):
+            async with limiter.place(1):
                 return time.monotonic() - started
 
         return await asyncio.gather(*(one() for _ in range(4)))
@@ -111,12 +111,12 @@ def test_a_pause_holds_all_and_the_longer_one_counts():
 
 
 def test_the_next_run_goes_on_with_width_and_pause():
-    gate = Gate(8)
-    gate.grow()
-    gate.pause(0.05)
+    limiter = ConcurrencyLimiter(8)
+    limiter.grow()
+    limiter.pause(0.05)
 
     async def after():
-        following = Gate(8, before=gate)
+        following = ConcurrencyLimiter(8, before=limiter)
         started = time.monotonic()
         async with following.place(1):
             return following.width, time.monotonic() - started

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from s2eval.judge.scores import SCORE
+from s2eval.judge.scores.estimates import SCORE
 from s2eval.records import Row
 from s2eval.report.charts.canvas import COLOURS, GREY, INK, Drawing, drawing, style_for
 from s2eval.report.comparisons import LEVEL, Compared, Comparison, ComparisonTable

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from s2eval import jsonl
-from s2eval.judge import results, suite
+from s2eval.judge import results
+from s2eval.judge.suite import definition as suite
 from s2eval.reasoning import split
 from s2eval.report.html.logs import one_line, text_of, to_bytes
 from s2eval.report.scored import Scored

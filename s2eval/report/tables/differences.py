@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from s2eval.errors import UnknownNameError
 from s2eval.identity import choose
-from s2eval.judge.scores import SCORE
+from s2eval.judge.scores.estimates import SCORE
 from s2eval.report.compare import compare
 from s2eval.report.comparisons import Compared, Comparison, ComparisonTable, Side
 from s2eval.report.document import MISSING, Cell, Table, TableRow

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from s2eval.judge.scores import SCORE
+from s2eval.judge.scores.estimates import SCORE
 from s2eval.records import Row
 from s2eval.report.document import Cell, Summary, Table, TableRow
 from s2eval.report.tables.definitions import FAMILIES, Definition, definitions

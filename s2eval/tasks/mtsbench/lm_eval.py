@@ -38,16 +38,16 @@ def questions(*, template: str | None = None, pretrained: Any = None, peft: str 
         template: name of the prompt's template; by default the one that fits the model (`prompts.resolve`).
         pretrained, peft, model: the model's arguments.
     """
-    from s2eval.judge.suite import load
+    from s2eval.judge.suite.definition import load
 
     name = judge_name()
     if name is None:
         log.warning("s2_mtsbench: answers will not be judged: set S2_JUDGE, or OPENAI_API_KEY for openai:gpt-4")
     else:
-        how, _ = _open(name)
+        settings, _ = _open(name)
         log.warning("s2_mtsbench: answers will be judged by %s", name)
         try:
-            how.judge.check()
+            settings.judge.check()
         except S2Error as error:
             log.warning("s2_mtsbench: answers will not be judged unless this passes: %s", error)
     chosen = lm_eval.template_for(template, pretrained, peft, model)
@@ -98,21 +98,22 @@ def _ratings(name: str | None, items: tuple[tuple[Any, str], ...]) -> list[float
 
 
 def _judge(name: str, items: Sequence[tuple[Any, str]]) -> list[float | None]:
-    from s2eval.judge import bench, judging
-    from s2eval.judge.answering import Answers
-    from s2eval.judge.questions import Answer
-    from s2eval.judge.suite import load
+    from s2eval.judge import bench
+    from s2eval.judge.ask import judging
+    from s2eval.judge.ask.answering import Answers
+    from s2eval.judge.suite.definition import load
+    from s2eval.judge.suite.questions import Answer
     from s2eval.llm import prices as tables
     from s2eval.llm.ledger import Ledger
 
-    how, budget = _open(name)
+    settings, budget = _open(name)
     texts = dict(items)
     suite = load(SUITE).part(texts, turns=1)
     answers = tuple(Answer(question.id, "model", 0, (texts[question.id],)) for question in suite.questions)
     with Ledger.open(paths.cache() / "judge" / "calls.sqlite") as ledger:
         budget.keep_in(ledger, f"lm-eval {uuid.uuid4().hex}")  # the limits are those of this run
-        asker = bench.Asker(ledger, tables.load(), budget)
-        judgments = judging.judge(suite, Answers(answers, {}, frozenset()), "model", 1, how, asker)
+        client = bench.CachedClient(ledger, tables.load(), budget)
+        judgments = judging.judge(suite, Answers(answers, {}, frozenset()), "model", 1, settings, client)
     problems = Counter(judgment.problem.partition(":")[0] for judgment in judgments if judgment.problem)
     if problems:
         listed = ", ".join(f"{problem} {number}" for problem, number in problems.items())
@@ -122,14 +123,14 @@ def _judge(name: str, items: Sequence[tuple[Any, str]]) -> list[float | None]:
 
 
 def _open(name: str) -> Any:
-    from s2eval.judge.judging import Judging
-    from s2eval.judge.participants import Access, open_judge
+    from s2eval.judge.ask.judging import JudgeSettings
+    from s2eval.judge.ask.model_handles import Access, open_judge
     from s2eval.llm import prices as tables
     from s2eval.llm.budget import Budget
 
     calls, cost = _limit("S2_JUDGE_MAX_CALLS", int), _limit("S2_JUDGE_MAX_COST", float)
     budget = Budget(calls, cost, tables.load().of)
-    return Judging(open_judge(name, Access(os.environ.get("S2_JUDGE_BASE_URL"), budget))), budget
+    return JudgeSettings(open_judge(name, Access(os.environ.get("S2_JUDGE_BASE_URL"), budget))), budget
 
 
 def _limit(variable: str, read: Callable[[str], T]) -> T | None:

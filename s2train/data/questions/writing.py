@@ -176,10 +176,10 @@ def open_writer(
         name = model.removeprefix(REMOTE)
         if not name:
             raise UsageError(f"{model}: expected {REMOTE}NAME, such as {DEFAULT_MODEL}")
-        direct = OpenAIService(base_url, purse=budget, **(remote or {}))
+        direct = OpenAIService(base_url, budget=budget, **(remote or {}))
         if batches is None:
             return Writer(name, direct.name(name), direct)
-        batched = BatchService(base_url, None, batches, purse=budget, wait=wait, say=say)
+        batched = BatchService(base_url, None, batches, budget=budget, wait=wait, say=say)
         return Writer(name, direct.name(name), batched)
     if base_url is not None or batches is not None:
         raise UsageError(f"{model} runs on this machine, without a server: did you mean {REMOTE}{model}?")

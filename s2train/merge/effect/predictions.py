@@ -15,8 +15,8 @@ import torch
 
 from s2eval import chat_arguments, paths, prompts, store
 from s2eval.errors import PrerequisiteError, UsageError
-from s2eval.judge.questions import read_questions
-from s2eval.judge.rows import FileRow, Filled, Problems, read_rows
+from s2eval.judge.suite.questions import read_questions
+from s2eval.judge.suite.rows import FileRow, Filled, Problems, read_rows
 from s2eval.models.adapters import logits
 from s2eval.models.request_checks import check_tokens
 from s2train.merge.effect.models import ComparedModel, loaded

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
 
-from s2eval.judge.phrases import (
+from s2eval.judge.verdicts.phrases import (
     BARE_LABEL,
     CLAUSE,
     COURTESY,
@@ -20,7 +20,7 @@ from s2eval.judge.phrases import (
     SENTENCE,
     SPEAKER,
 )
-from s2eval.judge.retractions import sentences, taken_back
+from s2eval.judge.verdicts.retractions import sentences, taken_back
 from s2eval.reasoning import split
 
 API_ERROR = "$ERROR$"  # what FastChat stores as the judgment where the judge could not be called
@@ -64,7 +64,7 @@ class Kind(NamedTuple):
 
     Attributes:
         read: content of a mark → its value and None, or None and the problem.
-        label, announced: see `s2eval.judge.phrases`.
+        label, announced: see `s2eval.judge.verdicts.phrases`.
         restates: whether words after a mark, in lower case, only say its value again.
     """
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from s2eval.judge.questions import Answer, read_answers, read_questions
-from s2eval.judge.suite import load
-from s2eval.judge.suspicion import flags, suspects
+from s2eval.judge.scores.judge_gaming import flags, suspects
+from s2eval.judge.suite.definition import load
+from s2eval.judge.suite.questions import Answer, read_answers, read_questions
 
 
 @pytest.mark.parametrize(

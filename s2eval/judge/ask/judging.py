@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
-from s2eval.judge.answering import Answers, Ask
-from s2eval.judge.participants import Participant
-from s2eval.judge.prompts import JudgePrompt, Turn
-from s2eval.judge.questions import Answer, Question
-from s2eval.judge.render import render_pair, render_single
-from s2eval.judge.suite import Suite
-from s2eval.judge.verdicts import Parser, choice, rating, rating_json, spoken
+from s2eval.judge.ask.answering import Answers, Ask
+from s2eval.judge.ask.model_handles import ModelHandle
+from s2eval.judge.suite.definition import Suite
+from s2eval.judge.suite.prompts import JudgePrompt, Turn
+from s2eval.judge.suite.questions import Answer, Question
+from s2eval.judge.suite.render import render_pair, render_single
+from s2eval.judge.verdicts.parsers import Parser, choice, rating, rating_json, spoken
 from s2eval.llm.calls import Call, Failure, Message, Outcome, Reply
 
 Place = Literal["", "A", "B"]
@@ -28,7 +28,7 @@ IN_JSON = "\n\nAnswer with a JSON object: your text as `explanation`, and your n
 
 
 @dataclass(frozen=True, slots=True)
-class Judging:
+class JudgeSettings:
     """How answers are judged.
 
     Attributes:
@@ -39,7 +39,7 @@ class Judging:
         temperature: of the judge; None = the suite's.
     """
 
-    judge: Participant
+    judge: ModelHandle
     parser: Parser = "strict"
     repeats: int = 1
     structured: bool = False
@@ -104,23 +104,23 @@ class Ruling:
     served: str = ""
 
 
-def judge(suite: Suite, answers: Answers, model: str, choices: int, how: Judging, ask: Ask) -> list[Ruling]:
+def judge(suite: Suite, answers: Answers, model: str, choices: int, settings: JudgeSettings, ask: Ask) -> list[Ruling]:
     """Rate every turn of every answer; an answer that is missing makes a judgment without verdict."""
-    return _judge(list(_ratings(suite, answers, model, choices, how)), how, ask)
+    return _judge(list(_ratings(suite, answers, model, choices, settings)), settings, ask)
 
 
 def compare(
-    suite: Suite, answers: Answers, other: Answers, names: tuple[str, str], how: Judging, ask: Ask
+    suite: Suite, answers: Answers, other: Answers, names: tuple[str, str], settings: JudgeSettings, ask: Ask
 ) -> list[Ruling]:
     """Compare the answers of two models, each pair in both orders; the first answer of either counts.
 
     Args:
         names: of the model and of the one that it is compared with.
     """
-    return _judge(list(_pairs(suite, answers, other, names, how)), how, ask)
+    return _judge(list(_pairs(suite, answers, other, names, settings)), settings, ask)
 
 
-def _ratings(suite: Suite, answers: Answers, model: str, choices: int, how: Judging) -> Iterator[Task]:
+def _ratings(suite: Suite, answers: Answers, model: str, choices: int, settings: JudgeSettings) -> Iterator[Task]:
     given = {(one.question_id, one.choice): one for one in answers.given}
     for question in suite.questions:
         for number in range(choices):
@@ -128,22 +128,24 @@ def _ratings(suite: Suite, answers: Answers, model: str, choices: int, how: Judg
             lacking = answers.failed.get((question.id, number))
             for turn in _turns(question):
                 prompt = suite.prompt("single", turn, question)
-                for repeat in range(how.repeats):
-                    call = _call(suite, how, render_single(prompt, question, answer), repeat) if answer else None
+                for repeat in range(settings.repeats):
+                    call = _call(suite, settings, render_single(prompt, question, answer), repeat) if answer else None
                     yield Task(question, model, number, turn, repeat, prompt, call, lacking)
 
 
-def _pairs(suite: Suite, answers: Answers, other: Answers, names: tuple[str, str], how: Judging) -> Iterator[Task]:
+def _pairs(
+    suite: Suite, answers: Answers, other: Answers, names: tuple[str, str], settings: JudgeSettings
+) -> Iterator[Task]:
     ours, theirs = _first(answers), _first(other)
     for question in suite.questions:
         pair = ours.get(question.id), theirs.get(question.id)
         lacking = answers.failed.get((question.id, 0)) or other.failed.get((question.id, 0))
         for turn in _turns(question):
             prompt = suite.prompt("pairwise", turn, question)
-            for repeat in range(how.repeats):
+            for repeat in range(settings.repeats):
                 for place in cast("tuple[Place, Place]", ("A", "B")):
                     a, b = pair if place == "A" else pair[::-1]
-                    call = _call(suite, how, render_pair(prompt, question, a, b), repeat) if a and b else None
+                    call = _call(suite, settings, render_pair(prompt, question, a, b), repeat) if a and b else None
                     yield Task(question, names[0], 0, turn, repeat, prompt, call, lacking, names[1], place)
 
 
@@ -155,28 +157,28 @@ def _turns(question: Question) -> tuple[Turn, ...]:
     return (1, 2) if len(question.turns) > 1 else (1,)
 
 
-def _call(suite: Suite, how: Judging, messages: tuple[Message, ...], repeat: int) -> Call:
-    if how.structured:
+def _call(suite: Suite, settings: JudgeSettings, messages: tuple[Message, ...], repeat: int) -> Call:
+    if settings.structured:
         messages = (*messages[:-1], Message("user", messages[-1].content + IN_JSON))
     return Call(
-        service=how.judge.identity,
-        model=how.judge.model,
+        service=settings.judge.identity,
+        model=settings.judge.model,
         messages=messages,
-        temperature=how.temperature_for(suite),
+        temperature=settings.temperature_for(suite),
         max_tokens=suite.judge_max_tokens,
         seed=repeat or None,
-        stop=how.judge.stop,
-        schema=SCHEMA if how.structured else None,
+        stop=settings.judge.stop,
+        schema=SCHEMA if settings.structured else None,
         repeat=repeat,
     )
 
 
-def _judge(tasks: Sequence[Task], how: Judging, ask: Ask) -> list[Ruling]:
-    outcomes = ask(how.judge, [task.call for task in tasks if task.call])
-    return [_read(task, outcomes.get(task.call.key) if task.call else task.lacking, how) for task in tasks]
+def _judge(tasks: Sequence[Task], settings: JudgeSettings, ask: Ask) -> list[Ruling]:
+    outcomes = ask(settings.judge, [task.call for task in tasks if task.call])
+    return [_read(task, outcomes.get(task.call.key) if task.call else task.lacking, settings) for task in tasks]
 
 
-def _read(task: Task, outcome: Outcome | None, how: Judging) -> Ruling:
+def _read(task: Task, outcome: Outcome | None, settings: JudgeSettings) -> Ruling:
     if task.call is None:
         why = f"no answer: {outcome.message}" if isinstance(outcome, Failure) else "no answer"
         return Ruling(task, None, problem=why, failed=True)
@@ -184,15 +186,15 @@ def _read(task: Task, outcome: Outcome | None, how: Judging) -> Ruling:
         why = f"{outcome.kind}: {outcome.message}" if outcome else "not asked"
         return Ruling(task, None, problem=why, failed=True)
     ruling = Ruling(task, outcome.text, finish=outcome.finish, reasoning=outcome.reasoning, served=outcome.model)
-    if how.structured and not task.place:
+    if settings.structured and not task.place:
         read = rating_json(outcome.text)
         return replace(ruling, rating=read.value, problem=read.problem or "")
     text, cut = (
-        spoken(outcome.text, outcome.reasoning, outcome.finish) if how.parser == "strict" else (ruling.text, False)
+        spoken(outcome.text, outcome.reasoning, outcome.finish) if settings.parser == "strict" else (ruling.text, False)
     )
     if task.place:
-        chosen = choice(text or "", how.parser, cut=cut)
+        chosen = choice(text or "", settings.parser, cut=cut)
         points = None if chosen.value is None else 0.5 if chosen.value == "tie" else float(chosen.value == task.place)
         return replace(ruling, points=points, chose=chosen.value or "", problem=chosen.problem or "")
-    read = rating(text or "", how.parser, cut=cut)
+    read = rating(text or "", settings.parser, cut=cut)
     return replace(ruling, rating=read.value, problem=read.problem or "")

@@ -10,8 +10,8 @@ from typing import Any
 
 from s2eval.config import default_name
 from s2eval.errors import UnknownNameError, UsageError
-from s2eval.judge.questions import Answer, read_answers
-from s2eval.judge.suite import Suite
+from s2eval.judge.suite.definition import Suite
+from s2eval.judge.suite.questions import Answer, read_answers
 from s2eval.llm.budget import Budget
 from s2eval.llm.calls import Call, Done, Reply, Service
 from s2eval.llm.ledger import Ledger
@@ -20,7 +20,7 @@ REMOTE, BASELINE, FILE = "openai:", "baseline:", "answers:"
 
 
 @dataclass(frozen=True, slots=True)
-class Participant:
+class ModelHandle:
     """A model that answers questions or judges answers.
 
     Attributes:
@@ -86,8 +86,8 @@ class Constant:
             done(call, Reply(self.text, model="constant"))
 
 
-def open_model(text: str, suite: Suite, access: Access) -> Participant:
-    """MODEL as a participant: nothing is loaded and nothing is called.
+def open_model(text: str, suite: Suite, access: Access) -> ModelHandle:
+    """MODEL as a handle: nothing is loaded and nothing is called.
 
     Args:
         text: a path or hub id, `smollm2`, `adapter:PATH[@BASE]`, `openai:NAME`, `baseline:NAME`, or
@@ -101,20 +101,20 @@ def open_model(text: str, suite: Suite, access: Access) -> Participant:
         if name not in suite.baselines:
             raise UnknownNameError("baseline", name, suite.baselines, see="s2eval ls judges")
         said = suite.baselines[name]
-        return Participant(text, f"baseline-{name}", name, f"constant:{said}", Constant(said))
+        return ModelHandle(text, f"baseline-{name}", name, f"constant:{said}", Constant(said))
     if text.startswith(FILE):
         return _from_file(Path(text.removeprefix(FILE)), suite)
     return _open(text, access)
 
 
-def open_judge(text: str, access: Access) -> Participant:
-    """JUDGE as a participant: `openai:NAME`, or a model of this machine."""
+def open_judge(text: str, access: Access) -> ModelHandle:
+    """JUDGE as a handle: `openai:NAME`, or a model of this machine."""
     if text.startswith((BASELINE, FILE)):
         raise UsageError(f"judge {text}: a judge must be able to read. Choose openai:NAME or a model")
     return _open(text, access)
 
 
-def _open(text: str, access: Access) -> Participant:
+def _open(text: str, access: Access) -> ModelHandle:
     if text.startswith(REMOTE):
         from s2eval.llm.batch import BatchService
         from s2eval.llm.client import OpenAIService
@@ -122,22 +122,22 @@ def _open(text: str, access: Access) -> Participant:
         model = text.removeprefix(REMOTE)
         if not model:
             raise UsageError(f"{text}: expected openai:NAME")
-        direct = OpenAIService(access.base_url, purse=access.budget, **access.remote)
+        direct = OpenAIService(access.base_url, budget=access.budget, **access.remote)
         service: OpenAIService | BatchService = direct
         if access.batches is not None:
             service = BatchService(
-                access.base_url, None, access.batches, purse=access.budget, wait=False, say=access.say
+                access.base_url, None, access.batches, budget=access.budget, wait=False, say=access.say
             )
         check = partial(direct.check, model)
-        return Participant(text, default_name(model), model, direct.name(model), service, check=check)
+        return ModelHandle(text, default_name(model), model, direct.name(model), service, check=check)
     from s2eval.models.dialogues import open_local
 
     local = open_local(text, access.template, **access.local)
     template = f"{local.template.label} ({local.template.hash})"
-    return Participant(text, default_name(text), text, local.service, local, local.template.stop, template)
+    return ModelHandle(text, default_name(text), text, local.service, local, local.template.stop, template)
 
 
-def _from_file(path: Path, suite: Suite) -> Participant:
+def _from_file(path: Path, suite: Suite) -> ModelHandle:
     answers = tuple(read_answers(path, suite.questions))
     name = default_name(answers[0].model)
-    return Participant(f"{FILE}{path}", name, name, f"file:{name}", None, answers=answers)
+    return ModelHandle(f"{FILE}{path}", name, name, f"file:{name}", None, answers=answers)

@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_expone
 from s2eval.errors import ServiceError
 from s2eval.llm.calls import Call, Done, Failure, Outcome, Reply, Usage
 from s2eval.llm.dialect import Dialect, alternative, explain
-from s2eval.llm.limits import Gate, tokens
+from s2eval.llm.limits import ConcurrencyLimiter, tokens
 from s2eval.llm.responses import Problem, billed
 from s2eval.llm.secrets import redact
 from s2eval.llm.transport import send, unreachable
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 LONGEST = 60.0  # seconds between two attempts where the server does not say how long
 GREEDY_TRIES = 2  # attempts where a greedy model wrote what is no reply: it would write the same again
 FIRST_TRIES = 3  # attempts to reach a server that has never answered
-IN_VAIN = 32  # calls in a row that a server may leave without a reply before it is taken to be out of order
-AGAIN = "What was answered is kept: the same command goes on from there"
+MAX_CONSECUTIVE_FAILURES = 32  # after which the server is taken to be out of order
+RESUME_HINT = "What was answered is kept: the same command goes on from there"
 
 
-class Purse(Protocol):
+class BudgetGuard(Protocol):
     """Who pays; `budget.Budget` is one."""
 
     async def admit(self, call: Call) -> Any:
@@ -55,7 +55,7 @@ class NoSuchModelError(ServiceError):
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long is tried.
 
     Attributes:
@@ -96,21 +96,21 @@ class Run:
         self,
         client: AsyncOpenAI,
         url: str,
-        gate: Gate,
-        patience: Patience,
-        purse: Purse | None,
+        limiter: ConcurrencyLimiter,
+        policy: RetryPolicy,
+        budget: BudgetGuard | None,
         dialects: dict[str, Dialect],
         done: Done,
     ) -> None:
-        self._client, self._url, self._gate, self._patience = client, url, gate, patience
-        self._purse, self._dialects, self._done = purse, dialects, done
-        self._backoff = wait_exponential_jitter(patience.backoff, LONGEST, jitter=patience.backoff)
+        self._client, self._url, self._limiter, self._policy = client, url, limiter, policy
+        self._budget, self._dialects, self._done = budget, dialects, done
+        self._backoff = wait_exponential_jitter(policy.backoff, LONGEST, jitter=policy.backoff)
         self._workers: set[asyncio.Task[None]] = set()
         self._in_flight: set[asyncio.Task[Any] | None] = set()
         self._error: BaseException | None = None
         self._replied = time.monotonic()  # when the last reply came
         self._heard = 0.0  # when anything came
-        self._in_vain = 0  # calls in a row without a reply
+        self._consecutive_failures = 0  # calls in a row without a reply
 
     async def finish(self, calls: Sequence[Call], workers: int) -> None:
         """Ask all calls, with so many workers.
@@ -156,13 +156,13 @@ class Run:
 
     def _count(self, outcome: Outcome) -> None:
         if isinstance(outcome, Reply) or outcome.kind in ("refused", "empty"):
-            self._in_vain = 0
+            self._consecutive_failures = 0
             return
-        self._in_vain += 1
-        if self._in_vain >= IN_VAIN:
+        self._consecutive_failures += 1
+        if self._consecutive_failures >= MAX_CONSECUTIVE_FAILURES:
             raise ServiceError(
-                f"{self._url}: {self._in_vain} calls in a row brought no reply, the last one: {outcome.message}."
-                f" {AGAIN}"
+                f"{self._url}: {self._consecutive_failures} calls in a row brought no reply, the last one:"
+                f" {outcome.message}. {RESUME_HINT}"
             )
 
     async def _ask(self, call: Call) -> Outcome | None:
@@ -182,13 +182,13 @@ class Run:
         return Failure(outcome.kind, redact(outcome.message), asked.made)
 
     def _is_over(self, asked: _Asked, state: RetryCallState) -> bool:
-        if self._error is not None or asked.failed >= self._patience.attempts:
+        if self._error is not None or asked.failed >= self._policy.attempts:
             return True
         if asked.call.temperature == 0 and asked.wrong >= GREEDY_TRIES:
             return True
         waited = time.monotonic() - asked.begun
-        refused = _last(state).kind == "rate limit" and asked.made >= self._patience.attempts
-        return refused and waited > self._patience.max_wait
+        refused = _last(state).kind == "rate limit" and asked.made >= self._policy.attempts
+        return refused and waited > self._policy.max_wait
 
     def _wait(self, state: RetryCallState) -> float:
         return _last(state).wait or self._backoff(state)
@@ -214,60 +214,60 @@ class Run:
 
     def _weigh(self, asked: _Asked, problem: Problem) -> None:
         """Count the problem against the call, or end the run for it."""
-        patience, now = self._patience, time.monotonic()
+        policy, now = self._policy, time.monotonic()
         if problem.then == "end":
             message = f"{self._url}: {problem.message}"
             unknown = problem.status == 404 or "model_not_found" in problem.code
             raise NoSuchModelError(message, asked.call.model) if unknown else ServiceError(message)
         if problem.then != "retry":
             return
-        if problem.wait is not None and problem.wait > patience.max_wait:
+        if problem.wait is not None and problem.wait > policy.max_wait:
             raise ServiceError(
-                f"{self._url} asks to wait {_until(problem.wait)}, longer than the {patience.max_wait:g} s that are"
-                f" waited for ({problem.message}). {AGAIN}"
+                f"{self._url} asks to wait {_until(problem.wait)}, longer than the {policy.max_wait:g} s that are"
+                f" waited for ({problem.message}). {RESUME_HINT}"
             )
         if problem.kind == "rate limit":
-            if now - self._replied > patience.max_wait:
+            if now - self._replied > policy.max_wait:
                 raise ServiceError(
-                    f"{self._url} has refused every call for {patience.max_wait:g} s ({problem.message}). {AGAIN}"
+                    f"{self._url} has refused every call for {policy.max_wait:g} s ({problem.message}). {RESUME_HINT}"
                 )
             return
         asked.failed += 1
         asked.wrong += problem.content
-        tries = patience.attempts if self._heard else min(FIRST_TRIES, patience.attempts)
+        tries = policy.attempts if self._heard else min(FIRST_TRIES, policy.attempts)
         if not problem.reached and asked.failed >= tries and self._heard < asked.begun:
             raise ServiceError(unreachable(self._url, problem))
 
     async def _once(self, asked: _Asked, dialect: Dialect) -> Reply | Problem:
         """One attempt, when its turn comes."""
-        call, purse, task = asked.call, self._purse, asyncio.current_task()
-        async with self._gate.place(tokens(call)) as ticket:
-            reserved = await purse.admit(call) if purse else None
+        call, budget, task = asked.call, self._budget, asyncio.current_task()
+        async with self._limiter.place(tokens(call)) as ticket:
+            reserved = await budget.admit(call) if budget else None
             usage: Usage | None = Usage(0, 0)  # nothing is sent yet
             try:
-                await self._gate.resumed()  # a pause may have begun while the purse was waited for
+                await self._limiter.resumed()  # a pause may have begun while the budget was waited for
                 self._in_flight.add(task)
                 asked.made += 1
                 usage = None  # whatever interrupts it from here, the server may bill it
-                outcome = await send(self._client, call, dialect, self._patience.timeout)
+                outcome = await send(self._client, call, dialect, self._policy.timeout)
                 usage = billed(outcome)
             finally:
                 self._in_flight.discard(task)
-                if purse:
-                    purse.settle(reserved, usage)
+                if budget:
+                    budget.settle(reserved, usage)
             self._adapt(outcome, ticket)
         return outcome
 
     def _adapt(self, outcome: Reply | Problem, ticket: int) -> None:
         """Ask faster or slower by what came."""
         if isinstance(outcome, Reply):
-            self._gate.grow()
+            self._limiter.grow()
         elif outcome.kind in ("rate limit", "timeout") or outcome.status in (503, 529):
-            self._gate.shrink(ticket)
+            self._limiter.shrink(ticket)
         if isinstance(outcome, Reply) or outcome.status is not None:
             self._heard = time.monotonic()
         if isinstance(outcome, Problem) and outcome.then == "retry" and outcome.wait:
-            self._gate.pause(min(outcome.wait, self._patience.max_wait))
+            self._limiter.pause(min(outcome.wait, self._policy.max_wait))
 
 
 def _last(state: RetryCallState) -> Any:

@@ -1,6 +1,6 @@
 """Words by which a judge's verdict is known from other people's: labels, announcements, denials. Tables only.
 
-Each pattern takes time that is bounded by the length of what it is given; `s2eval.judge.anchors` gives it little.
+Each pattern takes time that is bounded by the length of its input; `anchors` gives it little.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from s2eval import jsonl
 from s2eval.errors import DataError, nearest
-from s2eval.judge.rows import FileRow, Filled, Problems, Text, read_rows
+from s2eval.judge.suite.rows import FileRow, Filled, Problems, Text, read_rows
 
 Kind = Literal["single", "pairwise"]
 Turn = Literal[1, 2]

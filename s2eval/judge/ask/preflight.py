@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from s2eval.judge.participants import Participant
+from s2eval.judge.ask.model_handles import ModelHandle
 from s2eval.llm.budget import Budget
 from s2eval.llm.calls import Call
 
 
-def check(calls: Iterable[tuple[Participant, Call]], budget: Budget) -> None:
+def check(calls: Iterable[tuple[ModelHandle, Call]], budget: Budget) -> None:
     """Whether these calls can be asked.
 
     Raises:
@@ -20,7 +20,7 @@ def check(calls: Iterable[tuple[Participant, Call]], budget: Budget) -> None:
         PrerequisiteError: no key.
         ServiceError: a server is out of reach, refuses the key, or serves models and not this one.
     """
-    remote = {participant.identity: (participant, call) for participant, call in calls if participant.remote}
+    remote = {handle.identity: (handle, call) for handle, call in calls if handle.remote}
     budget.check(call for _, call in remote.values())
-    for participant, _ in remote.values():
-        participant.check()
+    for handle, _ in remote.values():
+        handle.check()

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from s2eval.judge.phrases import DENIED, HYPOTHETICAL, OTHER_CHOICES, OTHER_RATINGS
+from s2eval.judge.verdicts.phrases import DENIED, HYPOTHETICAL, OTHER_CHOICES, OTHER_RATINGS
 
 _WORDS = (  # of 1 to 10
     "one|eins|uno|un|um|一|один",

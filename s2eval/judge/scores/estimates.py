@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from s2eval.judge.judging import Ruling
-from s2eval.judge.questions import Answer
+from s2eval.judge.ask.judging import Ruling
+from s2eval.judge.suite.questions import Answer
 from s2eval.metrics.counts import count
 from s2eval.metrics.judgments import FKG_WHOLE, FRE_WHOLE, SCORE, WIN_RATE
 from s2eval.metrics.readability import rounded, total
@@ -38,7 +38,7 @@ def components(judgments: Sequence[Ruling]) -> Components | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Contest:
+class PairwiseResult:
     """Two answers to the same turn, compared in both orders.
 
     Attributes:
@@ -137,7 +137,7 @@ def _rating(judgment: Ruling) -> tuple[float | None, object]:
     return judgment.rating, judgment.task.question.id
 
 
-def _points(contest: Contest) -> tuple[float | None, object]:
+def _points(contest: PairwiseResult) -> tuple[float | None, object]:
     return contest.points, contest.first.task.question.id
 
 
@@ -146,9 +146,9 @@ def _mean(items: Sequence[T], read: Callable[[T], tuple[float | None, object]], 
     return clustered_mean([value for value, _ in pairs], [cluster for _, cluster in pairs], within=scale_of(metric))
 
 
-def _contests(judgments: Sequence[Ruling]) -> Iterable[Contest]:
+def _contests(judgments: Sequence[Ruling]) -> Iterable[PairwiseResult]:
     """The judgments of each (question, turn, repeat) in both orders."""
     found: dict[object, dict[str, Ruling]] = {}
     for one in judgments:
         found.setdefault((one.task.question.id, one.task.turn, one.task.repeat), {})[one.task.place] = one
-    return (Contest(pair["A"], pair["B"]) for pair in found.values())
+    return (PairwiseResult(pair["A"], pair["B"]) for pair in found.values())

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, model_validator
 
-from s2eval.judge.rows import FileRow, Filled, Problems, read_rows
+from s2eval.judge.suite.rows import FileRow, Filled, Problems, read_rows
 from s2eval.records import Estimate
 from s2eval.stats import proportion
 from s2eval.stats.kappa import cohen_kappa, cross_table

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from s2eval import paths, yamlfile
 from s2eval.config import Name
 from s2eval.errors import UnknownNameError
-from s2eval.judge.prompts import (
+from s2eval.judge.suite.prompts import (
     JudgePrompt,
     JudgePrompts,
     Kind,
@@ -25,9 +25,9 @@ from s2eval.judge.prompts import (
     read_folder,
     read_text,
 )
-from s2eval.judge.questions import Question, read_questions, read_references
-from s2eval.judge.render import lacks
-from s2eval.judge.rows import Problems, QuestionId, listed
+from s2eval.judge.suite.questions import Question, read_questions, read_references
+from s2eval.judge.suite.render import lacks
+from s2eval.judge.suite.rows import Problems, QuestionId, listed
 
 FILE = "judge.yaml"
 

@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-from s2eval.judge.questions import Answer
+from s2eval.judge.suite.questions import Answer
 
 SAME = 3  # questions with the very same answer, from which on it looks like a constant
 

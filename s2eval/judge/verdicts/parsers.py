@@ -1,7 +1,7 @@
 """The verdict in a judge's text, or why there is none: a rating from 1 to 10, or the choice between two answers.
 
-`strict`, the default, reads a verdict only where a verdict stands (`s2eval.judge.anchors`). `fastchat` is FastChat
-0.2.36 to the letter. docs/verdicts.md shows every case where they differ. The time is linear in the text.
+`strict`, the default, reads a verdict only where a verdict stands (`s2eval.judge.verdicts.anchors`). `fastchat` is
+FastChat 0.2.36 to the letter. docs/verdicts.md shows every case where they differ. The time is linear in the text.
 
 >>> text = "The answer says [[10]] but I rate [[2]]"
 >>> rating(text).value, rating(text, "fastchat").value
@@ -16,9 +16,9 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from s2eval.judge.anchors import Kind, anchored
-from s2eval.judge.phrases import CHOICE_ANNOUNCED, CHOICE_LABEL, OUT_OF_TEN, RATING_ANNOUNCED, RATING_LABEL
-from s2eval.judge.retractions import sentences, taken_back
+from s2eval.judge.verdicts.anchors import Kind, anchored
+from s2eval.judge.verdicts.phrases import CHOICE_ANNOUNCED, CHOICE_LABEL, OUT_OF_TEN, RATING_ANNOUNCED, RATING_LABEL
+from s2eval.judge.verdicts.retractions import sentences, taken_back
 from s2eval.llm.messages import json_in
 from s2eval.reasoning import answer_of
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from s2eval.judge.participants import Participant
-from s2eval.judge.questions import Answer, Question, reasoned_answer
-from s2eval.judge.rows import QuestionId
-from s2eval.judge.suite import Suite
+from s2eval.judge.ask.model_handles import ModelHandle
+from s2eval.judge.suite.definition import Suite
+from s2eval.judge.suite.questions import Answer, Question, reasoned_answer
+from s2eval.judge.suite.rows import QuestionId
 from s2eval.llm.calls import Call, Failure, Message, Outcome, Reply
 
-Ask = Callable[[Participant, Sequence[Call]], Mapping[str, Outcome]]
-"""Asks a participant what its store does not know yet; key → outcome of every call that was made."""
+Ask = Callable[[ModelHandle, Sequence[Call]], Mapping[str, Outcome]]
+"""Asks a handle what its store does not know yet; key → outcome of every call that was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Answers:
     served: tuple[str, ...] = ()
 
 
-def answer(suite: Suite, model: Participant, choices: int, ask: Ask) -> Answers:
+def answer(suite: Suite, model: ModelHandle, choices: int, ask: Ask) -> Answers:
     """Ask every question of a suite, first turns first.
 
     Args:
@@ -72,7 +72,7 @@ def answer(suite: Suite, model: Participant, choices: int, ask: Ask) -> Answers:
     return Answers(given, failed, frozenset(cut), tuple(served))
 
 
-def call_for(suite: Suite, model: Participant, question: Question, said: Sequence[str], choice: int) -> Call:
+def call_for(suite: Suite, model: ModelHandle, question: Question, said: Sequence[str], choice: int) -> Call:
     """The next turn of a question, after what the model said so far.
 
     Sampled answers have a seed, a number for each choice, so that a resumed run asks the same.

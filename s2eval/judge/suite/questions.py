@@ -14,8 +14,8 @@ from typing import Annotated
 from pydantic import Field
 
 from s2eval.errors import nearest
-from s2eval.judge.anchors import API_ERROR
-from s2eval.judge.rows import FileRow, Filled, Id, Problems, QuestionId, Text, listed, read_rows
+from s2eval.judge.suite.rows import FileRow, Filled, Id, Problems, QuestionId, Text, listed, read_rows
+from s2eval.judge.verdicts.anchors import API_ERROR
 from s2eval.reasoning import answer_of, split
 
 

@@ -1,6 +1,6 @@
 """Words by which a judge takes a verdict back, in several languages. Tables only.
 
-Each pattern is given one sentence of bounded length; `s2eval.judge.retractions` says how they are used.
+Each pattern is given one sentence of bounded length; `s2eval.judge.verdicts.retractions` says how they are used.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from s2eval.errors import DataError
-from s2eval.judge.prompts import OPTIONAL, REFERENCES, JudgePrompt, Kind, Turn, parts_of
-from s2eval.judge.questions import Answer, Question
+from s2eval.judge.suite.prompts import OPTIONAL, REFERENCES, JudgePrompt, Kind, Turn, parts_of
+from s2eval.judge.suite.questions import Answer, Question
 from s2eval.llm.calls import Message
 
 

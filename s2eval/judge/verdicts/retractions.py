@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from s2eval.judge.retraction_phrases import TAKEN_BACK, TAKEN_BACK_AT_ONCE, TAKEN_BACK_ELSEWHERE
-from s2eval.judge.stated_values import CHOICES, NUMBER, bare_values, stated_values
+from s2eval.judge.verdicts.retraction_phrases import TAKEN_BACK, TAKEN_BACK_AT_ONCE, TAKEN_BACK_ELSEWHERE
+from s2eval.judge.verdicts.stated_values import CHOICES, NUMBER, bare_values, stated_values
 
 _LENGTH, _OVERLAP = 400, 120  # characters of a sentence that are read together, and again with what follows
 _MANY = 500  # sentences that are read; no judgment has as many
