@@ -1,29 +1,24 @@
-"""Two processes, by torchrun and gloo, do what one does."""
+"""Two processes, by gloo, do what one does."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+from tests import processes
 from tests.s2train.ppo import cast
 
-ROOT = Path(__file__).parents[3]
 
-
-def run(processes: int, folder: Path, models: Path) -> list[dict[str, object]]:
+def run(number: int, folder: Path, models: Path) -> list[dict[str, object]]:
     folder.mkdir()
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
-    command = [*torchrun, str(Path(__file__).with_name("two.py")), str(folder), str(models)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(processes)]
+    two = Path(__file__).with_name("two.py")
+    done = processes.ranks([sys.executable, str(two), str(folder), str(models)], number)
+    assert not any(rank.returncode for rank in done), done[0].stderr[-3000:]
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(number)]
 
 
 def test_two_processes_do_what_one_does(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from s2train import checkpoint
 from s2train.training import progress
 from tests.s2train.training import tiny
-from tests.s2train.training.torchrun import in_two, launched
+from tests.s2train.training.torchrun import in_ranks, in_two
 
 BATCH = 4  # answers of a process: those to one prompt
 
@@ -28,8 +29,8 @@ def test_two_processes_hold_one_policy(name: str, base: Path, data: Path, reward
     """4 steps of 2 × 4 answers; the policies are compared bit for bit by `in_two`. One is then killed after step 3:
     with the random numbers that each had at step 2, they end where the undisturbed ones did.
     """
-    done = in_two("ppo", recipe(name, base, data, reward, tmp_path / "whole"), tmp_path)
-    assert done.stdout.count("written: ") == 1
+    printed = in_two("ppo", recipe(name, base, data, reward, tmp_path / "whole"), tmp_path)
+    assert printed.count("written: ") == 1
     logged = [line for line in progress.read(tmp_path / "whole" / progress.METRICS) if "reward" in line]
     assert [line["step"] for line in logged] == [1, 2, 3, 4]
     assert all(line["reward_std"] > 0 for line in logged)
@@ -39,7 +40,7 @@ def test_two_processes_hold_one_policy(name: str, base: Path, data: Path, reward
     assert any(weight.any() for key, weight in tiny.weights(tmp_path / "whole").items() if "lora_B" in key)
 
     raw = recipe(name, base, data, reward, tmp_path / "killed")
-    assert launched("ppo", raw, tmp_path, DIE="1:3").returncode != 0
+    assert in_ranks("ppo", raw, tmp_path, DIE="1:3")[1].returncode == -signal.SIGKILL
     assert (tmp_path / ".killed.training" / "checkpoint-2" / progress.WHOLE).is_file()
     in_two("ppo", raw, tmp_path)
     assert tiny.same(tmp_path / "whole", tmp_path / "killed")

@@ -29,7 +29,13 @@ def recipe(stage: str, base: Path, data: Path, out: Path, **arguments: Any) -> d
 
 @pytest.mark.parametrize(
     ("stage", "more"),
-    [("sft", {}), ("sft", {"packing": True, "num_train_epochs": 3}), ("dpo", {}), ("reward", {}), ("reward", GROUPED)],
+    [
+        ("sft", {}),
+        ("sft", {"packing": True, "num_train_epochs": 3, "max_length": 56}),
+        ("dpo", {}),
+        ("reward", {}),
+        ("reward", GROUPED),
+    ],
     ids=["sft", "packed", "dpo", "reward", "reward by length"],
 )
 def test_two_processes_do_what_one_does(
@@ -41,8 +47,8 @@ def test_two_processes_do_what_one_does(
     alone = tiny.train(stage, recipe(stage, base, data, tmp_path / "one", **more), tmp_path)
     half = {"per_device_train_batch_size": alone.arguments.per_device_train_batch_size // 2}
     raw = recipe(stage, base, data, tmp_path / "two", **{**more, **half})
-    done = in_two(stage, raw, tmp_path)
-    assert done.stdout.count("written: ") == 1
+    printed = in_two(stage, raw, tmp_path)
+    assert printed.count("written: ") == 1
     one, two = (
         [record["loss"] for record in progress.read(tmp_path / name / progress.METRICS) if "loss" in record]
         for name in ("one", "two")

@@ -16,8 +16,8 @@ from tests.s2train.training import tiny
 
 
 @pytest.fixture(scope="module")
-def tokenizer(base: Path) -> Any:
-    return models.tokenizer(base)
+def tokenizer(smollm2: Path) -> Any:
+    return models.tokenizer(smollm2)
 
 
 def encoder(tokenizer: Any, template: str = "s2", **options: Any) -> Encoder:
