@@ -21,6 +21,7 @@ def test_the_run_folder(undisturbed: tuple[Path, Outcome]) -> None:
     assert out == f"{run / 'report.html'}\n"
     assert {path.name for path in run.iterdir()} - {".lock"} == {
         ".plan.json",
+        "provenance.json",
         "run.yaml",
         "scores.csv",
         "report.md",
