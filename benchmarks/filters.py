@@ -21,8 +21,9 @@ from benchmarks.record import Row, arguments, write
 from s2eval import jsonl
 from s2eval.metrics.safety import Profanity, toxicity
 from s2train.data.engine import AHEAD, Local
-from s2train.data.filters import Filters, Verdict, chosen, judged, verdicts
+from s2train.data.filters import Verdict, judged, verdicts
 from s2train.data.filters.chain import BATCH
+from s2train.data.filters.config import Filters, chosen
 from s2train.data.records import Pair
 
 ANSWERS, WARM_UP = 40_000, 0.25  # pairs, and the share of them before the clock starts

@@ -17,7 +17,8 @@ from s2train.data.build import candidates
 from s2train.data.config import DataConfig, NearDuplicates
 from s2train.data.dedup.duplicates import near_duplicates
 from s2train.data.engine import Engine
-from s2train.data.filters import Step, Tally, Verdict, chosen, judged
+from s2train.data.filters import Step, Tally, Verdict, judged
+from s2train.data.filters.config import chosen
 from s2train.data.layout import QUESTIONS
 from s2train.data.questions.written import Written
 from s2train.data.records import Pair

@@ -18,7 +18,7 @@ from s2train.data.eda.sides import train_validation
 from s2train.data.eda.tallies import Tally, merged
 from s2train.data.eda.topics import topics, words
 from s2train.data.eda.words import contrast
-from s2train.data.filters import Filters
+from s2train.data.filters.config import Filters
 
 
 def set_section(measured: Measured, manifest: SetMade | None, filters: Filters | None) -> Section:

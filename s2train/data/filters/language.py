@@ -4,14 +4,42 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, cast
+from typing import Annotated, Any, cast
+
+from pydantic import Field, model_validator
 
 from s2eval.errors import PrerequisiteError, UsageError
-from s2train.data.filters.config import Language
+from s2train.data.filters.chain import one_by_one
+from s2train.data.filters.kind import Count, FilterKind, Section
 from s2train.data.records import Pair
 
 LOOKED_AT = 150  # characters from the beginning: more found nothing else, and it is the costliest offline filter
 _BRACKETS = re.compile(r"\([^()]*\)")
+
+
+Code = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+# Whose speakers write on English pages. With all 97 of py3langid, short English texts are taken for rare languages.
+AMONG = ("en", "de", "es", "fr", "it", "nl", "pl", "pt", "ru", "sv", "tr", "ar", "hi", "ja", "ko", "zh")
+
+
+class Language(Section):
+    """Of question and answer.
+
+    Attributes:
+        language: what is kept; one of `among`.
+        among: the languages to choose from, ISO 639-1.
+        min_characters: shorter texts are let pass; their language is guesswork.
+    """
+
+    language: Code = "en"
+    among: tuple[Code, ...] = AMONG
+    min_characters: Count = 60
+
+    @model_validator(mode="after")
+    def _can_be_found(self) -> Language:
+        if self.language not in self.among:
+            raise ValueError(f"language {self.language!r} is not in `among`, so no text could have it")
+        return self
 
 
 def reason(pair: Pair, limits: Language) -> str | None:
@@ -53,3 +81,6 @@ def _identifier(among: tuple[str, ...]) -> Any:
     except ValueError as error:
         raise UsageError(f"filters.language.among: {error}; see the list of py3langid") from error
     return identifier
+
+
+LANGUAGE = FilterKind("language", Language, one_by_one(reason))

@@ -14,11 +14,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal, get_args
 
-from s2train.data.filters.config import Kind, Pii
+from s2train.data.filters.chain import one_by_one
+from s2train.data.filters.kind import FilterKind, Section
 from s2train.data.records import Pair
 
 MASK = "***"
+Kind = Literal["email", "phone", "iban", "card", "ip", "handle"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,12 @@ class _Pattern:
     hint: re.Pattern[str]
     candidate: re.Pattern[str]
     length: Callable[[str], int]
+
+
+class Pii(Section):
+    """Which traces of persons, in question and answer, drop a pair."""
+
+    kinds: tuple[Kind, ...] = KINDS
 
 
 def reason(pair: Pair, limits: Pii) -> str | None:
@@ -175,3 +185,6 @@ PATTERNS: Mapping[Kind, _Pattern] = MappingProxyType(
         "handle": _Pattern("user name", re.compile("[@/]"), _HANDLE, len),
     }
 )
+
+
+PII = FilterKind("pii", Pii, one_by_one(reason))

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from pydantic import Field
+
 from s2eval.metrics import flesch_applies, readability
-from s2train.data.filters.config import Readability
+from s2train.data.filters.chain import one_by_one
+from s2train.data.filters.kind import FilterKind, Section
 from s2train.data.records import Pair
 
 NOT_LATIN = "answer not in Latin letters"
 
 # Of a text that two filters ask about in one batch, measured once.
 measured = lru_cache(1024)(readability)
+
+
+class Readability(Section):
+    """Of the answer, by `s2eval.metrics.readability`; null = no bound."""
+
+    min_fre: float | None = Field(default=50.0, allow_inf_nan=False)
+    max_fkg: float | None = Field(default=10.0, allow_inf_nan=False)
 
 
 def reason(pair: Pair, limits: Readability) -> str | None:
@@ -24,3 +34,6 @@ def reason(pair: Pair, limits: Readability) -> str | None:
     if limits.max_fkg is not None and found.fkg > limits.max_fkg:
         return f"answer's grade over {limits.max_fkg:g}"
     return None
+
+
+READABILITY = FilterKind("readability", Readability, one_by_one(reason))

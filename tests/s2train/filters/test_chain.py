@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from s2eval.errors import PrerequisiteError
 from s2train.data.eli5 import pairs as eli5
 from s2train.data.engine import AHEAD, Local
-from s2train.data.filters import Filter, Filters, Tally, Verdict, chosen, judged, verdicts
+from s2train.data.filters import Filter, Tally, Verdict, judged, verdicts
 from s2train.data.filters.chain import BATCH
+from s2train.data.filters.config import Filters, chosen
 from s2train.data.records import Kept, Pair
 
 # What other processes run must be importable there, which a test's own functions are not.

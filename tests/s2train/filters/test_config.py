@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from s2train.data.filters import FILTERS, Filters, chosen
+from s2train.data.filters import FILTERS
+from s2train.data.filters.config import Filters, chosen
 
 
 def test_every_filter_has_its_section_and_is_asked_by_default() -> None:
@@ -27,7 +28,7 @@ def test_filters_come_in_the_order_of_the_configuration() -> None:
     [
         ({"order": ["length", "toxcity"]}, "unknown filter 'toxcity'; did you mean 'toxicity'"),
         ({"order": ["order"]}, "unknown filter 'order'"),
-        ({"order": ["pii", "length", "pii"]}, "filter 'pii' stands there twice"),
+        ({"order": ["pii", "length", "pii"]}, "filter 'pii' appears twice"),
         ({"lenght": {}}, "Extra inputs are not permitted"),
         ({"length": {"min_words": 3}}, "Extra inputs are not permitted"),
         ({"length": {"min_answer_words": 500}}, "min_answer_words 500 is above max_answer_words 400"),

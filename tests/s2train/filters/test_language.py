@@ -9,8 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from s2eval.errors import PrerequisiteError, UsageError
-from s2train.data.filters.config import Language
-from s2train.data.filters.language import looked_at, reason
+from s2train.data.filters.language import Language, looked_at, reason
 from s2train.data.records import Pair
 
 ENGLISH = "The sky is blue because the air scatters the blue light of the sun more than the red light."
@@ -69,7 +68,7 @@ def test_wrong_configurations() -> None:
 def test_the_same_in_another_process() -> None:
     code = (
         "from s2train.data.filters.language import _identifier\n"
-        "from s2train.data.filters.config import AMONG\n"
+        "from s2train.data.filters.language import AMONG\n"
         f"print(_identifier(AMONG).rank({ENGLISH!r}))"
     )
     runs = {subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout for _ in range(2)}

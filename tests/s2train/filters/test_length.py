@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from s2train.data.filters.config import Length
-from s2train.data.filters.length import reason
+from s2train.data.filters.length import Length, reason
 from s2train.data.records import Pair
 
 LIMITS = Length(min_answer_words=3, max_answer_words=5, min_question_words=2, max_question_words=4)

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2train.data.filters.config import KINDS, Pii
-from s2train.data.filters.pii import PATTERNS, luhn, masked, mod97, reason, traces
+from s2train.data.filters.pii import KINDS, PATTERNS, Pii, luhn, masked, mod97, reason, traces
 from s2train.data.records import Pair
 
 FOUND = [

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from s2eval.metrics import flesch_applies
 from s2eval.metrics import readability as measured
-from s2train.data.filters.config import Readability
-from s2train.data.filters.readability import reason
+from s2train.data.filters.readability import Readability, reason
 from s2train.data.records import Pair
 
 # 10 words, 1 sentence, 10 syllables: FRE 206.835 - 1.015 * 10 - 84.6 * 1 = 112.085; FKG 3.9 + 11.8 - 15.59 = 0.11

@@ -6,8 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from s2eval.metrics.safety import toxicity
-from s2train.data.filters.config import Toxicity
-from s2train.data.filters.toxicity import reasons
+from s2train.data.filters.toxicity import Toxicity, reasons
 from s2train.data.records import Pair
 
 CLEAN, INSULT = "The sky is blue because air scatters light.", "You are a stupid idiot."
