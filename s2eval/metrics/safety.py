@@ -166,7 +166,7 @@ class Moderation:
     """OpenAI's moderation, or a server with its API: the highest score among some of its categories. Texts leave
     this machine.
 
-    The client asks again, with growing pauses, where a server is busy, failing or out of reach.
+    The client retries, with growing pauses, where a server is busy, failing or out of reach.
 
     Args:
         model: the moderation model.

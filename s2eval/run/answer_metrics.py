@@ -33,7 +33,7 @@ def check_encoder(units: Sequence[Unit], config: RunConfig) -> None:
         require_encoder(config.bertscore.encoder, config.bertscore.num_layers)
 
 
-def score_answers(units: Sequence[Unit], config: RunConfig, *, guard: Guard, say: Log) -> None:
+def score_answers(units: Sequence[Unit], config: RunConfig, *, guard: Guard, log: Log) -> None:
     """Write a file of scores into the folder of every finished unit with answers that has none of the same inputs.
 
     The units of one task follow one another, so that its references are still embedded for the next model.
@@ -54,10 +54,9 @@ def score_answers(units: Sequence[Unit], config: RunConfig, *, guard: Guard, say
         for family in chosen_families(config):
             for unit in sorted(finished, key=lambda unit: unit.task.task_name):
                 if family.needs == "encoder":
-                    work = partial(_bertscore, unit, config, scorer, say)
-                    guard(f"{unit.name} (BERTScore)", work)
+                    guard(f"{unit.name} (BERTScore)", partial(_bertscore, unit, config, scorer, log))
                 else:
-                    guard(f"{unit.name} ({family.name})", partial(_score, unit, family, say))
+                    guard(f"{unit.name} ({family.name})", partial(_score, unit, family, log))
 
 
 def _texts(unit: Unit) -> tuple[tuple[Sample, ...], list[str], list[str]]:
@@ -66,14 +65,14 @@ def _texts(unit: Unit) -> tuple[tuple[Sample, ...], list[str], list[str]]:
     return samples, [sample.answer or "" for sample in samples], [sample.reference or "" for sample in samples]
 
 
-def _bertscore(unit: Unit, config: RunConfig, scorer: Callable[[str | None], Scorer], say: Log) -> None:
+def _bertscore(unit: Unit, config: RunConfig, scorer: Callable[[str | None], Scorer], log: Log) -> None:
     options = config.bertscore
     samples, answers, references = _texts(unit)
     key = store.key_of({"unit": unit.key, "answers": answers, "encoder": options.encoder, "layers": options.num_layers})
     path = unit.folder / store.BERTSCORE
     if store.key_in(path) == key:
         return
-    say(f"BERTScore ({options.encoder}) of {unit.name}, {len(answers)} answers")
+    log(f"BERTScore ({options.encoder}) of {unit.name}, {len(answers)} answers")
     loaded = scorer(unit.entry.device)
     triples = [(score.precision, score.recall, score.f1) for score in loaded.score(answers, references)]
     content: dict[str, Any] = {"encoder": options.encoder, "hash": loaded.setting, "scores": triples}
@@ -81,14 +80,14 @@ def _bertscore(unit: Unit, config: RunConfig, scorer: Callable[[str | None], Sco
     _write(path, key, content)
 
 
-def _score(unit: Unit, family: MetricFamily, say: Log) -> None:
+def _score(unit: Unit, family: MetricFamily, log: Log) -> None:
     assert family.score is not None
     _, answers, references = _texts(unit)
     key = store.key_of({"unit": unit.key, "answers": answers, "family": family.name})
     path = unit.folder / store.scores_file(family.name)
     if store.key_in(path) == key:
         return
-    say(f"{family.name} of {unit.name}, {len(answers)} answers")
+    log(f"{family.name} of {unit.name}, {len(answers)} answers")
     stripped = [answer.strip() for answer in answers]
     _write(path, key, {"scores": [dict(values) for values in family.score(stripped, references)]})
 

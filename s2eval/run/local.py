@@ -81,7 +81,7 @@ def evaluate(units: Sequence[Unit], config: RunConfig, *, keep_going: bool, prog
     for unit in [unit for unit in units if not unit.done]:
         guard(unit.name, partial(progress.during, unit, partial(_evaluate, unit, models, config)))
     models.release()
-    score_answers(units, config, guard=guard, say=progress.say)
+    score_answers(units, config, guard=guard, log=progress.say)
     return failures
 
 

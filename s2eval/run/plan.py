@@ -140,8 +140,7 @@ def _manager(names: Sequence[str], metadata: dict[str, Any] | None = None) -> An
 def plan(config: RunConfig, specs: Sequence[ModelSpec], run: Path) -> list[Unit]:
     """All units of a run, model by model; documents are loaded and checked.
 
-    In the configured order, but for models that share a base: they follow the first of them, so that it is loaded
-    once.
+    In the configured order, except that models of one base follow the first of them, so that it is loaded once.
 
     Raises:
         UsageError, DataError: before anything is evaluated.
