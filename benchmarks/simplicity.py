@@ -32,9 +32,9 @@ from s2train.data.preferences.leads import LeadRecord, leads
 from s2train.data.preferences.records import Preference
 from s2train.data.preferences.settings import LeadSettings
 from s2train.data.sentences import sentences
+from s2train.stages.reward import CALIBRATION, HELD_OUT
 from s2train.training import calibration
 from s2train.training.calibration import Judged
-from s2train.training.reward import CALIBRATION, HELD_OUT
 
 RECIPE = record.ROOT / "examples" / "recipes" / "smollm2-reward.yaml"
 DATA = Path(os.environ.get("S2_SHARED_DATA", record.ROOT.parent / "shared" / "data"))
@@ -134,8 +134,8 @@ def judge(model: Path, found: Sequence[Levels], length: int) -> list[bool]:
     from transformers import AutoModelForSequenceClassification
 
     from s2train.training import models
-    from s2train.training.reward import scores
     from s2train.training.rows import Encoder
+    from s2train.training.scores import reward_scores
     from s2train.weights import location
 
     base = location.of_model("smollm2").folder
@@ -147,7 +147,7 @@ def judge(model: Path, found: Sequence[Levels], length: int) -> list[bool]:
     texts = list(dict.fromkeys((one.article, text) for one in found for text in (one.easier, one.harder)))
     asked = [encoder.prompt([Turn(f"What is {article}?")]) for article, _ in texts]
     encoded = [one.tokens[:length] for one in encoder.encode(asked, [text for _, text in texts])]
-    rewards = dict(zip(texts, scores(adapted, encoded, tokenizer.pad_token_id, 8), strict=True))
+    rewards = dict(zip(texts, reward_scores(adapted, encoded, tokenizer.pad_token_id, 8), strict=True))
     return [rewards[one.article, one.easier] > rewards[one.article, one.harder] for one in found]
 
 

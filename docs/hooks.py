@@ -76,11 +76,11 @@ def _paragraphs(text: str) -> str:
 def configuration() -> str:
     """Every key of every YAML file that a command takes."""
     from s2eval.config import RunConfig
-    from s2train.training.stages import STAGES
+    from s2train.stages import commands
 
     lines = ["# Configuration", "", "Made from the models that check the files. An unknown key is an error.", ""]
     lines += ["## s2eval run", "", _HEADER, *_keys(RunConfig), ""]
-    stages = {name: list(_keys(stage.config())) for name, stage in STAGES.items()}
+    stages = {stage.name: list(_keys(stage.training.configuration())) for stage in commands()}
     shared = [row for row in next(iter(stages.values())) if sum(row in rows for rows in stages.values()) > 1]
     lines += ["## s2train: keys of several stages", "", _HEADER, *shared, ""]
     for name, rows in stages.items():

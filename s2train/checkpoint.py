@@ -69,7 +69,7 @@ class Checkpoint(_Record):
 
     Attributes:
         template: that it was trained with, as users type it.
-        kind: what made it.
+        kind: the stage that made it, or `merge`.
         base: what it was trained on or merged into.
         adapters: what was merged.
         method: of merging.
@@ -84,7 +84,7 @@ class Checkpoint(_Record):
     """
 
     template: str
-    kind: Literal["sft", "reward", "dpo", "ppo", "rloo", "grpo", "merge"] | None = None
+    kind: Annotated[str, Field(pattern="^[a-z][a-z0-9_-]*$")] | None = None
     base: Source | None = None
     adapters: tuple[Source, ...] = ()
     method: str | None = None

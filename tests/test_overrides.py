@@ -8,7 +8,7 @@ import pytest
 
 from s2eval.errors import ConfigError
 from s2eval.overrides import override
-from s2train.training.stages import STAGES, load
+from s2train.stages import STAGES, load
 
 
 def test_values_are_yaml_and_keys_are_dotted() -> None:

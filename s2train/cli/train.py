@@ -1,4 +1,4 @@
-"""`s2train sft`, `s2train reward`, `s2train dpo`, `s2train ppo`: a configuration becomes a checkpoint."""
+"""A command for each stage of training: a configuration becomes a checkpoint."""
 
 from __future__ import annotations
 
@@ -9,13 +9,7 @@ from typing import Annotated
 import typer
 
 from s2eval.terminal import resumable
-
-HELP = {
-    "sft": "Fine-tune on questions and answers; the same command resumes.",
-    "reward": "Train a reward model on pairs of answers, and measure how far to believe it.",
-    "dpo": "Optimise preferences directly on pairs of answers.",
-    "ppo": "Let a policy answer, reward its answers by reward models, and learn from that.",
-}
+from s2train.stages import Stage, load, training_for
 
 
 def examples(name: str) -> Sequence[str]:
@@ -26,7 +20,7 @@ def examples(name: str) -> Sequence[str]:
     )
 
 
-def command(name: str) -> Callable[..., None]:
+def command(stage: Stage) -> Callable[..., None]:
     """The typer command of a stage."""
 
     def train(
@@ -39,24 +33,22 @@ def command(name: str) -> Callable[..., None]:
         ] = False,
         fresh: Annotated[bool, typer.Option("--fresh", help="Start again, and replace what exists.")] = False,
     ) -> None:
-        _train(name, config, overrides or [], dry_run, fresh)
+        _train(stage, config, overrides or [], dry_run, fresh)
 
-    train.__doc__ = HELP[name]
+    train.__doc__ = stage.help
     return train
 
 
-def _train(name: str, config: Path, overrides: list[str], dry_run: bool, fresh: bool) -> None:
-    from s2train.training.stages import STAGES, load
-
-    settings = load(STAGES[name], config, overrides)
-    stage = STAGES[name].of(getattr(settings, "algorithm", None))
-    job = stage.prepare(settings, str(config))
-    for line in stage.forecast(job) if dry_run else job.lines():
+def _train(stage: Stage, config: Path, overrides: list[str], dry_run: bool, fresh: bool) -> None:
+    settings = load(stage, config, overrides)
+    training = training_for(stage, getattr(settings, "algorithm", None))
+    job = training.prepare(settings, str(config))
+    for line in training.forecast(job) if dry_run else job.lines():
         typer.echo(line)
     if dry_run:
         return
     with resumable(f"{job.work} is kept"):
-        measured = stage.run(job, fresh)
+        measured = training.run(job, fresh)
     for key, value in measured.items():
         typer.echo(f"{key:32} {value:,.4g}")
     typer.echo(f"written: {job.out}")

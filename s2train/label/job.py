@@ -113,8 +113,8 @@ def prepare(request: Request) -> Job:
     Raises:
         UsageError, PrerequisiteError: what cannot be labelled, and why.
     """
-    _refuse_settings(request)
-    _refuse_to_replace(request.out)
+    _check_settings(request)
+    _check_replaceable(request.out)
     named = [rankings.parse(text) for text in request.rankings]
     policy = sampling.policy(request.policy, request.template)
     known = rankings.Known(policy.ground.folder, policy.fingerprint)
@@ -131,7 +131,7 @@ def prepare(request: Request) -> Job:
     return Job(request, policy, ranked, asked, _aspect(request.aspect, ranked[0]))
 
 
-def _refuse_settings(request: Request) -> None:
+def _check_settings(request: Request) -> None:
     how = request.how
     wrong = [
         (not request.rankings, "--rank: name one or more"),
@@ -150,7 +150,7 @@ def _refuse_settings(request: Request) -> None:
         raise UsageError("; ".join(found))
 
 
-def _refuse_to_replace(out: Path) -> None:
+def _check_replaceable(out: Path) -> None:
     if out.is_dir():
         raise UsageError(f"--out {out}: a folder is there")
     if out.exists() and not out.with_suffix(ABOUT).is_file():

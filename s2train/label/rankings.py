@@ -18,8 +18,8 @@ from s2train import checkpoint
 from s2train.checkpoint import Checkpoint
 from s2train.label.bases import Ground
 from s2train.training import calibration, models
-from s2train.training.job import refuse_other_base
 from s2train.training.models import ADAPTER_CONFIG
+from s2train.training.preparation import check_same_base
 from s2train.weights import location, shards
 from s2train.weights.location import Location
 
@@ -151,7 +151,7 @@ def _ranker(named: Named, known: Known, allow_below_gate: bool) -> Ranker:
     made = _made(found, named.kind)
     if named.kind == "reward":
         _gate(found, allow_below_gate)
-    _refuse_other_adapter(found, named.kind)
+    _check_adapter_kind(found, named.kind)
     ground = Ground(_base(found, made, known), made.quantization)
     recipe: Any = made.recipe or {}
     content: dict[str, Any] = {
@@ -183,14 +183,14 @@ def _made(found: Location, kind: Kind) -> Checkpoint:
 
 def _gate(found: Location, allow: bool) -> None:
     try:
-        calibration.refuse_below_gate(found.folder, allow=allow)
+        calibration.check_gate(found.folder, allow=allow)
     except DataError:
         raise
     except UsageError as error:
         raise UsageError(f"{error}; --allow-below-gate uses it nevertheless") from None
 
 
-def _refuse_other_adapter(found: Location, kind: Kind) -> None:
+def _check_adapter_kind(found: Location, kind: Kind) -> None:
     where, wanted = f"{kind} {found.name}", "SEQ_CLS" if kind == "reward" else "CAUSAL_LM"
     path = found.folder / ADAPTER_CONFIG
     if not path.is_file():
@@ -214,7 +214,7 @@ def _base(found: Location, made: Checkpoint, known: Known) -> Path:
     if known.fingerprint and made.base and made.base.sha256 == known.fingerprint:
         return known.folder
     base = location.of_model(base_of(str(found.folder)))
-    refuse_other_base(found, base.name, shards.fingerprint(shards.find(base.folder)))
+    check_same_base(found, base.name, shards.fingerprint(shards.find(base.folder)))
     return base.folder
 
 
@@ -245,7 +245,7 @@ def _reference(named: Named, found: Location, made: Checkpoint, ground: Ground, 
             f"{where}: its reference is the adapter {started!r} that it started from, which is not at {place}. "
             f"Say where it is: --rank dpo:{named.place}@FOLDER"
         ) from error
-    _refuse_other_adapter(reference, "dpo")
+    _check_adapter_kind(reference, "dpo")
     if made.data.get("adapter") != checkpoint.sha256(models.weights(reference)):
         raise UsageError(
             f"{where}: it started from other weights than those of {reference.folder}: its s2train.json names "
@@ -253,5 +253,5 @@ def _reference(named: Named, found: Location, made: Checkpoint, ground: Ground, 
             f"--rank dpo:{named.place}@FOLDER"
         )
     fingerprint = known.fingerprint if ground.folder == known.folder else None
-    refuse_other_base(reference, ground.folder.name, fingerprint or shards.fingerprint(shards.find(ground.folder)))
+    check_same_base(reference, ground.folder.name, fingerprint or shards.fingerprint(shards.find(ground.folder)))
     return reference.folder

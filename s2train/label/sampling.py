@@ -17,7 +17,7 @@ from s2train import checkpoint
 from s2train.data.preferences import turns_of
 from s2train.label.bases import Bases, Ground, context
 from s2train.label.ledger import AnswerLine
-from s2train.training.job import refuse_other_base
+from s2train.training.preparation import check_same_base
 from s2train.weights import location, shards
 from s2train.weights.location import Location
 
@@ -98,7 +98,7 @@ def policy(text: str, template: str | None = None) -> Policy:
         made, name = checkpoint.read(adapter.folder), adapter.name
         quantization = made.quantization if made else None
         if fingerprint:
-            refuse_other_base(adapter, base.name, fingerprint)
+            check_same_base(adapter, base.name, fingerprint)
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(base.folder)
     except (OSError, ValueError, KeyError) as error:

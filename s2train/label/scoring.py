@@ -60,7 +60,7 @@ def _rewards(causal: Any, ranker: Ranker, padding: int) -> Callable[[Sequence[En
     from peft import PeftModel
     from transformers import AutoModelForSequenceClassification
 
-    from s2train.training.reward import scores
+    from s2train.training.scores import reward_scores
 
     config = deepcopy(causal.config)
     config.num_labels = 1
@@ -73,8 +73,8 @@ def _rewards(causal: Any, ranker: Ranker, padding: int) -> Callable[[Sequence[En
     setattr(classifier, HEAD, torch.nn.Linear(width, 1, bias=False, device=causal.device, dtype=causal.dtype))
     with quiet(bars=True):
         judge: Any = PeftModel.from_pretrained(classifier, str(ranker.folder)).eval()
-    models.refuse_misfit(judge, models.stored(ranker.folder), models.ADAPTER, ranker.folder.name)
-    return lambda encoded: scores(judge, [one.tokens for one in encoded], padding, _BATCH)
+    models.check_fit(judge, models.stored(ranker.folder), models.ADAPTER, ranker.folder.name)
+    return lambda encoded: reward_scores(judge, [one.tokens for one in encoded], padding, _BATCH)
 
 
 def _implicit(causal: Any, ranker: Ranker, padding: int) -> Callable[[Sequence[Encoded]], list[float]]:
@@ -85,7 +85,7 @@ def _implicit(causal: Any, ranker: Ranker, padding: int) -> Callable[[Sequence[E
     if ranker.reference is not None:
         with quiet(bars=True):
             policy.load_adapter(str(ranker.reference), _REFERENCE)
-        models.refuse_misfit(policy, models.stored(ranker.reference), _REFERENCE, ranker.reference.name)
+        models.check_fit(policy, models.stored(ranker.reference), _REFERENCE, ranker.reference.name)
         policy.eval()
 
     def score(encoded: Sequence[Encoded]) -> list[float]:

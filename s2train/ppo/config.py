@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from s2train.ppo.settings import PPO
 from s2train.training import calibration
-from s2train.training.config import Lora, Model, Section, Stage
+from s2train.training.config import Lora, Model, Section, StageConfig
 
 Tracker = Literal["none", "wandb", "tensorboard", "trackio"]
 
@@ -68,7 +68,7 @@ class Evaluate(Section):
     greedy: bool = False
 
 
-class Rewarded(Stage):
+class Rewarded(StageConfig):
     """A training in which reward models of the same base judge what the policy says.
 
     Attributes:
@@ -109,7 +109,7 @@ class Ppo(Rewarded):
 
     Attributes:
         algorithm: what is done with the rewards; `rloo` and `grpo` have a configuration of their own
-            (`training.online`).
+            (`ppo.online`).
         data: whose questions are answered.
         value: shape of the value's adapter; its head begins at zero.
         ppo: the algorithm's settings.

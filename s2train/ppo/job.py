@@ -16,17 +16,21 @@ from s2train.ppo.config import Ppo
 from s2train.ppo.judges import Judge
 from s2train.ppo.questions import Prompts
 from s2train.training import hardware, models, processes, trackers
-from s2train.training import job as jobs
-from s2train.training.kind import Placed
+from s2train.training import preparation as jobs
+from s2train.training.job import Method, RunPaths
 from s2train.training.models import Plan
 from s2train.training.rows import Encoder, ends
 from s2train.weights import location, shards
 
+METHOD = Method(
+    name="ppo",
+    summary="proximal policy optimisation (Schulman et al. 2017, arXiv 1707.06347) of a reward on its own answers",
+)
 _ROOM = 1024  # tokens of context where a base does not say
 
 
 @dataclass(frozen=True)
-class Job(Placed):
+class Job(RunPaths):
     """PPO that was checked, and can begin.
 
     Attributes:
@@ -56,6 +60,7 @@ class Job(Placed):
     base: int
     policy: int
     value: int
+    training: Method = METHOD
 
     @property
     def trainable(self) -> int:
@@ -103,8 +108,8 @@ def prepare(config: Ppo, where: str) -> Job:
     Raises:
         UsageError, PrerequisiteError: what cannot be trained, and why.
     """
-    jobs.refuse_to_replace(Path(config.out).expanduser())
-    _refuse_settings(config, where)
+    jobs.check_replaceable(Path(config.out).expanduser())
+    _check_settings(config, where)
     settings = config.model
     base = location.of_model(settings.base)
     adapter = location.of_adapter(settings.adapter) if settings.adapter else None
@@ -114,15 +119,15 @@ def prepare(config: Ppo, where: str) -> Job:
     fingerprint = shards.fingerprint(weights)
     tokenizer = models.tokenizer(base.folder)
     if adapter:
-        models.refuse_adapter(adapter, "CAUSAL_LM")
-        jobs.refuse_other_base(adapter, base.name, fingerprint)
-        models.refuse_other_tokenizer(tokenizer, adapter)
+        models.check_adapter(adapter, "CAUSAL_LM")
+        jobs.check_same_base(adapter, base.name, fingerprint)
+        models.check_same_tokenizer(tokenizer, adapter)
     trained = prompts.trained_with(adapter.folder) if adapter else None
     template = prompts.get(settings.template or trained or "s2", tokenizer)
     found = judges.find(config, tokenizer, template, base.name, fingerprint, plan.quantization())
     model = models.outline(plan)
     models.check_base(model, plan, weights)
-    jobs.refuse_longer_vocabulary(tokenizer, model, base.name)
+    jobs.check_vocabulary(tokenizer, model, base.name)
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None) or _ROOM
     longest = max(config.ppo.max_new_tokens, config.evaluate.max_tokens or 1)
     if config.data.max_prompt + longest > context:
@@ -141,7 +146,7 @@ def prepare(config: Ppo, where: str) -> Job:
     )
 
 
-def _refuse_settings(config: Ppo, where: str) -> None:
+def _check_settings(config: Ppo, where: str) -> None:
     """Raise ConfigError, PrerequisiteError or UsageError for what could not go on later."""
     share = config.ppo.micro * processes.count()
     if config.ppo.minibatch % share:
@@ -150,7 +155,7 @@ def _refuse_settings(config: Ppo, where: str) -> None:
         ])  # fmt: skip
     if processes.fsdp():
         raise UsageError("ppo: FSDP keeps no whole model to sample from: use DDP (examples/accelerate/multi-gpu.yaml)")
-    trackers.refuse_missing(config.report_to, "report_to")
+    trackers.check_installed(config.report_to, "report_to")
 
 
 def _parameters(config: Ppo, plan: Plan, model: Any) -> tuple[int, int, int]:

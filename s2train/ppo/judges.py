@@ -11,7 +11,8 @@ from s2eval.errors import UsageError
 from s2train import checkpoint
 from s2train.checkpoint import Quantization
 from s2train.ppo.config import Rewarded
-from s2train.training import calibration, job, models
+from s2train.training import calibration, models
+from s2train.training import preparation as job
 from s2train.weights import location
 from s2train.weights.location import Location
 
@@ -50,9 +51,9 @@ def find(
     found: dict[str, Judge] = {}
     for name, asked in config.rewards.items():
         where = location.of_adapter(asked.adapter)
-        calibration.refuse_below_gate(where.folder, minimum=config.gate, allow=config.allow_below_gate)
-        job.refuse_other_base(where, base, fingerprint)
-        models.refuse_other_tokenizer(tokenizer, where)
+        calibration.check_gate(where.folder, minimum=config.gate, allow=config.allow_below_gate)
+        job.check_same_base(where, base, fingerprint)
+        models.check_same_tokenizer(tokenizer, where)
         made = checkpoint.read(where.folder)
         assert made is not None
         if prompts.get(made.template, tokenizer).hash != template.hash:

@@ -11,7 +11,7 @@ from s2train.data.files.jsonl import Source
 from s2train.data.preferences import turns_of
 from s2train.data.records import QuestionLine
 from s2train.ppo.config import Questions
-from s2train.training.job import first
+from s2train.training.preparation import first
 from s2train.training.rows import Encoder, tokens_of
 
 

@@ -156,7 +156,7 @@ def metrics(pairs: Sequence[Judged], minimum: float = GATE) -> dict[str, float]:
     return {name: float(value) for name, value in found.items() if value is not None}
 
 
-def refuse_below_gate(folder: Path, *, minimum: float = GATE, allow: bool = False) -> Mapping[str, float]:
+def check_gate(folder: Path, *, minimum: float = GATE, allow: bool = False) -> Mapping[str, float]:
     """What a reward model's `s2train.json` measured; PPO calls this before it uses one.
 
     Args:

@@ -7,15 +7,6 @@ from typing import Any
 
 from s2train.checkpoint import Checkpoint
 
-_WHAT = {
-    "ppo": "proximal policy optimisation (Schulman et al. 2017, arXiv 1707.06347) of a reward on its own answers",
-    "sft": "supervised fine-tuning: the loss is the mean negative log-likelihood of the answers' tokens",
-    "reward": "a reward model: -log σ(r_chosen - r_rejected) of pairs; it gives a number to a prompt with an answer",
-    "dpo": "direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290) on pairs of answers",
-    "rloo": "REINFORCE with a leave-one-out baseline (Ahmadian et al. 2024, arXiv 2402.14740) on its own answers",
-    "grpo": "group-relative policy optimisation (Shao et al. 2024, arXiv 2402.03300) on its own answers",
-}
-
 
 def card(job: Any, made: Checkpoint, pictures: list[str]) -> str:
     """Markdown: what it is, what it was trained on, what was measured, how to use it.
@@ -28,12 +19,11 @@ def card(job: Any, made: Checkpoint, pictures: list[str]) -> str:
     named = f"base_model: {base.name}\n" if "/" in base.name else ""
     library = "peft" if job.plan.adapted else "transformers"
     start = f", going on from the adapter `{job.plan.adapter.name}`" if job.plan.adapter else ""
-    what = _WHAT[made.kind or "sft"]
-    command = "ppo" if made.kind in ("rloo", "grpo") else made.kind
+    method = job.training
     text = [
         f"---\n{named}library_name: {library}\ntags:\n- {made.kind}\n- s2train\n---",
         f"# {job.out.name}",
-        f"Made by `s2train {command}` from `{base.name}`{start}: {what}.",
+        f"Made by `s2train {method.command or method.name}` from `{base.name}`{start}: {method.summary}.",
         _table(("", ""), [
             ("trained", f"{job.trainable:,} of {job.parameters:,} parameters ({job.plan.settings.method})"),
             ("base's fingerprint", f"`{base.sha256}`"),

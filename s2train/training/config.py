@@ -1,4 +1,4 @@
-"""What a training's YAML may say: one model a stage; `arguments:` is TRL's own configuration (`arguments.py`)."""
+"""What the YAML of every stage may say; each adds its own in `s2train.stages`, and TRL's under `arguments:`."""
 
 from __future__ import annotations
 
@@ -130,16 +130,6 @@ class Preferences(_Files):
     aspect: Aspect = "helpfulness"
 
 
-class PreferencesThatMayBeCut(Preferences):
-    """The same for DPO.
-
-    Attributes:
-        overlong: pairs of which one answer with its prompt has more than `arguments.max_length` tokens.
-    """
-
-    overlong: Overlong = "drop"
-
-
 class Generations(Section):
     """A sample of answers at every evaluation, greedy, in `generations.jsonl`.
 
@@ -152,7 +142,7 @@ class Generations(Section):
     max_tokens: int = Field(128, ge=1)
 
 
-class Stage(Section):
+class StageConfig(Section):
     """What all stages have.
 
     Attributes:
@@ -162,30 +152,3 @@ class Stage(Section):
 
     out: str = Field(min_length=1)
     model: Model
-
-
-class Sft(Stage):
-    """`s2train sft`."""
-
-    data: Pairs
-    generations: Generations = Generations.model_validate({})
-
-
-class Reward(Stage):
-    """`s2train reward`.
-
-    Attributes:
-        margin: the rows' margins times this are asked for in the loss; 0 = none.
-        gate: accuracy on held-out pairs from which PPO may use it.
-    """
-
-    data: Preferences
-    margin: float = Field(0.0, ge=0)
-    gate: float = Field(0.70, ge=0, le=1)
-
-
-class Dpo(Stage):
-    """`s2train dpo`."""
-
-    data: PreferencesThatMayBeCut
-    generations: Generations = Generations.model_validate({})

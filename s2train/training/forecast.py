@@ -12,7 +12,7 @@ from math import ceil
 from typing import Any
 
 from s2train.training import models, processes
-from s2train.training.kind import Job
+from s2train.training.job import Job
 
 REACHED = 0.5  # share of the rate of bare products that training is taken to reach; an assumption
 _CHUNK = 1024  # rows of logits that exist at the same time (TRL computes them in pieces), about
@@ -74,7 +74,7 @@ def lines(job: Job) -> Iterator[str]:
         "optimizer": used.optimizer, "activations": used.activations,
     }  # fmt: skip
     for name, size in named.items():
-        if size or (name == "reference" and job.kind.name == "dpo"):
+        if size or (name == "reference" and job.training.reference):
             yield f"  {name:12} {in_bytes(size):>10}  {_why(job, name)}".rstrip()
     seconds, evaluating = duration(job, effort), evaluation_time(job, effort)
     yield (
@@ -91,7 +91,7 @@ def estimate(job: Job) -> Effort:
     asked = job.arguments.max_steps
     steps = asked if asked > 0 else ceil(job.arguments.num_train_epochs * per_epoch)
     share = steps / per_epoch
-    sequences = job.arguments.per_device_train_batch_size * job.kind.halves
+    sequences = job.arguments.per_device_train_batch_size * job.training.sequences_per_row
     return Effort(steps, sequences, round(job.train.tokens * share), ceil(share))
 
 
@@ -112,12 +112,12 @@ def evaluations(job: Job, effort: Effort) -> int:
 def evaluation_time(job: Job, effort: Effort) -> float:
     """Seconds of all evaluations: the loss of every row, the sampled answers, and a reward model's held-out pairs."""
     times, side = evaluations(job, effort), job.validation
-    passes = 2 if job.kind.name == "dpo" else 1
+    passes = 2 if job.training.reference else 1
     tokens = times * side.tokens * passes
     wanted = getattr(job.config, "generations", None)
     if wanted is not None and job.plan.task == "CAUSAL_LM":
         tokens += times * min(wanted.prompts, len(side)) * wanted.max_tokens
-    if job.kind.conclude is not None:
+    if job.training.on_train_end is not None:
         tokens += side.tokens
     return forward_time(job, tokens)
 
@@ -131,7 +131,7 @@ def _evaluations(job: Job, effort: Effort, seconds: float) -> str:
     """What of the time goes into evaluations, in words."""
     times, rows = evaluations(job, effort), f"{len(job.validation):,} rows"
     parts = [f"{times:,} evaluation{'s' * (times > 1)} of {rows}"] if times else []
-    if job.kind.conclude is not None and len(job.validation):
+    if job.training.on_train_end is not None and len(job.validation):
         parts.append(f"measuring {rows} at the end")
     return f", of which {in_time(seconds)} for {' and '.join(parts)}" if parts else "; nothing is evaluated"
 
@@ -157,7 +157,7 @@ def memory(job: Job) -> Memory:
     width = 2 if job.plan.quantized and job.plan.hardware.compute == "bfloat16" else 4
     adapter = job.trainable * width if job.plan.adapted else 0
     reference = 0
-    if job.kind.name == "dpo" and not job.arguments.precompute_ref_log_probs:
+    if job.training.reference and not job.arguments.precompute_ref_log_probs:
         reference = (adapter if job.plan.adapter else 0) if job.plan.adapted else base
     optimizer = str(getattr(job.arguments.optim, "value", job.arguments.optim))
     state = next((size for name, size in _STATES.items() if name in optimizer), 2 * width)
@@ -175,7 +175,7 @@ def _activations(job: Job, model: Any, sizes: Any) -> int:
     config = model.config.get_text_config()
     of = sizes.sizes(config, model.dtype)
     longest = job.values["max_length"] if _packed(job) else max(job.train.lengths)
-    tokens = job.arguments.per_device_train_batch_size * job.kind.halves * longest
+    tokens = job.arguments.per_device_train_batch_size * job.training.sequences_per_row * longest
     layers, hidden = config.num_hidden_layers, config.hidden_size
     layer = tokens * of.token
     if job.plan.adapted and (job.plan.adapter or job.plan.settings.lora.dropout):
@@ -194,7 +194,7 @@ def duration(job: Job, effort: Effort) -> float:
     """Seconds: FLOPs over the rate of bare products, times what training reaches of it, in all processes together."""
     passes = 2.0 if job.plan.adapted else 3.0  # forward; backward through activations, and for all weights too
     passes += 1.0 if job.arguments.gradient_checkpointing else 0.0
-    if job.kind.name == "dpo":
+    if job.training.reference:
         passes += 1.0  # the reference's
     return _seconds(job, effort.tokens, passes)
 

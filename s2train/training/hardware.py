@@ -36,7 +36,7 @@ def find() -> tuple[str, bool]:
     """
     import torch
 
-    processes.refuse_lone()
+    processes.check_launched()
 
     if torch.cuda.is_available():
         return "cuda", torch.cuda.is_bf16_supported(including_emulation=False)

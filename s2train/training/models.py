@@ -91,7 +91,7 @@ def tokenizer(folder: Path) -> Any:
     return found
 
 
-def refuse_other_tokenizer(mine: Any, adapter: Location) -> None:
+def check_same_tokenizer(mine: Any, adapter: Location) -> None:
     """Raise UsageError if the adapter's folder has a tokenizer that numbers tokens in another way than its base's."""
     if not any((adapter.folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "vocab.json")):
         return
@@ -125,7 +125,7 @@ def lora_config(plan: Plan) -> Any:
     return config
 
 
-def refuse_adapter(adapter: Location, task: Task) -> None:
+def check_adapter(adapter: Location, task: Task) -> None:
     """Raise UsageError if training cannot start from that adapter."""
     try:
         about = json.loads((adapter.folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
@@ -286,10 +286,10 @@ def fill(adapted: Any, weights: Mapping[str, Any], name: str, label: str) -> Non
 
     with quiet(bars=True):
         set_peft_model_state_dict(adapted, dict(weights), adapter_name=name, ignore_mismatched_sizes=True)
-    refuse_misfit(adapted, weights, name, label)
+    check_fit(adapted, weights, name, label)
 
 
-def refuse_misfit(adapted: Any, weights: Mapping[str, Any], name: str, label: str) -> None:
+def check_fit(adapted: Any, weights: Mapping[str, Any], name: str, label: str) -> None:
     """Raise UsageError unless the model computes with an adapter's tensors, all of them, and no others."""
     from s2eval.models import adapters
 

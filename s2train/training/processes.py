@@ -37,7 +37,7 @@ def hush() -> None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  open as long as the process
 
 
-def refuse_lone(environment: Mapping[str, str] = os.environ) -> None:
+def check_launched(environment: Mapping[str, str] = os.environ) -> None:
     """Raise PrerequisiteError where the environment speaks of several processes and this one would train alone.
 
     `accelerate launch --cpu --num_processes 2` starts one process without a word; what it leaves in the environment is
@@ -57,7 +57,7 @@ def refuse_lone(environment: Mapping[str, str] = os.environ) -> None:
         )
 
 
-def refuse_other_number(arguments: Any) -> None:
+def check_process_count(arguments: Any) -> None:
     """Raise PrerequisiteError unless accelerate sees as many processes as were started.
 
     Args:
@@ -77,7 +77,7 @@ def fsdp(environment: Mapping[str, str] = os.environ) -> bool:
     return environment.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
 
 
-def refuse_fsdp_on_cpus(device: str) -> None:
+def check_fsdp_device(device: str) -> None:
     """Raise PrerequisiteError where accelerate would leave FSDP out without a word, each process with all weights.
 
     Args:

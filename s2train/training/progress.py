@@ -90,7 +90,7 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != WHOLE)
 
 
-def refuse_other_training(work: Path, identity: Mapping[str, Any]) -> None:
+def check_same_training(work: Path, identity: Mapping[str, Any]) -> None:
     """Write down whose checkpoints lie here; raise PrerequisiteError where they are another training's."""
     path = work / "training.json"
     if path.is_file():

@@ -16,9 +16,9 @@ from s2eval.models import EMBEDDED
 from s2train import checkpoint
 from s2train.checkpoint import Checkpoint, Source
 from s2train.training import curves, models, processes, progress, rows, trackers
-from s2train.training import job as jobs
+from s2train.training import preparation as jobs
 from s2train.training.card import card
-from s2train.training.kind import Job, Placed
+from s2train.training.job import Job, RunPaths
 
 CARD, CURVES = "README.md", "curves.svg"
 RECORDS = (".jsonl",)
@@ -26,7 +26,7 @@ PROCESSES = "processes"  # of the metrics, where there were several
 _WEIGHTS = (".safetensors", ".bin")
 
 
-def is_done(job: Placed) -> bool:
+def is_done(job: RunPaths) -> bool:
     """Whether the very same training has ended before.
 
     Raises:
@@ -51,7 +51,7 @@ def is_done(job: Placed) -> bool:
     return True
 
 
-def _recover(job: Placed) -> None:
+def _recover(job: RunPaths) -> None:
     """Give a checkpoint its name back that was being replaced when the process was killed."""
     if job.out.parent.is_dir() and not job.out.exists() and processes.is_first():
         with alone(job.work):
@@ -68,9 +68,9 @@ def run(job: Job, *, fresh: bool = False) -> Mapping[str, float]:
         PrerequisiteError: no room, or another process trains there, or processes do not see one another.
         DivergedError: the loss is NaN or infinite; the batch is kept.
     """
-    processes.refuse_other_number(job.arguments)
-    _refuse_shards(job)
-    processes.refuse_fsdp_on_cpus(job.plan.hardware.device)
+    processes.check_process_count(job.arguments)
+    _check_shards(job)
+    processes.check_fsdp_device(job.plan.hardware.device)
     if not fresh and processes.agree(lambda: is_done(job)):
         made = checkpoint.read(job.out)
         return made.metrics if made else {}
@@ -88,16 +88,16 @@ def run(job: Job, *, fresh: bool = False) -> Mapping[str, float]:
     return metrics
 
 
-def _refuse_shards(job: Job) -> None:
+def _check_shards(job: Job) -> None:
     """Raise PrerequisiteError for what needs a whole model in one process, where none has one."""
-    if processes.shards(job.arguments) and job.kind.conclude is not None:
+    if processes.shards(job.arguments) and job.training.on_train_end is not None:
         raise PrerequisiteError(
-            f"{job.kind.name}: held-out rows are scored by one process, which needs all weights: not with FSDP or "
+            f"{job.training.name}: held-out rows are scored by one process, which needs all weights: not with FSDP or "
             "ZeRO-3. Use DDP or ZeRO-2 (examples/accelerate/multi-gpu.yaml, deepspeed-zero2.yaml)"
         )
 
 
-def make_ready(job: Placed, fresh: bool, kept: int) -> tuple[str, dict[str, Any]] | None:
+def make_ready(job: RunPaths, fresh: bool, kept: int) -> tuple[str, dict[str, Any]] | None:
     """Clear what is not to stay, check what remains; the checkpoint to go on from, with the facts of its mark.
 
     Args:
@@ -108,8 +108,8 @@ def make_ready(job: Placed, fresh: bool, kept: int) -> tuple[str, dict[str, Any]
         _empty(job.work)
     for left in job.out.parent.glob(f"{store.TEMPORARY}{escape(job.out.name)}-*"):  # of a killed process
         shutil.rmtree(left, ignore_errors=True)
-    jobs.room(job, kept)
-    progress.refuse_other_training(job.work, {**job.identity, PROCESSES: processes.count()})
+    jobs.check_disk_space(job, kept)
+    progress.check_same_training(job.work, {**job.identity, PROCESSES: processes.count()})
     found = progress.newest_whole(job.work)
     for name in (progress.METRICS, progress.GENERATIONS):
         progress.cut(job.work / name, found[1]["step"] if found else 0)
@@ -126,7 +126,7 @@ def _trainer(job: Job) -> Any:
     if job.arguments.disable_tqdm or not processes.is_first():
         disable_progress_bars()
         logging.disable_progress_bar()
-    equipment = job.kind.equipment(job) if job.kind.equipment else {}
+    equipment = job.training.trainer_kwargs(job) if job.training.trainer_kwargs else {}
     set_seed(job.arguments.seed)
     model = models.load(job.plan)
     config = models.lora_config(job.plan) if job.plan.adapted and job.plan.adapter is None else None
@@ -139,7 +139,7 @@ def _trainer(job: Job) -> Any:
     if len(job.validation):
         sides["eval_dataset"] = Dataset.from_dict(job.validation.columns)
     recorder = Recorder(job.work)
-    trainer: Any = job.kind.trainer()(
+    trainer: Any = job.training.trainer()(
         model=model,
         args=job.arguments,
         processing_class=job.tokenizer,
@@ -179,7 +179,7 @@ def _conclude(job: Job, trainer: Any) -> dict[str, float]:
     if not processes.is_first():
         return {}
     with store.new_unit(job.out) as folder:
-        more = job.kind.conclude(job, trainer, folder) if job.kind.conclude else {}
+        more = job.training.on_train_end(job, trainer, folder) if job.training.on_train_end else {}
         metrics = {**_last(job), **more}
         _save(job, trainer, folder, weights)
         for name in (progress.METRICS, progress.GENERATIONS):
@@ -188,7 +188,7 @@ def _conclude(job: Job, trainer: Any) -> dict[str, float]:
         curves.draw(progress.read(folder / progress.METRICS), folder / CURVES)
         made = Checkpoint(
             template=job.template.name,
-            kind=job.kind.name,
+            kind=job.training.name,
             base=Source(name=job.plan.base.name, sha256=job.fingerprint),
             quantization=job.plan.quantization(),
             recipe=dict(job.recipe),

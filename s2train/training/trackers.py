@@ -29,7 +29,7 @@ def known(asked: Any) -> Any:
     return asked
 
 
-def refuse_missing(asked: str | Sequence[str] | None, key: str) -> None:
+def check_installed(asked: str | Sequence[str] | None, key: str) -> None:
     """Raise PrerequisiteError for one that is not installed.
 
     Args:

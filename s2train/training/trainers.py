@@ -22,7 +22,7 @@ from trl import DPOTrainer, RewardTrainer, SFTTrainer  # pyright: ignore[reportP
 
 from s2eval.prompts import Template
 from s2train.training import processes, progress
-from s2train.training.kind import Job
+from s2train.training.job import Job
 from s2train.training.progress import BROKEN, DivergedError
 from s2train.training.rows import ends, tokens_of
 

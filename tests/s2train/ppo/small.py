@@ -10,7 +10,7 @@ import yaml
 
 from s2train.ppo.job import Job
 from s2train.ppo.run import run
-from s2train.training.stages import STAGES, load
+from s2train.stages import STAGES, load
 
 
 def recipe(base: Path, data: Path, out: Path, reward: Path, sft: Path | None = None, **ppo: Any) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def write(raw: Mapping[str, Any], folder: Path) -> Path:
 def job(raw: Mapping[str, Any], folder: Path, *overrides: str) -> Job:
     """Checked, by way of a file."""
     path = write(raw, folder)
-    return STAGES["ppo"].prepare(load(STAGES["ppo"], path, overrides), path.name)
+    return STAGES["ppo"].training.prepare(load(STAGES["ppo"], path, overrides), path.name)
 
 
 def train(raw: Mapping[str, Any], folder: Path, *overrides: str) -> Job:

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from s2eval.errors import ConfigError, DataError, PrerequisiteError, UsageError
 from s2train.ppo import run as runs
-from s2train.training import job as jobs
+from s2train.training import preparation as jobs
 from tests.s2train.ppo import small
 from tests.s2train.training import tiny
 

@@ -18,10 +18,10 @@ from s2train.training.calibration import (
     by_length,
     by_source,
     calibration_error,
+    check_gate,
     confidence,
     draw,
     metrics,
-    refuse_below_gate,
     table,
 )
 
@@ -132,11 +132,11 @@ def test_ppo_is_refused_a_model_below_the_gate_unless_told_otherwise(tmp_path: P
     with pytest.raises(
         UsageError, match=r"bad: it orders 65.0% of held-out pairs .* \(60.0% to 70.0%\), less than 70%"
     ):
-        refuse_below_gate(bad)
-    assert refuse_below_gate(bad, allow=True)["accuracy"] == 0.65
-    assert refuse_below_gate(bad, minimum=0.6)["accuracy"] == 0.65
-    assert refuse_below_gate(reward(tmp_path / "good", accuracy=0.7))["accuracy"] == 0.7
+        check_gate(bad)
+    assert check_gate(bad, allow=True)["accuracy"] == 0.65
+    assert check_gate(bad, minimum=0.6)["accuracy"] == 0.65
+    assert check_gate(reward(tmp_path / "good", accuracy=0.7))["accuracy"] == 0.7
     with pytest.raises(UsageError, match="never measured"):
-        refuse_below_gate(reward(tmp_path / "unknown"))
+        check_gate(reward(tmp_path / "unknown"))
     with pytest.raises(DataError, match="no reward model"):
-        refuse_below_gate(tmp_path)
+        check_gate(tmp_path)

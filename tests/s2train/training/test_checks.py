@@ -15,8 +15,8 @@ from trl import SFTTrainer  # pyright: ignore[reportPrivateImportUsage]
 
 from s2eval.errors import ConfigError, DataError, PrerequisiteError, UsageError
 from s2train import checkpoint
-from s2train.training import job as jobs
 from s2train.training import models, progress
+from s2train.training import preparation as jobs
 from s2train.training.run import run
 from s2train.training.trainers import BROKEN, DivergedError
 from tests.s2train.training import tiny

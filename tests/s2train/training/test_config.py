@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from s2eval.errors import ConfigError
+from s2train.stages import STAGES, load
 from s2train.training.hardware import choose
-from s2train.training.stages import STAGES, load
 
 RECIPES = sorted((Path(__file__).parents[3] / "examples" / "recipes").glob("*.yaml"))
 SMALL = {"out": "o", "model": {"base": "b"}, "data": {"dir": "d"}}
@@ -78,7 +78,7 @@ def test_what_does_not_go_together(tmp_path: Path, override: str, message: str) 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_recipe_loads(path: Path) -> None:
-    stage = next(stage for stage in STAGES if f"-{stage}" in path.stem)
+    stage = next(stage for stage in STAGES if not STAGES[stage].command and f"-{stage}" in path.stem)
     made = load(STAGES[stage], path)
     assert made.out == f"runs/{path.stem}"
     own = getattr(made, "ppo", None) or made.arguments

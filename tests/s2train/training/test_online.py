@@ -16,23 +16,23 @@ import yaml
 
 from s2eval.errors import ConfigError, UsageError
 from s2train import checkpoint
+from s2train.ppo import online
+from s2train.ppo.reward_functions import MissingEnd, Reward
 from s2train.ppo.roles import read
-from s2train.training import models, online, progress, run
-from s2train.training.kind import Kind
-from s2train.training.reward_functions import MissingEnd, Reward
+from s2train.stages import STAGES, load, training_for
+from s2train.training import models, progress, run
 from s2train.training.rows import tokens_of
 from s2train.training.run import run as train
-from s2train.training.stages import STAGES, load
 from tests.s2train.training import tiny
 
-KINDS = {"rloo": online.KIND_RLOO, "grpo": online.KIND_GRPO}
+KINDS = ("rloo", "grpo")
 
 
-def job(kind: Kind, raw: dict[str, Any], folder: Path, *overrides: str) -> online.OnlineJob:
-    path = folder / f"{kind.name}.yaml"
-    path.write_text(yaml.safe_dump({**raw, "algorithm": kind.name}), encoding="utf-8")
+def job(name: str, raw: dict[str, Any], folder: Path, *overrides: str) -> online.OnlineJob:
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump({**raw, "algorithm": name}), encoding="utf-8")
     settings = load(STAGES["ppo"], path, overrides)
-    return STAGES["ppo"].of(settings.algorithm).prepare(settings, path.name)
+    return training_for(STAGES["ppo"], settings.algorithm).prepare(settings, path.name)
 
 
 def killed(action: Callable[[], object]) -> None:
@@ -53,7 +53,7 @@ def test_rewards_are_those_of_a_classification_model(
 
     raw = tiny.online(base, data, reward, tmp_path / "out")
     raw["model"] = {"base": str(base), "adapter": str(sft)}
-    made = job(KINDS[name], raw, tmp_path)
+    made = job(name, raw, tmp_path)
     made.work.mkdir()
     trainer = run._trainer(made)
     function = trainer.reward_funcs[0]
@@ -131,7 +131,7 @@ def test_an_easy_reward_rises(
     more = {"max_steps": 8, "max_completion_length": 4, "learning_rate": 0.1, "beta": 0.0, "save_steps": 8}
     raw = tiny.online(base, data, reward, tmp_path / "out", **more)
     raw["missing_end_penalty"], raw["generations"] = 0.0, {"prompts": 0}
-    made = job(KINDS[name], raw, tmp_path)
+    made = job(name, raw, tmp_path)
     train(made)
     rewards = [line["reward"] for line in progress.read(made.out / progress.METRICS) if "reward" in line]
     assert len(rewards) == 8
@@ -150,7 +150,7 @@ def test_a_checkpoint_is_an_ordinary_adapter(
     raw = tiny.online(base, data, reward, tmp_path / "out", max_steps=2)
     raw["model"] = {"base": str(base), "adapter": str(sft)}
     raw["rewards"] = {"plain": {"adapter": str(reward), "weight": 2.0}}
-    made = job(KINDS[name], raw, tmp_path)
+    made = job(name, raw, tmp_path)
     measured = train(made)
     assert "eval_reward" in measured
     assert "eval_rewards/plain/mean" in measured
@@ -176,9 +176,9 @@ def test_killed_and_the_same_parameters(
 
     raw = tiny.online(base, data, reward, tmp_path / "whole", max_steps=6)
     raw["data"]["limit"] = 4
-    whole = job(KINDS[name], raw, tmp_path)
+    whole = job(name, raw, tmp_path)
     train(whole)
-    again = job(KINDS[name], raw, tmp_path, f"out={tmp_path / 'killed'}")
+    again = job(name, raw, tmp_path, f"out={tmp_path / 'killed'}")
 
     def on_step_end(self: Any, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step == 5:
@@ -215,7 +215,7 @@ def test_what_cannot_be_trained_is_refused(
     if "method=full" in override:
         del raw["model"]["lora"]
     with pytest.raises(UsageError, match=what):
-        job(online.KIND_RLOO, raw, tmp_path, override)
+        job("rloo", raw, tmp_path, override)
 
 
 def test_reward_models_that_do_not_belong_here_are_refused(
@@ -223,7 +223,7 @@ def test_reward_models_that_do_not_belong_here_are_refused(
 ) -> None:
     def refused(**changes: Any) -> str:
         with pytest.raises(UsageError) as told:
-            job(online.KIND_GRPO, {**tiny.online(base, data, reward, tmp_path / "out"), **changes}, tmp_path)
+            job("grpo", {**tiny.online(base, data, reward, tmp_path / "out"), **changes}, tmp_path)
         return str(told.value)
 
     assert "no reward model of s2train" in refused(rewards={"plain": str(sft)})
@@ -249,7 +249,7 @@ def below(reward: Path, out: Path) -> Path:
 def test_the_dry_run_tells_steps_answers_and_rewards(base: Path, data: Path, reward: Path, tmp_path: Path) -> None:
     """4 steps of 8 answers, 4 to a prompt."""
     raw = tiny.online(base, data, reward, tmp_path / "out")
-    told = "\n".join(online.lines(job(online.KIND_RLOO, raw, tmp_path)))
+    told = "\n".join(online.lines(job("rloo", raw, tmp_path)))
     assert "4 steps; 32 answers are sampled, 4 to a prompt" in told
     assert "reward: 1 × plain (plain), -1 for an answer that does not end" in told
     assert not (tmp_path / "out").exists()
@@ -259,7 +259,7 @@ def test_a_config_error_names_the_key(base: Path, data: Path, reward: Path, tmp_
     raw = tiny.online(base, data, reward, tmp_path / "out")
     raw["rewards"] = {"plain": {"adapter": str(reward), "wait": 1}}
     with pytest.raises(ConfigError, match=r"rewards\.plain\.wait"):
-        job(online.KIND_RLOO, raw, tmp_path)
+        job("rloo", raw, tmp_path)
 
 
 def test_a_reward_without_a_head_is_refused(sft: Path) -> None:

@@ -87,14 +87,14 @@ def test_one_is_killed_and_both_go_on(base: Path, data: Path, tmp_path: Path) ->
 )
 def test_one_of_several_alone_is_refused(environment: dict[str, str], what: str) -> None:
     with pytest.raises(PrerequisiteError, match=what):
-        processes.refuse_lone(environment)
+        processes.check_launched(environment)
 
 
 @pytest.mark.parametrize(
     "environment", [{}, {"WORLD_SIZE": "1"}, {"WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "1"}, {"MASTER_ADDR": "a"}]
 )
 def test_what_is_right_is_not_refused(environment: dict[str, str]) -> None:
-    processes.refuse_lone(environment)
+    processes.check_launched(environment)
 
 
 def test_accelerate_launch_starts_one_process_on_cpus_and_is_refused(base: Path, data: Path, tmp_path: Path) -> None:

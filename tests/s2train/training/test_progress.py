@@ -68,13 +68,13 @@ def test_a_resumed_training_keeps_generations_with_any_separator(tmp_path: Path)
 
 def test_another_training_is_not_gone_on_from(tmp_path: Path) -> None:
     mine = {"recipe": {"arguments": {"seed": 0}, "data": {"limit": 3}}, "base": "a"}
-    progress.refuse_other_training(tmp_path, mine)
+    progress.check_same_training(tmp_path, mine)
     other = {"recipe": {"arguments": {"seed": 1}, "data": {"limit": 3}}, "base": "b"}
-    progress.refuse_other_training(tmp_path, other)  # nothing is lost yet
+    progress.check_same_training(tmp_path, other)  # nothing is lost yet
     saved(tmp_path, 2)
-    progress.refuse_other_training(tmp_path, other)
+    progress.check_same_training(tmp_path, other)
     with pytest.raises(PrerequisiteError, match=r"its base, arguments.seed differ. --fresh begins anew"):
-        progress.refuse_other_training(tmp_path, mine)
+        progress.check_same_training(tmp_path, mine)
 
 
 def test_curves(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ import torch
 from s2eval.errors import DataError, UsageError
 from s2train import checkpoint
 from s2train.losses import preference_loss
-from s2train.training import calibration, models, reward
-from s2train.training.calibration import refuse_below_gate
+from s2train.training import calibration, models
+from s2train.training.calibration import check_gate
+from s2train.training.scores import reward_scores
 from tests.s2train.training import tiny
 
 
@@ -35,7 +36,7 @@ def test_what_comes_out(trained: Path) -> None:
     assert found["accuracy_low"] == pytest.approx(8 / (8 + 1.96**2), abs=1e-3)
     assert found["accuracy/one_pairs"] == found["accuracy/two_pairs"] == 4
     assert found["passes_gate"] == 1.0
-    assert refuse_below_gate(trained)["accuracy"] == 1.0
+    assert check_gate(trained)["accuracy"] == 1.0
     assert any(name.endswith("score.weight") for name in tiny.weights(trained))
     assert sum(one["n"] for one in json.loads((trained / "calibration.json").read_text())) == 8
     held_out = [json.loads(line) for line in (trained / "held_out.jsonl").read_text().splitlines()]
@@ -61,10 +62,10 @@ def test_rewards_are_those_of_the_saved_adapter(trained: Path, base: Path, data:
     model.config.pad_token_id = job.tokenizer.pad_token_id
     model = PeftModel.from_pretrained(model, str(trained))
     side = job.validation.columns
-    one = reward.scores(model, side["chosen_ids"], job.tokenizer.pad_token_id, 1)
-    many = reward.scores(model, side["chosen_ids"], job.tokenizer.pad_token_id, 8)
+    one = reward_scores(model, side["chosen_ids"], job.tokenizer.pad_token_id, 1)
+    many = reward_scores(model, side["chosen_ids"], job.tokenizer.pad_token_id, 8)
     assert one == pytest.approx(many, abs=1e-5)
-    worse = reward.scores(model, side["rejected_ids"], job.tokenizer.pad_token_id, 3)
+    worse = reward_scores(model, side["rejected_ids"], job.tokenizer.pad_token_id, 3)
     assert all(a > b for a, b in zip(many, worse, strict=True))
 
 
@@ -158,6 +159,6 @@ def test_a_changed_file_is_noticed(trained: Path, base: Path, data: Path, tmp_pa
     assert checkpoint.problem(out, listed) == f"{name} was changed since it was written"
     if name == calibration.HELD_OUT:
         with pytest.raises(DataError, match=r"held_out\.jsonl was changed"):
-            calibration.refuse_below_gate(out)
+            calibration.check_gate(out)
     (out / name).unlink()
     assert checkpoint.problem(out, listed) == f"{name} is missing"

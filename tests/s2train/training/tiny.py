@@ -11,9 +11,9 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from s2train.training.kind import Job
+from s2train.stages import STAGES, load
+from s2train.training.job import Job
 from s2train.training.run import run
-from s2train.training.stages import STAGES, load
 
 WORDS = [
     "the",
@@ -154,7 +154,7 @@ def job(stage: str, raw: Mapping[str, Any], folder: Path, *overrides: str) -> Jo
     """The checked job of a configuration, by way of a file."""
     path = folder / f"{stage}.yaml"
     path.write_text(yaml.safe_dump(dict(raw)), encoding="utf-8")
-    return STAGES[stage].prepare(load(STAGES[stage], path, overrides), path.name)
+    return STAGES[stage].training.prepare(load(STAGES[stage], path, overrides), path.name)
 
 
 def train(stage: str, raw: Mapping[str, Any], folder: Path, *overrides: str) -> Job:

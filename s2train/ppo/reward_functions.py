@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor
 
 from s2train.ppo.roles import Stored, acting, head_of, last_tokens, lora_of
 from s2train.training import models
 from s2train.training.rows import tokens_of
+from s2train.training.scores import batched_scores
 
 PREFIX = "reward-"  # of the adapter's name in the policy's model
 MISSING_END = "missing_end"
@@ -66,29 +66,17 @@ class Reward:
         return self.scores([[*head, *tail] for head, tail in zip(heads, completion_ids, strict=True)])
 
     def scores(self, sequences: Sequence[Sequence[int]]) -> list[float]:
-        """Of prompts with their answers, in their order; sequences of like length together."""
-        found = [0.0] * len(sequences)
-        order = sorted(range(len(sequences)), key=lambda number: len(sequences[number]))
-        with torch.no_grad(), _judging(self.model, self.adapter) as causal:
-            for start in range(0, len(order), self.batch):
-                some = order[start : start + self.batch]
-                values = self._scored(causal, [sequences[number] for number in some])
-                for number, value in zip(some, values.tolist(), strict=True):
-                    found[number] = value
-        return found
+        """Of prompts with their answers, in their order; padded on the right, as in the reward model's training."""
+        padding = self.tokenizer.pad_token_id
+        with _only_adapter(self.model, self.adapter) as causal:
 
-    def _scored(self, causal: Any, sequences: Sequence[Sequence[int]]) -> Tensor:
-        """(B,), fp32. Padded on the right, as in the reward model's training."""
-        padding, width = self.tokenizer.pad_token_id, max(map(len, sequences))
-        tokens = torch.full((len(sequences), width), padding)
-        mask = torch.zeros_like(tokens)
-        for row, sequence in enumerate(sequences):
-            tokens[row, : len(sequence)] = torch.tensor(sequence)
-            mask[row, : len(sequence)] = 1
-        tokens, mask = tokens.to(causal.device), mask.to(causal.device)
-        trunk = getattr(causal, causal.base_model_prefix)
-        hidden = trunk(input_ids=tokens, attention_mask=mask, use_cache=False).last_hidden_state
-        return self.head(last_tokens(hidden, tokens, mask, padding).to(self.head.weight.dtype))[:, 0].float()
+            def score(tokens: Tensor, mask: Tensor) -> Tensor:
+                tokens, mask = tokens.to(causal.device), mask.to(causal.device)
+                trunk = getattr(causal, causal.base_model_prefix)
+                hidden = trunk(input_ids=tokens, attention_mask=mask, use_cache=False).last_hidden_state
+                return self.head(last_tokens(hidden, tokens, mask, padding).to(self.head.weight.dtype))[:, 0]
+
+            return batched_scores(score, sequences, padding, self.batch)
 
 
 class MissingEnd:
@@ -111,7 +99,7 @@ class MissingEnd:
 
 
 @contextmanager
-def _judging(model: Any, adapter: str) -> Iterator[Any]:
+def _only_adapter(model: Any, adapter: str) -> Iterator[Any]:
     """The causal model with that adapter alone, without dropout; then everything is as it was."""
     training = model.training
     model.eval()

@@ -11,8 +11,8 @@ from typing import Any
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer  # pyright: ignore[reportPrivateImportUsage]
 from trl.trainer.utils import RepeatSampler
 
+from s2train.ppo.reward_functions import MissingEnd, Reward
 from s2train.training.models import ADAPTER
-from s2train.training.reward_functions import MissingEnd, Reward
 from s2train.training.rows import tokens_of
 from s2train.training.trainers import Watched
 

@@ -6,10 +6,18 @@ from collections.abc import Iterable
 from typing import Any
 
 from s2train.data.records import PairLine
-from s2train.training import config, rows
-from s2train.training.job import files_of_set
-from s2train.training.kind import Kind
+from s2train.training import rows
+from s2train.training.config import Generations, Pairs, StageConfig
+from s2train.training.job import TrlTraining
+from s2train.training.preparation import files_of_set
 from s2train.training.rows import Encoder, Rows
+
+
+class Sft(StageConfig):
+    """`s2train sft`."""
+
+    data: Pairs
+    generations: Generations = Generations.model_validate({})
 
 
 def _arguments() -> type:
@@ -23,19 +31,20 @@ def _rows(_: Any, encoder: Encoder, lines: Iterable[Any]) -> Rows:
 
 
 def _trainer() -> type:
-    from s2train.training.trainers import Sft
+    from s2train.training import trainers
 
-    return Sft
+    return trainers.Sft
 
 
-KIND = Kind(
+TRAINING = TrlTraining(
     name="sft",
-    config=config.Sft,
+    summary="supervised fine-tuning: the loss is the mean negative log-likelihood of the answers' tokens",
+    config=Sft,
     task="CAUSAL_LM",
     line=PairLine,
     arguments=_arguments,
     defaults={"packing": True, "eval_strategy": "epoch", "logging_steps": 10},
-    file=files_of_set,
+    files=files_of_set,
     rows=_rows,
     trainer=_trainer,
 )

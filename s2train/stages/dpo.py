@@ -11,10 +11,28 @@ from collections.abc import Iterable
 from typing import Any
 
 from s2train.data.preferences import PreferenceLine
-from s2train.training import config, rows
-from s2train.training.job import files_of_aspect
-from s2train.training.kind import Kind
+from s2train.training import rows
+from s2train.training.config import Generations, Overlong, Preferences, StageConfig
+from s2train.training.job import TrlTraining
+from s2train.training.preparation import files_of_aspect
 from s2train.training.rows import Encoder, Rows
+
+
+class DpoPreferences(Preferences):
+    """Questions with a chosen and a rejected answer.
+
+    Attributes:
+        overlong: pairs of which one answer with its prompt has more than `arguments.max_length` tokens.
+    """
+
+    overlong: Overlong = "drop"
+
+
+class Dpo(StageConfig):
+    """`s2train dpo`."""
+
+    data: DpoPreferences
+    generations: Generations = Generations.model_validate({})
 
 
 def _arguments() -> type:
@@ -28,20 +46,22 @@ def _rows(settings: Any, encoder: Encoder, lines: Iterable[Any]) -> Rows:
 
 
 def _trainer() -> type:
-    from s2train.training.trainers import Dpo
+    from s2train.training import trainers
 
-    return Dpo
+    return trainers.Dpo
 
 
-KIND = Kind(
+TRAINING = TrlTraining(
     name="dpo",
-    config=config.Dpo,
+    summary="direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290) on pairs of answers",
+    config=Dpo,
     task="CAUSAL_LM",
     line=PreferenceLine,
     arguments=_arguments,
     defaults={"eval_strategy": "epoch", "logging_steps": 10},
-    file=files_of_aspect,
+    files=files_of_aspect,
     rows=_rows,
     trainer=_trainer,
-    halves=2,
+    sequences_per_row=2,
+    reference=True,
 )

@@ -8,20 +8,37 @@ al. 2022 (arXiv 2203.02155), equation 1; Touvron et al. 2023 (arXiv 2307.09288),
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from s2eval import store
 from s2train.data.preferences import PreferenceLine
-from s2train.training import calibration, config, rows
+from s2train.training import calibration, rows
 from s2train.training.calibration import HELD_OUT, Judged
-from s2train.training.job import files_of_aspect
-from s2train.training.kind import Job, Kind
+from s2train.training.config import Preferences, StageConfig
+from s2train.training.job import Job, TrlTraining
+from s2train.training.preparation import files_of_aspect
 from s2train.training.rows import Encoder, Rows
+from s2train.training.scores import reward_scores
 
 CALIBRATION = "calibration"  # .json, .svg
+
+
+class Reward(StageConfig):
+    """`s2train reward`.
+
+    Attributes:
+        margin: the rows' margins times this are asked for in the loss; 0 = none.
+        gate: accuracy on held-out pairs from which PPO may use it.
+    """
+
+    data: Preferences
+    margin: float = Field(0.0, ge=0)
+    gate: float = Field(calibration.GATE, ge=0, le=1)
 
 
 def _arguments() -> type:
@@ -35,34 +52,9 @@ def _rows(settings: Any, encoder: Encoder, lines: Iterable[Any]) -> Rows:
 
 
 def _trainer() -> type:
-    from s2train.training.trainers import Reward
+    from s2train.training import trainers
 
-    return Reward
-
-
-def scores(model: Any, sequences: Sequence[Sequence[int]], padding: int, batch: int) -> list[float]:
-    """Rewards of token sequences, in their order; padded on the right, sequences of like length together."""
-    import torch
-
-    found = [0.0] * len(sequences)
-    order = sorted(range(len(sequences)), key=lambda number: len(sequences[number]))
-    training = model.training
-    model.eval()
-    with torch.no_grad():
-        for start in range(0, len(order), batch):
-            some = order[start : start + batch]
-            width = max(len(sequences[number]) for number in some)
-            tokens = torch.full((len(some), width), padding)
-            mask = torch.zeros_like(tokens)
-            for place, number in enumerate(some):
-                length = len(sequences[number])
-                tokens[place, :length] = torch.as_tensor(sequences[number])
-                mask[place, :length] = 1
-            rewards = model(input_ids=tokens.to(model.device), attention_mask=mask.to(model.device)).logits[:, 0]
-            for number, reward in zip(some, rewards.float().tolist(), strict=True):
-                found[number] = reward
-    model.train(training)
-    return found
+    return trainers.Reward
 
 
 def judged(job: Job, model: Any) -> list[Judged]:
@@ -70,12 +62,12 @@ def judged(job: Job, model: Any) -> list[Judged]:
     side, batch = job.validation, job.arguments.per_device_eval_batch_size
     padding = job.tokenizer.pad_token_id
     halves = [side.columns[name] for name in ("chosen_ids", "rejected_ids")]
-    rewards = [scores(model, half, padding, batch) for half in halves]
+    rewards = [reward_scores(model, half, padding, batch) for half in halves]
     tokens = [[len(sequence) for sequence in half] for half in halves]
     return [Judged(*values) for values in zip(side.prompts, side.sources, *rewards, *tokens, strict=True)]
 
 
-def _conclude(job: Job, trainer: Any, folder: Path) -> dict[str, float]:
+def _measure(job: Job, trainer: Any, folder: Path) -> dict[str, float]:
     if not len(job.validation):
         return {}
     pairs = judged(job, trainer.model)
@@ -87,16 +79,17 @@ def _conclude(job: Job, trainer: Any, folder: Path) -> dict[str, float]:
     return calibration.metrics(pairs, job.config.gate)
 
 
-KIND = Kind(
+TRAINING = TrlTraining(
     name="reward",
-    config=config.Reward,
+    summary="a reward model: -log σ(r_chosen - r_rejected) of pairs; it gives a number to a prompt with an answer",
+    config=Reward,
     task="SEQ_CLS",
     line=PreferenceLine,
     arguments=_arguments,
     defaults={"eval_strategy": "epoch", "logging_steps": 10},
-    file=files_of_aspect,
+    files=files_of_aspect,
     rows=_rows,
     trainer=_trainer,
-    conclude=_conclude,
-    halves=2,
+    on_train_end=_measure,
+    sequences_per_row=2,
 )

@@ -8,7 +8,7 @@ as for DPO.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,9 +21,8 @@ from s2train.ppo import judges
 from s2train.ppo.config import Rewarded
 from s2train.ppo.judges import Judge
 from s2train.training import config, forecast, processes
-from s2train.training import job as jobs
-from s2train.training.job import files_of_set
-from s2train.training.kind import Job, Kind
+from s2train.training.job import Job, TrlTraining
+from s2train.training.preparation import files_of_set
 from s2train.training.rows import BLANK, Encoder, Rows, tokens_of
 
 _ANSWER = 128  # tokens, unless told otherwise
@@ -72,24 +71,23 @@ class OnlineJob(Job):
         return [*super().lines(), f"reward: {', '.join(parts)}", *notes]
 
 
-def prepare(kind: Kind, settings: Any, where: str) -> OnlineJob:
-    """Check and count everything; loads no weights and writes nothing.
+def with_judges(job: Job) -> OnlineJob:
+    """The job with its reward models, once its sizes are checked.
 
     Raises:
         UsageError, PrerequisiteError: what cannot be trained, and why.
     """
-    job = jobs.prepare(kind, settings, where)
-    _refuse_sizes(job)
-    plan = job.plan
+    _check_sizes(job)
+    plan, settings = job.plan, job.config
     found = judges.find(settings, job.tokenizer, job.template, plan.base.name, job.fingerprint, plan.quantization())
-    rewards = {name: {"adapter": one.where.name, "weight": one.weight} for name, one in found.items()}
-    hashes = {f"reward-{name}": one.sha256 for name, one in found.items()}
+    rewards = {name: {"adapter": judge.where.name, "weight": judge.weight} for name, judge in found.items()}
+    hashes = {f"reward-{name}": judge.sha256 for name, judge in found.items()}
     values = {name: getattr(job, name) for name in Job.__dataclass_fields__}
     values |= {"recipe": {**job.recipe, "rewards": rewards}, "data": {**job.data, **hashes}}
     return OnlineJob(**values, judges=found)
 
 
-def _refuse_sizes(job: Job) -> None:
+def _check_sizes(job: Job) -> None:
     """Raise ConfigError for sizes with which nothing would be learnt, or a killed training could not go on."""
     arguments, wrong = job.arguments, list[str]()
     if arguments.num_generations < 2:
@@ -184,16 +182,16 @@ def _rows(settings: Any, encoder: Encoder, lines: Iterable[Any]) -> Rows:
     return rows
 
 
-def _equipment(job: Job) -> dict[str, Any]:
+def _trainer_kwargs(job: Job) -> dict[str, Any]:
     """What the trainer is given beside what all are."""
+    from s2train.ppo.reward_functions import functions
     from s2train.ppo.roles import read
-    from s2train.training.reward_functions import functions
 
     assert isinstance(job, OnlineJob)
     if processes.shards(job.arguments):
         raise PrerequisiteError(
-            f"{job.kind.name}: every process scores its answers by itself, which needs all weights: not with FSDP or "
-            "ZeRO-3. Use DDP or ZeRO-2 (examples/accelerate/multi-gpu.yaml, deepspeed-zero2.yaml)"
+            f"{job.training.name}: every process scores its answers by itself, which needs all weights: not with FSDP "
+            "or ZeRO-3. Use DDP or ZeRO-2 (examples/accelerate/multi-gpu.yaml, deepspeed-zero2.yaml)"
         )
     stored = {name: read(str(one.where.folder)) for name, one in job.judges.items()}
     settings, arguments = job.config, job.arguments
@@ -203,19 +201,14 @@ def _equipment(job: Job) -> dict[str, Any]:
     return {"reward_funcs": made}
 
 
-def _kind(name: Literal["rloo", "grpo"]) -> Kind:
-    def arguments() -> type:
-        from s2train.training import sampling_trainers
-
-        return sampling_trainers.RlooArguments if name == "rloo" else sampling_trainers.GrpoArguments
-
-    def trainer() -> type:
-        from s2train.training import sampling_trainers
-
-        return sampling_trainers.Rloo if name == "rloo" else sampling_trainers.Grpo
-
-    return Kind(
+def online_training(
+    name: Literal["rloo", "grpo"], summary: str, arguments: Callable[[], type], trainer: Callable[[], type]
+) -> TrlTraining:
+    """What RLOO and GRPO share."""
+    return TrlTraining(
         name=name,
+        summary=summary,
+        command="ppo",
         config=Online,
         task="CAUSAL_LM",
         line=PairLine,
@@ -224,11 +217,10 @@ def _kind(name: Literal["rloo", "grpo"]) -> Kind:
             "eval_strategy": "no", "logging_steps": 1, "num_generations": 4, "max_completion_length": _ANSWER,
             "beta": 0.05, "learning_rate": 1e-5,
         },
-        file=files_of_set,
+        files=files_of_set,
         rows=_rows,
         trainer=trainer,
-        equipment=_equipment,
+        trainer_kwargs=_trainer_kwargs,
+        job=with_judges,
+        lines=lines,
     )  # fmt: skip
-
-
-KIND_RLOO, KIND_GRPO = _kind("rloo"), _kind("grpo")

@@ -1,0 +1,158 @@
+"""The stages of training: a table of `s2train`'s commands, and `train`, which runs one.
+
+A stage is a file here and a line in `STAGES`. A package adds its own by an entry point whose value is a `Stage`:
+
+    [project.entry-points."s2train.stages"]
+    distil = "my_package:DISTIL"        # Stage("distil", "Learn from a teacher.", "my_package.distil:TRAINING")
+
+The command, its help and its `--dry-run` follow. `TRAINING` is a `TrlTraining`, where one of TRL's trainers does the
+work, or any other `Training`; it is imported when the stage is used.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from s2eval.registry import Registry
+
+if TYPE_CHECKING:
+    from s2train.training.training import Training
+
+__all__ = ["STAGES", "Stage", "Trained", "commands", "load", "train", "training_for"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What the command line shows of a stage, and where the rest is.
+
+    Attributes:
+        name: of the stage, and `kind` in the `s2train.json` that it writes.
+        help: a sentence.
+        reference: `module:NAME` of its `Training`.
+        command: of which it is the `algorithm:`; empty where it is a command itself.
+    """
+
+    name: str
+    help: str
+    reference: str
+    command: str = ""
+
+    @property
+    def training(self) -> Training[Any]:
+        """Its configuration, and what is done with it; imported here."""
+        from importlib import import_module
+
+        module, _, name = self.reference.partition(":")
+        return getattr(import_module(module), name)
+
+
+STAGES = Registry(
+    "stage",
+    [
+        Stage(
+            "sft",
+            "Fine-tune on questions and answers; the same command resumes.",
+            "s2train.stages.sft:TRAINING",
+        ),
+        Stage(
+            "reward",
+            "Train a reward model on pairs of answers, and measure how far to believe it.",
+            "s2train.stages.reward:TRAINING",
+        ),
+        Stage("dpo", "Optimise preferences directly on pairs of answers.", "s2train.stages.dpo:TRAINING"),
+        Stage(
+            "ppo",
+            "Let a policy answer, reward its answers by reward models, and learn from that.",
+            "s2train.stages.ppo:TRAINING",
+        ),
+        Stage("rloo", "PPO's data and rewards with RLOO.", "s2train.stages.rloo:TRAINING", command="ppo"),
+        Stage("grpo", "PPO's data and rewards with GRPO.", "s2train.stages.grpo:TRAINING", command="ppo"),
+    ],
+    group="s2train.stages",
+    see="s2train --help",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A training that ended.
+
+    Attributes:
+        out: the checkpoint's folder.
+        metrics: name → value, of the last evaluation.
+    """
+
+    out: Path
+    metrics: Mapping[str, float]
+
+
+def commands() -> list[Stage]:
+    """The stages that are commands of `s2train`."""
+    return [stage for stage in STAGES.values() if not stage.command]
+
+
+def training_for(stage: Stage, algorithm: object) -> Training[Any]:
+    """The training of a command's algorithm; the command's own where it is none of the others."""
+    named = STAGES.get(algorithm) if isinstance(algorithm, str) else None
+    return (named if named and named.command == stage.name else stage).training
+
+
+def load(stage: Stage, config: Path | Mapping[str, Any], assignments: Iterable[str] = ()) -> Any:
+    """Read and check a configuration with its overrides.
+
+    Raises:
+        ConfigError: with every error of the file and of the overrides, each on a line.
+    """
+    from s2eval import yamlfile
+    from s2eval.overrides import override, override_document
+    from s2eval.yamltext import Document
+
+    if isinstance(config, Path):
+        document, where = yamlfile.read(config, "model:, data: and out:"), str(config)
+    else:
+        document, where = Document(dict(config), {}), stage.name
+    given = list(assignments)
+    named, _ = override(document.value, [text for text in given if text.startswith("algorithm=")])
+    model = training_for(stage, named.get("algorithm")).configuration()
+    raw, marks, problems = override_document(document, given, model)
+    return yamlfile.check(raw, model, where, marks, more=problems)
+
+
+def train(
+    stage: str,
+    config: str | Path | Mapping[str, Any],
+    overrides: Mapping[str, Any] | Iterable[str] = (),
+    *,
+    fresh: bool = False,
+    log: Callable[[str], object] = lambda _: None,
+) -> Trained:
+    """Run a stage; called again, it resumes or finds the checkpoint complete.
+
+    Args:
+        stage: a name of `STAGES`.
+        config: the recipe's YAML, or what it holds.
+        overrides: dotted key → value, or `key=value` as on the command line.
+        fresh: start again, and replace what exists.
+        log: is given each line of what is to be done.
+
+    Raises:
+        UnknownNameError: no such stage.
+        ConfigError: with every error of the recipe.
+        PrerequisiteError: memory, disk, a model or data are missing.
+    """
+    chosen = STAGES.find(stage)
+    if isinstance(overrides, Mapping):
+        overrides = [
+            f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in overrides.items()
+        ]
+    recipe = Path(config) if isinstance(config, str) else config
+    settings = load(chosen, recipe, overrides)
+    training = training_for(chosen, getattr(settings, "algorithm", None))
+    job = training.prepare(settings, str(recipe) if isinstance(recipe, Path) else stage)
+    for line in job.lines():
+        log(line)
+    return Trained(job.out, training.run(job, fresh))
