@@ -34,7 +34,7 @@ def evaluate(
         only: patterns over `model/task`, model or task.
         fresh: evaluate again what is done.
         keep_going: continue after a unit that failed; `Run.failures` has them.
-        quiet: print nothing.
+        quiet: print nothing. What libraries print goes to `.run.log` in the run folder.
         config: further keys of the configuration, such as `template="chat"` or `judges=["smollm2"]`.
 
     Raises:
@@ -42,6 +42,7 @@ def evaluate(
         S2Error: a unit that failed, unless `keep_going`.
     """
     from s2eval.run import engine
+    from s2eval.run.log_file import quiet_libraries
     from s2eval.run.progress import Progress
     from s2eval.run.settings import checks, load
 
@@ -54,10 +55,20 @@ def evaluate(
     if settings.data_dir is not None:
         os.environ["S2_DATA_DIR"] = settings.data_dir
     planned = engine.plan_run(settings, folder, only, where)
-    progress = Progress(planned.chosen, (lambda _: None) if quiet else _to_stderr)
-    finished = engine.execute(
-        planned, progress, fresh=fresh, keep_going=keep_going, resume="the same call of s2eval.evaluate"
-    )
+    stream = sys.stderr
+
+    def log(line: str) -> None:
+        if not quiet:
+            print(line, file=stream, flush=True)
+
+    with quiet_libraries(folder):
+        finished = engine.execute(
+            planned,
+            Progress(planned.chosen, log),
+            fresh=fresh,
+            keep_going=keep_going,
+            resume="the same call of s2eval.evaluate",
+        )
     return Run([folder], finished.failures)
 
 
@@ -70,7 +81,3 @@ def _names(tasks: str | Iterable[str] | None) -> list[str] | None:
         return None
     parts = [tasks] if isinstance(tasks, str) else list(tasks)
     return [name.strip() for part in parts for name in part.split(",") if name.strip()]
-
-
-def _to_stderr(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201

@@ -9,10 +9,10 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from s2eval.run.engine import RunPlan
+from s2eval.run.log_file import quiet_libraries
 from s2eval.run.progress import Progress, duration
 from s2eval.run.rough_time import rough_seconds
 from s2eval.terminal import output
-from s2eval.terminal.log_file import quiet_libraries
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
