@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from s2eval.errors import UsageError
-from s2eval.terminal import note, resumable, resume_command
+from s2eval.errors import InterruptedRunError, UsageError
+from s2eval.terminal import note, resumable
 from s2eval.terminal.options import Format, FormatOption
 
 if TYPE_CHECKING:
@@ -81,15 +81,13 @@ def merge_effect(
     """
     from s2eval import chat_arguments
     from s2eval import prompts as templates
-    from s2eval.config import default_name
+    from s2eval.api.folders import check_tasks, default_name, locked, quiet_lm_eval
     from s2eval.models.spec import base_of, parse
-    from s2eval.run import local, plan
     from s2train.merge.effect import Effect, job, predictions
 
-    local.quiet_lm_eval()
+    quiet_lm_eval()
     names = [name.strip() for text in tasks or () for name in text.split(",") if name.strip()]
-    if names:
-        plan.expand(names)
+    check_tasks(names)
     arguments = chat_arguments.parse(chat_template_args)
     if template not in (None, "chat"):  # that needs a tokenizer
         templates.get(template, arguments=arguments)
@@ -102,7 +100,7 @@ def merge_effect(
         raise UsageError("--double-quant: the adapter was trained on a base that was not quantised")
     given = {"type": quant_type and quant_type.value, "double": double_quant}
     folder = out or Path(f"runs/merge-effect-{default_name(adapter)}")
-    with resumable(f"what is complete is kept in {folder}"), local.locked(folder):
+    with resumable(f"what is complete is kept in {folder}"), locked(folder):
         merged = job.merge_all(
             spec,
             folder,
@@ -126,24 +124,23 @@ def merge_effect(
 
 def _evaluate(merged: Merged, names: Sequence[str], limit: int | None, folder: Path) -> Compared:
     """An ordinary run of all the models, and every two of them compared."""
-    from s2eval.config import RunConfig
+    import s2eval
     from s2eval.report import scored_folders
     from s2eval.report.compare import compare
     from s2eval.report.comparisons import Side
-    from s2eval.run import engine
-    from s2eval.run.progress import Progress
 
-    settings: dict[str, Any] = {
-        "name": "merge-effect",
-        "models": [model.entry() for model in merged.models.values()],
-        "tasks": list(names),
-        "metrics": ["rouge", "readability"],
-        "limit": limit,
-        "template": merged.template,
-    }
-    config = RunConfig.model_validate(settings)
-    run = engine.plan_run(config, folder)
-    engine.execute(run, Progress(run.chosen, note), resume=resume_command())
+    try:
+        s2eval.evaluate(
+            [model.entry() for model in merged.models.values()],
+            list(names),
+            limit=limit,
+            out=folder,
+            name="merge-effect",
+            metrics=["rouge", "readability"],
+            template=merged.template,
+        )
+    except InterruptedRunError:  # the command resumes, not the call
+        raise KeyboardInterrupt from None
     scores = scored_folders.read([folder])
     sides = [Side(name, (name,)) for name in merged.models]
     return compare(scores.scored, list(combinations(sides, 2)), scores.contests, scores.remarks)
