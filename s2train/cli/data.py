@@ -13,7 +13,7 @@ import typer
 from s2eval.errors import IncompleteError
 from s2eval.terminal import add_command, new_group, note, resumable, resume_command
 from s2train.data import layout
-from s2train.data.building import build_sets, read_inputs, settings_of
+from s2train.data.building import SOURCES, DataSource, build_sets, read_inputs, settings_of
 
 if TYPE_CHECKING:
     from s2train.data.config import DataConfig
@@ -56,61 +56,25 @@ EngineOption = Annotated[EngineName, typer.Option("--engine", help="This machine
 Processes = Annotated[int | None, typer.Option(min=1, help="On this machine; default: one a CPU.")]
 
 
-def data_eli5(
-    out: Out,
-    first: First = None,
-    more: More = None,
-    config: Config = None,
-    validation_share: Share = None,
-    seed: Seed = None,
-    evaluations: Evaluations = None,
-    engine: EngineOption = EngineName.local,
-    processes: Processes = None,
-) -> None:
-    """ELI5: questions with their best-voted answers, from records of the ELI5 schema or Reddit's dumps."""
-    settings, runner = settings_of(out, config, validation_share, seed), _engine(engine, processes)
-    with resumable("no file is half-written"):
-        read_inputs("eli5", [*(first or []), *(more or [])], out, settings, runner)
-        _build(out, settings, runner, evaluations, ["eli5"])
+def _command(source: DataSource) -> Callable[..., None]:
+    def command(
+        out: Out,
+        first: First = None,
+        more: More = None,
+        config: Config = None,
+        validation_share: Share = None,
+        seed: Seed = None,
+        evaluations: Evaluations = None,
+        engine: EngineOption = EngineName.local,
+        processes: Processes = None,
+    ) -> None:
+        settings, runner = settings_of(out, config, validation_share, seed), _engine(engine, processes)
+        with resumable("no file is half-written"):
+            read_inputs(source.name, [*(first or []), *(more or [])], out, settings, runner)
+            _build(out, settings, runner, evaluations, source.sets())
 
-
-def data_wiki(
-    out: Out,
-    first: First = None,
-    more: More = None,
-    config: Config = None,
-    validation_share: Share = None,
-    seed: Seed = None,
-    evaluations: Evaluations = None,
-    engine: EngineOption = EngineName.local,
-    processes: Processes = None,
-) -> None:
-    """Simple Wikipedia: leads, from MediaWiki's XML dump, parquet of the hub, or {title, text} records."""
-    settings, runner = settings_of(out, config, validation_share, seed), _engine(engine, processes)
-    with resumable("no file is half-written"):
-        read_inputs("wiki", [*(first or []), *(more or [])], out, settings, runner)
-        _build(out, settings, runner, evaluations, ["wiki"])
-
-
-def data_preferences(
-    out: Out,
-    first: First = None,
-    more: More = None,
-    config: Config = None,
-    validation_share: Share = None,
-    seed: Seed = None,
-    evaluations: Evaluations = None,
-    engine: EngineOption = EngineName.local,
-    processes: Processes = None,
-) -> None:
-    """Preferences, one file an aspect: helpfulness and simplicity from ELI5's votes (by default of the dumps that
-    `s2train data eli5` has read), simplicity from Simple and regular leads, harmlessness from hh-rlhf's files."""
-    from s2train.data.preferences import ASPECTS
-
-    settings, runner = settings_of(out, config, validation_share, seed), _engine(engine, processes)
-    with resumable("no file is half-written"):
-        read_inputs("preferences", [*(first or []), *(more or [])], out, settings, runner)
-        _build(out, settings, runner, evaluations, ASPECTS)
+    command.__doc__ = source.help
+    return command
 
 
 def data_questions(
@@ -271,9 +235,7 @@ def _progress() -> Callable[[int, int, Any], None]:
     return tell
 
 
-_DATA = "--out data"
-add_command(app, data_eli5, "eli5", examples=(f"s2train data eli5 --input RC_2019-01.zst RS_2019-01.zst {_DATA}",))
-add_command(app, data_wiki, "wiki", examples=(f"s2train data wiki --input simplewiki.xml.bz2 {_DATA}",))
-add_command(app, data_questions, "questions", examples=(f"s2train data questions {_DATA} --max-cost 5 --dry-run",))
-add_command(app, data_preferences, "preferences", examples=(f"s2train data preferences {_DATA}",))
-add_command(app, data_eda, "eda", examples=(f"s2train data eda {_DATA}",))
+for _source in SOURCES.values():
+    add_command(app, _command(_source), _source.name, examples=(_source.example,))
+add_command(app, data_questions, "questions", examples=("s2train data questions --out data --max-cost 5 --dry-run",))
+add_command(app, data_eda, "eda", examples=("s2train data eda --out data",))

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from s2eval.errors import UnknownNameError, UsageError
+from s2eval.errors import UsageError
+from s2eval.registry import Registry
 from s2train.data import layout
 
 if TYPE_CHECKING:
@@ -32,6 +33,27 @@ class Built:
     evaluations: Path
 
 
+Reader = Callable[[Sequence[str], Path, "DataConfig", "Engine", str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class DataSource:
+    """A kind of inputs; each is a command of `s2train data`.
+
+    Attributes:
+        name: of the command.
+        help, example: of the command.
+        read: (inputs, folder, configuration, engine, command) → the folder's candidates.
+        sets: the sets or aspects that are made of it.
+    """
+
+    name: str
+    help: str
+    example: str
+    read: Reader
+    sets: Callable[[], Sequence[str]]
+
+
 def build_data(
     kind: str,
     inputs: Sequence[str | Path] = (),
@@ -47,7 +69,7 @@ def build_data(
     """Read inputs and build the sets of a folder in the layout of `S2_DATA_DIR`.
 
     Args:
-        kind: `eli5`, `wiki` or `preferences`.
+        kind: a name in `SOURCES`: `eli5`, `wiki` or `preferences`.
         inputs: files; without any the set is built again from what was read before.
         out: the folder.
         config: YAML; by default what the folder was built with last.
@@ -92,9 +114,7 @@ def read_inputs(
     Raises:
         UsageError: there are none, and none were read before.
     """
-    if kind not in _READERS:
-        raise UnknownNameError("kind of data", kind, _READERS)
-    _READERS[kind](inputs, out, settings, engine, command or kind)
+    SOURCES.find(kind).read(inputs, out, settings, engine, command or kind)
 
 
 def _read_eli5(inputs: Sequence[str], out: Path, settings: DataConfig, engine: Engine, command: str) -> None:
@@ -128,17 +148,47 @@ def _read_preferences(inputs: Sequence[str], out: Path, settings: DataConfig, en
         read_preferences(list(inputs), out, settings.preferences, engine, questions)
 
 
-_READERS: Mapping[str, Callable[[Sequence[str], Path, DataConfig, Engine, str], None]] = {
-    "eli5": _read_eli5,
-    "wiki": _read_wiki,
-    "preferences": _read_preferences,
-}
-
-
 def _given(name: str, inputs: Sequence[str], out: Path, command: str) -> bool:
     if not inputs and not layout.candidates(out, name).is_file():
         raise UsageError(f"no input; name it with --input FILE. See: s2train data {command} --help")
     return bool(inputs)
+
+
+def _aspects() -> Sequence[str]:
+    from s2train.data.preferences import ASPECTS
+
+    return ASPECTS
+
+
+SOURCES = Registry(
+    "kind of data",
+    [
+        DataSource(
+            "eli5",
+            "ELI5: questions with their best-voted answers, from records of the ELI5 schema or Reddit's dumps.",
+            "s2train data eli5 --input RC_2019-01.zst RS_2019-01.zst --out data",
+            _read_eli5,
+            lambda: ["eli5"],
+        ),
+        DataSource(
+            "wiki",
+            "Simple Wikipedia: leads, from MediaWiki's XML dump, parquet of the hub, or {title, text} records.",
+            "s2train data wiki --input simplewiki.xml.bz2 --out data",
+            _read_wiki,
+            lambda: ["wiki"],
+        ),
+        DataSource(
+            "preferences",
+            "Preferences, one file an aspect: helpfulness and simplicity from ELI5's votes (by default of the dumps "
+            "that `s2train data eli5` has read), simplicity from Simple and regular leads, harmlessness from hh-rlhf's "
+            "files.",
+            "s2train data preferences --out data",
+            _read_preferences,
+            _aspects,
+        ),
+    ],
+    see="s2train data --help",
+)
 
 
 def build_sets(out: Path, settings: DataConfig, engine: Engine, evaluations: Path | None = None) -> Built:
