@@ -14,7 +14,7 @@ _CONTEXT = 2048  # tokens, of a model that does not say
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class BaseCheckpoint:
     """What an adapter stands on.
 
     Attributes:
@@ -58,10 +58,10 @@ class Bases:
     """Loads a base when it is asked for; it stays until another one is."""
 
     def __init__(self) -> None:
-        self._of: Ground | None = None
+        self._of: BaseCheckpoint | None = None
         self._base: Any = None
 
-    def get(self, ground: Ground) -> Any:
+    def get(self, ground: BaseCheckpoint) -> Any:
         """The transformers model with nothing on it: what was put on it before is taken off.
 
         Raises:
@@ -76,7 +76,7 @@ class Bases:
             self._base, self._of = Base(_opened(ground).model), ground
         return self._base.model
 
-    def backend(self, ground: Ground, adapter: str | None) -> Any:
+    def backend(self, ground: BaseCheckpoint, adapter: str | None) -> Any:
         """The model as evaluation has it, with an adapter or without."""
         return _opened(ground, loaded=self.get(ground), peft=adapter)
 
@@ -90,7 +90,7 @@ class Bases:
             torch.cuda.empty_cache()
 
 
-def _opened(ground: Ground, **more: Any) -> Any:
+def _opened(ground: BaseCheckpoint, **more: Any) -> Any:
     from s2eval.models.s2 import S2LM
 
     arguments = {} if "loaded" in more else ground.arguments()

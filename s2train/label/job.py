@@ -121,8 +121,8 @@ def prepare(request: Request) -> Job:
     ranked = tuple(rankings.prepare(parts, known, allow_below_gate=request.allow_below_gate) for parts in named)
     if len({ranking.parts for ranking in ranked}) < len(ranked):
         raise UsageError("--rank: one ranking is named twice")
-    grounds = {part.ground.folder for ranking in ranked for part, _ in ranking.parts}
-    context = min([policy.context, *map(bases.context, grounds)])
+    bases_of_rankings = {part.ground.folder for ranking in ranked for part, _ in ranking.parts}
+    context = min([policy.context, *map(bases.context, bases_of_rankings)])
     room = context - request.how.max_tokens - _SPARE
     if room < 1:
         raise UsageError(f"--max-tokens {request.how.max_tokens}: policy and rankings have a context of {context}")

@@ -16,7 +16,7 @@ from s2eval.models import ModelSpec
 from s2eval.models.spec import base_of, identity
 from s2train import checkpoint
 from s2train.checkpoint import Checkpoint
-from s2train.label.bases import Ground
+from s2train.label.bases import BaseCheckpoint
 from s2train.training import calibration, models
 from s2train.training.models import ADAPTER_CONFIG
 from s2train.training.preparation import check_same_base
@@ -67,7 +67,7 @@ class Ranker:
     name: str
     key: str
     folder: Path
-    ground: Ground
+    ground: BaseCheckpoint
     template: str
     aspect: str | None
     accuracy: float | None = None
@@ -152,7 +152,7 @@ def _ranker(named: Named, known: Known, allow_below_gate: bool) -> Ranker:
     if named.kind == "reward":
         _gate(found, allow_below_gate)
     _check_adapter_kind(found, named.kind)
-    ground = Ground(_base(found, made, known), made.quantization)
+    ground = BaseCheckpoint(_base(found, made, known), made.quantization)
     recipe: Any = made.recipe or {}
     content: dict[str, Any] = {
         "kind": named.kind,
@@ -228,7 +228,7 @@ def _beta(arguments: Mapping[str, Any], found: Location) -> float:
     return float(arguments.get("beta", BETA))
 
 
-def _reference(named: Named, found: Location, made: Checkpoint, ground: Ground, known: Known) -> Path | None:
+def _reference(named: Named, found: Location, made: Checkpoint, ground: BaseCheckpoint, known: Known) -> Path | None:
     """The adapter that was π_ref; None where training began with a new one, so that the base was."""
     where = f"dpo {found.name}"
     recipe: Any = made.recipe or {}

@@ -15,7 +15,7 @@ from s2eval.prompts import Template
 from s2eval.reasoning import opens_reasoning, split
 from s2train import checkpoint
 from s2train.data.preferences import turns_of
-from s2train.label.bases import Bases, Ground, context
+from s2train.label.bases import BaseCheckpoint, Bases, context
 from s2train.label.ledger import AnswerLine
 from s2train.training.preparation import check_same_base
 from s2train.weights import location, shards
@@ -58,7 +58,7 @@ class Policy:
     spec: ModelSpec
     name: str
     identity: str
-    ground: Ground
+    ground: BaseCheckpoint
     fingerprint: str | None
     template: Template
     tokenizer: Any
@@ -104,7 +104,7 @@ def policy(text: str, template: str | None = None) -> Policy:
     except (OSError, ValueError, KeyError) as error:
         raise PrerequisiteError(f"policy {text}: {' '.join(str(error).split())[:300]}") from error
     return Policy(
-        spec, name, identity(spec), Ground(base.folder, quantization), fingerprint,
+        spec, name, identity(spec), BaseCheckpoint(base.folder, quantization), fingerprint,
         prompts.resolve(template, spec.checkpoint, tokenizer), tokenizer,
         context(base.folder),
     )  # fmt: skip

@@ -10,23 +10,20 @@ from typing import Any
 
 from s2eval import prompts
 from s2eval.errors import ConfigError, UsageError
-from s2train import checkpoint
 from s2train.ppo import judges, questions
 from s2train.ppo.config import Ppo
 from s2train.ppo.judges import Judge
 from s2train.ppo.questions import Prompts
-from s2train.training import hardware, models, processes, trackers
 from s2train.training import preparation as jobs
+from s2train.training import processes, trackers
 from s2train.training.job import Method, RunPaths
 from s2train.training.models import Plan
 from s2train.training.rows import Encoder, ends
-from s2train.weights import location, shards
 
 METHOD = Method(
     name="ppo",
     summary="proximal policy optimisation (Schulman et al. 2017, arXiv 1707.06347) of a reward on its own answers",
 )
-_ROOM = 1024  # tokens of context where a base does not say
 
 
 @dataclass(frozen=True)
@@ -110,39 +107,36 @@ def prepare(config: Ppo, where: str) -> Job:
     """
     jobs.check_replaceable(Path(config.out).expanduser())
     _check_settings(config, where)
-    settings = config.model
-    base = location.of_model(settings.base)
-    adapter = location.of_adapter(settings.adapter) if settings.adapter else None
-    chosen = hardware.choose(settings.dtype, settings.method, *hardware.find())
-    plan = Plan(base, settings, chosen, "CAUSAL_LM", adapter)
-    weights = shards.find(base.folder)
-    fingerprint = shards.fingerprint(weights)
-    tokenizer = models.tokenizer(base.folder)
-    if adapter:
-        models.check_adapter(adapter, "CAUSAL_LM")
-        jobs.check_same_base(adapter, base.name, fingerprint)
-        models.check_same_tokenizer(tokenizer, adapter)
-    trained = prompts.trained_with(adapter.folder) if adapter else None
-    template = prompts.get(settings.template or trained or "s2", tokenizer)
-    found = judges.find(config, tokenizer, template, base.name, fingerprint, plan.quantization())
-    model = models.outline(plan)
-    models.check_base(model, plan, weights)
-    jobs.check_vocabulary(tokenizer, model, base.name)
-    context = getattr(model.config.get_text_config(), "max_position_embeddings", None) or _ROOM
+    begin = jobs.start(config.model, "CAUSAL_LM")
+    plan, tokenizer, template = begin.plan, begin.tokenizer, begin.template
+    rewards = judges.find(config, tokenizer, template, plan.base.name, begin.fingerprint, plan.quantization())
     longest = max(config.ppo.max_new_tokens, config.evaluate.max_tokens or 1)
-    if config.data.max_prompt + longest > context:
+    if config.data.max_prompt + longest > begin.context:
         raise ConfigError(where, [
             f"data.max_prompt: {config.data.max_prompt:,} tokens and an answer of {longest:,} are more than the base's "
-            f"context of {context:,}"
+            f"context of {begin.context:,}"
         ])  # fmt: skip
     train, validation, hashes = questions.read(config.data, Encoder(tokenizer, template, config.data.max_prompt))
-    if adapter:
-        hashes["adapter"] = checkpoint.sha256(models.weights(adapter))
-    hashes |= {f"reward-{name}": one.sha256 for name, one in found.items()}
-    counted = _parameters(config, plan, model)
-    recipe = _recipe(config, plan, template.name, found)
+    hashes |= begin.hashes() | {f"reward-{name}": judge.sha256 for name, judge in rewards.items()}
+    recipe = begin.recipe(config, {"out", "report_to"})
+    for name, judge in rewards.items():
+        recipe["rewards"][name]["adapter"] = judge.where.name
+    base, policy, value = _parameters(config, plan, begin.model)
     return Job(
-        where, config, plan, fingerprint, tokenizer, template, train, validation, found, hashes, recipe, *counted
+        where=where,
+        config=config,
+        plan=plan,
+        fingerprint=begin.fingerprint,
+        tokenizer=tokenizer,
+        template=template,
+        train=train,
+        validation=validation,
+        judges=rewards,
+        data=hashes,
+        recipe=jobs.without_none(json.loads(json.dumps(recipe))),
+        base=base,
+        policy=policy,
+        value=value,
     )
 
 
@@ -166,23 +160,3 @@ def _parameters(config: Ppo, plan: Plan, model: Any) -> tuple[int, int, int]:
     before = sum(weight.numel() for weight in model.parameters())
     policy = shapes.trained(plan)
     return before, policy, shapes.trained(shapes.of_value(plan, config.value)) + width + 1
-
-
-def _recipe(config: Ppo, plan: Plan, template: str, found: Mapping[str, Judge]) -> dict[str, Any]:
-    """The configuration as it is written down: names in place of folders."""
-    made: dict[str, Any] = config.model_dump(mode="json", exclude={"out", "report_to"})
-    made["model"] |= {
-        "base": plan.base.name,
-        "adapter": plan.adapter and plan.adapter.name,
-        "template": template,
-        "dtype": plan.hardware.dtype,
-    }
-    if plan.adapter:
-        made["model"].pop("lora")
-    if not plan.quantized:
-        made["model"].pop("quantization")
-    for name in ("dir", "prompts", "validation_prompts"):
-        made["data"][name] = made["data"][name] and Path(made["data"][name]).name
-    for name, one in found.items():
-        made["rewards"][name]["adapter"] = one.where.name
-    return jobs.without_none(json.loads(json.dumps(made)))

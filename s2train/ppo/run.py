@@ -7,7 +7,6 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from s2eval import store
 from s2eval.errors import PrerequisiteError
 from s2eval.weights import quiet
 from s2train import checkpoint
-from s2train.checkpoint import Checkpoint, Source
 from s2train.ppo import shapes
 from s2train.ppo.evaluation import evaluate, means
 from s2train.ppo.experience import Experience
@@ -26,10 +24,9 @@ from s2train.ppo.learning import Learner, Task, weigh
 from s2train.ppo.optimisation import BrokenExperienceError
 from s2train.ppo.processes import Processes, accelerated
 from s2train.ppo.roles import POLICY, Roles, read
-from s2train.training import curves, models, processes, progress
+from s2train.training import models, processes, progress
 from s2train.training import run as trainings
-from s2train.training.card import card
-from s2train.training.progress import BROKEN, DivergedError
+from s2train.training.progress import DivergedError
 
 KEPT = 2  # checkpoints
 STATE, WEIGHTS = "state.pt", "adapter_model.safetensors"
@@ -190,18 +187,13 @@ def _save(job: Job, learner: Learner, step: int) -> None:
 
 def _broken(job: Job, step: int, what: str, experience: Experience) -> DivergedError:
     """Save the batch; the error that says where."""
-    name = BROKEN if processes.is_first() else f"{BROKEN}.{processes.rank()}"
     answers = experience.answers
     tensors = {field: getattr(experience, field) for field in ("old", "values", "advantages", "returns", "rewards")}
     inputs = {"tokens": answers.tokens, "mask": answers.mask, "width": answers.width, **tensors}
-    torch.save({"step": step, "inputs": inputs, "scores": dict(experience.scores)}, job.work / f"{name}.pt")
     texts = [job.tokenizer.decode(row[mask.bool()]) for row, mask in zip(answers.tokens, answers.mask, strict=True)]
-    (job.work / f"{name}.json").write_text(
-        json.dumps({"step": step, "what": what, "texts": texts}, indent=1, ensure_ascii=False), encoding="utf-8"
-    )
-    return DivergedError(
-        f"step {step}: {what}. The batch is in {job.work / name}.pt, to read in {name}.json. The newest whole "
-        "checkpoint is kept: a lower ppo.learning_rate, longer ppo.warmup or a larger ppo.kl may help"
+    batch = {"step": step, "inputs": inputs, "scores": dict(experience.scores)}
+    return progress.keep_batch(
+        job.work, batch, what, texts, "a lower ppo.learning_rate, longer ppo.warmup or a larger ppo.kl"
     )
 
 
@@ -209,26 +201,8 @@ def _conclude(job: Job, learner: Learner) -> dict[str, float]:
     """Put the checkpoint in place."""
     with store.new_unit(job.out) as folder:
         _save_policy(job, learner.roles, folder)
-        for name in (progress.METRICS, progress.GENERATIONS):
-            with suppress(FileNotFoundError):
-                shutil.copyfile(job.work / name, folder / name)
         metrics = _last(job)
-        curves.draw(progress.read(folder / progress.METRICS), folder / trainings.CURVES)
-        made = Checkpoint(
-            template=job.template.name,
-            kind="ppo",
-            base=Source(name=job.plan.base.name, sha256=job.fingerprint),
-            quantization=job.plan.quantization(),
-            recipe=dict(job.recipe),
-            data=dict(job.data),
-            versions=checkpoint.versions(),
-            metrics=metrics,
-            files={WEIGHTS: checkpoint.sha256(folder / WEIGHTS)},
-            records=checkpoint.hashes(folder, trainings.RECORDS),
-        )
-        text = card(job, made, sorted(path.name for path in folder.glob("*.svg")))
-        (folder / trainings.CARD).write_text(text, encoding="utf-8")
-        checkpoint.write(folder, made)
+        trainings.write_checkpoint(job, folder, metrics)
     return metrics
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from s2train.checkpoint import Checkpoint
 
 
-def card(job: Any, made: Checkpoint, pictures: list[str]) -> str:
+def card(job: Any, made: Checkpoint, charts: list[str]) -> str:
     """Markdown: what it is, what it was trained on, what was measured, how to use it.
 
     Args:
@@ -34,7 +34,7 @@ def card(job: Any, made: Checkpoint, pictures: list[str]) -> str:
         ]),
         "## Measured",
         _table(("", ""), [(name, f"{value:.4g}") for name, value in made.metrics.items()]),
-        *(f"![]({name})" for name in pictures),
+        *(f"![]({name})" for name in charts),
         "## Recipe",
         _recipe(made.recipe),
         "Made with " + ", ".join(f"{name} {number}" for name, number in made.versions.items()) + ".",

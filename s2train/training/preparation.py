@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,90 @@ from s2train import checkpoint
 from s2train.data.files.jsonl import Source
 from s2train.data.layout import PREFERENCES
 from s2train.training import arguments, hardware, models, trackers
+from s2train.training.config import Model
 from s2train.training.job import Job, TrlTraining
 from s2train.training.models import Plan
 from s2train.training.rows import Encoder, Rows
 from s2train.weights import location, shards
 
 _SPARE = 1.1  # of the space that is counted
-_MOST = 1024  # tokens of a row, unless told otherwise
+_MAX_TOKENS = 1024  # of a row by default, and of a context where a base does not say
+_PATHS = ("dir", "train", "validation", "prompts", "validation_prompts")  # keys of `data:`
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What training starts from, checked without weights.
+
+    Attributes:
+        plan: what is loaded.
+        fingerprint: of the base's weights.
+        tokenizer, template: of the base; how questions become prompts.
+        model: without weights, without an adapter.
+    """
+
+    plan: Plan
+    fingerprint: str
+    tokenizer: Any
+    template: prompts.Template
+    model: Any
+
+    @property
+    def context(self) -> int:
+        """Tokens that the base reads at most."""
+        return getattr(self.model.config.get_text_config(), "max_position_embeddings", None) or _MAX_TOKENS
+
+    def hashes(self) -> dict[str, str]:
+        """`adapter` → SHA-256 of its tensors, where training starts from one."""
+        adapter = self.plan.adapter
+        return {"adapter": checkpoint.sha256(models.weights(adapter))} if adapter else {}
+
+    def recipe(self, config: Any, exclude: set[str]) -> dict[str, Any]:
+        """The configuration as it is written down: names in place of folders.
+
+        Args:
+            exclude: keys that do not belong to it.
+        """
+        plan = self.plan
+        recipe: dict[str, Any] = config.model_dump(mode="json", exclude=exclude)
+        recipe["model"] |= {
+            "base": plan.base.name,
+            "adapter": plan.adapter and plan.adapter.name,
+            "template": self.template.name,
+            "dtype": plan.hardware.dtype,
+        }
+        if plan.adapter or not plan.adapted:
+            recipe["model"].pop("lora")
+        if not plan.quantized:
+            recipe["model"].pop("quantization")
+        data = recipe["data"]
+        data |= {name: Path(data[name]).name for name in _PATHS if data.get(name)}
+        return recipe
+
+
+def start(settings: Model, task: models.Task) -> Start:
+    """Find and check the base, the adapter and the tokenizer of a configuration's `model:`; loads no weights.
+
+    Raises:
+        UsageError, PrerequisiteError: what cannot be trained, and why.
+    """
+    base = location.of_model(settings.base)
+    adapter = location.of_adapter(settings.adapter) if settings.adapter else None
+    chosen = hardware.choose(settings.dtype, settings.method, *hardware.find())
+    plan = Plan(base, settings, chosen, task, adapter)
+    weights = shards.find(base.folder)
+    fingerprint = shards.fingerprint(weights)
+    tokenizer = models.tokenizer(base.folder)
+    if adapter:
+        models.check_adapter(adapter, task)
+        check_same_base(adapter, base.name, fingerprint)
+        models.check_same_tokenizer(tokenizer, adapter)
+    trained_with = prompts.trained_with(adapter.folder) if adapter else None
+    template = prompts.get(settings.template or trained_with or "s2", tokenizer)
+    model = models.outline(plan)
+    models.check_base(model, plan, weights)
+    check_vocabulary(tokenizer, model, base.name)
+    return Start(plan, fingerprint, tokenizer, template, model)
 
 
 def prepare(training: TrlTraining, config: Any, where: str) -> Job:
@@ -36,31 +114,12 @@ def prepare(training: TrlTraining, config: Any, where: str) -> Job:
     """
     check_replaceable(Path(config.out).expanduser())
     trackers.check_installed(config.arguments.report_to, "arguments.report_to")
-    settings = config.model
-    base = location.of_model(settings.base)
-    adapter = location.of_adapter(settings.adapter) if settings.adapter else None
-    plan = Plan(
-        base, settings, hardware.choose(settings.dtype, settings.method, *hardware.find()), training.task, adapter
-    )
-    weights = shards.find(base.folder)
-    fingerprint = shards.fingerprint(weights)
-    tokenizer = models.tokenizer(base.folder)
-    if adapter:
-        models.check_adapter(adapter, training.task)
-        check_same_base(adapter, base.name, fingerprint)
-        models.check_same_tokenizer(tokenizer, adapter)
-    template = prompts.get(
-        settings.template or (prompts.trained_with(adapter.folder) if adapter else None) or "s2", tokenizer
-    )
-    model = models.outline(plan)
-    models.check_base(model, plan, weights)
-    check_vocabulary(tokenizer, model, base.name)
+    begin = start(config.model, training.task)
+    plan, model = begin.plan, begin.model
     before = sum(weight.numel() for weight in model.parameters())
-    values, length = _values(training, config, plan, model, where)
-    encoder = Encoder(tokenizer, template, length, getattr(config.data, "overlong", "drop") == "truncate")
-    train, validation, hashes = _rows(training, config, encoder)
-    if adapter:
-        hashes["adapter"] = checkpoint.sha256(models.weights(adapter))
+    values, length = _values(training, config, begin, where)
+    cut = getattr(config.data, "overlong", "drop") == "truncate"
+    train, validation, hashes = _rows(training, config, Encoder(begin.tokenizer, begin.template, length, cut))
     if not len(validation) and "eval_strategy" not in config.arguments.model_fields_set:
         values["eval_strategy"] = "no"
     if plan.adapted:
@@ -69,11 +128,26 @@ def prepare(training: TrlTraining, config: Any, where: str) -> Job:
     built = arguments.build(training.arguments(), values, where)
     if not len(validation) and built.eval_strategy != "no":
         raise ConfigError(where, ["arguments.eval_strategy: there is no validation side to evaluate on"])
-    parameters = before + (trainable if plan.adapted else 0)
+    recipe = begin.recipe(config, {"arguments", "out"})
+    given = {name: value for name, value in arguments.given(config.arguments).items() if name not in trackers.FIELDS}
+    recipe["arguments"] = {**training.defaults, "max_length": length, **given}
     return Job(
-        training, where, config, plan, fingerprint, tokenizer, template, train, validation, hashes, built, values,
-        _recipe(training, config, plan, template.name, length), parameters, trainable,
-    )  # fmt: skip
+        training=training,
+        where=where,
+        config=config,
+        plan=plan,
+        fingerprint=begin.fingerprint,
+        tokenizer=begin.tokenizer,
+        template=begin.template,
+        train=train,
+        validation=validation,
+        data=hashes | begin.hashes(),
+        arguments=built,
+        values=values,
+        recipe=without_none(json.loads(json.dumps(recipe))),
+        parameters=before + (trainable if plan.adapted else 0),
+        trainable=trainable,
+    )
 
 
 def check_same_base(adapter: location.Location, base: str, fingerprint: str) -> None:
@@ -125,12 +199,11 @@ def check_vocabulary(tokenizer: Any, model: Any, base: str) -> None:
         )
 
 
-def _values(training: TrlTraining, config: Any, plan: Plan, model: Any, where: str) -> tuple[dict[str, Any], int]:
+def _values(training: TrlTraining, config: Any, begin: Start, where: str) -> tuple[dict[str, Any], int]:
     """What TRL's configuration is made of, and how long a row may be."""
     given = {name: getattr(config.arguments, name) for name in config.arguments.model_fields_set}
-    compute = plan.hardware.compute
-    context = getattr(model.config.get_text_config(), "max_position_embeddings", None) or _MOST
-    length = given.get("max_length", min(_MOST, context))
+    hardware, context = begin.plan.hardware, begin.context
+    length = given.get("max_length", min(_MAX_TOKENS, context))
     if length is None or not 2 <= length <= context:
         raise ConfigError(where, [f"arguments.max_length: {length}: expected 2 to {context:,}, the base's context"])
     ours: dict[str, Any] = {
@@ -142,11 +215,11 @@ def _values(training: TrlTraining, config: Any, plan: Plan, model: Any, where: s
         "save_steps": 100,
         "save_total_limit": 2,
         "disable_tqdm": not sys.stderr.isatty(),
-        "bf16": compute == "bfloat16",
-        "fp16": compute == "float16",
-        "gradient_checkpointing": given.get("activation_checkpointing", plan.hardware.checkpointing),
-        "use_cpu": plan.hardware.device == "cpu",
-        "dataloader_pin_memory": plan.hardware.device != "cpu",
+        "bf16": hardware.compute == "bfloat16",
+        "fp16": hardware.compute == "float16",
+        "gradient_checkpointing": given.get("activation_checkpointing", hardware.checkpointing),
+        "use_cpu": hardware.device == "cpu",
+        "dataloader_pin_memory": hardware.device != "cpu",
         "max_length": length,
         **({"per_device_eval_batch_size": batch} if (batch := given.get("per_device_train_batch_size")) else {}),
         **training.defaults,
@@ -205,26 +278,6 @@ def _why_empty(rows: Rows, most: int) -> str:
 def first(source: Source[Any], limit: int | None) -> Any:
     """The first lines; the others are read too, since the hash is of the whole file."""
     return (line for number, line in enumerate(source) if limit is None or number < limit)
-
-
-def _recipe(training: TrlTraining, config: Any, plan: Plan, template: str, length: int) -> dict[str, Any]:
-    """The configuration as it is written down: names in place of folders."""
-    made: dict[str, Any] = config.model_dump(mode="json", exclude={"arguments", "out"})
-    made["model"] |= {
-        "base": plan.base.name,
-        "adapter": plan.adapter and plan.adapter.name,
-        "template": template,
-        "dtype": plan.hardware.dtype,
-    }
-    for name in ("lora",) if plan.adapter or not plan.adapted else ():
-        made["model"].pop(name)
-    if not plan.quantized:
-        made["model"].pop("quantization")
-    for name in ("dir", "train", "validation"):
-        made["data"][name] = made["data"][name] and Path(made["data"][name]).name
-    given = {name: one for name, one in arguments.given(config.arguments).items() if name not in trackers.FIELDS}
-    made["arguments"] = {**training.defaults, "max_length": length, **given}
-    return without_none(json.loads(json.dumps(made)))
 
 
 def without_none(value: Any) -> Any:

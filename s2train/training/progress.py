@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from s2eval import jsonl, store
 from s2eval.errors import PrerequisiteError, S2Error
+from s2train.training import processes
 
 METRICS, GENERATIONS = "metrics.jsonl", "generations.jsonl"
 WHOLE = "whole.json"  # in a checkpoint: its files with their sizes, written last
@@ -21,6 +22,29 @@ BROKEN = "broken_batch"  # .pt, and .json to read
 
 class DivergedError(S2Error):
     """A loss or a gradient is NaN or infinite."""
+
+
+def keep_batch(folder: Path, batch: Mapping[str, Any], what: str, texts: Sequence[str], advice: str) -> DivergedError:
+    """Save the batch that broke training, and give the error that says where it is.
+
+    Args:
+        batch: `step`, from 1, and tensors.
+        what: is not finite.
+        texts: of the batch, to read.
+        advice: what may help.
+    """
+    import torch
+
+    name = BROKEN if processes.is_first() else f"{BROKEN}.{processes.rank()}"
+    step = batch["step"]
+    torch.save(dict(batch), folder / f"{name}.pt")
+    (folder / f"{name}.json").write_text(
+        json.dumps({"step": step, "what": what, "texts": texts}, indent=1, ensure_ascii=False), encoding="utf-8"
+    )
+    return DivergedError(
+        f"step {step}: {what}. The batch is in {folder / name}.pt, to read in {name}.json. The newest whole "
+        f"checkpoint is kept: {advice} may help"
+    )
 
 
 def append(path: Path, record: Mapping[str, Any]) -> None:

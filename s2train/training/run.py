@@ -182,26 +182,35 @@ def _conclude(job: Job, trainer: Any) -> dict[str, float]:
         more = job.training.on_train_end(job, trainer, folder) if job.training.on_train_end else {}
         metrics = {**_last(job), **more}
         _save(job, trainer, folder, weights)
-        for name in (progress.METRICS, progress.GENERATIONS):
-            with suppress(FileNotFoundError):
-                shutil.copyfile(job.work / name, folder / name)
-        curves.draw(progress.read(folder / progress.METRICS), folder / CURVES)
-        made = Checkpoint(
-            template=job.template.name,
-            kind=job.training.name,
-            base=Source(name=job.plan.base.name, sha256=job.fingerprint),
-            quantization=job.plan.quantization(),
-            recipe=dict(job.recipe),
-            data=dict(job.data),
-            versions=checkpoint.versions(),
-            metrics=metrics,
-            files=checkpoint.hashes(folder, _WEIGHTS),
-            records=checkpoint.hashes(folder, RECORDS),
-        )
-        pictures = sorted(path.name for path in folder.glob("*.svg"))
-        (folder / CARD).write_text(card(job, made, pictures), encoding="utf-8")
-        checkpoint.write(folder, made)
+        write_checkpoint(job, folder, metrics)
     return metrics
+
+
+def write_checkpoint(job: Any, folder: Path, metrics: Mapping[str, float]) -> None:
+    """Complete a folder that holds weights and tokenizer: records, curves, card, and `s2train.json`.
+
+    Args:
+        job: any stage's.
+    """
+    for name in (progress.METRICS, progress.GENERATIONS):
+        with suppress(FileNotFoundError):
+            shutil.copyfile(job.work / name, folder / name)
+    curves.draw(progress.read(folder / progress.METRICS), folder / CURVES)
+    about = Checkpoint(
+        template=job.template.name,
+        kind=job.training.name,
+        base=Source(name=job.plan.base.name, sha256=job.fingerprint),
+        quantization=job.plan.quantization(),
+        recipe=dict(job.recipe),
+        data=dict(job.data),
+        versions=checkpoint.versions(),
+        metrics=dict(metrics),
+        files=checkpoint.hashes(folder, _WEIGHTS),
+        records=checkpoint.hashes(folder, RECORDS),
+    )
+    charts = sorted(path.name for path in folder.glob("*.svg"))
+    (folder / CARD).write_text(card(job, about, charts), encoding="utf-8")
+    checkpoint.write(folder, about)
 
 
 def _is_evaluated(job: Job, trainer: Any) -> bool:

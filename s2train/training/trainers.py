@@ -5,7 +5,6 @@ Imports TRL and torch: import it where training begins.
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -23,7 +22,6 @@ from trl import DPOTrainer, RewardTrainer, SFTTrainer  # pyright: ignore[reportP
 from s2eval.prompts import Template
 from s2train.training import processes, progress
 from s2train.training.job import Job
-from s2train.training.progress import BROKEN, DivergedError
 from s2train.training.rows import ends, tokens_of
 
 
@@ -44,17 +42,15 @@ class Watched:
         """Save a batch, and raise DivergedError."""
         trainer: Any = self
         folder, step = Path(trainer.args.output_dir), trainer.state.global_step + 1
-        name = BROKEN if processes.is_first() else f"{BROKEN}.{processes.rank()}"
-        torch.save({"step": step, "inputs": inputs}, folder / f"{name}.pt")
         texts = inputs.get("prompt", [])
         if "input_ids" in inputs:
             texts = trainer.processing_class.batch_decode(inputs["input_ids"])
-        (folder / f"{name}.json").write_text(
-            json.dumps({"step": step, "what": what, "texts": texts}, indent=1, ensure_ascii=False), encoding="utf-8"
-        )
-        raise DivergedError(
-            f"step {step}: {what}. The batch is in {folder / name}.pt, to read in {name}.json. The newest whole "
-            "checkpoint is kept: a lower arguments.learning_rate, longer warm-up or arguments.max_grad_norm may help"
+        raise progress.keep_batch(
+            folder,
+            {"step": step, "inputs": inputs},
+            what,
+            texts,
+            "a lower arguments.learning_rate, longer warm-up or arguments.max_grad_norm",
         )
 
     def create_model_card(self, *_: Any, **__: Any) -> None:

@@ -17,8 +17,8 @@ from s2eval.errors import ConfigError, DataError, PrerequisiteError, UsageError
 from s2train import checkpoint
 from s2train.training import models, progress
 from s2train.training import preparation as jobs
+from s2train.training.progress import BROKEN, DivergedError
 from s2train.training.run import run
-from s2train.training.trainers import BROKEN, DivergedError
 from tests.s2train.training import tiny
 
 
