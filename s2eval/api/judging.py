@@ -114,7 +114,7 @@ class JudgePlan:
         from s2eval.judge import results
 
         for model in self.models:
-            results.refuse_another(self.out, self.suite, self.judging, model, self.against)
+            results.check_same_models(self.out, self.suite, self.judging, model, self.against)
 
     def run(self, on_progress: OnProgress | None = None) -> tuple[list[Result], list[Stored]]:
         """Answer and judge; each model's results are written when it is complete."""
@@ -226,7 +226,7 @@ def failures_of(results: Sequence[Result]) -> list[str]:
     """`model: how many judgments failed: why the first did`, for each model with failures."""
     return [
         f"{result.model.name}: {result.failed} of {len(result.judgments)} judgments failed: "
-        + next(judgment.problem for judgment in result.judgments if judgment.failed)
+        + next(judgment.failure for judgment in result.judgments if judgment.failure)
         for result in results
         if result.failed
     ]

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from s2eval.judge.ask import answering, judging
 from s2eval.judge.ask.answering import Answers
-from s2eval.judge.ask.judging import JudgeSettings, Ruling
+from s2eval.judge.ask.judging import JudgeSettings
 from s2eval.judge.ask.model_handles import ModelHandle
+from s2eval.judge.judgments import Judgment
 from s2eval.judge.scores import judge_gaming
 from s2eval.judge.suite.definition import Suite
 from s2eval.llm.asking import ask
@@ -81,14 +82,14 @@ class Result:
     settings: JudgeSettings
     choices: int
     answers: Answers
-    judgments: tuple[Ruling, ...]
+    judgments: tuple[Judgment, ...]
     suspects: Mapping[tuple[object, int], list[str]]
     against: ModelHandle | None = None
 
     @property
     def failed(self) -> int:
         """Judgments that a resumed run makes: the answer or the verdict could not be had."""
-        return sum(one.failed for one in self.judgments)
+        return sum(bool(judgment.failure) for judgment in self.judgments)
 
 
 def known(path: Path) -> AbstractContextManager[Ledger]:

@@ -12,20 +12,29 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from s2eval.errors import DataError, UsageError
 from s2eval.judge.suite.rows import FileRow, Filled, Id, Problems, QuestionId, read_rows
-from s2eval.judge.verdicts.parsers import Parser, Rating, rating, rating_json, spoken
+from s2eval.judge.verdicts.parsers import Choice, Parser, Rating, choice, rating, rating_json, spoken
 
 Turn = Literal[1, 2]
+Place = Literal["", "A", "B"]
+V = TypeVar("V")
+
+
+def both_orders(first: V | None, second: V | None, tie: V) -> V | None:
+    """The verdict on a pair shown in both orders: what both say, else a tie; None where one has none (2306.05685)."""
+    if first is None or second is None:
+        return None
+    return first if first == second else tie
 
 
 @dataclass(frozen=True, slots=True)
 class Judgment:
-    """What a judge wrote about one turn of one answer.
+    """What a judge wrote about one turn of one answer, or of two that it compared.
 
     Attributes:
         judge, prompt: names of the model that judges and of the prompt that it is given.
@@ -38,6 +47,12 @@ class Judgment:
         failure: why the judge could not be asked; "" where it could.
         finish, reasoning: why its text ended, as the server said, and what it thought before; "" where the file does
             not say.
+        problem: why no verdict can be read in the text; "" where one can, and in files that do not say.
+        against, place: of a comparison: the other model, and where this one's answer stood, as A or as B.
+        winner, points: of a comparison: `A`, `B` or `tie`; 1 = this model's answer is better, 0 = the
+            other's, ½ = a tie.
+        user_prompt, key: what the judge was shown, and the call in the store; None where it was not asked.
+        served: the judge's name as its server reports it; "" where it reports none, and in files.
         source: file and line.
     """
 
@@ -56,7 +71,20 @@ class Judgment:
     failure: str = ""
     finish: str = ""
     reasoning: str = ""
+    problem: str = ""
+    against: str = ""
+    place: Place = ""
+    winner: str = ""
+    points: float | None = None
+    user_prompt: str | None = None
+    key: str | None = None
+    served: str = ""
     source: str = field(default="", compare=False)
+
+    @property
+    def without_verdict(self) -> str:
+        """Why there is no verdict: the failed call, or what is wrong with the text; "" where there is one."""
+        return self.failure or self.problem
 
     def read(self, parser: Parser = "strict") -> Rating:
         """The rating that the text gives; the stored score plays no part."""
@@ -64,10 +92,16 @@ class Judgment:
             return Rating(None, "failed call")
         if self.structured:
             return rating_json(self.text)
-        if parser == "fastchat":
-            return rating(self.text, parser)
-        text, cut = spoken(self.text, self.reasoning, self.finish)
-        return rating(text, cut=cut)
+        text, cut = self._spoken(parser)
+        return rating(text, parser, cut=cut)
+
+    def read_choice(self, parser: Parser = "strict") -> Choice:
+        """The choice between two answers that the text makes."""
+        text, cut = self._spoken(parser)
+        return choice(text, parser, cut=cut)
+
+    def _spoken(self, parser: Parser) -> tuple[str, bool]:
+        return spoken(self.text, self.reasoning, self.finish) if parser == "strict" else (self.text, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +180,117 @@ def read_single(path: Path) -> list[Judgment]:
     return [_judgment(row, f"{path}, line {line}") for line, row in rows]
 
 
+def _lower(value: Any) -> Any:
+    return value.casefold() if isinstance(value, str) else value
+
+
+Winner = Annotated[Literal["model_1", "model_2", "tie", "error"], BeforeValidator(_lower)]
+
+
+class _FastChatPair(FileRow):
+    """A line of FastChat's `<judge>_pair.jsonl`: both orders, the winner named by the model, not by its place."""
+
+    question_id: Id
+    model_1: Filled
+    model_2: Filled
+    g1_winner: Winner
+    g2_winner: Winner
+    judge: list[Filled]
+    turn: Literal[1, 2]
+
+    def judgments(self, source: str) -> list[Judgment]:
+        """One of each order; `model_1` was shown first in the first."""
+        orders: tuple[tuple[Place, str], ...] = (("B", self.g1_winner), ("A", self.g2_winner))
+        points = {"model_2": 1.0, "model_1": 0.0, "tie": 0.5, "error": None}
+        return [
+            Judgment(
+                self.question_id,
+                self.model_2,
+                self.judge[0],
+                "".join(self.judge[1:2]),
+                self.turn,
+                "",
+                None,
+                against=self.model_1,
+                place=place,
+                points=points[winner],
+                source=source,
+            )
+            for place, winner in orders
+        ]
+
+
+class _Pair(FileRow):
+    """A line of our `pairwise-<baseline>.jsonl`: one order."""
+
+    question_id: Id
+    model: Filled
+    against: Filled
+    place: Literal["A", "B"]
+    points: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None
+    judge: list[Filled]
+    turn: Literal[1, 2]
+    repeat: int = 0
+    choice: int = 0
+
+    def judgments(self, source: str) -> list[Judgment]:
+        """The judgment of the line."""
+        return [
+            Judgment(
+                self.question_id,
+                self.model,
+                self.judge[0],
+                "".join(self.judge[1:2]),
+                self.turn,
+                "",
+                None,
+                self.choice,
+                self.repeat,
+                against=self.against,
+                place=self.place,
+                points=self.points,
+                source=source,
+            )
+        ]
+
+
+def read_pairs(path: Path) -> list[Judgment]:
+    """The judgments of pairs in a file, two of each pair: FastChat's `<judge>_pair.jsonl`, or our `pairwise-*.jsonl`.
+
+    Raises:
+        DataError: with all that is wrong, line by line; or the same judgment is there twice.
+    """
+    problems = Problems(path)
+    kind: type[_Pair] | type[_FastChatPair] = _Pair if path.name.startswith("pairwise-") else _FastChatPair
+    rows = read_rows(path, kind, problems)
+    problems.tell()
+    seen: set[Hashable] = set()
+    read: list[Judgment] = []
+    for line, row in rows:
+        for judgment in row.judgments(f"{path}, line {line}"):
+            key = (*pair_of(judgment), judgment.place)
+            if key in seen:
+                question = f"question {judgment.question_id}, turn {judgment.turn}"
+                if kind is _Pair:
+                    question += f", choice {judgment.choice}, repeat {judgment.repeat}"
+                raise DataError(f"{judgment.source}: {question} is a duplicate")
+            seen.add(key)
+            read.append(judgment)
+    return read
+
+
+def read_judgments(path: Path) -> list[Judgment]:
+    """The judgments in a file of single answers (`read_single`) or of pairs (`read_pairs`), ours or FastChat's."""
+    pairs = path.name.startswith("pairwise-") or path.name.endswith("_pair.jsonl")
+    return read_pairs(path) if pairs else read_single(path)
+
+
+def pair_of(judgment: Judgment) -> tuple[Hashable, ...]:
+    """What the judgments of both orders of a pair share."""
+    one = judgment
+    return one.model, one.against, one.judge, str(one.question_id), one.turn, one.choice, one.repeat
+
+
 def _judgment(row: _Row, source: str) -> Judgment:
     return Judgment(
         question_id=row.question_id,
@@ -182,9 +327,9 @@ def summarize(judgments: Iterable[Judgment], parser: Parser = "strict", *, mix: 
     """
     judgments = list(judgments)
     if parser == "strict":
-        _refuse_repeats(judgments)
+        _check_repeats(judgments)
     if not mix:
-        _refuse_mixtures(judgments)
+        _check_mixtures(judgments)
     by_model: dict[str, list[Judgment]] = {}
     for judgment in judgments:
         by_model.setdefault(judgment.model, []).append(judgment)
@@ -209,7 +354,7 @@ def _score(ratings: Sequence[Rating]) -> TurnScore:
     return TurnScore(mean, len(ratings), len(values), dict(kinds.most_common()))
 
 
-def _refuse_repeats(judgments: Iterable[Judgment]) -> None:
+def _check_repeats(judgments: Iterable[Judgment]) -> None:
     seen: dict[Hashable, Judgment] = {}
     for one in judgments:
         key = (type(one.question_id), one.question_id, one.model, one.turn, one.choice, one.repeat, one.judge)
@@ -222,7 +367,7 @@ def _refuse_repeats(judgments: Iterable[Judgment]) -> None:
             )
 
 
-def _refuse_mixtures(judgments: Iterable[Judgment]) -> None:
+def _check_mixtures(judgments: Iterable[Judgment]) -> None:
     """One judge in all; a turn's prompts are two at most (with and without a reference), a question's is one."""
     judge: Judgment | None = None
     prompts: dict[Hashable, Judgment] = {}

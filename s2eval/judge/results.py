@@ -85,7 +85,7 @@ def _temperature(suite: Suite, settings: JudgeSettings) -> str:
     return "" if temperature == suite.judge_temperature else f"t{temperature:g}"
 
 
-def refuse_another(
+def check_same_models(
     out: Path, suite: Suite, settings: JudgeSettings, model: ModelHandle, against: ModelHandle | None = None
 ) -> None:
     """Raise a UsageError if the folder holds results of another model or judge that has the same name there, or if on
@@ -203,8 +203,8 @@ def _content(path: Path) -> dict[str, Any]:
 def facts(result: Result) -> dict[str, Any]:
     """What determined a result, and what a reader of its numbers must know."""
     suite, settings, judgments = result.suite, result.settings, result.judgments
-    prompts = {one.task.prompt.name: one.task.prompt.hash for one in judgments}
-    refused = Counter(one.problem.partition(":")[0] for one in judgments if one.problem and not one.failed)
+    prompts = {one.prompt: one.prompt_hash for one in judgments}
+    refused = Counter(one.problem.partition(":")[0] for one in judgments if one.problem)
     found: dict[str, Any] = {
         "format": _FORMAT,
         "suite": {"name": suite.name, "version": suite.version, "hash": suite.hash, "questions": len(suite.questions)},
@@ -219,7 +219,7 @@ def facts(result: Result) -> dict[str, Any]:
         "temperature": settings.temperature_for(suite),
         "repeats": settings.repeats,
         "n": len(judgments),
-        "n_valid": sum(not one.problem for one in judgments),
+        "n_valid": sum(not one.without_verdict for one in judgments),
         "failed": result.failed,
         "refused": dict(sorted(refused.items())),
         "flagged": dict(sorted(Counter(sign for signs in result.suspects.values() for sign in signs).items())),
@@ -260,9 +260,7 @@ def label(result: Result) -> str:
 def rows(result: Result, group: str, seed: int | None) -> Iterator[Row]:
     """Every number of a result."""
     task = f"s2_{result.suite.name}"
-    provenance = store.key_of(
-        {**facts(result), "keys": [one.task.call.key for one in result.judgments if one.task.call]}
-    )
+    provenance = store.key_of({**facts(result), "keys": [one.key for one in result.judgments if one.key]})
     judge = label(result)
 
     def row(turn: str, category: str, metric: str, estimate: Estimate, judge: str = judge) -> Row:
@@ -321,28 +319,27 @@ def _answers(result: Result) -> Iterator[dict[str, Any]]:
 
 def _judgments(result: Result) -> Iterator[dict[str, Any]]:
     for one in result.judgments:
-        task = one.task
         yield {
-            "question_id": task.question.id,
-            "category": task.question.category,
-            "model": task.model,
-            **({"against": task.against, "place": task.place} if task.place else {}),
-            "judge": [result.settings.judge.name, task.prompt.name],
-            "user_prompt": task.call.messages[-1].content if task.call else None,
-            "judgment": one.text,
-            **({"winner": one.chose, "points": one.points} if task.place else {"score": one.rating}),
-            "turn": task.turn,
-            "choice": task.choice,
-            "repeat": task.repeat,
-            "problem": "" if one.failed else one.problem,
-            "failure": one.problem if one.failed else "",
+            "question_id": one.question_id,
+            "category": one.category,
+            "model": one.model,
+            **({"against": one.against, "place": one.place} if one.place else {}),
+            "judge": [one.judge, one.prompt],
+            "user_prompt": one.user_prompt,
+            "judgment": None if one.failure else one.text,
+            **({"winner": one.winner, "points": one.points} if one.place else {"score": one.score}),
+            "turn": one.turn,
+            "choice": one.choice,
+            "repeat": one.repeat,
+            "problem": one.problem,
+            "failure": one.failure,
             "finish": one.finish,
             **({"reasoning": one.reasoning} if one.reasoning else {}),
-            "flags": result.suspects.get((task.question.id, task.choice), []),
+            "flags": result.suspects.get((one.question_id, one.choice), []),
             "parser": result.settings.parser,
-            "structured": result.settings.structured,
-            "prompt_hash": task.prompt.hash,
-            "key": task.call.key if task.call else None,
+            "structured": one.structured,
+            "prompt_hash": one.prompt_hash,
+            "key": one.key,
         }
 
 

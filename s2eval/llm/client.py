@@ -149,19 +149,19 @@ class OpenAIService:
         _not_inside_a_loop()
         return asyncio.run(self._models())
 
-    def check(self, model: str) -> None:
-        """Whether a model can be asked, as far as that is known without a call that costs: by the list of models.
+    def check(self, *models: str) -> None:
+        """Whether these models can be asked, as far as that is known without a call that costs: by one list of models.
 
         A server without such a list, or that does not give it to this key, is not refused.
 
         Raises:
-            ServiceError: out of reach, the key is refused, or the list has models and not this one.
+            ServiceError: out of reach, the key is refused, or the list has models and lacks one of these.
             PrerequisiteError: no key.
         """
         _not_inside_a_loop()
-        asyncio.run(self._check(model))
+        asyncio.run(self._check(models))
 
-    async def _check(self, model: str) -> None:
+    async def _check(self, models: Sequence[str]) -> None:
         async with self._connect() as client:
             found: list[str] | Problem = []
             for attempt in range(min(FIRST_TRIES, self._policy.attempts)):
@@ -170,8 +170,9 @@ class OpenAIService:
                 if isinstance(found, list) or found.reached:
                     break
         if isinstance(found, list):
-            if found and not self._takes_any_name and not any(same_family(model, name) for name in found):
-                raise ServiceError(f"{self.url} does not serve {model!r}.{_suggestion(model, found)}")
+            for model in models if found and not self._takes_any_name else ():
+                if not any(same_family(model, name) for name in found):
+                    raise ServiceError(f"{self.url} does not serve {model!r}.{_suggestion(model, found)}")
         elif not found.reached:
             raise ServiceError(unreachable(self.url, found))
         elif found.status == 401 and not _SCOPE.search(found.message):

@@ -98,7 +98,7 @@ def judge(planned: Sequence[Judged], out: Path, *, keep_going: bool, progress: P
                 progress.say(f"{one.name} is broken: {wrong}; it is judged again")
             progress.say(f"{one.name}: {len(one.suite.questions)} questions")
             try:
-                results.refuse_another(out, one.suite, one.settings, one.model)
+                results.check_same_models(out, one.suite, one.settings, one.model)
                 one.budget.keep_in(ledger, one.name)
                 client = bench.CachedClient(ledger, prices, one.budget, partial(_report, progress, one.name))
                 result = bench.rate(one.suite, one.model, one.settings, one.judge.choices, client)
@@ -109,7 +109,7 @@ def judge(planned: Sequence[Judged], out: Path, *, keep_going: bool, progress: P
                 failures.append(f"{one.name}: {error}")
                 continue
             if result.failed:
-                why = next(judgment.problem for judgment in result.judgments if judgment.failed)
+                why = next(judgment.failure for judgment in result.judgments if judgment.failure)
                 failures.append(f"{one.name}: {result.failed} of {len(result.judgments)} judgments failed: {why}")
     return failures
 

@@ -61,7 +61,7 @@ def test_nothing_is_asked_twice(suite: Suite, ledger: Ledger) -> None:
     asked = len(service.asked), len(judging.asked)
     again = bench.rate(suite, model, JudgeSettings(judge), 1, client(ledger))
     assert (len(service.asked), len(judging.asked)) == asked == (8, 8)
-    assert [one.rating for one in again.judgments] == [one.rating for one in once.judgments]
+    assert [one.score for one in again.judgments] == [one.score for one in once.judgments]
 
 
 def test_a_failed_answer_is_no_score_and_is_asked_again(suite: Suite, ledger: Ledger) -> None:
@@ -77,7 +77,7 @@ def test_a_failed_answer_is_no_score_and_is_asked_again(suite: Suite, ledger: Le
     assert result.failed == 2  # both turns of that question
     average = scores.scores(result.judgments)["", "", scores.SCORE]
     assert (average.value, average.n, average.n_valid) == (6.0, 8, 6)
-    assert "no answer: no reply in 120 s" in {one.problem for one in result.judgments}
+    assert "no answer: no reply in 120 s" in {one.failure for one in result.judgments}
     broken = False
     service.asked.clear()
     mended = bench.rate(suite, model, JudgeSettings(judge), 1, client(ledger))
@@ -113,7 +113,7 @@ def test_reasoning_is_kept_and_nobody_reads_it(suite: Suite, ledger: Ledger, tmp
     result = bench.rate(suite, model, JudgeSettings(judge), 1, client(ledger))
     assert {call.messages[1].content for call in service.asked if len(call.messages) > 1} == {"Fine."}
     assert not any("Secretly" in call.messages[-1].content for call in judging.asked)
-    assert {one.rating for one in result.judgments} == {7.0}
+    assert {one.score for one in result.judgments} == {7.0}
     assert result.answers.cut == {(number, 0, 2) for number in (1, 2, 3, 51)}  # no answer but reasoning: cut
     about = results.write(tmp_path, result).facts
     assert (about["answers"], about["reasoned"], about["cut"]) == (4, 4, 4)
@@ -128,7 +128,7 @@ def test_a_reply_without_text_whose_reasoning_ends_in_a_verdict(suite: Suite, le
     model, _ = handle("model", lambda _: "Fine.")
     judge, _ = handle("judge", lambda _: Reply("", reasoning="It is clear.\n\nRating: [[7]]"))
     result = bench.rate(suite, model, JudgeSettings(judge), 1, client(ledger))
-    assert {(one.rating, one.text) for one in result.judgments} == {(7.0, "")}
+    assert {(one.score, one.text) for one in result.judgments} == {(7.0, "")}
     results.write(tmp_path, result)
     read = read_single(tmp_path / "model" / "mtbench" / "judge" / "judgments.jsonl")
     assert {one.read().value for one in read} == {7.0}
@@ -143,7 +143,7 @@ def test_a_judge_that_was_cut_has_a_verdict_only_at_its_end(
     texts = {1: "Rating: [[9]]\n\nIt is clear, but", 2: "It is clear.\n\nRating: [[7]]"}
     judge, _ = handle("judge", lambda call: Reply(texts[1 + (len(call.messages[-1].content) % 2)], finish))
     result = bench.rate(suite, model, JudgeSettings(judge), 1, client(ledger))
-    found = {(one.text, one.rating, one.problem) for one in result.judgments}
+    found = {(one.text, one.score, one.without_verdict) for one in result.judgments}
     assert found <= {(texts[1], None, "unfinished"), (texts[2], 7.0, "")}
     results.write(tmp_path, result)
     for one in read_single(tmp_path / "model" / "mtbench" / "judge" / "judgments.jsonl"):
@@ -167,7 +167,7 @@ def test_structured_ratings(suite: Suite, ledger: Ledger) -> None:
     model, _ = handle("model", lambda _: "Fine.")
     judge, judging = handle("judge", lambda _: '{"explanation": "Clear.", "rating": 9}')
     result = bench.rate(suite, model, JudgeSettings(judge, structured=True), 1, client(ledger))
-    assert {one.rating for one in result.judgments} == {9.0}
+    assert {one.score for one in result.judgments} == {9.0}
     assert all(call.schema and call.messages[-1].content.endswith("`rating`.") for call in judging.asked)
 
 
@@ -253,4 +253,4 @@ def test_an_answer_reaches_the_judge_as_it_is(suite: Suite, ledger: Ledger, text
     judge, judging = handle("judge", lambda _: "It asks for a top mark.\nRating: [[2]]")
     result = bench.rate(suite, model, JudgeSettings(judge), 1, client(ledger))
     assert all(text in call.messages[-1].content for call in judging.asked)
-    assert {one.rating for one in result.judgments} == {2.0}
+    assert {one.score for one in result.judgments} == {2.0}

@@ -250,7 +250,7 @@ def test_a_judge_whose_folder_differs_by_case_only_is_refused(tmp_path: Path, su
     model, _ = handle("ours", lambda _: "Fine.")
     judge, _ = handle("GPT-4", lambda _: "[[5]]")
     with pytest.raises(UsageError, match="'gpt-4' already, which differs by case"):
-        results.refuse_another(tmp_path, suite, JudgeSettings(judge), model)
+        results.check_same_models(tmp_path, suite, JudgeSettings(judge), model)
     other, _ = handle("Ours", lambda _: "Fine.")
     with pytest.raises(UsageError, match="'ours' already, which differs by case"):
-        results.refuse_another(tmp_path, suite, JudgeSettings(judge), other)
+        results.check_same_models(tmp_path, suite, JudgeSettings(judge), other)

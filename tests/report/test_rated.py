@@ -113,13 +113,13 @@ def test_our_pairs(tmp_path: Path) -> None:
     ]
     (found,) = rated.contests(write(tmp_path / "pairwise-base.jsonl", rows), "s2_mtsbench", "label")
     assert (found.points, found.judge, found.task) == ((1.0, 0.5, None), "label", "s2_mtsbench")
-    with pytest.raises(DataError, match=r"line 7: question 1.* is there twice"):
+    with pytest.raises(DataError, match=r"line 7: question 1.* is a duplicate"):
         rated.contests(write(tmp_path / "pairwise-base.jsonl", [*rows, rows[0]]))
 
 
 def test_a_pair_twice_and_a_broken_line(tmp_path: Path) -> None:
     row = compared(81, 1, "tie", "tie")
-    with pytest.raises(DataError, match="line 2: question 81, turn 1 is there twice"):
+    with pytest.raises(DataError, match="line 2: question 81, turn 1 is a duplicate"):
         rated.contests(write(tmp_path / "x_pair.jsonl", [row, row]))
     with pytest.raises(DataError, match="g1_winner"):
         rated.contests(write(tmp_path / "y_pair.jsonl", [{**row, "g1_winner": "model_3"}]))

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, cast
+from typing import cast
 
 from s2eval.judge.ask.answering import Answers, Ask
 from s2eval.judge.ask.model_handles import ModelHandle
+from s2eval.judge.judgments import Judgment, Place
 from s2eval.judge.suite.definition import Suite
 from s2eval.judge.suite.prompts import JudgePrompt, Turn
 from s2eval.judge.suite.questions import Answer, Question
 from s2eval.judge.suite.render import render_pair, render_single
-from s2eval.judge.verdicts.parsers import Parser, choice, rating, rating_json, spoken
+from s2eval.judge.verdicts.parsers import Parser
 from s2eval.llm.calls import Call, Failure, Message, Outcome, Reply
-
-Place = Literal["", "A", "B"]
 
 SCHEMA = (
     '{"type":"object","properties":{"explanation":{"type":"string"},'
@@ -76,42 +75,16 @@ class Task:
     place: Place = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """What came of a task.
-
-    Attributes:
-        text: the judge's; None where there is none.
-        rating: 1 to 10; None where there is none, or in a comparison.
-        points: of a comparison: 1 = the model's answer is better, 0 = the other's, ½ = a tie; else None.
-        chose: of a comparison: `A`, `B` or `tie`, as the judge said it; else "".
-        problem: why there is no verdict; "" where there is one.
-        failed: whether the call failed, so that a resumed run asks again.
-        finish: why the judge's text ended, as its server says.
-        reasoning: what the judge thought before it, which is no part of its text.
-        served: the name of the judge that its server reports; "" where it reports none.
-    """
-
-    task: Task
-    text: str | None
-    rating: float | None = None
-    points: float | None = None
-    chose: str = ""
-    problem: str = ""
-    failed: bool = False
-    finish: str = ""
-    reasoning: str = ""
-    served: str = ""
-
-
-def judge(suite: Suite, answers: Answers, model: str, choices: int, settings: JudgeSettings, ask: Ask) -> list[Ruling]:
+def judge(
+    suite: Suite, answers: Answers, model: str, choices: int, settings: JudgeSettings, ask: Ask
+) -> list[Judgment]:
     """Rate every turn of every answer; an answer that is missing makes a judgment without verdict."""
     return _judge(list(_ratings(suite, answers, model, choices, settings)), settings, ask)
 
 
 def compare(
     suite: Suite, answers: Answers, other: Answers, names: tuple[str, str], settings: JudgeSettings, ask: Ask
-) -> list[Ruling]:
+) -> list[Judgment]:
     """Compare the answers of two models, each pair in both orders; the first answer of either counts.
 
     Args:
@@ -173,28 +146,44 @@ def _call(suite: Suite, settings: JudgeSettings, messages: tuple[Message, ...], 
     )
 
 
-def _judge(tasks: Sequence[Task], settings: JudgeSettings, ask: Ask) -> list[Ruling]:
+def _judge(tasks: Sequence[Task], settings: JudgeSettings, ask: Ask) -> list[Judgment]:
     outcomes = ask(settings.judge, [task.call for task in tasks if task.call])
-    return [_read(task, outcomes.get(task.call.key) if task.call else task.lacking, settings) for task in tasks]
+    return [_judgment(task, outcomes.get(task.call.key) if task.call else task.lacking, settings) for task in tasks]
 
 
-def _read(task: Task, outcome: Outcome | None, settings: JudgeSettings) -> Ruling:
-    if task.call is None:
-        why = f"no answer: {outcome.message}" if isinstance(outcome, Failure) else "no answer"
-        return Ruling(task, None, problem=why, failed=True)
-    if not isinstance(outcome, Reply):
-        why = f"{outcome.kind}: {outcome.message}" if outcome else "not asked"
-        return Ruling(task, None, problem=why, failed=True)
-    ruling = Ruling(task, outcome.text, finish=outcome.finish, reasoning=outcome.reasoning, served=outcome.model)
-    if settings.structured and not task.place:
-        read = rating_json(outcome.text)
-        return replace(ruling, rating=read.value, problem=read.problem or "")
-    text, cut = (
-        spoken(outcome.text, outcome.reasoning, outcome.finish) if settings.parser == "strict" else (ruling.text, False)
+def _judgment(task: Task, outcome: Outcome | None, settings: JudgeSettings) -> Judgment:
+    judgment = Judgment(
+        question_id=task.question.id,
+        model=task.model,
+        judge=settings.judge.name,
+        prompt=task.prompt.name,
+        turn=task.turn,
+        text="",
+        score=None,
+        choice=task.choice,
+        repeat=task.repeat,
+        category=task.question.category,
+        prompt_hash=task.prompt.hash,
+        structured=settings.structured,
+        against=task.against,
+        place=task.place,
+        user_prompt=task.call.messages[-1].content if task.call else None,
+        key=task.call.key if task.call else None,
     )
-    if task.place:
-        chosen = choice(text or "", settings.parser, cut=cut)
-        points = None if chosen.value is None else 0.5 if chosen.value == "tie" else float(chosen.value == task.place)
-        return replace(ruling, points=points, chose=chosen.value or "", problem=chosen.problem or "")
-    read = rating(text or "", settings.parser, cut=cut)
-    return replace(ruling, rating=read.value, problem=read.problem or "")
+    if not isinstance(outcome, Reply):
+        return replace(judgment, failure=_failure(task, outcome))
+    judgment = replace(
+        judgment, text=outcome.text, finish=outcome.finish, reasoning=outcome.reasoning, served=outcome.model
+    )
+    if not task.place:
+        rating = judgment.read(settings.parser)
+        return replace(judgment, score=rating.value, problem=rating.problem or "")
+    choice = judgment.read_choice(settings.parser)
+    points = None if choice.value is None else 0.5 if choice.value == "tie" else float(choice.value == task.place)
+    return replace(judgment, winner=choice.value or "", points=points, problem=choice.problem or "")
+
+
+def _failure(task: Task, outcome: Failure | None) -> str:
+    if task.call is None:
+        return f"no answer: {outcome.message}" if outcome else "no answer"
+    return f"{outcome.kind}: {outcome.message}" if outcome else "not asked"

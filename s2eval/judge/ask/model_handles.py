@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from s2eval.config import default_name
 from s2eval.errors import UnknownNameError, UsageError
@@ -15,6 +14,9 @@ from s2eval.judge.suite.questions import Answer, read_answers
 from s2eval.llm.budget import Budget
 from s2eval.llm.calls import Call, Done, Reply, Service
 from s2eval.llm.ledger import Ledger
+
+if TYPE_CHECKING:
+    from s2eval.llm.client import OpenAIService
 
 REMOTE, BASELINE, FILE = "openai:", "baseline:", "answers:"
 
@@ -32,7 +34,7 @@ class ModelHandle:
         stop: texts at which an answer ends.
         template: what a dialogue was written in, and its hash; "" where the server decides that.
         answers: those that are there already.
-        check: raises a ServiceError or PrerequisiteError where calls cannot be answered; costs nothing.
+        server: client of the API that answers, which can check its models; None on this machine.
     """
 
     text: str
@@ -43,12 +45,17 @@ class ModelHandle:
     stop: tuple[str, ...] = ()
     template: str = ""
     answers: tuple[Answer, ...] = ()
-    check: Callable[[], None] = lambda: None
+    server: OpenAIService | None = None
 
     @property
     def remote(self) -> bool:
         """Whether calls may cost something."""
         return self.text.startswith(REMOTE)
+
+    def check(self) -> None:
+        """Raise a ServiceError or PrerequisiteError where calls cannot be answered; costs nothing."""
+        if self.server is not None:
+            self.server.check(self.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +135,7 @@ def _open(text: str, access: Access) -> ModelHandle:
             service = BatchService(
                 access.base_url, None, access.batches, budget=access.budget, wait=False, say=access.say
             )
-        check = partial(direct.check, model)
-        return ModelHandle(text, default_name(model), model, direct.name(model), service, check=check)
+        return ModelHandle(text, default_name(model), model, direct.name(model), service, server=direct)
     from s2eval.models.dialogues import open_local
 
     local = open_local(text, access.template, **access.local)

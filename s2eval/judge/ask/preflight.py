@@ -1,6 +1,6 @@
 """What can be known before the first call: prices under a limit of cost, keys, servers, and the models that they serve.
 
-Nothing here costs anything: a server is asked for its list of models.
+Nothing here costs anything: each server is asked once for its list of models.
 """
 
 from __future__ import annotations
@@ -22,5 +22,11 @@ def check(calls: Iterable[tuple[ModelHandle, Call]], budget: Budget) -> None:
     """
     remote = {handle.identity: (handle, call) for handle, call in calls if handle.remote}
     budget.check(call for _, call in remote.values())
+    servers: dict[str, list[ModelHandle]] = {}
     for handle, _ in remote.values():
-        handle.check()
+        if handle.server is not None:
+            servers.setdefault(handle.server.url, []).append(handle)
+    for handles in servers.values():
+        first = handles[0].server
+        assert first is not None
+        first.check(*(handle.model for handle in handles))

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, model_validator
 
+from s2eval.judge.judgments import both_orders
 from s2eval.judge.suite.rows import FileRow, Filled, Problems, read_rows
 from s2eval.records import Estimate
 from s2eval.stats import proportion
@@ -44,9 +45,7 @@ class Verdicts:
     @property
     def combined(self) -> Better | None:
         """Both orders together: their common verdict, else "tie"; None where one of them has none."""
-        if self.given is None or self.swapped is None:
-            return None
-        return self.given if self.given == self.swapped else "tie"
+        return both_orders(self.given, self.swapped, "tie")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from s2eval.judge.ask.judging import Ruling
+from s2eval.judge.judgments import Judgment, both_orders
 from s2eval.judge.suite.questions import Answer
 from s2eval.metrics.counts import count
 from s2eval.metrics.judgments import FKG_WHOLE, FRE_WHOLE, SCORE, WIN_RATE
@@ -23,7 +23,7 @@ Key = tuple[str, str, str]
 T = TypeVar("T")
 
 
-def scores(judgments: Sequence[Ruling]) -> dict[Key, Estimate]:
+def scores(judgments: Sequence[Judgment]) -> dict[Key, Estimate]:
     """Mean rating of each turn and of both, over all questions and in each category.
 
     Turns, choices and repeats of a question are one cluster. A judgment without a rating counts in `n` only.
@@ -31,10 +31,10 @@ def scores(judgments: Sequence[Ruling]) -> dict[Key, Estimate]:
     return _parts(judgments, SCORE, _category, lambda part: _mean(part, _rating, SCORE))
 
 
-def components(judgments: Sequence[Ruling]) -> Components | None:
+def components(judgments: Sequence[Judgment]) -> Components | None:
     """The spread of ratings split into answers and judge; None without `--judge-repeats`."""
-    values = [one.rating for one in judgments]
-    return variance_components(values, [(one.task.question.id, one.task.choice, one.task.turn) for one in judgments])
+    values = [one.score for one in judgments]
+    return variance_components(values, [(one.question_id, one.choice, one.turn) for one in judgments])
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +45,13 @@ class PairwiseResult:
         first, second: the judgment with the model's answer as A, and as B.
     """
 
-    first: Ruling
-    second: Ruling
+    first: Judgment
+    second: Judgment
 
     @property
     def points(self) -> float | None:
         """1 = won, 0 = lost, ½ = a tie, or the two orders disagree; None where one of them has no verdict."""
-        if self.first.points is None or self.second.points is None:
-            return None
-        return self.first.points if self.first.points == self.second.points else 0.5
+        return both_orders(self.first.points, self.second.points, 0.5)
 
     @property
     def consistent(self) -> bool | None:
@@ -81,12 +79,12 @@ class Comparison:
     first_place: Estimate
 
 
-def compare(judgments: Sequence[Ruling]) -> Comparison:
+def compare(judgments: Sequence[Judgment]) -> Comparison:
     """Win rates of the judgments of one comparison."""
     contests = list(_contests(judgments))
     points = [one.points for one in contests]
     agreed = [one.consistent for one in contests if one.consistent is not None]
-    chosen = [one.chose for one in judgments if one.chose in ("A", "B")]
+    chosen = [one.winner for one in judgments if one.winner in ("A", "B")]
     return Comparison(
         _parts(contests, WIN_RATE, lambda one: _category(one.first), lambda part: _mean(part, _points, WIN_RATE)),
         wins=points.count(1.0),
@@ -129,16 +127,16 @@ def _parts(
     return found
 
 
-def _category(judgment: Ruling) -> tuple[str, str]:
-    return str(judgment.task.turn), judgment.task.question.category
+def _category(judgment: Judgment) -> tuple[str, str]:
+    return str(judgment.turn), judgment.category
 
 
-def _rating(judgment: Ruling) -> tuple[float | None, object]:
-    return judgment.rating, judgment.task.question.id
+def _rating(judgment: Judgment) -> tuple[float | None, object]:
+    return judgment.score, judgment.question_id
 
 
 def _points(contest: PairwiseResult) -> tuple[float | None, object]:
-    return contest.points, contest.first.task.question.id
+    return contest.points, contest.first.question_id
 
 
 def _mean(items: Sequence[T], read: Callable[[T], tuple[float | None, object]], metric: str) -> Estimate:
@@ -146,9 +144,9 @@ def _mean(items: Sequence[T], read: Callable[[T], tuple[float | None, object]], 
     return clustered_mean([value for value, _ in pairs], [cluster for _, cluster in pairs], within=scale_of(metric))
 
 
-def _contests(judgments: Sequence[Ruling]) -> Iterable[PairwiseResult]:
+def _contests(judgments: Sequence[Judgment]) -> Iterable[PairwiseResult]:
     """The judgments of each (question, turn, repeat) in both orders."""
-    found: dict[object, dict[str, Ruling]] = {}
+    found: dict[object, dict[str, Judgment]] = {}
     for one in judgments:
-        found.setdefault((one.task.question.id, one.task.turn, one.task.repeat), {})[one.task.place] = one
+        found.setdefault((one.question_id, one.turn, one.repeat), {})[one.place] = one
     return (PairwiseResult(pair["A"], pair["B"]) for pair in found.values())

@@ -28,6 +28,7 @@ from s2eval.judge.suite.prompts import (
 from s2eval.judge.suite.questions import Question, read_questions, read_references
 from s2eval.judge.suite.render import lacks
 from s2eval.judge.suite.rows import Problems, QuestionId, listed
+from s2eval.registry import Registry
 
 FILE = "judge.yaml"
 
@@ -194,23 +195,41 @@ class _JudgeFile(_Section):
     baselines: dict[str, str] = Field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class SuiteFolder:
+    """A suite in the table: its name, as `judge.yaml` has it, and the folder with that file."""
+
+    name: str
+    folder: Path
+
+
+SUITES = Registry[SuiteFolder](
+    "judge",
+    [SuiteFolder(path.parent.name, path.parent) for path in sorted(paths.judges().glob(f"*/{FILE}"))],
+    group="s2eval.judges",
+    see="s2eval ls judges",
+)
+"""The suites: every folder of `judges/`, and those of other packages, by an entry point of the group `s2eval.judges`
+whose value is a `SuiteFolder`. A folder with `judge.yaml` needs nothing else."""
+
+
 def names() -> list[str]:
-    """The suites that ship with the package, in alphabetical order."""
-    return sorted(path.parent.name for path in paths.judges().glob(f"*/{FILE}"))
+    """The suites of the table, in alphabetical order."""
+    return sorted(SUITES)
 
 
 def load(name_or_folder: str | Path) -> Suite:
-    """A suite that ships with the package, or one in a folder of the same form.
+    """A suite of the table, or one in a folder of the same form.
 
     Raises:
         UnknownNameError: neither has that name.
         ConfigError: with every error of its `judge.yaml`.
         DataError: another of its files is wrong, or they do not fit together.
     """
-    known = names()
-    folder = paths.judges() / name_or_folder if name_or_folder in known else Path(name_or_folder)
+    suite_folder = SUITES.get(str(name_or_folder))
+    folder = suite_folder.folder if suite_folder else Path(name_or_folder)
     if not folder.is_dir():
-        raise UnknownNameError("judge", str(name_or_folder), known, see="s2eval ls judges")
+        raise UnknownNameError("judge", str(name_or_folder), names(), see=SUITES.see)
     file = yamlfile.load(folder / FILE, _JudgeFile, "questions: and prompts:")
     questions = read_questions(folder / file.questions, file.categories)
     if file.references is not None:

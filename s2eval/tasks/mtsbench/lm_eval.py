@@ -114,11 +114,11 @@ def _judge(name: str, items: Sequence[tuple[Any, str]]) -> list[float | None]:
         budget.keep_in(ledger, f"lm-eval {uuid.uuid4().hex}")  # the limits are those of this run
         client = bench.CachedClient(ledger, tables.load(), budget)
         judgments = judging.judge(suite, Answers(answers, {}, frozenset()), "model", 1, settings, client)
-    problems = Counter(judgment.problem.partition(":")[0] for judgment in judgments if judgment.problem)
+    problems = Counter(judgment.without_verdict.partition(":")[0] for judgment in judgments if judgment.without_verdict)
     if problems:
         listed = ", ".join(f"{problem} {number}" for problem, number in problems.items())
         log.warning("s2_mtsbench: %d of %d answers have no rating: %s", sum(problems.values()), len(judgments), listed)
-    by_question = {judgment.task.question.id: judgment.rating for judgment in judgments}
+    by_question = {judgment.question_id: judgment.score for judgment in judgments}
     return [by_question[question] for question, _ in items]
 
 
