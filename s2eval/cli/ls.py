@@ -94,8 +94,8 @@ def _tables() -> list[str]:
 def _metrics() -> list[str]:
     from s2eval.metrics import METRICS
 
-    families = [f"{family.name}: {', '.join(family.names)}" for family in METRICS.values()]
-    return [*families, "in the YAML of other tasks also: s2_bertscore"]
+    columns = [f"{name} ({family.name})" for family in METRICS.values() for name in family.names]
+    return [*columns, "s2_bertscore (bertscore, in the YAML of any task)"]
 
 
 def _formats() -> list[str]:

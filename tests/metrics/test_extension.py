@@ -37,7 +37,7 @@ def brevity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_it_is_listed(s2eval: Command) -> None:  # noqa: F811
-    assert "brevity: brevity" in s2eval("ls", "metrics")[1].splitlines()
+    assert "brevity (brevity)" in s2eval("ls", "metrics")[1].splitlines()
     assert "brevity: Brevity of answers" in s2eval("ls", "tables")[1].splitlines()
 
 
