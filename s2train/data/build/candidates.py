@@ -21,9 +21,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from s2eval.errors import DataError
 from s2train.data import layout
-from s2train.data.eli5 import pairs as eli5
-from s2train.data.wiki import pairs as wiki
 from s2train.data.config import DataConfig
+from s2train.data.eli5 import pairs as eli5
 from s2train.data.eli5 import reddit
 from s2train.data.engine import Engine
 from s2train.data.files.inputs import HUB, Input, entry, is_parquet, open_input
@@ -31,6 +30,7 @@ from s2train.data.files.jsonl import Sink, read_again, replacing
 from s2train.data.layout import CANDIDATES, REDDIT
 from s2train.data.records import Dropped, Kept, Pair, PairLine, Recipe
 from s2train.data.wiki import dump as wikidump
+from s2train.data.wiki import pairs as wiki
 from s2train.data.wiki.text import Limits
 
 DUPLICATE = "id seen before"
