@@ -27,7 +27,7 @@ OWN_QUESTIONS = (
 
 SEVERAL = "several judges"
 WARNING = (
-    "Several judges share this table, which was asked for: they do not rate alike, and rows of two compare nothing."
+    "Several judges share this table (--mix-judges): do not compare rows of different judges, who rate differently."
 )
 
 Place = tuple[str, str, str, str]

@@ -25,8 +25,8 @@ from s2eval.report.tables.paper import too_few
 from s2eval.tasks.leaderboard.scores import COUNTED
 
 BY_NUMBERS = (
-    "Ties are told by standard errors, as if the models had been asked different questions, since there are no samples "
-    "of both to pair: fewer differences are found than there are"
+    "Ties are decided from standard errors, as for independent samples, because there are no samples of both models to "
+    "pair; a paired test would find more differences"
 )
 _AVERAGE = "leaderboard"
 _Key = tuple[str, str, str, str, str, str]

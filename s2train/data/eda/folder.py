@@ -116,9 +116,12 @@ def _notes(out: Path, sets: Iterable[str], described: manifest.Manifest | None) 
             if not path.is_file():
                 yield f"{name}/{path.name} is not in the folder."
             elif (entry := listed.get(name, {}).get(path.name)) and entry.sha256 != _sha256(path):
-                yield f"{name}/{path.name} is not the file that {layout.MANIFEST} tells of: the funnel is another's."
+                yield (
+                    f"{name}/{path.name} is not the file that {layout.MANIFEST} describes: its funnel is of another "
+                    "build."
+                )
     if described is None:
-        yield f"There is no {layout.MANIFEST} in the folder, so nothing is said of what each filter left out."
+        yield f"There is no {layout.MANIFEST} in the folder, so what each filter removed is unknown."
 
 
 def _sha256(path: Path) -> str:

@@ -65,7 +65,7 @@ def _against(tally: Tally, margin: m.Measure) -> Iterator[Block]:
     if margins is not None and len(margins.bins) > 1:
         kinds += distribution(margin, [("all", "after", margins)])
     else:
-        yield Prose("All margins are the same: nobody says by how much the chosen answer is the better one.")
+        yield Prose("All margins are equal: the data do not say by how much the chosen answer is better.")
     yield charts(kinds)
 
 
