@@ -1,4 +1,4 @@
-"""Adapters as they lie on disk: read, hashed, and refused by name where they are more than LoRA that can be merged."""
+"""Adapters as they lie on disk: read, hashed, and checked: what is more than LoRA that can be merged is an error."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def read(folder: Path, name: str, weight: float = 1.0) -> Adapter:
         UsageError: it is no LoRA, or does what cannot be merged here.
     """
     config = _config(folder)
-    refuse(config, name)
+    check(config, name)
     made = checkpoint.read(folder)
     digest = hashlib.sha256((folder / CONFIG).read_bytes())
     loaded: dict[str, torch.Tensor] = {}
@@ -120,19 +120,19 @@ def read(folder: Path, name: str, weight: float = 1.0) -> Adapter:
 
 def _config(folder: Path) -> dict[str, Any]:
     try:
-        found = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except OSError as error:
         raise PrerequisiteError(
             f"{folder / CONFIG}: {error.strerror or error}; is that an adapter's folder?"
         ) from error
     except (ValueError, RecursionError) as error:
         raise PrerequisiteError(f"{folder / CONFIG}: broken JSON: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(config, dict):
         raise PrerequisiteError(f"{folder / CONFIG}: no mapping")
-    return found
+    return config
 
 
-def refuse(config: Mapping[str, Any], name: str) -> None:
+def check(config: Mapping[str, Any], name: str) -> None:
     """Raise UsageError, naming what it is, if an adapter of that configuration cannot be merged here."""
     where = f"adapter {name}"
     kind = config.get("peft_type")
@@ -151,11 +151,11 @@ def refuse(config: Mapping[str, Any], name: str) -> None:
         )
 
 
-def refuse_together(adapters: Sequence[Adapter]) -> None:
+def check_together(adapters: Sequence[Adapter]) -> None:
     """Raise UsageError if several adapters cannot be added up."""
     if len({adapter.task for adapter in adapters}) > 1:
-        told = ", ".join(f"{adapter.name}: {adapter.task}" for adapter in adapters)
-        raise UsageError(f"adapters for different tasks cannot be added up ({told})")
+        tasks = ", ".join(f"{adapter.name}: {adapter.task}" for adapter in adapters)
+        raise UsageError(f"adapters for different tasks cannot be added up ({tasks})")
     for adapter in adapters:
         for key in ("use_dora", "lora_bias"):
             if adapter.config.get(key):
@@ -164,8 +164,8 @@ def refuse_together(adapters: Sequence[Adapter]) -> None:
 
 def _unpickled(path: Path) -> dict[str, torch.Tensor]:
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-        return {str(key): tensor.detach() for key, tensor in found.items()}
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+        return {str(key): tensor.detach() for key, tensor in stored.items()}
     except Exception as error:  # pickle, zipfile and torch raise a dozen unrelated classes
         raise PrerequisiteError(f"{path}: cannot be read: {' '.join(str(error).split())[:200]}") from error
 

@@ -41,7 +41,7 @@ def prepare(request: Request) -> Job:
     adapters = _adapters(request)
     base = location.of_model(request.base)
     weights = shards.find(base.folder)
-    quantization.refuse_packed(base.folder, weights)
+    quantization.check_unquantized(base.folder, weights)
     how, source = None, ""
     if method.quantizes:
         how, source = quantization.choose(base.folder, adapters, request.options)
@@ -85,30 +85,30 @@ def _rows(drawn: Outline) -> int:
 
 
 def _adapters(request: Request) -> tuple[Adapter, ...]:
-    places = [location.of_adapter(text) for text in request.adapters]
-    weights: tuple[float, ...] = request.weights or (1.0,) * len(places)
-    if len(weights) != len(places):
-        raise UsageError(f"{len(places)} adapters, but {len(weights)} weights: give one --weight for each --adapter")
+    locations = [location.of_adapter(text) for text in request.adapters]
+    weights: tuple[float, ...] = request.weights or (1.0,) * len(locations)
+    if len(weights) != len(locations):
+        raise UsageError(f"{len(locations)} adapters, but {len(weights)} weights: give one --weight for each --adapter")
     if not all(map(math.isfinite, weights)):
         raise UsageError(f"--weight {', '.join(map(str, weights))}: expected finite numbers")
-    found = tuple(
-        adapters_of.read(place.folder, place.name, weight) for place, weight in zip(places, weights, strict=True)
+    adapters = tuple(
+        adapters_of.read(at.folder, at.name, weight) for at, weight in zip(locations, weights, strict=True)
     )
-    if len(found) > 1 or any(one.weight != 1 for one in found):
-        adapters_of.refuse_together(found)
-    return found
+    if len(adapters) > 1 or any(adapter.weight != 1 for adapter in adapters):
+        adapters_of.check_together(adapters)
+    return adapters
 
 
 def _fingerprint(weights: Weights, adapters: Sequence[Adapter]) -> str:
-    found = shards.fingerprint(weights)
+    fingerprint = shards.fingerprint(weights)
     for adapter in adapters:
-        wanted = adapter.made.base if adapter.made else None
-        if wanted and wanted.sha256 and wanted.sha256 != found:
+        trained = adapter.made.base if adapter.made else None
+        if trained and trained.sha256 and trained.sha256 != fingerprint:
             raise UsageError(
-                f"adapter {adapter.name} was trained on {wanted.name}, whose weights have the fingerprint "
-                f"{wanted.sha256[:12]}…; those of {weights.folder.name} have {found[:12]}…: these are others"
+                f"adapter {adapter.name} was trained on {trained.name}, whose weights have the fingerprint "
+                f"{trained.sha256[:12]}…; those of {weights.folder.name} have {fingerprint[:12]}…: these are others"
             )
-    return found
+    return fingerprint
 
 
 def _equal(one: Place | Given, other: Place | Given, adapters: Sequence[Adapter]) -> bool:

@@ -35,11 +35,13 @@ def choose(base: Path, adapters: Sequence[Adapter], options: Mapping[str, Any]) 
         UsageError: the adapters were trained on different ones, or on one that is not in 4 bits; there is no such
             option.
     """
-    found = list(_told(base, adapters))
-    if any(how != found[0][0] for how, _ in found):
-        told = "; ".join(f"{where}: {how.type}, double {how.double}, blocks of {how.blocksize}" for how, where in found)
-        raise UsageError(f"the base was not quantised in the same way each time ({told})")
-    how, where = found[0] if found else (Quantization(), "")
+    recorded = list(_recorded(base, adapters))
+    if any(how != recorded[0][0] for how, _ in recorded):
+        listed = "; ".join(
+            f"{where}: {how.type}, double {how.double}, blocks of {how.blocksize}" for how, where in recorded
+        )
+        raise UsageError(f"the base was not quantised in the same way each time ({listed})")
+    how, where = recorded[0] if recorded else (Quantization(), "")
     try:
         return Quantization.model_validate({**how.model_dump(), **options}), where
     except ValidationError as error:
@@ -47,7 +49,7 @@ def choose(base: Path, adapters: Sequence[Adapter], options: Mapping[str, Any]) 
         raise UsageError(f"{first['loc'][0]} {first['input']!r}: {first['msg']}") from None
 
 
-def _told(base: Path, adapters: Sequence[Adapter]) -> Iterator[tuple[Quantization, str]]:
+def _recorded(base: Path, adapters: Sequence[Adapter]) -> Iterator[tuple[Quantization, str]]:
     anything = False
     for adapter in adapters:
         if adapter.made and adapter.made.quantization:
@@ -86,7 +88,7 @@ def _translated(about: Mapping[str, Any], where: str) -> Quantization:
         ) from None
 
 
-def refuse_packed(base: Path, weights: Weights) -> None:
+def check_unquantized(base: Path, weights: Weights) -> None:
     """Raise UsageError, naming the method, if the base's weights are quantised already."""
     about = of_base(base)
     packed = [name for name, place in weights.places().items() if place.entry.dtype not in FLOATS]

@@ -29,23 +29,25 @@ def of_model(text: str) -> Location:
     Raises:
         PrerequisiteError: there is no such thing here, it has no `config.json`, or its files are not whole.
     """
-    found = Location(Path(resolve(text)), text) if text in EMBEDDED else _find(text, "base", _MODEL)
-    if not (found.folder / "config.json").is_file():
-        raise PrerequisiteError(f"base {text}: {found.folder} has no config.json; is it a Hugging Face model folder?")
-    check_pointers(found.folder, f"base {text}")
-    check_json(found.folder, f"base {text}")
-    return found
+    location = Location(Path(resolve(text)), text) if text in EMBEDDED else _locate(text, "base", _MODEL)
+    if not (location.folder / "config.json").is_file():
+        raise PrerequisiteError(
+            f"base {text}: {location.folder} has no config.json; is it a Hugging Face model folder?"
+        )
+    check_pointers(location.folder, f"base {text}")
+    check_json(location.folder, f"base {text}")
+    return location
 
 
 def of_adapter(text: str) -> Location:
     """An adapter: a folder, or a hub id (from the cache, or fetched)."""
-    found = _find(text, "adapter", _ADAPTER)
-    check_pointers(found.folder, f"adapter {text}")
-    check_json(found.folder, f"adapter {text}")
-    return found
+    location = _locate(text, "adapter", _ADAPTER)
+    check_pointers(location.folder, f"adapter {text}")
+    check_json(location.folder, f"adapter {text}")
+    return location
 
 
-def _find(text: str, what: str, files: Sequence[str]) -> Location:
+def _locate(text: str, what: str, files: Sequence[str]) -> Location:
     path = Path(text).expanduser()
     if path.is_dir():
         return Location(path.resolve(), _name(path.resolve()))
@@ -55,8 +57,8 @@ def _find(text: str, what: str, files: Sequence[str]) -> Location:
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        found = snapshot_download(text, allow_patterns=list(files), ignore_patterns=list(_NOT))
-        return Location(Path(found), text)
+        folder = snapshot_download(text, allow_patterns=list(files), ignore_patterns=list(_NOT))
+        return Location(Path(folder), text)
     except (OSError, ValueError) as error:
         if isinstance(error, LocalEntryNotFoundError):
             why = "it is not in the cache and the hub cannot be reached"

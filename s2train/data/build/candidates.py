@@ -171,7 +171,7 @@ def read_eli5(inputs: Sequence[str], out: Path, config: DataConfig, engine: Engi
         else:
             candidates, told = stack.enter_context(replacing(out / CANDIDATES, names))
         reading = _read(eli5.RECIPE, sources, candidates, engine)
-        _refuse_nothing("eli5", reading, inputs)
+        _check_rows("eli5", reading, inputs)
         told.write(reading.model_dump(), indent=2)
     if not dumps:
         with suppress(OSError):  # of an earlier reading
@@ -194,7 +194,7 @@ def read_wiki(inputs: Sequence[str], out: Path, config: DataConfig, engine: Engi
     ]
     with replacing(out / CANDIDATES, _files("wiki")) as (candidates, told):
         reading = _read(wiki.RECIPE, sources, candidates, engine)
-        _refuse_nothing("wiki", reading, inputs)
+        _check_rows("wiki", reading, inputs)
         told.write(reading.model_dump(), indent=2)
     return reading
 
@@ -257,7 +257,7 @@ def _batches(records: Iterable[Any]) -> Iterator[list[Any]]:
         yield batch
 
 
-def _refuse_nothing(name: str, reading: Reading, inputs: Sequence[str]) -> None:
+def _check_rows(name: str, reading: Reading, inputs: Sequence[str]) -> None:
     if not reading.rows:
         reasons = ", ".join(f"{count} {reason}" for reason, count in reading.dropped.items() if count)
         told = f" (dropped: {reasons})" if reasons else ""

@@ -166,7 +166,7 @@ def _read(
             pairs=dict(written),
             sha256=lines.sha256,
         )
-        _refuse_nothing(reading, lines)
+        _check_rows(reading, lines)
         told.write(reading.model_dump(), indent=2)
     return reading
 
@@ -191,7 +191,7 @@ def _is_new(seen: set[bytes], *texts: str) -> bool:
     return new
 
 
-def _refuse_nothing(reading: PreferenceReading, lines: Sink) -> None:
+def _check_rows(reading: PreferenceReading, lines: Sink) -> None:
     if not lines.rows:
         where = ", ".join(one["name"] for one in reading.inputs)
         records = sum(one["records"] for one in reading.inputs)
