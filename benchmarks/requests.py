@@ -28,7 +28,7 @@ def shared_data() -> Path:
 
 def embedded_model() -> str:
     """The folder of SmolLM2-135M-Instruct, fp32."""
-    from s2eval.models.embedded import folder
+    from s2eval.models.sources.embedded import folder
 
     return str(folder("smollm2"))
 

@@ -80,7 +80,7 @@ class ModelEntry(_Section):
     """One model of a run; a bare string stands for `{model: …}`."""
 
     model: Annotated[str, _known("model")] = Field(
-        min_length=1, description="path or hub id, smollm2, smollm2-nf4, adapter:PATH[@BASE]"
+        min_length=1, description="path or hub id, smollm2, adapter:PATH[@BASE], …: see s2eval ls models"
     )
     name: Name = Field(description="name in folders and tables; by default made from `model`")
     reference: Annotated[str, _known("reference")] | None = Field(

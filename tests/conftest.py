@@ -53,7 +53,7 @@ def textstat() -> Any:
 @pytest.fixture(scope="session")
 def smollm2() -> Path:
     """The folder of the embedded model; made in the user's cache on first use (about a minute)."""
-    from s2eval.models.embedded import folder
+    from s2eval.models.sources.embedded import folder
 
     return folder("smollm2")
 

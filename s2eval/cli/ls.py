@@ -64,11 +64,9 @@ def _tasks() -> list[str]:
 
 
 def _models() -> list[str]:
-    from s2eval.models.embedded import EMBEDDED
+    from s2eval.models import MODEL_KINDS
 
-    questions = ("vllm:PATH or hub id (questions only)", "openai:NAME (s2eval mtbench)")
-    judged = ("baseline:NAME (s2eval mtbench)", "answers:FILE.jsonl (s2eval mtbench)")
-    return [*EMBEDDED, "PATH or hub id", "adapter:PATH[@BASE]", *questions, *judged]
+    return [form for kind in MODEL_KINDS.values() for form in kind.forms]
 
 
 def _judges() -> list[str]:

@@ -55,10 +55,7 @@ _QUESTIONS, _MODELS, _JUDGE, _API = "Questions", "Models of this machine", "Judg
 def run(
     model: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="MODEL",
-            help="Path or hub id, smollm2, adapter:PATH@BASE, openai:NAME, baseline:NAME, answers:FILE; repeatable.",
-        ),
+        typer.Option(metavar="MODEL", help="See s2eval ls models; repeatable."),
     ] = None,
     judge: Annotated[
         str, typer.Option(metavar="JUDGE", help="openai:NAME, or a model of this machine such as smollm2.")
@@ -278,6 +275,12 @@ def _report_spent(ledger: Ledger, spent: Spent, out: Path) -> None:
     note(f"{describe(spent)}{earlier}")
 
 
-add_command(app, run, "run", examples=EXAMPLES)
+def _describe_models() -> str:
+    from s2eval.models.kinds import usages
+
+    return usages(judging=True).replace("[", "\\[") + "; repeatable."
+
+
+add_command(app, run, "run", examples=EXAMPLES, table_help={"model": _describe_models})
 add_command(app, judgments.score, "score", examples=judgments.SCORE_EXAMPLES)
 add_command(app, judgments.agreement, "agreement", examples=judgments.AGREEMENT_EXAMPLES)

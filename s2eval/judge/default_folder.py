@@ -10,13 +10,13 @@ from pathlib import Path
 
 from s2eval.config import default_name
 from s2eval.judge.results import FOLDER
+from s2eval.models import kind_of
 from s2eval.names import usable
 
 CALLS = "calls.sqlite"
 SHARED = Path("runs/mtsbench")
 """The folder of every model in version 0.1.0."""
 _LONGEST = 100  # characters of a folder's name
-_PREFIXES = ("openai:", "baseline:", "answers:")
 
 
 def default_folder(models: Sequence[str], suite: str) -> Path:
@@ -35,7 +35,8 @@ def default_folder(models: Sequence[str], suite: str) -> Path:
 
 
 def _bare(model: str) -> str:
-    return next((model.removeprefix(prefix) for prefix in _PREFIXES if model.startswith(prefix)), model)
+    kind, name = kind_of(model)
+    return name if kind.spec is None else model
 
 
 def _began(model: str) -> bool:

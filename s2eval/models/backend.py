@@ -17,9 +17,9 @@ from lm_eval.models.utils import has_bos_prefix
 from s2eval import control_tokens
 from s2eval.errors import PrerequisiteError, UsageError
 from s2eval.models import adapters, checks, memory, quantized
-from s2eval.models.embedded import resolve
 from s2eval.models.engine import Engine
 from s2eval.models.request_checks import rows_of
+from s2eval.models.sources.embedded import resolve
 from s2eval.models.work import Work
 from s2eval.weights import check_files, complete
 

@@ -10,7 +10,9 @@ from s2eval import chat_arguments, prompts
 from s2eval.errors import PrerequisiteError, UsageError
 from s2eval.llm.calls import Call, Done, Message, Reply
 from s2eval.models import tokenizers
-from s2eval.models.spec import ModelSpec, identity, parse
+from s2eval.models.content import identity
+from s2eval.models.kinds import parse
+from s2eval.models.model_kind import Access, ModelService, ModelSpec
 from s2eval.reasoning import opens_reasoning, split
 
 CONTEXT_SHARE = 0.75  # of the context, that an answer may take at most: the rest is for what is asked
@@ -106,6 +108,13 @@ def open_local(text: str, template: str | None = None, **options: Any) -> LocalS
     content = f"local:{identity(spec)}:{chosen.hash}{place}"
     arguments = {name: value for name, value in chat_arguments.without(options).items() if value is not None}
     return LocalService(spec, chosen, content + "".join(f":{k}={v}" for k, v in sorted(arguments.items())), arguments)
+
+
+def local_service(text: str, access: Access) -> ModelService:
+    """A MODEL of this machine, as the kinds with a server give theirs."""
+    local = open_local(text, access.template, **access.local)
+    template = f"{local.template.label} ({local.template.hash})"
+    return ModelService(text, local.service, local, local.template.stop, template)
 
 
 def _device(options: Mapping[str, Any]) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from s2eval.errors import PrerequisiteError, S2Error
+from s2eval.models.model_kind import ModelSpec
 from s2eval.models.s2 import S2LM
-from s2eval.models.spec import ModelSpec
 
 _held: list[tuple[ModelSpec, dict[str, Any], S2LM]] = []
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
-from importlib import import_module
 from typing import Any
 
-from s2eval import chat_arguments, control_tokens
+from s2eval import chat_arguments
 from s2eval.config import RunConfig
 from s2eval.errors import PrerequisiteError, S2Error
+from s2eval.models import MODEL_KINDS
+from s2eval.models.model_kind import S2
 from s2eval.run.plan import Unit
 
 
@@ -35,7 +36,7 @@ class Models:
         """
         if self._name != unit.entry.name:
             self._name, self._lm = None, None  # before the next one is loaded: not both at once
-            self._lm = self._with_vllm(unit) if unit.spec.engine == "vllm" else self._load(unit)
+            self._lm = self._load(unit) if unit.spec.engine == S2 else self._other_backend(unit)
             self._name = unit.entry.name
         return self._lm
 
@@ -63,13 +64,10 @@ class Models:
                 return lm
         return self._backend(unit, loaded=self._base.model, peft=unit.spec.peft)
 
-    def _with_vllm(self, unit: Unit) -> Any:
-        """lm-eval's own backend for vLLM, which batches by itself."""
+    def _other_backend(self, unit: Unit) -> Any:
+        """Of a kind of model that brings one."""
         self.release()
-        module = import_module("lm_eval.models.vllm_causallms")
-        lm = opened(module.VLLM, unit, self._config, batch_size="auto")
-        control_tokens.stop_appending(lm.tokenizer)
-        return lm
+        return opened(MODEL_KINDS[unit.spec.engine].backend, unit, self._config)
 
     def _backend(self, unit: Unit, **more: Any) -> Any:
         from s2eval.models import s2

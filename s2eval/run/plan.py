@@ -18,8 +18,8 @@ from typing import Any, Protocol, TypeVar
 from s2eval import chat_arguments, store
 from s2eval.config import ModelEntry, RunConfig
 from s2eval.errors import UnknownNameError, UsageError
-from s2eval.models import tokenizers
-from s2eval.models.spec import ModelSpec, identity
+from s2eval.models import MODEL_KINDS, ModelSpec, identity, tokenizers
+from s2eval.models.model_kind import S2
 from s2eval.names import check_folder, clashes
 from s2eval.plugin import OURS, without_covered
 from s2eval.tasks import benchmark_of, folders
@@ -247,13 +247,13 @@ def _unit(task: Any, entry: ModelEntry, spec: ModelSpec, content: str, config: R
         "shots": task.config.num_fewshot,
         "decoding": task.config.generation_kwargs,
         "bos": benchmark.bos is not False,
-        **({"engine": spec.engine} if spec.engine != "s2" else {}),
+        **({"engine": spec.engine} if spec.engine != S2 else {}),
     }
     choices = task.OUTPUT_TYPE == "multiple_choice"
-    if spec.engine == "vllm" and task.OUTPUT_TYPE != "generate_until":
+    if spec.engine != S2 and task.OUTPUT_TYPE != "generate_until" and not MODEL_KINDS[spec.engine].likelihoods:
         raise UsageError(
-            f"{entry.name}/{task.task_name}: {spec.text} is for questions; for log-likelihoods vLLM computes every "
-            "shared prefix again. Name the model without 'vllm:' for this task"
+            f"{entry.name}/{task.task_name}: {spec.text} is for questions; for log-likelihoods {spec.engine} computes "
+            f"every shared prefix again. Name the model without '{spec.engine}:' for this task"
         )
     return Unit(
         entry=entry,

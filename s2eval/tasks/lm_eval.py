@@ -56,7 +56,8 @@ def tokenizer_of(pretrained: str, options: Mapping[str, Any]) -> Any:
         pretrained: folder, hub id, or name of an embedded model.
         options: the model's other arguments.
     """
-    from s2eval.models import embedded, tokenizers
+    from s2eval.models import tokenizers
+    from s2eval.models.sources import embedded
 
     try:
         return tokenizers.load(str(embedded.resolve(pretrained)), options)

@@ -74,7 +74,7 @@ def merge(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, write nothing.")] = False,
 ) -> None:
     """Merge LoRA adapters into their base, tensor by tensor; the same command resumes."""
-    from s2eval.models.spec import base_of
+    from s2eval.models import base_of
     from s2train.merge.job import Request
     from s2train.merge.preparation import prepare
 

@@ -82,7 +82,7 @@ def merge_effect(
     from s2eval import chat_arguments
     from s2eval import prompts as templates
     from s2eval.api.folders import check_tasks, default_name, locked, quiet_lm_eval
-    from s2eval.models.spec import base_of, parse
+    from s2eval.models import base_of, parse
     from s2train.merge.effect import Effect, job, predictions
 
     quiet_lm_eval()

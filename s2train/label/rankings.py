@@ -12,8 +12,7 @@ from typing import Any, Literal
 
 from s2eval import store
 from s2eval.errors import DataError, PrerequisiteError, UsageError
-from s2eval.models import ModelSpec
-from s2eval.models.spec import base_of, identity
+from s2eval.models import ModelSpec, base_of, identity
 from s2train import checkpoint
 from s2train.checkpoint import Checkpoint
 from s2train.label.bases import BaseCheckpoint

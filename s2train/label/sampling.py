@@ -8,9 +8,8 @@ from typing import Any
 
 from s2eval import control_tokens, prompts, store
 from s2eval.errors import PrerequisiteError, UsageError
-from s2eval.models import EMBEDDED, ModelSpec
+from s2eval.models import EMBEDDED, ModelSpec, identity
 from s2eval.models import parse as parsed
-from s2eval.models.spec import identity
 from s2eval.prompts import Template
 from s2eval.reasoning import opens_reasoning, split
 from s2train import checkpoint

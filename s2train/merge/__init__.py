@@ -55,7 +55,7 @@ def merge(
         PrerequisiteError: a file is missing or broken, or there is no space.
         DisagreementError: with `verify`, the logits differ by more than rounding.
     """
-    from s2eval.models.spec import base_of
+    from s2eval.models import base_of
     from s2train import checkpoint
     from s2train.merge.job import Request
     from s2train.merge.preparation import prepare

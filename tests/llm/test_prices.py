@@ -195,7 +195,7 @@ def test_the_estimate_against_real_prompts(shared_data: Path) -> None:
     tokenizers = pytest.importorskip("tokenizers")
     import json
 
-    from s2eval.models.embedded import folder
+    from s2eval.models.sources.embedded import folder
 
     tokenizer = tokenizers.Tokenizer.from_file(str(folder("smollm2") / "tokenizer.json"))
     lines = (shared_data / "mtbench" / "model_judgment" / "gpt-4_single.jsonl").read_text().splitlines()[::8]

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from s2eval.errors import PrerequisiteError
-from s2eval.models import embedded
-from s2eval.models.embedded import EMBEDDED, MANIFEST, resolve
+from s2eval.models.sources import embedded
+from s2eval.models.sources.embedded import EMBEDDED, MANIFEST, resolve
 
 # `folder` caches within a process; here every call looks at the disk
 folder: Any = embedded.folder.__wrapped__
@@ -185,7 +185,7 @@ def test_two_processes_make_it_once(cache: Path, tmp_path: Path) -> None:
     program = f"""
 import sys, time
 from pathlib import Path
-from s2eval.models.embedded import EMBEDDED, folder
+from s2eval.models.sources.embedded import EMBEDDED, folder
 
 def convert(out):
     with open({str(tmp_path / "calls")!r}, "a") as file:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from s2eval.errors import DataError, PrerequisiteError, UnknownNameError, UsageError
-from s2eval.models.spec import ModelSpec, base_of, identity, parse
+from s2eval.models import ModelSpec, base_of, identity, parse
 
 
 @pytest.fixture

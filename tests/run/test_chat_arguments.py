@@ -134,7 +134,7 @@ def test_mtbench_refuses_them_where_no_model_would_be_asked_so(s2eval: Command, 
 def test_in_merge_effect(thinker: Path, tmp_path: Path) -> None:
     """Every compared model has them, so that a run of the models asks in the prompt that the predictions were of."""
     from s2eval import chat_arguments, prompts
-    from s2eval.models.spec import ModelSpec
+    from s2eval.models import ModelSpec
     from s2train.merge.effect import BF16, TRAINED
     from s2train.merge.effect.models import compared_models, loaded
 

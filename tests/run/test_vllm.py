@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from lm_eval.models.huggingface import HFLM
 
-from s2eval.models import spec
+from s2eval.models.sources import vllm
 from tests.run.runs import Command, samples, write
 
 ANSWERS, CHOICES = "s2demo_eli5", "s2demo_hellaswag"
@@ -33,7 +33,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     module: Any = ModuleType("lm_eval.models.vllm_causallms")
     module.VLLM = Standing
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(spec, "find_spec", lambda name: importlib.util.find_spec("json" if name == "vllm" else name))
+    monkeypatch.setattr(vllm, "find_spec", lambda name: importlib.util.find_spec("json" if name == "vllm" else name))
     return made
 
 

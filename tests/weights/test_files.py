@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file
 
 from s2eval.errors import PrerequisiteError
+from s2eval.models import parse
 from s2eval.models.adapters import attach
 from s2eval.models.outline import Outline
-from s2eval.models.spec import parse
 from s2eval.weights import check_files, check_pointer, shapes, weight_files
 from tests.models.trained import load
 

@@ -13,6 +13,7 @@ from s2eval.errors import DataError
 from s2eval.llm import served
 from s2eval.metrics.judgments import CONSISTENCY, FIRST_PLACE, FKG_WHOLE, FLAGGED, FRE_WHOLE, SCORE, WIN_RATE
 from s2eval.models import EMBEDDED
+from s2eval.models.kinds import is_given
 from s2eval.records import Row
 from s2eval.report.document import MISSING, Cell, Table, TableRow
 from s2eval.report.references import References, load_references
@@ -119,7 +120,7 @@ def notes_of(facts: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
             f"{prompts['name']} ({prompts['hash']}), parser {entry['parser']}, temperature {entry['temperature']:g}."
         ] = None
         template = f", template {entry['template']}" if entry["template"] else ", template of its server"
-        if str(entry["model"]["text"]).startswith(("baseline:", "answers:")):
+        if is_given(str(entry["model"]["text"])):
             template = ""
         details = [f"{model} is `{entry['model']['text']}`{template}"]
         if refused := sum(entry["refused"].values()):

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from s2eval.errors import DataError, UsageError
 from s2eval.llm import Budget, Call, Failure, Ledger, Message, Outcome, Service, Spent, ask
+from s2eval.models import kind_of
 from s2eval.reasoning import answer_of
 from s2train.data.build.split import normalised
 from s2train.data.questions.checks import DUPLICATE, REASONS, Draft, Thresholds, question_in, refusal
@@ -170,10 +171,10 @@ def open_writer(
     Raises:
         UsageError, PrerequisiteError: no such model, or what was given does not go with it.
     """
-    if model.startswith(REMOTE):
+    kind, name = kind_of(model)
+    if kind.remote:
         from s2eval.llm import BatchService, OpenAIService
 
-        name = model.removeprefix(REMOTE)
         if not name:
             raise UsageError(f"{model}: expected {REMOTE}NAME, such as {DEFAULT_MODEL}")
         direct = OpenAIService(base_url, budget=budget, **(remote or {}))

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from s2eval import integrity, store
-from s2eval.models.spec import ADAPTER_CONFIG, ModelSpec, identity
+from s2eval.models import ADAPTER_CONFIG, ModelSpec, identity
 from s2eval.prompts import label
 from s2train import checkpoint
 from s2train.checkpoint import Checkpoint, Quantization

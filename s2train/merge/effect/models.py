@@ -11,7 +11,7 @@ from typing import Any
 
 from s2eval import chat_arguments
 from s2eval.errors import PrerequisiteError, S2Error, UsageError
-from s2eval.models.spec import ModelSpec, parse
+from s2eval.models import ModelSpec, parse
 from s2train.checkpoint import Quantization
 from s2train.merge.effect.records import TRAINED
 

@@ -20,7 +20,7 @@ NF4 = Quantization()
 def compared(
     base: Path, adapter: Path, out: Path, methods: tuple[str, ...] = (QDQ, BF16), how: Quantization | None = NF4
 ) -> Weights:
-    from s2eval.models.spec import parse
+    from s2eval.models import parse
 
     folders = {method: out / method for method in methods}
     for method, folder in folders.items():
