@@ -1,7 +1,5 @@
 """`s2eval compare DIR…`."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """`s2eval doctor`: what is installed, what is missing, and the command that installs it."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """`s2eval init`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

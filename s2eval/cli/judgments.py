@@ -1,7 +1,5 @@
 """`s2eval mtbench score` and `s2eval mtbench agreement`: scores and agreement of stored judgments."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """`s2eval ls`."""
 
-from __future__ import annotations
-
 import re
 from enum import StrEnum
 from typing import Annotated

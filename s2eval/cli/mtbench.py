@@ -1,7 +1,5 @@
 """`s2eval mtbench`: answers, judgments, tables; `mtbench score` and `mtbench agreement` read stored judgments."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -214,7 +212,7 @@ def run(
         raise IncompleteError("\n  ".join(["finished with failures", *lines, f"To retry: {resume_command()}"]))
 
 
-def forecast(calls: Sequence[tuple[ModelHandle, Call]], prices: Prices) -> None:
+def forecast(calls: "Sequence[tuple[ModelHandle, Call]]", prices: "Prices") -> None:
     """Print who would be asked how much, and what it would cost."""
     from s2eval.judge.bench import ASSUMED
     from s2eval.llm.prices import describe, estimate
@@ -235,7 +233,7 @@ def forecast(calls: Sequence[tuple[ModelHandle, Call]], prices: Prices) -> None:
     )
 
 
-def render(stored: Sequence[Stored], models: Sequence[str], name: str) -> str:
+def render(stored: "Sequence[Stored]", models: Sequence[str], name: str) -> str:
     """The tables as Markdown."""
     from s2eval.report import Document, render_markdown
     from s2eval.report.tables.judged import TITLES, judged_tables, notes_of
@@ -245,12 +243,12 @@ def render(stored: Sequence[Stored], models: Sequence[str], name: str) -> str:
     return render_markdown(Document(TITLES.get(f"s2_{name}", name), tables))
 
 
-def _progress() -> OnProgress:
+def _progress() -> "OnProgress":
     from tqdm import tqdm
 
     bars: dict[str, tqdm[Any]] = {}
 
-    def show(name: str, done: int, total: int, spent: Spent) -> None:
+    def show(name: str, done: int, total: int, spent: "Spent") -> None:
         bar = bars.get(name)
         if bar is None or bar.total != total or done < bar.n:
             if bar is not None:
@@ -266,7 +264,7 @@ def _progress() -> OnProgress:
     return show
 
 
-def _report_spent(ledger: Ledger, spent: Spent, out: Path) -> None:
+def _report_spent(ledger: "Ledger", spent: "Spent", out: Path) -> None:
     """What this command spent at APIs, and what the folder's calls took in all."""
     from s2eval.llm.account import describe
 

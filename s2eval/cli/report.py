@@ -1,7 +1,5 @@
 """`s2eval report DIR…`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -39,7 +37,7 @@ class Reference(StrEnum):
     paper = "paper"
 
 
-def _formats() -> Mapping[str, ReportFormat]:
+def _formats() -> "Mapping[str, ReportFormat]":
     from s2eval.report.render import REPORT_FORMATS
 
     return REPORT_FORMATS
@@ -106,7 +104,7 @@ def report(
         file.write(text)
 
 
-def warn_of_broken(sources: Iterable[Source]) -> None:
+def warn_of_broken(sources: "Iterable[Source]") -> None:
     """Print to standard error what the tables lack because files are missing or changed."""
     for source in sources:
         for problem in source.broken:

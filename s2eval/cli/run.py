@@ -1,7 +1,5 @@
 """`s2eval run CONFIG.yaml` and `s2eval run MODEL… --tasks T`."""
 
-from __future__ import annotations
-
 import os
 import shlex
 from dataclasses import asdict
@@ -104,7 +102,7 @@ def run(
         _execute(planned, fresh, keep_going, shlex.join(["s2eval", "run", *targets, *options_given]), as_json)
 
 
-def _execute(planned: RunPlan, fresh: bool, keep_going: bool, resume: str, as_json: bool) -> None:
+def _execute(planned: "RunPlan", fresh: bool, keep_going: bool, resume: str, as_json: bool) -> None:
     from s2eval.run import engine, local
     from s2eval.terminal.live import show_progress
     from s2eval.terminal.scoreboard import print_scoreboard
@@ -120,7 +118,7 @@ def _execute(planned: RunPlan, fresh: bool, keep_going: bool, resume: str, as_js
         raise local.incomplete(finished.failures, resume)
 
 
-def _print_status(status: RunStatus, as_json: bool) -> None:
+def _print_status(status: "RunStatus", as_json: bool) -> None:
     if as_json:
         echo_json({"out": status.folder, "parts": [asdict(part) for part in status.parts]})
         return
@@ -129,7 +127,7 @@ def _print_status(status: RunStatus, as_json: bool) -> None:
     typer.echo(status.summary)
 
 
-def _print_forecast(planned: RunPlan, fresh: bool) -> None:
+def _print_forecast(planned: "RunPlan", fresh: bool) -> None:
     """Print what the units that are not done would take, and check the judges' servers."""
     from s2eval.run import estimate, forecast, judges
     from s2eval.run.status import judged_status

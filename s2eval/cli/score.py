@@ -1,19 +1,18 @@
 """`s2eval score METRIC FILE.jsonl`: a metric over a file of `{prediction, reference?}` records."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2eval import jsonl
 from s2eval.errors import DataError
-from s2eval.records import Estimate
 from s2eval.terminal import note
 from s2eval.terminal.options import Format, FormatOption, JsonOption
+
+if TYPE_CHECKING:
+    from s2eval.records import Estimate
 
 _BERTSCORE = "BERTScore"
 
@@ -60,7 +59,7 @@ def score(
         typer.echo(render_estimates(scored.estimates, note=scored.digest or why))
 
 
-def numbers(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, float | int | str | None]]:
+def numbers(estimates: "Mapping[str, Estimate]") -> dict[str, dict[str, float | int | str | None]]:
     """Metric → its numbers by name."""
     names = ("value", "stderr", "ci_low", "ci_high", "n", "n_valid", "method")
     return {metric: {name: getattr(estimate, name) for name in names} for metric, estimate in estimates.items()}
@@ -72,6 +71,8 @@ def read(file: Path, *, needs_reference: bool) -> list[tuple[str, str]]:
     Raises:
         DataError: no such file, a broken line, a missing field; line and field are named.
     """
+    from s2eval import jsonl
+
     records: list[tuple[str, str]] = []
     for number, record in jsonl.records(file):
         for field in ("prediction", "reference") if needs_reference else ("prediction",):

@@ -1,7 +1,5 @@
 """`s2eval view DIR…`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
