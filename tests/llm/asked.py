@@ -8,6 +8,7 @@ from s2eval.llm.calls import Call, Message, Outcome
 from s2eval.llm.client import OpenAIService
 
 KEY = "sk-canary-0123456789abcdef"
+SCHEMA = '{"type": "object", "properties": {"rating": {"type": "integer"}}}'
 
 
 def call(question: str = "How does rain form?", **changes: Any) -> Call:
@@ -33,3 +34,11 @@ class Told(dict[str, Outcome]):
         question = call.messages[-1].content
         assert question not in self
         self[question] = outcome
+
+
+def ask(server: Any, one: Call, **changes: Any) -> Outcome:
+    """How one call ends."""
+    told = Told()
+    service(server.url, **changes).run([one], told)
+    (outcome,) = told.values()
+    return outcome

@@ -8,8 +8,13 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from s2eval.llm.batch import BatchService
+from s2eval.llm.calls import Call, Message, Reply
+from s2eval.llm.ledger import Ledger
 
 CANARY = "sk-canary-0123456789"
 Fault = Callable[["Handler"], bool]  # whether it has answered
@@ -198,3 +203,16 @@ def running() -> Iterator[Server]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def service(server: Server, ledger: Ledger, **more: Any) -> BatchService:
+    return BatchService(server.url, CANARY, ledger, **({"interval": 0.01, "pause": 0.01, "patience": 1.0} | more))
+
+
+def asks(n: int, **more: Any) -> list[Call]:
+    base = Call("openai:judge@x", "judge", (), temperature=0.0, max_tokens=16)
+    return [replace(base, messages=(Message("user", f"question {i}"),), **more) for i in range(n)]
+
+
+def reply(number: int, **more: Any) -> Reply:
+    return Reply(f"about question {number}", "stop", 10, 2, "judge-0613", **more)
