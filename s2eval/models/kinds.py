@@ -55,6 +55,11 @@ def is_given(text: str) -> bool:
     return any(kind.given and kind.matches(text) for kind in MODEL_KINDS.values())
 
 
+def is_remote(text: str) -> bool:
+    """Whether calls to a MODEL may cost something."""
+    return any(kind.remote and kind.matches(text) for kind in MODEL_KINDS.values())
+
+
 def parse(text: str) -> ModelSpec:
     """A MODEL that a run evaluates, checked as far as that is possible without loading it.
 

@@ -13,6 +13,7 @@ from s2eval.judge.suite.definition import Suite
 from s2eval.judge.suite.questions import Answer, read_answers
 from s2eval.llm.calls import Call, Done, Reply, Service
 from s2eval.models import Access, kind_of
+from s2eval.models.kinds import is_remote
 from s2eval.models.sources.given import ANSWERS, BASELINE
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class ModelHandle:
     @property
     def remote(self) -> bool:
         """Whether calls may cost something."""
-        return kind_of(self.text)[0].remote
+        return is_remote(self.text)
 
     def check(self) -> None:
         """Raise a ServiceError or PrerequisiteError where calls cannot be answered; costs nothing."""
