@@ -128,9 +128,11 @@ def label(
     if dry_run:
         return
     with resumable(f"the answers of {out} are kept"), _bars() as progress:
-        found = run(job, progress)
+        agreement = run(job, progress)
     typer.echo(
-        json.dumps(found.as_dict(), indent=1, ensure_ascii=False) if as_json or format is Format.json else render(found)
+        json.dumps(agreement.as_dict(), indent=1, ensure_ascii=False)
+        if as_json or format is Format.json
+        else render(agreement)
     )
     note(f"written: {out}")
 
@@ -162,11 +164,11 @@ def _bars() -> Iterator[Callable[[str, int, int], None]]:
 
 def _lines() -> Callable[[str, int, int], None]:
     """At the beginning and after each tenth."""
-    told: dict[str, int] = {}
+    tenths: dict[str, int] = {}
 
     def progress(what: str, done: int, total: int) -> None:
-        if done * 10 // total > told.get(what, -1):
-            told[what] = done * 10 // total
+        if done * 10 // total > tenths.get(what, -1):
+            tenths[what] = done * 10 // total
             note(f"{what}: {done:,} of {total:,}")
 
     return progress

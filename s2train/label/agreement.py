@@ -42,17 +42,17 @@ class Agreement:
     best: Estimate
 
 
-def agree(groups: Groups, labels: Sequence[Labelled], one: int, other: int) -> Agreement:
+def agree(groups: Groups, labels: Sequence[Labelled], left: int, right: int) -> Agreement:
     """Ranking `other` with ranking `one`, which made the labels; both are places in the candidates' `scores`."""
     pairs = list(groups.pairs())
     labelled = [(label.chosen, label.rejected) for label in labels]
-    best = [_same_best(group, one, other) for group in groups.of]
+    best = [_same_best(group, left, right) for group in groups.of]
     known = [same for same in best if same is not None]
     return Agreement(
-        alike=_alike(pairs, one, other),
-        labels=_alike(labelled, one, other),
-        tau=mean([tau_b(*_columns(group, one, other)) for group in groups.of], within=CORRELATION),
-        kappa=_kappa(groups, one, other),
+        alike=_alike(pairs, left, right),
+        labels=_alike(labelled, left, right),
+        tau=mean([tau_b(*_columns(group, left, right)) for group in groups.of], within=CORRELATION),
+        kappa=_kappa(groups, left, right),
         best=replace(proportion(sum(known), len(known)), n=len(best)),
     )
 
@@ -74,8 +74,8 @@ def share(values: Sequence[bool | None], prompts: Sequence[str]) -> Estimate:
 
 def longer_wins(pairs: Sequence[tuple[Candidate, Candidate]], ranking: int) -> Estimate:
     """The share of pairs in which the answer of more words has the higher score, of those that differ in both."""
-    found = [_alike_signs(_sign(a.words - b.words), _sign(a.scores[ranking] - b.scores[ranking])) for a, b in pairs]
-    return share(found, [first.prompt for first, _ in pairs])
+    wins = [_alike_signs(_sign(a.words - b.words), _sign(a.scores[ranking] - b.scores[ranking])) for a, b in pairs]
+    return share(wins, [first.prompt for first, _ in pairs])
 
 
 def grade_of_better(pairs: Sequence[tuple[Candidate, Candidate]], ranking: int) -> Estimate:
@@ -96,8 +96,8 @@ def tau_b(first: Sequence[float], second: Sequence[float]) -> float | None:
     from scipy.stats import kendalltau
 
     result: Any = kendalltau(first, second)
-    found = float(result.statistic)
-    return None if math.isnan(found) else found
+    tau = float(result.statistic)
+    return None if math.isnan(tau) else tau
 
 
 def kappa(tables: Floats) -> Floats:
@@ -112,12 +112,12 @@ def kappa(tables: Floats) -> Floats:
         return np.where(expected < 1, (observed - expected) / (1 - expected), np.nan)
 
 
-def _kappa(groups: Groups, one: int, other: int) -> Estimate:
+def _kappa(groups: Groups, left: int, right: int) -> Estimate:
     """With the jackknife's standard error over prompts (Efron & Tibshirani 1993, equation 11.5)."""
     tables = np.zeros((len(groups.of), 3, 3))
     for place, group in enumerate(groups.of):
         for first, second in combinations(group, 2):
-            row, column = (_sign(first.scores[n] - second.scores[n]) + 1 for n in (one, other))
+            row, column = (_sign(first.scores[n] - second.scores[n]) + 1 for n in (left, right))
             tables[place, row, column] += 1
     n, size = int(tables.sum()), len(tables)
     value = float(kappa(tables.sum(0))) if n else float("nan")
@@ -129,11 +129,11 @@ def _kappa(groups: Groups, one: int, other: int) -> Estimate:
     return scaled_interval(value, stderr, size, CORRELATION, n=n, n_valid=n, largest=1.0)
 
 
-def _alike(pairs: Sequence[tuple[Candidate, Candidate]], one: int, other: int) -> Estimate:
+def _alike(pairs: Sequence[tuple[Candidate, Candidate]], left: int, right: int) -> Estimate:
     def sign(pair: tuple[Candidate, Candidate], ranking: int) -> int:
         return _sign(pair[0].scores[ranking] - pair[1].scores[ranking])
 
-    return share([_alike_signs(sign(p, one), sign(p, other)) for p in pairs], [first.prompt for first, _ in pairs])
+    return share([_alike_signs(sign(p, left), sign(p, right)) for p in pairs], [first.prompt for first, _ in pairs])
 
 
 def _alike_signs(first: int, second: int) -> bool | None:
@@ -141,12 +141,12 @@ def _alike_signs(first: int, second: int) -> bool | None:
 
 
 def _same_best(group: Sequence[Candidate], one: int, other: int) -> bool | None:
-    found = [[n for n, value in enumerate(column) if value == max(column)] for column in _columns(group, one, other)]
-    return found[0] == found[1] if len(found[0]) == len(found[1]) == 1 else None
+    best = [[n for n, value in enumerate(column) if value == max(column)] for column in _columns(group, one, other)]
+    return best[0] == best[1] if len(best[0]) == len(best[1]) == 1 else None
 
 
 def _columns(group: Sequence[Candidate], *rankings: int) -> list[list[float]]:
-    return [[one.scores[ranking] for one in group] for ranking in rankings]
+    return [[candidate.scores[ranking] for candidate in group] for ranking in rankings]
 
 
 def _sign(value: float) -> int:

@@ -61,7 +61,7 @@ class Bases:
         self._of: BaseCheckpoint | None = None
         self._base: Any = None
 
-    def get(self, ground: BaseCheckpoint) -> Any:
+    def get(self, base_checkpoint: BaseCheckpoint) -> Any:
         """The transformers model with nothing on it: what was put on it before is taken off.
 
         Raises:
@@ -70,15 +70,15 @@ class Bases:
         from s2eval.models.base import Base
 
         gc.collect()  # an adapter's modules refer to one another
-        if self._base is not None and (self._of != ground or not self._base.restore()):
+        if self._base is not None and (self._of != base_checkpoint or not self._base.restore()):
             self.release()
         if self._base is None:
-            self._base, self._of = Base(_opened(ground).model), ground
+            self._base, self._of = Base(_opened(base_checkpoint).model), base_checkpoint
         return self._base.model
 
-    def backend(self, ground: BaseCheckpoint, adapter: str | None) -> Any:
+    def backend(self, base_checkpoint: BaseCheckpoint, adapter: str | None) -> Any:
         """The model as evaluation has it, with an adapter or without."""
-        return _opened(ground, loaded=self.get(ground), peft=adapter)
+        return _opened(base_checkpoint, loaded=self.get(base_checkpoint), peft=adapter)
 
     def release(self) -> None:
         """Free the memory."""
@@ -90,14 +90,14 @@ class Bases:
             torch.cuda.empty_cache()
 
 
-def _opened(ground: BaseCheckpoint, **more: Any) -> Any:
+def _opened(base_checkpoint: BaseCheckpoint, **more: Any) -> Any:
     from s2eval.models.s2 import S2LM
 
-    arguments = {} if "loaded" in more else ground.arguments()
+    arguments = {} if "loaded" in more else base_checkpoint.arguments()
     try:
-        return S2LM(pretrained=str(ground.folder), **arguments, **more)
+        return S2LM(pretrained=str(base_checkpoint.folder), **arguments, **more)
     except S2Error:
         raise
     except Exception as error:  # transformers, torch and safetensors raise a dozen unrelated classes
         why = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        raise PrerequisiteError(f"model {ground.folder.name}: cannot be loaded: {why}") from error
+        raise PrerequisiteError(f"model {base_checkpoint.folder.name}: cannot be loaded: {why}") from error

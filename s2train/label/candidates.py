@@ -62,16 +62,16 @@ def group(answers: Iterable[Candidate], *, ended_only: bool = False) -> Groups:
     """
     left_out: Counter[str] = Counter()
     by_prompt: dict[str, dict[str, Candidate]] = {}
-    for one in sorted(answers, key=lambda one: one.number):  # stable: prompts keep their order
-        kept = by_prompt.setdefault(one.prompt, {})
-        if is_blank(one.text):
+    for candidate in sorted(answers, key=lambda candidate: candidate.number):  # stable: prompts keep their order
+        kept = by_prompt.setdefault(candidate.prompt, {})
+        if is_blank(candidate.text):
             left_out[EMPTY] += 1
-        elif ended_only and not one.ended:
+        elif ended_only and not candidate.ended:
             left_out[UNENDED] += 1
-        elif one.text in kept:
+        elif candidate.text in kept:
             left_out[IDENTICAL] += 1
         else:
-            kept[one.text] = one
+            kept[candidate.text] = candidate
     groups = tuple(tuple(kept.values()) for kept in by_prompt.values() if len(kept) > 1)
     left_out[ALONE] = len(by_prompt) - len(groups)
     return Groups(groups, left_out)
@@ -79,4 +79,4 @@ def group(answers: Iterable[Candidate], *, ended_only: bool = False) -> Groups:
 
 def distinct(groups: Groups) -> Sequence[Candidate]:
     """All answers of the groups."""
-    return [one for some in groups.of for one in some]
+    return [candidate for group in groups.of for candidate in group]

@@ -67,9 +67,9 @@ class Job:
     @property
     def rankers(self) -> dict[str, Ranker]:
         """All of them by their keys, those of the policy's base first: it is in memory then."""
-        found = [part for ranking in self.rankings for part, _ in ranking.parts]
-        found.sort(key=lambda part: part.ground != self.policy.ground)
-        return {part.key: part for part in found}
+        rankers = [part for ranking in self.rankings for part, _ in ranking.parts]
+        rankers.sort(key=lambda part: part.base_checkpoint != self.policy.base_checkpoint)
+        return {part.key: part for part in rankers}
 
     @property
     def keys(self) -> list[Key]:
@@ -91,20 +91,20 @@ class Job:
 
     def notes(self) -> list[str]:
         """What a reader of the numbers should know."""
-        found = list[str]()
+        notes = list[str]()
         for ranker in self.rankers.values():
             name = f"{ranker.kind}:{ranker.name}"
             if ranker.template != self.policy.template.name:
-                found.append(
+                notes.append(
                     f"{name} reads prompts in the template {ranker.template} that it was trained with; the policy "
                     f"answers in {self.policy.template.name}."
                 )
             if ranker.kind == "reward":
                 known = "never measured" if ranker.accuracy is None else f"right on {ranker.accuracy:.1%} of them"
-                found.append(f"{name} on held-out pairs: {known}.")
+                notes.append(f"{name} on held-out pairs: {known}.")
             elif ranker.reference is not None:
-                found.append(f"{name}: the reference is the adapter {ranker.reference.name}, found by its name.")
-        return found
+                notes.append(f"{name}: the reference is the adapter {ranker.reference.name}, found by its name.")
+        return notes
 
 
 def prepare(request: Request) -> Job:
@@ -117,11 +117,11 @@ def prepare(request: Request) -> Job:
     _check_replaceable(request.out)
     named = [rankings.parse(text) for text in request.rankings]
     policy = sampling.policy(request.policy, request.template)
-    known = rankings.Known(policy.ground.folder, policy.fingerprint)
+    known = rankings.Known(policy.base_checkpoint.folder, policy.fingerprint)
     ranked = tuple(rankings.prepare(parts, known, allow_below_gate=request.allow_below_gate) for parts in named)
     if len({ranking.parts for ranking in ranked}) < len(ranked):
         raise UsageError("--rank: one ranking is named twice")
-    bases_of_rankings = {part.ground.folder for ranking in ranked for part, _ in ranking.parts}
+    bases_of_rankings = {part.base_checkpoint.folder for ranking in ranked for part, _ in ranking.parts}
     context = min([policy.context, *map(bases.context, bases_of_rankings)])
     room = context - request.how.max_tokens - _SPARE
     if room < 1:
@@ -146,8 +146,8 @@ def _check_settings(request: Request) -> None:
             f"--out {request.out}: expected FILE{SUFFIX}",
         ),
     ]
-    if found := [text for bad, text in wrong if bad]:
-        raise UsageError("; ".join(found))
+    if problems := [text for bad, text in wrong if bad]:
+        raise UsageError("; ".join(problems))
 
 
 def _check_replaceable(out: Path) -> None:
@@ -160,9 +160,9 @@ def _check_replaceable(out: Path) -> None:
         )
 
 
-def _aspect(asked: str | None, ranking: Ranking) -> Any:
-    found = {part.aspect for part, _ in ranking.parts}
-    aspect = asked or (found.pop() if len(found) == 1 else None)
+def _aspect(wanted: str | None, ranking: Ranking) -> Any:
+    aspects = {part.aspect for part, _ in ranking.parts}
+    aspect = wanted or (aspects.pop() if len(aspects) == 1 else None)
     if aspect not in ASPECTS:
         raise UsageError(f"--aspect {aspect or ''}: expected {', '.join(ASPECTS)}".replace("--aspect :", "--aspect:"))
     return aspect

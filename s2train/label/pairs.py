@@ -52,8 +52,8 @@ def select(groups: Groups, ranking: int = 0, *, which: Which = "best-worst", min
     ties = narrow = 0
     for group in groups.of:
 
-        def score(one: Candidate) -> float:
-            return one.scores[ranking]
+        def score(candidate: Candidate) -> float:
+            return candidate.scores[ranking]
 
         for first, second in (
             combinations(group, 2) if which == "all" else [(max(group, key=score), min(group, key=score))]

@@ -34,8 +34,8 @@ class Questions:
     def line(self) -> str:
         """The counts, in words."""
         more = [(self.repeated, "came before"), (self.long, "were too long and left out")]
-        said = "".join(f"; {count:,} {what}" for count, what in more if count)
-        return f"{self.name}: {len(self.prompts):,} prompts of {self.rows:,} rows{said}"
+        counts = "".join(f"; {count:,} {what}" for count, what in more if count)
+        return f"{self.name}: {len(self.prompts):,} prompts of {self.rows:,} rows{counts}"
 
 
 def read(path: Path, name: str, fits: Callable[[str], bool], limit: int | None = None) -> Questions:

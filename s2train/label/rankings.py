@@ -54,7 +54,7 @@ class Ranker:
         name: for people.
         key: its kind and name, with 16 hex digits over all that its numbers depend on.
         folder: of the adapter.
-        ground: what it stands on.
+        base_checkpoint: what it stands on.
         template: that it was trained with.
         aspect: that it was trained on; None where its recipe does not say.
         accuracy: of a reward model on held-out pairs; None: never measured.
@@ -66,7 +66,7 @@ class Ranker:
     name: str
     key: str
     folder: Path
-    ground: BaseCheckpoint
+    base_checkpoint: BaseCheckpoint
     template: str
     aspect: str | None
     accuracy: float | None = None
@@ -105,17 +105,17 @@ def parse(text: str) -> list[Named]:
     Raises:
         UsageError: it is of another form.
     """
-    found: list[Named] = []
+    named: list[Named] = []
     for part in _NEXT.split(text):
         match = _PART.fullmatch(part)
         if match is None:
             raise UsageError(f"--rank {text}: {part!r}: {_FORM}")
         kind: Any = match["kind"]
         place, _, reference = match["place"].partition("@") if kind == "dpo" else (match["place"], "", "")
-        found.append(Named(kind, place, _weight(match["weight"], text), reference or None))
-    if len(found) > 1 and any(one.kind == "dpo" for one in found):
+        named.append(Named(kind, place, _weight(match["weight"], text), reference or None))
+    if len(named) > 1 and any(part.kind == "dpo" for part in named):
         raise UsageError(f"--rank {text}: only reward models are added up: {_FORM}")
-    return found
+    return named
 
 
 def _weight(text: str | None, where: str) -> float:
@@ -142,56 +142,58 @@ def prepare(parts: Sequence[Named], known: Known, *, allow_below_gate: bool = Fa
     Raises:
         UsageError, PrerequisiteError: what cannot rank, and why.
     """
-    return Ranking(tuple((_ranker(one, known, allow_below_gate), one.weight) for one in parts))
+    return Ranking(tuple((_ranker(part, known, allow_below_gate), part.weight) for part in parts))
 
 
 def _ranker(named: Named, known: Known, allow_below_gate: bool) -> Ranker:
-    found = location.of_adapter(named.place)
-    made = _made(found, named.kind)
+    adapter = location.of_adapter(named.place)
+    about = _made(adapter, named.kind)
     if named.kind == "reward":
-        _gate(found, allow_below_gate)
-    _check_adapter_kind(found, named.kind)
-    ground = BaseCheckpoint(_base(found, made, known), made.quantization)
-    recipe: Any = made.recipe or {}
+        _gate(adapter, allow_below_gate)
+    _check_adapter_kind(adapter, named.kind)
+    base_checkpoint = BaseCheckpoint(_base(adapter, about, known), about.quantization)
+    recipe: Any = about.recipe or {}
     content: dict[str, Any] = {
         "kind": named.kind,
-        "model": identity(ModelSpec(named.place, str(ground.folder), str(found.folder))),
-        "quantization": made.quantization and made.quantization.model_dump(),
-        "template": made.template,
+        "model": identity(ModelSpec(named.place, str(base_checkpoint.folder), str(adapter.folder))),
+        "quantization": about.quantization and about.quantization.model_dump(),
+        "template": about.template,
     }
     beta, reference = BETA, None
     if named.kind == "dpo":
-        beta = _beta(recipe.get("arguments") or {}, found)
-        reference = _reference(named, found, made, ground, known)
+        beta = _beta(recipe.get("arguments") or {}, adapter)
+        reference = _reference(named, adapter, about, base_checkpoint, known)
         content["beta"] = beta
-        content["reference"] = reference and identity(ModelSpec(str(reference), str(ground.folder), str(reference)))
-    key = f"{named.kind}:{found.name}@{store.key_of(content)}"
+        content["reference"] = reference and identity(
+            ModelSpec(str(reference), str(base_checkpoint.folder), str(reference))
+        )
+    key = f"{named.kind}:{adapter.name}@{store.key_of(content)}"
     return Ranker(
-        named.kind, found.name, key, found.folder, ground, made.template,
-        (recipe.get("data") or {}).get("aspect"), made.metrics.get(calibration.ACCURACY), beta, reference,
+        named.kind, adapter.name, key, adapter.folder, base_checkpoint, about.template,
+        (recipe.get("data") or {}).get("aspect"), about.metrics.get(calibration.ACCURACY), beta, reference,
     )  # fmt: skip
 
 
-def _made(found: Location, kind: Kind) -> Checkpoint:
-    made = checkpoint.read(found.folder)
-    if made is None or made.kind != kind:
-        what = "it has no s2train.json" if made is None else f"its s2train.json says that {made.kind} made it"
-        raise DataError(f"--rank {kind}:{found.name}: {what}; s2train {kind} makes what can rank as {kind}:…")
-    return made
+def _made(adapter: Location, kind: Kind) -> Checkpoint:
+    about = checkpoint.read(adapter.folder)
+    if about is None or about.kind != kind:
+        what = "it has no s2train.json" if about is None else f"its s2train.json says that {about.kind} made it"
+        raise DataError(f"--rank {kind}:{adapter.name}: {what}; s2train {kind} makes what can rank as {kind}:…")
+    return about
 
 
-def _gate(found: Location, allow: bool) -> None:
+def _gate(adapter: Location, allow: bool) -> None:
     try:
-        calibration.check_gate(found.folder, allow=allow)
+        calibration.check_gate(adapter.folder, allow=allow)
     except DataError:
         raise
     except UsageError as error:
         raise UsageError(f"{error}; --allow-below-gate uses it nevertheless") from None
 
 
-def _check_adapter_kind(found: Location, kind: Kind) -> None:
-    where, wanted = f"{kind} {found.name}", "SEQ_CLS" if kind == "reward" else "CAUSAL_LM"
-    path = found.folder / ADAPTER_CONFIG
+def _check_adapter_kind(adapter: Location, kind: Kind) -> None:
+    where, wanted = f"{kind} {adapter.name}", "SEQ_CLS" if kind == "reward" else "CAUSAL_LM"
+    path = adapter.folder / ADAPTER_CONFIG
     if not path.is_file():
         raise UsageError(
             f"{where}: no {ADAPTER_CONFIG}: a whole model. Rankers are adapters, so that one base carries all of them: "
@@ -208,35 +210,37 @@ def _check_adapter_kind(found: Location, kind: Kind) -> None:
         )
 
 
-def _base(found: Location, made: Checkpoint, known: Known) -> Path:
+def _base(adapter: Location, about: Checkpoint, known: Known) -> Path:
     """The known base where it is the right one, else the one that the adapter names."""
-    if known.fingerprint and made.base and made.base.sha256 == known.fingerprint:
+    if known.fingerprint and about.base and about.base.sha256 == known.fingerprint:
         return known.folder
-    base = location.of_model(base_of(str(found.folder)))
-    check_same_base(found, base.name, shards.fingerprint(shards.find(base.folder)))
+    base = location.of_model(base_of(str(adapter.folder)))
+    check_same_base(adapter, base.name, shards.fingerprint(shards.find(base.folder)))
     return base.folder
 
 
-def _beta(arguments: Mapping[str, Any], found: Location) -> float:
+def _beta(arguments: Mapping[str, Any], adapter: Location) -> float:
     divergence = arguments.get("f_divergence_type", "reverse_kl")
     if divergence != "reverse_kl":
         raise UsageError(
-            f"dpo {found.name}: trained with f_divergence_type {divergence}; its implicit reward is not β log π/π_ref, "
-            "the only one that is computed here"
+            f"dpo {adapter.name}: trained with f_divergence_type {divergence}; its implicit reward is not "
+            "β log π/π_ref, the only one that is computed here"
         )
     return float(arguments.get("beta", BETA))
 
 
-def _reference(named: Named, found: Location, made: Checkpoint, ground: BaseCheckpoint, known: Known) -> Path | None:
+def _reference(
+    named: Named, adapter: Location, about: Checkpoint, base_checkpoint: BaseCheckpoint, known: Known
+) -> Path | None:
     """The adapter that was π_ref; None where training began with a new one, so that the base was."""
-    where = f"dpo {found.name}"
-    recipe: Any = made.recipe or {}
+    where = f"dpo {adapter.name}"
+    recipe: Any = about.recipe or {}
     started: str | None = (recipe.get("model") or {}).get("adapter")
     if started is None:
         if named.reference:
             raise UsageError(f"{where}: its reference is the base (it started from no adapter): leave @… out")
         return None
-    place = named.reference or (started if "/" in started else str(found.folder.parent / started))
+    place = named.reference or (started if "/" in started else str(adapter.folder.parent / started))
     try:
         reference = location.of_adapter(place)
     except PrerequisiteError as error:
@@ -245,12 +249,14 @@ def _reference(named: Named, found: Location, made: Checkpoint, ground: BaseChec
             f"Say where it is: --rank dpo:{named.place}@FOLDER"
         ) from error
     _check_adapter_kind(reference, "dpo")
-    if made.data.get("adapter") != checkpoint.sha256(models.weights(reference)):
+    if about.data.get("adapter") != checkpoint.sha256(models.weights(reference)):
         raise UsageError(
             f"{where}: it started from other weights than those of {reference.folder}: its s2train.json names "
-            f"{started!r} with SHA-256 {made.data.get('adapter', 'unknown')[:12]}… Say where they are: "
+            f"{started!r} with SHA-256 {about.data.get('adapter', 'unknown')[:12]}… Say where they are: "
             f"--rank dpo:{named.place}@FOLDER"
         )
-    fingerprint = known.fingerprint if ground.folder == known.folder else None
-    check_same_base(reference, ground.folder.name, fingerprint or shards.fingerprint(shards.find(ground.folder)))
+    fingerprint = known.fingerprint if base_checkpoint.folder == known.folder else None
+    check_same_base(
+        reference, base_checkpoint.folder.name, fingerprint or shards.fingerprint(shards.find(base_checkpoint.folder))
+    )
     return reference.folder

@@ -108,10 +108,10 @@ def build(
     margins = [label.margin for label in selection.pairs]
     return Report(
         Sample(
-            prompts=len({one.prompt for one in answers}),
+            prompts=len({answer.prompt for answer in answers}),
             answers=len(answers),
-            ended=sum(one.ended for one in answers),
-            words=sum(one.words for one in answers) / len(answers),
+            ended=sum(answer.ended for answer in answers),
+            words=sum(answer.words for answer in answers) / len(answers),
             left_out=dict(groups.left_out),
         ),
         tuple(_liked(answers, pairs, place, name) for place, name in enumerate(names)),
@@ -129,8 +129,8 @@ def build(
 
 
 def _liked(answers: Sequence[Candidate], pairs: Sequence[tuple[Candidate, Candidate]], place: int, name: str) -> Liked:
-    scores = [one.scores[place] for one in answers]
-    mean = clustered_mean(scores, [one.prompt for one in answers], within=agreement.UNBOUNDED)
+    scores = [answer.scores[place] for answer in answers]
+    mean = clustered_mean(scores, [answer.prompt for answer in answers], within=agreement.UNBOUNDED)
     assert mean.value is not None
     squares = sum((score - mean.value) ** 2 for score in scores)
     spread = (squares / (len(scores) - 1)) ** 0.5 if len(scores) > 1 else 0.0
@@ -145,7 +145,7 @@ def render(report: Report) -> str:
 
 def tables(report: Report) -> Iterator[Table]:
     """Tables without mark-up."""
-    sample, labels, names = report.sample, report.labels, [one.name for one in report.rankings]
+    sample, labels, names = report.sample, report.labels, [ranking.name for ranking in report.rankings]
     counts = {
         "prompts": sample.prompts,
         "answers": sample.answers,
@@ -170,8 +170,14 @@ def tables(report: Report) -> Iterator[Table]:
         ("ranking",),
         ("score, mean", "score, standard deviation", _LONG, _GRADE),
         tuple(
-            _row(one.name, _cell(one.mean, 4), Cell(one.spread, digits=4), _cell(one.longer), _cell(one.grade))
-            for one in report.rankings
+            _row(
+                ranking.name,
+                _cell(ranking.mean, 4),
+                Cell(ranking.spread, digits=4),
+                _cell(ranking.longer),
+                _cell(ranking.grade),
+            )
+            for ranking in report.rankings
         ),
     )
     if report.agreements:
@@ -181,8 +187,8 @@ def tables(report: Report) -> Iterator[Table]:
             ("ranking",),
             ("pairs ordered alike", "of the labels", "Kendall's tau-b", "Cohen's kappa", "same best answer"),
             tuple(
-                _row(name, *(_cell(getattr(one, field.name)) for field in fields(Agreement)))
-                for name, one in zip(names[1:], report.agreements, strict=True)
+                _row(name, *(_cell(getattr(row, field.name)) for field in fields(Agreement)))
+                for name, row in zip(names[1:], report.agreements, strict=True)
             ),
             (
                 "By chance half of the pairs are ordered alike, tau-b and kappa are 0, and the best of k answers is "
@@ -196,9 +202,9 @@ def _row(name: str, *cells: Cell) -> TableRow:
     return TableRow((name,), cells)
 
 
-def _cell(one: Estimate, digits: int = 3) -> Cell:
-    few = one.method in ("too-few", "constant")
-    return Cell(one.value, one.ci_low, one.ci_high, one.n, one.n_valid, digits=digits, few=few)
+def _cell(estimate: Estimate, digits: int = 3) -> Cell:
+    few = estimate.method in ("too-few", "constant")
+    return Cell(estimate.value, estimate.ci_low, estimate.ci_high, estimate.n, estimate.n_valid, digits=digits, few=few)
 
 
 def _plain(value: Any) -> Any:
@@ -207,5 +213,5 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "__dataclass_fields__"):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, tuple):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     return value

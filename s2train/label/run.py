@@ -43,19 +43,19 @@ def run(job: Job, progress: Progress = lambda *_: None) -> Report:
         answers = _candidates(job, ledger)
     groups = group(answers, ended_only=job.request.ended_only)
     selection = pairs.select(groups, which=job.request.which, min_margin=job.request.min_margin)
-    found = report.build(answers, groups, selection, [ranking.name for ranking in job.rankings], job.notes())
-    _write(job, selection, found)
-    return found
+    agreement = report.build(answers, groups, selection, [ranking.name for ranking in job.rankings], job.notes())
+    _write(job, selection, agreement)
+    return agreement
 
 
 def _sample(job: Job, ledger: Ledger, held: Bases, progress: Progress) -> None:
     keys = job.keys
     wanted = [(prompt, number) for how, prompt, number in keys if ledger.get((how, prompt, number)) is None]
-    there = len(keys) - len(wanted)
-    progress("answers", there, len(keys))
+    done = len(keys) - len(wanted)
+    progress("answers", done, len(keys))
     for number, line in enumerate(sampling.sample(held, job.policy, job.request.how, wanted), 1):
         ledger.add(line)
-        progress("answers", there + number, len(keys))
+        progress("answers", done + number, len(keys))
 
 
 def _score(job: Job, ledger: Ledger, held: Bases, ranker: Ranker, progress: Progress) -> None:
@@ -67,27 +67,29 @@ def _score(job: Job, ledger: Ledger, held: Bases, ranker: Ranker, progress: Prog
         return
     score = scoring.scorer(held, ranker)
     for start in range(0, len(wanted), _AT_ONCE):
-        some = wanted[start : start + _AT_ONCE]
-        found = score([(line.prompt, line.answer) for line in some])
-        for line, value in zip(some, found, strict=True):
+        batch = wanted[start : start + _AT_ONCE]
+        values = score([(line.prompt, line.answer) for line in batch])
+        for line, value in zip(batch, values, strict=True):
             ledger.add(line.model_copy(update={"scores": {**line.scores, ranker.key: value}}))
-        done += len(some)
+        done += len(batch)
         progress(name, done, len(lines))
 
 
 def _candidates(job: Job, ledger: Ledger) -> list[Candidate]:
-    found = list[Candidate]()
+    candidates = list[Candidate]()
     for key in job.keys:
         line = ledger.get(key)
         assert line is not None  # all were sampled
         read = readability(line.answer)
         grade = read.fkg if flesch_applies(line.answer) else None
         scores = tuple(ranking.score(line.scores) for ranking in job.rankings)
-        found.append(Candidate(line.prompt, line.number, line.answer, line.ended, read.counts.words, grade, scores))
-    return found
+        candidates.append(
+            Candidate(line.prompt, line.number, line.answer, line.ended, read.counts.words, grade, scores)
+        )
+    return candidates
 
 
-def _write(job: Job, selection: Selection, found: Report) -> None:
+def _write(job: Job, selection: Selection, agreement: Report) -> None:
     out = job.request.out
     with replacing(out.parent, [out.name, out.with_suffix(ABOUT).name]) as (labels, about):
         for pair in selection.pairs:
@@ -100,10 +102,10 @@ def _write(job: Job, selection: Selection, found: Report) -> None:
                 source=f"{KIND}/{job.policy.name}",
             )
             labels.write(line.model_dump())
-        about.write(_about(job, found, labels.sha256), indent=1)
+        about.write(_about(job, agreement, labels.sha256), indent=1)
 
 
-def _about(job: Job, found: Report, sha256: str) -> dict[str, Any]:
+def _about(job: Job, agreement: Report, sha256: str) -> dict[str, Any]:
     """FILE.json: what made it, without this machine's folders."""
     request, policy = job.request, job.policy
     return {
@@ -118,7 +120,7 @@ def _about(job: Job, found: Report, sha256: str) -> dict[str, Any]:
         "settings": {"aspect": job.aspect, "pairs": request.which, "min_margin": request.min_margin,
                      "ended_only": request.ended_only, "limit": request.limit, "max_prompt": request.max_prompt},
         "versions": checkpoint.versions(),
-        "measured": found.as_dict(),
+        "measured": agreement.as_dict(),
     }  # fmt: skip
 
 

@@ -47,7 +47,7 @@ class Policy:
         spec: as s2eval loads it.
         name: without this machine's folders.
         identity: 16 hex digits over its files.
-        ground: what it is, or what its adapter stands on.
+        base_checkpoint: what it is, or what its adapter stands on.
         fingerprint: of the base's weights; None where they are no safetensors.
         template: how a question becomes a prompt.
         tokenizer: transformers'.
@@ -57,7 +57,7 @@ class Policy:
     spec: ModelSpec
     name: str
     identity: str
-    ground: BaseCheckpoint
+    base_checkpoint: BaseCheckpoint
     fingerprint: str | None
     template: Template
     tokenizer: Any
@@ -68,7 +68,7 @@ class Policy:
         from s2eval.models.backend import best_device
 
         content = {"policy": self.identity, "template": self.template.hash, "device": best_device(), **asdict(how)}
-        quantization = self.ground.quantization
+        quantization = self.base_checkpoint.quantization
         return store.key_of(content | {"quantization": quantization and quantization.model_dump()})
 
     def length(self, prompt: str) -> int:
@@ -94,8 +94,8 @@ def policy(text: str, template: str | None = None) -> Policy:
     name = text if text in EMBEDDED else base.name
     if spec.peft:
         adapter: Location = location.of_adapter(spec.peft)
-        made, name = checkpoint.read(adapter.folder), adapter.name
-        quantization = made.quantization if made else None
+        about, name = checkpoint.read(adapter.folder), adapter.name
+        quantization = about.quantization if about else None
         if fingerprint:
             check_same_base(adapter, base.name, fingerprint)
     try:
@@ -124,7 +124,7 @@ def sample(bases: Bases, who: Policy, how: Sampling, wanted: Sequence[tuple[str,
 
     if not wanted:
         return
-    lm = bases.backend(who.ground, who.spec.peft)
+    lm = bases.backend(who.base_checkpoint, who.spec.peft)
     chosen = {"do_sample": True, "temperature": how.temperature, "top_p": how.top_p, "top_k": how.top_k}
     settings = {"until": list(who.template.stop), "max_gen_toks": how.max_tokens, **chosen}
     alone = isinstance(decoding.read(lm.model, chosen), str) or support.refusal(lm.model, who.context)
@@ -133,14 +133,14 @@ def sample(bases: Bases, who: Policy, how: Sampling, wanted: Sequence[tuple[str,
     sampling = who.key(how)
     for only in numbers:
         loaded.set_seed(how.seed if only is None else how.seed + 1_000_003 * only)
-        part = [one for one in wanted if only is None or one[1] == only]
-        asked = [
+        part = [answer for answer in wanted if only is None or answer[1] == only]
+        requests = [
             Instance("generate_until", {}, (who.template.render(turns_of(prompt)), dict(settings)), place)
             for place, (prompt, _) in enumerate(part)
         ]
         repeats = [number for _, number in part]
-        for place, text in lm.stream(asked, disable_tqdm=True, repeats=repeats):
-            rendered = asked[place].args[0]
+        for place, text in lm.stream(requests, disable_tqdm=True, repeats=repeats):
+            rendered = requests[place].args[0]
             parts = split(text.strip(), opened=opens_reasoning(rendered))
             ended = parts.closed and not lm.cut.get(rendered, False)
             prompt, number = part[place]

@@ -30,26 +30,26 @@ def scorer(bases: Bases, ranker: Ranker) -> Score:
     Raises:
         UsageError: the adapter does not fit the base tensor by tensor; an answer beyond the context; NaN.
     """
-    tokenizer = models.tokenizer(ranker.ground.folder)
+    tokenizer = models.tokenizer(ranker.base_checkpoint.folder)
     template = prompts.get(ranker.template, tokenizer)
-    causal = bases.get(ranker.ground)
-    most = context(ranker.ground.folder)
+    causal = bases.get(ranker.base_checkpoint)
+    most = context(ranker.base_checkpoint.folder)
     encoder = Encoder(tokenizer, template, most)
     padding = tokenizer.pad_token_id
     score = _rewards(causal, ranker, padding) if ranker.kind == "reward" else _implicit(causal, ranker, padding)
 
     def whole(pairs: Sequence[tuple[str, str]]) -> list[float]:
-        asked = [template.render(turns_of(prompt)) for prompt, _ in pairs]
-        encoded = encoder.encode(asked, [answer for _, answer in pairs]) if pairs else []
-        longest = max((len(one.tokens) for one in encoded), default=0)
+        rendered = [template.render(turns_of(prompt)) for prompt, _ in pairs]
+        encoded = encoder.encode(rendered, [answer for _, answer in pairs]) if pairs else []
+        longest = max((len(sequence.tokens) for sequence in encoded), default=0)
         if longest > most:
             raise UsageError(f"{ranker.name}: {longest} tokens, its context has {most}: lower --max-prompt")
-        found = score(encoded)
-        if not all(map(math.isfinite, found)):
+        scores = score(encoded)
+        if not all(map(math.isfinite, scores)):
             raise UsageError(
                 f"{ranker.kind} {ranker.name}: a score is NaN or infinite; its training diverged, or its dtype"
             )
-        return found
+        return scores
 
     return whole
 
@@ -74,7 +74,7 @@ def _rewards(causal: Any, ranker: Ranker, padding: int) -> Callable[[Sequence[En
     with quiet(bars=True):
         judge: Any = PeftModel.from_pretrained(classifier, str(ranker.folder)).eval()
     models.check_fit(judge, models.stored(ranker.folder), models.ADAPTER, ranker.folder.name)
-    return lambda encoded: reward_scores(judge, [one.tokens for one in encoded], padding, _BATCH)
+    return lambda encoded: reward_scores(judge, [sequence.tokens for sequence in encoded], padding, _BATCH)
 
 
 def _implicit(causal: Any, ranker: Ranker, padding: int) -> Callable[[Sequence[Encoded]], list[float]]:
@@ -90,14 +90,14 @@ def _implicit(causal: Any, ranker: Ranker, padding: int) -> Callable[[Sequence[E
 
     def score(encoded: Sequence[Encoded]) -> list[float]:
         policy.set_adapter("default")
-        mine = log_likelihoods(policy, encoded, padding)
+        trained = log_likelihoods(policy, encoded, padding)
         if ranker.reference is None:
             with policy.disable_adapter():
-                theirs = log_likelihoods(policy, encoded, padding)
+                before = log_likelihoods(policy, encoded, padding)
         else:
             policy.set_adapter(_REFERENCE)
-            theirs = log_likelihoods(policy, encoded, padding)
-        return [ranker.beta * (one - other) for one, other in zip(mine, theirs, strict=True)]
+            before = log_likelihoods(policy, encoded, padding)
+        return [ranker.beta * (a - b) for a, b in zip(trained, before, strict=True)]
 
     return score
 
@@ -109,13 +109,13 @@ def log_likelihoods(model: Any, encoded: Sequence[Encoded], padding: int) -> lis
     from s2train import losses
     from s2train.ppo.rollouts import arrange
 
-    found = [0.0] * len(encoded)
+    sums = [0.0] * len(encoded)
     order = sorted(range(len(encoded)), key=lambda number: len(encoded[number].tokens))
     for start in range(0, len(order), _BATCH):
-        some = order[start : start + _BATCH]
+        numbers = order[start : start + _BATCH]
         batch = arrange(
-            [encoded[n].tokens[: encoded[n].prompt] for n in some],
-            [encoded[n].tokens[encoded[n].prompt :] for n in some],
+            [encoded[n].tokens[: encoded[n].prompt] for n in numbers],
+            [encoded[n].tokens[encoded[n].prompt :] for n in numbers],
             padding,
         ).to(model.device)
         with torch.no_grad():
@@ -127,6 +127,6 @@ def log_likelihoods(model: Any, encoded: Sequence[Encoded], padding: int) -> lis
                 logits_to_keep=batch.before,
             ).logits
             each = (losses.log_probabilities(logits, batch.answers) * batch.present).double().sum(-1)
-        for number, value in zip(some, each.tolist(), strict=True):
-            found[number] = value
-    return found
+        for number, value in zip(numbers, each.tolist(), strict=True):
+            sums[number] = value
+    return sums

@@ -86,7 +86,7 @@ class Rewarded(StageConfig):
     def _folders(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        return {name: {"adapter": one} if isinstance(one, str) else one for name, one in value.items()}
+        return {name: {"adapter": reward} if isinstance(reward, str) else reward for name, reward in value.items()}
 
     @field_validator("rewards")
     @classmethod

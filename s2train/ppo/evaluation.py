@@ -32,20 +32,20 @@ def evaluate(roles: Roles, job: Job, processes: Processes) -> list[dict[str, Any
     `reasoning`.
     """
     places = list(range(processes.rank, min(job.config.evaluate.prompts, len(job.validation)), processes.count))
-    mine = _records(roles, job, places) if places else []
+    own = _records(roles, job, places) if places else []
     if processes.count == 1:
-        return mine
+        return own
     from accelerate.utils import gather_object
 
-    found: list[Any] = gather_object(list(zip(places, mine, strict=True)))
-    return [record for _, record in sorted(found, key=lambda pair: pair[0])]
+    records: list[Any] = gather_object(list(zip(places, own, strict=True)))
+    return [record for _, record in sorted(records, key=lambda pair: pair[0])]
 
 
 def _records(roles: Roles, job: Job, places: Sequence[int]) -> list[dict[str, Any]]:
-    asked = job.config.evaluate
+    wanted = job.config.evaluate
     settings = job.config.ppo.model_copy(update={
-        "max_new_tokens": asked.max_tokens or job.config.ppo.max_new_tokens,
-        **({"temperature": 0.0} if asked.greedy else {}),
+        "max_new_tokens": wanted.max_tokens or job.config.ppo.max_new_tokens,
+        **({"temperature": 0.0} if wanted.greedy else {}),
     })  # fmt: skip
     keys = [f"{settings.seed}:evaluation:{place}" for place in places]
     tokens = [job.validation.tokens[place] for place in places]
@@ -53,21 +53,21 @@ def _records(roles: Roles, job: Job, places: Sequence[int]) -> list[dict[str, An
     answers, temperature = rollouts.answers, settings.temperature or 1.0
     policy, reference = (_sums(roles, role, answers, settings.micro, temperature) for role in (POLICY, REFERENCE))
     scores = {name: _scores(roles, REWARD + name, answers, settings.micro) for name in job.judges}
-    total = losses.combine(list(scores.values()), [one.weight for one in job.judges.values()])
-    found: list[dict[str, Any]] = []
+    total = losses.combine(list(scores.values()), [judge.weight for judge in job.judges.values()])
+    records: list[dict[str, Any]] = []
     for row, place in enumerate(places):
-        said = answers.answers[row][answers.present[row].bool()].tolist()
+        ids = answers.answers[row][answers.present[row].bool()].tolist()
         opened = opens_reasoning(job.tokenizer.decode(tokens[row][-16:]))
-        text, reasoning, _ = split(_text(job, said), opened=opened)
+        text, reasoning, _ = split(_text(job, ids), opened=opened)
         measured = readability(text) if flesch_applies(text) else None
-        found.append({
+        records.append({
             "prompt": job.validation.texts[place], "answer": text, **({"reasoning": reasoning} if reasoning else {}),
             "rewards": {name: float(score[row]) for name, score in scores.items()}, "reward": float(total[row]),
             "kl": float(policy[row] - reference[row]), "words": len(text.split()),
-            "fkg": measured and measured.fkg, "fre": measured and measured.fre, "tokens": len(said),
+            "fkg": measured and measured.fkg, "fre": measured and measured.fre, "tokens": len(ids),
             "ended": bool(rollouts.ended[row]),
         })  # fmt: skip
-    return found
+    return records
 
 
 def _text(job: Job, tokens: Sequence[int]) -> str:
@@ -80,28 +80,28 @@ def _text(job: Job, tokens: Sequence[int]) -> str:
 
 def _sums(roles: Roles, role: str, answers: Answers, size: int, temperature: float) -> Tensor:
     """log π of whole answers, (B,)."""
-    found = torch.zeros(len(answers.tokens))
+    sums = torch.zeros(len(answers.tokens))
     for rows in together(answers, size):
         part = answers[rows]
-        found[rows] = (roles(role, part, temperature).cpu() * part.present).sum(1)
-    return found
+        sums[rows] = (roles(role, part, temperature).cpu() * part.present).sum(1)
+    return sums
 
 
 def _scores(roles: Roles, role: str, answers: Answers, size: int) -> Tensor:
-    found = torch.zeros(len(answers.tokens))
+    scores = torch.zeros(len(answers.tokens))
     for rows in together(answers, size):
-        found[rows] = roles(role, answers[rows]).cpu()
-    return found
+        scores[rows] = roles(role, answers[rows]).cpu()
+    return scores
 
 
 def means(records: Sequence[Record]) -> dict[str, float]:
     """Of an evaluation, as they are logged; of those records that have the number, NaN where none has."""
     figures: dict[str, float] = {}
     for name in MEANS:
-        values = [float(one[name]) for one in records if one[name] is not None]
+        values = [float(record[name]) for record in records if record[name] is not None]
         figures[f"eval_{name}"] = sum(values) / len(values) if values else math.nan
-    if unread := sum(one["fre"] is None for one in records):
+    if unread := sum(record["fre"] is None for record in records):
         figures["eval_not_latin"] = float(unread)
     for name in records[0]["rewards"]:
-        figures[f"eval_reward/{name}"] = sum(one["rewards"][name] for one in records) / len(records)
+        figures[f"eval_reward/{name}"] = sum(record["rewards"][name] for record in records) / len(records)
     return figures

@@ -82,19 +82,19 @@ def measure(
 
 def _tokens(forward: Forward, role: str, answers: Answers, settings: PPO) -> Tensor:
     """(B, T), 0 where there is no token."""
-    found = torch.zeros_like(answers.present)
+    values = torch.zeros_like(answers.present)
     for rows in together(answers, settings.micro):
         part = answers[rows]
-        made = forward(role, part, settings.temperature).cpu()
-        found[rows, : made.shape[1]] = made * part.present
-    return found
+        outputs = forward(role, part, settings.temperature).cpu()
+        values[rows, : outputs.shape[1]] = outputs * part.present
+    return values
 
 
 def _scores(forward: Forward, role: str, answers: Answers, settings: PPO) -> Tensor:
-    found = torch.zeros(len(answers.tokens))
+    scores = torch.zeros(len(answers.tokens))
     for rows in together(answers, settings.micro):
-        found[rows] = forward(role, answers[rows], 1.0).cpu()
-    return found
+        scores[rows] = forward(role, answers[rows], 1.0).cpu()
+    return scores
 
 
 def together(answers: Answers, size: int) -> tuple[Tensor, ...]:

@@ -79,7 +79,7 @@ def memory(job: Job) -> Memory:
         policy=policy,
         value=value,
         reference=policy if job.plan.adapter else 0,
-        rewards={name: one.size for name, one in job.judges.items()},
+        rewards={name: judge.size for name, judge in job.judges.items()},
         gradients=policy + value,
         optimizer=_ADAM * job.trainable,
         learning=layers + logits,
@@ -116,7 +116,7 @@ def effort(job: Job) -> Effort:
     return Effort(answers, answers * ppo.max_new_tokens, (1 + measuring) * tokens + learnt, learnt)
 
 
-def duration(job: Job, much: Effort) -> float:
+def duration(job: Job, work: Effort) -> float:
     """Seconds: FLOPs over the rate of bare products, times what training reaches of it (`training.forecast`)."""
     import torch
 
@@ -126,22 +126,22 @@ def duration(job: Job, much: Effort) -> float:
     forward = 2.0 * (shape.linear + shape.hidden * shape.vocabulary / 2)  # about half of the passes have logits
     hardware = job.plan.hardware
     rate = cost.rate(shape, 512, getattr(torch, hardware.compute), torch.device(hardware.device))
-    again = much.learnt if job.checkpointing else 0
-    return (much.passed + much.learnt + again) * forward / (rate * forecast.REACHED)
+    again = work.learnt if job.checkpointing else 0
+    return (work.passed + work.learnt + again) * forward / (rate * forecast.REACHED)
 
 
 def evaluations(job: Job) -> int:
     """How often the validation prompts are answered: before training, every so many steps, and at the end."""
-    asked, steps = job.config.evaluate, job.config.ppo.steps
-    if not asked.prompts or not len(job.validation):
+    wanted, steps = job.config.evaluate, job.config.ppo.steps
+    if not wanted.prompts or not len(job.validation):
         return 0
-    return 1 + (-(-steps // asked.every) if asked.every else 1)
+    return 1 + (-(-steps // wanted.every) if wanted.every else 1)
 
 
 def evaluation(job: Job) -> Effort:
     """Of all evaluations; every answer is taken to be as long as it may be."""
-    asked, longest = job.config.evaluate, job.config.evaluate.max_tokens or job.config.ppo.max_new_tokens
-    prompts = job.validation.tokens[: asked.prompts]
+    wanted, longest = job.config.evaluate, job.config.evaluate.max_tokens or job.config.ppo.max_new_tokens
+    prompts = job.validation.tokens[: wanted.prompts]
     answers = evaluations(job) * len(prompts)
     tokens = evaluations(job) * (sum(map(len, prompts)) + len(prompts) * longest)
     return Effort(answers, answers * longest, (3 + len(job.judges)) * tokens, 0)
@@ -150,10 +150,10 @@ def evaluation(job: Job) -> Effort:
 def lines(job: Job) -> Iterator[str]:
     """The dry run, in words."""
     yield from job.lines()
-    ppo, much, used = job.config.ppo, effort(job), memory(job)
+    ppo, work, used = job.config.ppo, effort(job), memory(job)
     yield (
-        f"{ppo.steps:,} steps of {ppo.answers:,} answers, {ppo.updates:,} updates; {much.answers:,} answers of at most "
-        f"{much.sampled:,} tokens are sampled; {much.passed:,} tokens pass a model, {much.learnt:,} of them backwards"
+        f"{ppo.steps:,} steps of {ppo.answers:,} answers, {ppo.updates:,} updates; {work.answers:,} answers of at most "
+        f"{work.sampled:,} tokens are sampled; {work.passed:,} tokens pass a model, {work.learnt:,} of them backwards"
     )
     yield f"memory, estimated from shapes: {forecast.in_bytes(used.total)}, and what the libraries themselves take"
     named = {
@@ -175,11 +175,11 @@ def lines(job: Job) -> Iterator[str]:
         f"{used.apart / used.total:.1f} times that"
     )
     times, evaluating = evaluations(job), duration(job, evaluation(job))
-    told = "; nothing is evaluated"
+    share = "; nothing is evaluated"
     if times:
         prompts = min(job.config.evaluate.prompts, len(job.validation))
-        told = f", of which {forecast.in_time(evaluating)} for {times:,} evaluations of {prompts:,} prompts"
+        share = f", of which {forecast.in_time(evaluating)} for {times:,} evaluations of {prompts:,} prompts"
     yield (
         f"time, estimated from the arithmetic and a matrix product measured on this {job.plan.hardware.device}: "
-        f"{forecast.in_time(duration(job, much) + evaluating)}{told}"
+        f"{forecast.in_time(duration(job, work) + evaluating)}{share}"
     )

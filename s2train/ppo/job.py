@@ -67,8 +67,8 @@ class Job(RunPaths):
     @property
     def checkpointing(self) -> bool:
         """Whether layers are computed again for their gradients."""
-        asked = self.config.ppo.checkpointing
-        return self.plan.hardware.checkpointing if asked is None else asked
+        wanted = self.config.ppo.checkpointing
+        return self.plan.hardware.checkpointing if wanted is None else wanted
 
     @property
     def parameters(self) -> int:
@@ -85,7 +85,7 @@ class Job(RunPaths):
         settings, ppo = self.plan.settings, self.config.ppo
         start = f", from {self.plan.adapter.name}" if self.plan.adapter else ", a new adapter"
         reference = "a frozen copy of that adapter" if self.plan.adapter else "the base, its adapters off"
-        rewards = [f"{one.weight:g} × {name} ({one.where.name})" for name, one in self.judges.items()]
+        rewards = [f"{judge.weight:g} × {name} ({judge.where.name})" for name, judge in self.judges.items()]
         return [
             f"ppo: {self.plan.base.name}{start}, {settings.method} in {self.plan.hardware.dtype} on "
             f"{self.plan.hardware.device}; {self.policy:,} parameters of the policy and {self.value:,} of the value "
@@ -95,7 +95,7 @@ class Job(RunPaths):
             f"{ppo.max_new_tokens:,} of an answer",
             self.train.line("train"),
             self.validation.line("validation") if len(self.validation) else "validation: none, so no evaluation",
-            *(one.note for one in self.judges.values() if one.note),
+            *(judge.note for judge in self.judges.values() if judge.note),
         ]
 
 

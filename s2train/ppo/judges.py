@@ -48,23 +48,23 @@ def find(
         UsageError: one does not belong here, or is wrong too often.
         DataError: one is no reward model of s2train.
     """
-    found: dict[str, Judge] = {}
-    for name, asked in config.rewards.items():
-        where = location.of_adapter(asked.adapter)
+    judges: dict[str, Judge] = {}
+    for name, reward in config.rewards.items():
+        where = location.of_adapter(reward.adapter)
         calibration.check_gate(where.folder, minimum=config.gate, allow=config.allow_below_gate)
         job.check_same_base(where, base, fingerprint)
         models.check_same_tokenizer(tokenizer, where)
-        made = checkpoint.read(where.folder)
-        assert made is not None
-        if prompts.get(made.template, tokenizer).hash != template.hash:
+        about = checkpoint.read(where.folder)
+        assert about is not None
+        if prompts.get(about.template, tokenizer).hash != template.hash:
             raise UsageError(
-                f"reward model {where.name}: it was trained on prompts of template {made.template}, the policy's is "
+                f"reward model {where.name}: it was trained on prompts of template {about.template}, the policy's is "
                 f"{template.name}: set model.template, or train another reward model"
             )
         path = models.weights(where)
-        note = _difference(name, made.quantization, mine)
-        found[name] = Judge(where, asked.weight, checkpoint.sha256(path), path.stat().st_size, note)
-    return found
+        note = _difference(name, about.quantization, mine)
+        judges[name] = Judge(where, reward.weight, checkpoint.sha256(path), path.stat().st_size, note)
+    return judges
 
 
 def _difference(name: str, theirs: Quantization | None, mine: Quantization | None) -> str | None:

@@ -64,10 +64,10 @@ class OnlineJob(Job):
 
     def lines(self) -> list[str]:
         """What is about to happen, in words."""
-        parts = [f"{one.weight:g} × {name} ({one.where.name})" for name, one in self.judges.items()]
+        parts = [f"{judge.weight:g} × {name} ({judge.where.name})" for name, judge in self.judges.items()]
         if self.config.missing_end_penalty:
             parts.append(f"-{self.config.missing_end_penalty:g} for an answer that does not end")
-        notes = [one.note for one in self.judges.values() if one.note]
+        notes = [judge.note for judge in self.judges.values() if judge.note]
         return [*super().lines(), f"reward: {', '.join(parts)}", *notes]
 
 
@@ -79,12 +79,12 @@ def with_judges(job: Job) -> OnlineJob:
     """
     _check_sizes(job)
     plan, settings = job.plan, job.config
-    found = judges.find(settings, job.tokenizer, job.template, plan.base.name, job.fingerprint, plan.quantization())
-    rewards = {name: {"adapter": judge.where.name, "weight": judge.weight} for name, judge in found.items()}
-    hashes = {f"reward-{name}": judge.sha256 for name, judge in found.items()}
+    models = judges.find(settings, job.tokenizer, job.template, plan.base.name, job.fingerprint, plan.quantization())
+    rewards = {name: {"adapter": judge.where.name, "weight": judge.weight} for name, judge in models.items()}
+    hashes = {f"reward-{name}": judge.sha256 for name, judge in models.items()}
     values = {name: getattr(job, name) for name in Job.__dataclass_fields__}
     values |= {"recipe": {**job.recipe, "rewards": rewards}, "data": {**job.data, **hashes}}
-    return OnlineJob(**values, judges=found)
+    return OnlineJob(**values, judges=models)
 
 
 def _check_sizes(job: Job) -> None:
@@ -193,12 +193,14 @@ def _trainer_kwargs(job: Job) -> dict[str, Any]:
             f"{job.training.name}: every process scores its answers by itself, which needs all weights: not with FSDP "
             "or ZeRO-3. Use DDP or ZeRO-2 (examples/accelerate/multi-gpu.yaml, deepspeed-zero2.yaml)"
         )
-    stored = {name: read(str(one.where.folder)) for name, one in job.judges.items()}
+    stored = {name: read(str(judge.where.folder)) for name, judge in job.judges.items()}
     settings, arguments = job.config, job.arguments
-    made = functions(stored, job.tokenizer, arguments.per_device_train_batch_size, settings.missing_end_penalty)
-    weights = [one.weight for one in job.judges.values()]
-    arguments.reward_weights = weights + [1.0] * (len(made) - len(weights))
-    return {"reward_funcs": made}
+    reward_functions = functions(
+        stored, job.tokenizer, arguments.per_device_train_batch_size, settings.missing_end_penalty
+    )
+    weights = [judge.weight for judge in job.judges.values()]
+    arguments.reward_weights = weights + [1.0] * (len(reward_functions) - len(weights))
+    return {"reward_funcs": reward_functions}
 
 
 def online_training(

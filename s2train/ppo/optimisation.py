@@ -136,22 +136,22 @@ def _loss(
 ) -> tuple[Tensor, Tensor]:
     """Sums over the tokens of a few answers: the role's loss, and how far the policy went since they were said."""
     answers = experience.answers[rows]
-    made = forward(role, answers, settings.temperature)
-    mask = answers.present.to(made.device)
+    outputs = forward(role, answers, settings.temperature)
+    mask = answers.present.to(outputs.device)
     old, values, advantages, returns = (
-        part[rows, : mask.shape[1]].to(made.device)
+        part[rows, : mask.shape[1]].to(outputs.device)
         for part in (experience.old, experience.values, experience.advantages, experience.returns)
     )
     tokens = float(mask.sum())
     distance = torch.zeros(())
     if role == POLICY:
-        loss, clipped = losses.policy_loss(made, old, advantages, mask, clip=settings.clip)
+        loss, clipped = losses.policy_loss(outputs, old, advantages, mask, clip=settings.clip)
         with torch.no_grad():
-            ratio = made - old
+            ratio = outputs - old
             distance = losses.mean(ratio.exp() - 1 - ratio, mask).cpu()  # Schulman's k3, as `losses.kl`
         tally.add(tokens, policy_loss=loss.detach(), policy_clipped=clipped, moved=distance)
     else:
-        loss, clipped = losses.value_loss(made, values, returns, mask, clip=settings.value_clip)
+        loss, clipped = losses.value_loss(outputs, values, returns, mask, clip=settings.value_clip)
         tally.add(tokens, value_loss=loss.detach(), value_clipped=clipped)
         loss = settings.value_weight * loss
     if not torch.isfinite(loss):

@@ -72,14 +72,14 @@ def read(data: Questions, encoder: Encoder) -> tuple[Prompts, Prompts, dict[str,
             key, advice = ("prompts", "") if given else ("dir", "; s2train data makes it: docs/training-data.md")
             raise DataError(f"data.{key}: no file {path}{advice}")
         source = Source(path, QuestionLine)
-        found = encoded(encoder, first(source, limit))
+        prompts = encoded(encoder, first(source, limit))
         hashes[path.name if given else name] = source.sha256
-        if not len(found):
+        if not len(prompts):
             why = "it has no lines"
-            if found.read:
-                why = f"all {found.read:,} prompts have more than {encoder.max_length:,} tokens (data.max_prompt)"
+            if prompts.read:
+                why = f"all {prompts.read:,} prompts have more than {encoder.max_length:,} tokens (data.max_prompt)"
             raise DataError(f"{path}: nothing to answer: {why}")
-        sides.append(found)
+        sides.append(prompts)
     return sides[0], sides[1], hashes
 
 

@@ -228,13 +228,13 @@ def head_of(stored: Stored) -> nn.Linear:
     Raises:
         UsageError: it has none of one row.
     """
-    found = [tensor for key, tensor in stored.tensors.items() if key.endswith(_HEAD)]
-    if len(found) != 1 or found[0].shape[0] != 1:
+    heads = [tensor for key, tensor in stored.tensors.items() if key.endswith(_HEAD)]
+    if len(heads) != 1 or heads[0].shape[0] != 1:
         raise UsageError(
             f"reward model {stored.name}: its adapter has no score head of one row: s2train reward makes it"
         )
-    head = nn.Linear(found[0].shape[1], 1, bias=False)
-    head.weight.data.copy_(found[0])
+    head = nn.Linear(heads[0].shape[1], 1, bias=False)
+    head.weight.data.copy_(heads[0])
     return head.requires_grad_(False)
 
 
@@ -247,7 +247,9 @@ def lora_of(stored: Stored) -> Stored:
     config = deepcopy(stored.config)
     config.task_type, config.modules_to_save = "CAUSAL_LM", None
     _refuse(config, stored.name)
-    return Stored(config, {key: one for key, one in stored.tensors.items() if not key.endswith(_HEAD)}, stored.name)
+    return Stored(
+        config, {key: tensor for key, tensor in stored.tensors.items() if not key.endswith(_HEAD)}, stored.name
+    )
 
 
 def last_tokens(hidden: Tensor, tokens: Tensor, mask: Tensor, padding: int) -> Tensor:

@@ -73,13 +73,13 @@ def _answered(
     longest: int,
 ) -> list[list[int]]:
     decoding = Decoding(settings.temperature, settings.top_k, settings.top_p)
-    asked = [
+    requests = [
         generation.Prompt(list(prompt), settings.max_new_tokens, decoding, ends, random=random.Random(key))
         for prompt, key in zip(prompts, keys, strict=True)
     ]
     engine = Engine(causal, *memory.budgets(causal), flex=causal.device.type == "cuda")
     new: list[list[int]] = [[] for _ in prompts]
-    for answer in generation.answer(engine, asked, memory.width(causal, longest)):
+    for answer in generation.answer(engine, requests, memory.width(causal, longest)):
         new[answer.number] = answer.tokens
     return new
 
@@ -92,7 +92,7 @@ def _generated(
     width = batch.width
     with torch.random.fork_rng():
         torch.manual_seed(random.Random("".join(keys)).getrandbits(63))
-        made = causal.generate(
+        generated = causal.generate(
             input_ids=batch.tokens[:, :width],
             attention_mask=batch.mask[:, :width],
             max_new_tokens=settings.max_new_tokens,
@@ -103,4 +103,4 @@ def _generated(
             eos_token_id=sorted(ends),
             pad_token_id=pad,
         )[:, width:].tolist()
-    return [row[: next((n + 1 for n, token in enumerate(row) if token in ends), len(row))] for row in made]
+    return [row[: next((n + 1 for n, token in enumerate(row) if token in ends), len(row))] for row in generated]

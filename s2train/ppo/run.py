@@ -44,14 +44,14 @@ def run(job: Job, *, fresh: bool = False) -> Mapping[str, float]:
     """
     accelerator = _accelerator(job)
     if not fresh and processes.agree(lambda: trainings.is_done(job)):
-        made = checkpoint.read(job.out)
-        return made.metrics if made else {}
+        finished = checkpoint.read(job.out)
+        return finished.metrics if finished else {}
     with store.explain_os_errors(job.work):
         job.work.mkdir(parents=True, exist_ok=True)
     with trainings.alone(job.work):
-        found = processes.agree(lambda: _make_ready(job, fresh))
-        learner = _learner(job, accelerator, found)
-        _train(job, learner, accelerator, found[1]["step"] if found else 0)
+        resumed = processes.agree(lambda: _make_ready(job, fresh))
+        learner = _learner(job, accelerator, resumed)
+        _train(job, learner, accelerator, resumed[1]["step"] if resumed else 0)
         processes.wait()
         metrics = _conclude(job, learner) if processes.is_first() else {}
     accelerator.end_training()
@@ -70,36 +70,36 @@ def _accelerator(job: Job) -> Any:
     from accelerate.utils import ProjectConfiguration
 
     tracker = job.config.report_to
-    made = Accelerator(
+    accelerator = Accelerator(
         cpu=job.plan.hardware.device == "cpu",
         mixed_precision="no",  # types are those of the base and of its adapters
         log_with=None if tracker == "none" else tracker,
         project_config=ProjectConfiguration(project_dir=str(job.logs)),
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
-    if made.num_processes != processes.count():
+    if accelerator.num_processes != processes.count():
         raise PrerequisiteError(
-            f"{processes.count()} processes were started (WORLD_SIZE), accelerate sees {made.num_processes}: every one "
-            "would train alone. Start them by torchrun --nproc_per_node 2 -m s2train …"
+            f"{processes.count()} processes were started (WORLD_SIZE), accelerate sees {accelerator.num_processes}: "
+            "every one would train alone. Start them by torchrun --nproc_per_node 2 -m s2train …"
         )
-    if made.distributed_type in (DistributedType.DEEPSPEED, DistributedType.FSDP, DistributedType.MEGATRON_LM):
-        raise PrerequisiteError(f"ppo: {made.distributed_type.value} is not supported, only DDP")
+    if accelerator.distributed_type in (DistributedType.DEEPSPEED, DistributedType.FSDP, DistributedType.MEGATRON_LM):
+        raise PrerequisiteError(f"ppo: {accelerator.distributed_type.value} is not supported, only DDP")
     if tracker != "none":
         named = {tracker: {"name": job.out.name}} if tracker != "tensorboard" else {}
-        made.init_trackers("s2train-ppo", config={"recipe": json.dumps(dict(job.recipe))}, init_kwargs=named)
-    return made
+        accelerator.init_trackers("s2train-ppo", config={"recipe": json.dumps(dict(job.recipe))}, init_kwargs=named)
+    return accelerator
 
 
 def _make_ready(job: Job, fresh: bool) -> tuple[str, dict[str, Any]] | None:
-    found = trainings.make_ready(job, fresh, KEPT)
+    resumed = trainings.make_ready(job, fresh, KEPT)
     store.clear_unfinished(job.work)
-    if found is None:
+    if resumed is None:
         for name in (progress.METRICS, progress.GENERATIONS):  # of the evaluation before step 1
             (job.work / name).unlink(missing_ok=True)
-    return found
+    return resumed
 
 
-def _learner(job: Job, accelerator: Any, found: tuple[str, dict[str, Any]] | None) -> Learner:
+def _learner(job: Job, accelerator: Any, resumed: tuple[str, dict[str, Any]] | None) -> Learner:
     """Models in their roles, as they were at the checkpoint where there is one."""
     from transformers.utils import logging
 
@@ -108,7 +108,7 @@ def _learner(job: Job, accelerator: Any, found: tuple[str, dict[str, Any]] | Non
     torch.manual_seed(job.config.ppo.seed)  # of the adapters that are new
     policy = read(str(job.plan.adapter.folder)) if job.plan.adapter else models.lora_config(job.plan)
     value = models.lora_config(shapes.of_value(job.plan, job.config.value))
-    rewards = {name: read(str(one.where.folder)) for name, one in job.judges.items()}
+    rewards = {name: read(str(judge.where.folder)) for name, judge in job.judges.items()}
     with quiet(bars=True):
         roles = Roles(models.load(job.plan), policy, value, rewards, job.tokenizer.pad_token_id)
     roles.to(accelerator.device)
@@ -116,15 +116,15 @@ def _learner(job: Job, accelerator: Any, found: tuple[str, dict[str, Any]] | Non
     wrapped = accelerator.prepare(roles)
     task = Task(
         job.train.tokens,
-        {name: one.weight for name, one in job.judges.items()},
+        {name: judge.weight for name, judge in job.judges.items()},
         job.ends,
         job.tokenizer.pad_token_id,
     )
     together = accelerated(accelerator, wrapped) if processes.count() > 1 else Processes()
     ppo = job.config.ppo.model_copy(update={"checkpointing": job.checkpointing})
     learner = Learner(roles, task, ppo, forward=wrapped, weights=weights, processes=together)
-    if found:
-        learner.restore(torch.load(Path(found[0]) / STATE, map_location=accelerator.device, weights_only=True))
+    if resumed:
+        learner.restore(torch.load(Path(resumed[0]) / STATE, map_location=accelerator.device, weights_only=True))
     return learner
 
 
@@ -141,9 +141,9 @@ def _train(job: Job, learner: Learner, accelerator: Any, done: int) -> None:
         figures["seconds"] = time.perf_counter() - before
         _log(job, accelerator, number + 1, figures)
         if processes.is_first():
-            told = f"reward {figures['reward']:.3f}, KL {figures['kl']:.3f}, {figures['tokens']:.0f} tokens an answer"
+            line = f"reward {figures['reward']:.3f}, KL {figures['kl']:.3f}, {figures['tokens']:.0f} tokens an answer"
             seconds = time.perf_counter() - started
-            print(f"step {number + 1:,} of {steps:,}: {told}, {seconds:,.0f} s", file=sys.stderr)  # noqa: T201
+            print(f"step {number + 1:,} of {steps:,}: {line}, {seconds:,.0f} s", file=sys.stderr)  # noqa: T201
         every, last = job.config.evaluate.every, number + 1 == steps
         if last or (every and (number + 1) % every == 0):
             _evaluate(job, learner, accelerator, number + 1)
@@ -169,8 +169,8 @@ def _evaluate(job: Job, learner: Learner, accelerator: Any, step: int) -> None:
     for record in records:
         progress.append(job.work / progress.GENERATIONS, {"step": step, **record})
     names = {"reward": "eval_reward", "KL": "eval_kl", "grade": "eval_fkg", "words": "eval_words"}
-    told = ", ".join(f"{name} {figures[key]:.3f}" for name, key in names.items())
-    print(f"step {step:,}: {len(records)} validation prompts: {told}", file=sys.stderr)  # noqa: T201
+    line = ", ".join(f"{name} {figures[key]:.3f}" for name, key in names.items())
+    print(f"step {step:,}: {len(records)} validation prompts: {line}", file=sys.stderr)  # noqa: T201
 
 
 def _save(job: Job, learner: Learner, step: int) -> None:
@@ -223,13 +223,13 @@ def _save_policy(job: Job, roles: Roles, folder: Path) -> None:
 def _last(job: Job) -> dict[str, float]:
     """The last of each number, and where the evaluation began."""
     records = progress.read(job.work / progress.METRICS)
-    found: dict[str, float] = {"prompts": float(len(job.train)), "steps": float(job.config.ppo.steps)}
+    metrics: dict[str, float] = {"prompts": float(len(job.train)), "steps": float(job.config.ppo.steps)}
     if processes.count() > 1:
-        found[trainings.PROCESSES] = float(processes.count())
-    found["seconds"] = sum(record.get("seconds") or 0.0 for record in records)
+        metrics[trainings.PROCESSES] = float(processes.count())
+    metrics["seconds"] = sum(record.get("seconds") or 0.0 for record in records)
     for record in records:
         kept = {name: float(value) for name, value in record.items() if isinstance(value, int | float)}
         if record["step"] == 0:
-            found |= {f"{name}_before": value for name, value in kept.items() if name.startswith("eval_")}
-        found |= {name: value for name, value in kept.items() if name not in ("step", "seconds")}
-    return found
+            metrics |= {f"{name}_before": value for name, value in kept.items() if name.startswith("eval_")}
+        metrics |= {name: value for name, value in kept.items() if name not in ("step", "seconds")}
+    return metrics

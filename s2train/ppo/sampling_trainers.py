@@ -59,9 +59,14 @@ class _Sampling(Watched):
         return tokens_of(trainer.processing_class, prompts), None, {}
 
     def _get_train_sampler(self, dataset: Any = None) -> Any:
-        made: Any = super()._get_train_sampler(dataset)  # type: ignore[misc]
+        sampler: Any = super()._get_train_sampler(dataset)  # type: ignore[misc]
         return _Epochs(
-            made.data_source, made.mini_repeat_count, made.batch_size, made.repeat_count, made.shuffle, made.seed
+            sampler.data_source,
+            sampler.mini_repeat_count,
+            sampler.batch_size,
+            sampler.repeat_count,
+            sampler.shuffle,
+            sampler.seed,
         )
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:

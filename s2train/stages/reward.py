@@ -73,9 +73,9 @@ def _measure(job: Job, trainer: Any, folder: Path) -> dict[str, float]:
     pairs = judged(job, trainer.model)
     with store.write_atomically(folder / HELD_OUT) as file:
         file.writelines(json.dumps(asdict(pair), ensure_ascii=False) + "\n" for pair in pairs)
-    found = calibration.bins(pairs)
-    store.write_json(folder / f"{CALIBRATION}.json", calibration.table(found))
-    calibration.draw(found, folder / f"{CALIBRATION}.svg")
+    bins = calibration.bins(pairs)
+    store.write_json(folder / f"{CALIBRATION}.json", calibration.table(bins))
+    calibration.draw(bins, folder / f"{CALIBRATION}.svg")
     return calibration.metrics(pairs, job.config.gate)
 
 

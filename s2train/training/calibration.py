@@ -73,7 +73,7 @@ def accuracy(pairs: Sequence[Judged]) -> Estimate:
 def _share(right: Sequence[bool], pairs: Sequence[Judged]) -> Estimate:
     if not _prompts(pairs):
         return proportion(sum(right), len(right))
-    return clustered_mean([float(one) for one in right], [pair.prompt for pair in pairs], within=SHARE)
+    return clustered_mean([float(value) for value in right], [pair.prompt for pair in pairs], within=SHARE)
 
 
 def _prompts(pairs: Sequence[Judged]) -> list[str] | None:
@@ -109,12 +109,12 @@ def bins(pairs: Sequence[Judged], number: int = BINS) -> list[Bin]:
     ordered = sorted(pairs, key=confidence)
     number = min(number, len(ordered))
     bounds = [round(place * len(ordered) / number) for place in range(number + 1)] if number else []
-    found: list[Bin] = []
+    result: list[Bin] = []
     for start, end in pairwise(bounds):
         part = [confidence(pair) for pair in ordered[start:end]]
         right = sum(pair.right for pair in ordered[start:end])
-        found.append(Bin(part[0], part[-1], len(part), sum(part) / len(part), proportion(right, len(part))))
-    return found
+        result.append(Bin(part[0], part[-1], len(part), sum(part) / len(part), proportion(right, len(part))))
+    return result
 
 
 def calibration_error(found: Sequence[Bin]) -> float:
@@ -122,8 +122,8 @@ def calibration_error(found: Sequence[Bin]) -> float:
 
     Source: Guo et al. 2017 (arXiv 1706.04599), equation 3, with bins as in Nguyen and O'Connor 2015.
     """
-    total = sum(one.n for one in found)
-    return sum(one.n * abs((one.accuracy.value or 0.0) - one.confidence) for one in found) / total
+    total = sum(bin_.n for bin_ in found)
+    return sum(bin_.n * abs((bin_.accuracy.value or 0.0) - bin_.confidence) for bin_ in found) / total
 
 
 def metrics(pairs: Sequence[Judged], minimum: float = GATE) -> dict[str, float]:
@@ -134,8 +134,8 @@ def metrics(pairs: Sequence[Judged], minimum: float = GATE) -> dict[str, float]:
     """
     whole = accuracy(pairs)
     assert whole.value is not None
-    found = {ACCURACY: whole.value, LOW: whole.ci_low, HIGH: whole.ci_high, "pairs": float(len(pairs))}
-    found |= {
+    numbers = {ACCURACY: whole.value, LOW: whole.ci_low, HIGH: whole.ci_high, "pairs": float(len(pairs))}
+    numbers |= {
         PASSES: float(whole.value >= minimum),
         "gate": minimum,
         "ties": float(sum(pair.chosen == pair.rejected for pair in pairs)),
@@ -143,17 +143,20 @@ def metrics(pairs: Sequence[Judged], minimum: float = GATE) -> dict[str, float]:
     }
     simple = by_length(pairs)
     length = _share(simple, pairs)
-    found |= {"by_length": length.value, "by_length_low": length.ci_low, "by_length_high": length.ci_high}
+    numbers |= {"by_length": length.value, "by_length_low": length.ci_low, "by_length_high": length.ci_high}
     gain = paired_difference(
-        [float(one) for one in simple], [float(pair.right) for pair in pairs], clusters=_prompts(pairs), within=SHARE
+        [float(value) for value in simple],
+        [float(pair.right) for pair in pairs],
+        clusters=_prompts(pairs),
+        within=SHARE,
     )
     over = gain.estimate
-    found |= {"over_length": over.value, "over_length_low": over.ci_low, "over_length_high": over.ci_high}
-    found["over_length_p"] = gain.p
+    numbers |= {"over_length": over.value, "over_length_low": over.ci_low, "over_length_high": over.ci_high}
+    numbers["over_length_p"] = gain.p
     for name, estimate in by_source(pairs).items():
         parts = {"": estimate.value, "_low": estimate.ci_low, "_high": estimate.ci_high, "_pairs": estimate.n}
-        found |= {f"accuracy/{name}{part}": value for part, value in parts.items()}
-    return {name: float(value) for name, value in found.items() if value is not None}
+        numbers |= {f"accuracy/{name}{part}": value for part, value in parts.items()}
+    return {name: float(value) for name, value in numbers.items() if value is not None}
 
 
 def check_gate(folder: Path, *, minimum: float = GATE, allow: bool = False) -> Mapping[str, float]:
@@ -167,33 +170,33 @@ def check_gate(folder: Path, *, minimum: float = GATE, allow: bool = False) -> M
         DataError: the folder says nothing of a reward model, or its held-out pairs were changed.
         UsageError: it was never measured, or it is wrong too often.
     """
-    made = checkpoint.read(folder)
-    if made is None or made.kind != "reward":
+    about = checkpoint.read(folder)
+    if about is None or about.kind != "reward":
         raise DataError(f"{folder}: no reward model of s2train: s2train reward makes one")
-    listed = {name: digest for name, digest in made.records.items() if name == HELD_OUT and (folder / name).exists()}
+    listed = {name: digest for name, digest in about.records.items() if name == HELD_OUT and (folder / name).exists()}
     if problem := checkpoint.problem(folder, listed):
         raise DataError(f"{folder}: {problem}: its accuracy is of other pairs. Restore the file, or train again")
-    found = made.metrics.get(ACCURACY)
-    if not allow and found is None:
+    accuracy = about.metrics.get(ACCURACY)
+    if not allow and accuracy is None:
         raise UsageError(f"reward model {folder.name}: it was never measured on held-out pairs, so nobody knows it")
-    if not allow and found is not None and found < minimum:
-        low, high = made.metrics.get(LOW), made.metrics.get(HIGH)
+    if not allow and accuracy is not None and accuracy < minimum:
+        low, high = about.metrics.get(LOW), about.metrics.get(HIGH)
         interval = "too few for an interval" if low is None or high is None else f"{low:.1%} to {high:.1%}"
         raise UsageError(
-            f"reward model {folder.name}: it orders {found:.1%} of held-out pairs as people did ({interval}), less "
+            f"reward model {folder.name}: it orders {accuracy:.1%} of held-out pairs as people did ({interval}), less "
             f"than {minimum:.0%}: a policy would learn its mistakes. Train a better one"
         )
-    return made.metrics
+    return about.metrics
 
 
 def table(found: Sequence[Bin]) -> list[dict[str, Any]]:
     """The bins as JSON holds them."""
     return [
         {
-            "low": one.low, "high": one.high, "n": one.n, "confidence": one.confidence,
-            "accuracy": one.accuracy.value, "ci_low": one.accuracy.ci_low, "ci_high": one.accuracy.ci_high,
+            "low": bin_.low, "high": bin_.high, "n": bin_.n, "confidence": bin_.confidence,
+            "accuracy": bin_.accuracy.value, "ci_low": bin_.accuracy.ci_low, "ci_high": bin_.accuracy.ci_high,
         }
-        for one in found
+        for bin_ in found
     ]  # fmt: skip
 
 
@@ -202,11 +205,11 @@ def draw(found: Sequence[Bin], path: Path) -> None:
     with drawing(4.5, 4, layout="constrained") as drawn:
         axes = drawn.figure.add_subplot()
         axes.plot([0.5, 1], [0.5, 1], color=GREY, linewidth=1, linestyle="--", label="calibrated")
-        values = [one.accuracy.value or 0.0 for one in found]
-        bounds = [(one.accuracy.ci_low, one.accuracy.ci_high) for one in found]
+        values = [bin_.accuracy.value or 0.0 for bin_ in found]
+        bounds = [(bin_.accuracy.ci_low, bin_.accuracy.ci_high) for bin_ in found]
         low = [0.0 if end is None else value - end for value, (end, _) in zip(values, bounds, strict=True)]
         high = [0.0 if end is None else end - value for value, (_, end) in zip(values, bounds, strict=True)]
-        places = [one.confidence for one in found]
+        places = [bin_.confidence for bin_ in found]
         axes.errorbar(places, values, [low, high], fmt="o", color=COLOURS[0], capsize=2, label="held-out pairs, 95%")
         axes.set(xlabel="how sure: σ(|difference of rewards|)", ylabel="share in the right order", ylim=(0, 1.03))
         axes.grid()

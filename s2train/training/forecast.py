@@ -88,8 +88,8 @@ def estimate(job: Job) -> Effort:
     rows = _sequences(job)
     batches = ceil(rows / max(job.arguments.per_device_train_batch_size, 1) / processes.count())
     per_epoch = max(ceil(batches / max(job.arguments.gradient_accumulation_steps, 1)), 1)
-    asked = job.arguments.max_steps
-    steps = asked if asked > 0 else ceil(job.arguments.num_train_epochs * per_epoch)
+    max_steps = job.arguments.max_steps
+    steps = max_steps if max_steps > 0 else ceil(job.arguments.num_train_epochs * per_epoch)
     share = steps / per_epoch
     sequences = job.arguments.per_device_train_batch_size * job.training.sequences_per_row
     return Effort(steps, sequences, round(job.train.tokens * share), ceil(share))

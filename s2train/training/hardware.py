@@ -45,7 +45,7 @@ def find() -> tuple[str, bool]:
     return ("mps", False) if torch.backends.mps.is_available() else ("cpu", False)
 
 
-def choose(asked: str, method: str, device: str, bf16: bool) -> Hardware:
+def choose(wanted: str, method: str, device: str, bf16: bool) -> Hardware:
     """The types: fp32 on CPUs and Apple's, where bf16 is emulated or slow; else bf16, or fp16 on older accelerators.
 
     All weights in training keep 32 bits, whatever they are multiplied in: updates are smaller than bf16 can add.
@@ -56,7 +56,7 @@ def choose(asked: str, method: str, device: str, bf16: bool) -> Hardware:
         device, bf16: see `find`.
     """
     compute: Dtype = "float32" if device in ("cpu", "mps") else "bfloat16" if bf16 else "float16"
-    if asked != "auto":
-        dtype: Dtype = asked  # type: ignore[assignment]
+    if wanted != "auto":
+        dtype: Dtype = wanted  # type: ignore[assignment]
         return Hardware(device, dtype, dtype if dtype != "float32" else compute)
     return Hardware(device, "float32" if method == "full" else compute, compute)

@@ -169,8 +169,8 @@ class Job(RunPaths):
     @property
     def evaluates(self) -> bool:
         """Whether the validation side is evaluated: where there is one, unless `eval_strategy: no` was asked for."""
-        asked = "eval_strategy" in self.config.arguments.model_fields_set
-        return len(self.validation) > 0 and not (asked and self.arguments.eval_strategy == "no")
+        chosen = "eval_strategy" in self.config.arguments.model_fields_set
+        return len(self.validation) > 0 and not (chosen and self.arguments.eval_strategy == "no")
 
     def lines(self) -> list[str]:
         """What is about to happen, in words."""

@@ -80,26 +80,30 @@ def tokenizer(folder: Path) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        found: Any = AutoTokenizer.from_pretrained(folder)
+        result: Any = AutoTokenizer.from_pretrained(folder)
     except (OSError, ValueError, KeyError) as error:
         raise PrerequisiteError(f"base {folder.name}: no tokenizer: {' '.join(str(error).split())[:200]}") from error
-    if found.eos_token is None:
+    if result.eos_token is None:
         raise UsageError(f"base {folder.name}: its tokenizer has no end-of-text token: answers could not end")
-    if found.pad_token is None:
-        found.pad_token = found.unk_token or found.eos_token
-    found.padding_side = "right"
-    return found
+    if result.pad_token is None:
+        result.pad_token = result.unk_token or result.eos_token
+    result.padding_side = "right"
+    return result
 
 
 def check_same_tokenizer(mine: Any, adapter: Location) -> None:
     """Raise UsageError if the adapter's folder has a tokenizer that numbers tokens in another way than its base's."""
     if not any((adapter.folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "vocab.json")):
         return
-    theirs = tokenizer(adapter.folder)
-    here, there = mine.get_vocab(), theirs.get_vocab()
-    if here == there:
+    other = tokenizer(adapter.folder)
+    vocabulary, other_vocabulary = mine.get_vocab(), other.get_vocab()
+    if vocabulary == other_vocabulary:
         return
-    differ = sorted(token for token in here.keys() | there.keys() if here.get(token) != there.get(token))
+    differ = sorted(
+        token
+        for token in vocabulary.keys() | other_vocabulary.keys()
+        if vocabulary.get(token) != other_vocabulary.get(token)
+    )
     shown = ", ".join(map(repr, differ[:3]))
     raise UsageError(
         f"adapter {adapter.name}: its tokenizer differs from the base's in {len(differ):,} tokens ({shown}, …). "
@@ -265,11 +269,11 @@ def stored(adapter: Path) -> dict[str, Any]:
     from s2eval.models.adapter_names import plain_names
 
     try:
-        found = load_peft_weights(str(adapter), device="cpu")
+        tensors = load_peft_weights(str(adapter), device="cpu")
     except Exception as error:  # safetensors, pickle and the hub raise a dozen unrelated classes
         raise PrerequisiteError(f"adapter {adapter.name}: its weights cannot be read: {error}") from error
-    names, _ = plain_names(found)
-    return {names[name]: tensor for name, tensor in found.items()}
+    names, _ = plain_names(tensors)
+    return {names[name]: tensor for name, tensor in tensors.items()}
 
 
 def fill(adapted: Any, weights: Mapping[str, Any], name: str, label: str) -> None:
@@ -293,8 +297,8 @@ def check_fit(adapted: Any, weights: Mapping[str, Any], name: str, label: str) -
     """Raise UsageError unless the model computes with an adapter's tensors, all of them, and no others."""
     from s2eval.models import adapters
 
-    if found := list(adapters.problems(adapted, weights, name)):
-        raise UsageError(f"adapter {label}: {'; '.join(found)}. Is that the base it was trained on?")
+    if problems := list(adapters.problems(adapted, weights, name)):
+        raise UsageError(f"adapter {label}: {'; '.join(problems)}. Is that the base it was trained on?")
 
 
 def trained(model: Any) -> dict[str, Any]:
@@ -304,8 +308,10 @@ def trained(model: Any) -> dict[str, Any]:
 
 def ends(model: Any, more: Iterable[int]) -> list[int]:
     """The tokens at which a model's generation configuration ends an answer, and more of them."""
-    there = model.generation_config.eos_token_id
-    return sorted({*(there if isinstance(there, list) else [] if there is None else [there]), *more})
+    configured = model.generation_config.eos_token_id
+    return sorted(
+        {*(configured if isinstance(configured, list) else [] if configured is None else [configured]), *more}
+    )
 
 
 def restore(model: Any, before: Mapping[str, Any], hardware: Hardware) -> None:

@@ -152,11 +152,11 @@ def prepare(training: TrlTraining, config: Any, where: str) -> Job:
 
 def check_same_base(adapter: location.Location, base: str, fingerprint: str) -> None:
     """Raise UsageError if the adapter's `s2train.json` says that it stands on other weights."""
-    made = checkpoint.read(adapter.folder)
-    if made and made.base and made.base.sha256 and made.base.sha256 != fingerprint:
+    about = checkpoint.read(adapter.folder)
+    if about and about.base and about.base.sha256 and about.base.sha256 != fingerprint:
         raise UsageError(
             f"adapter {adapter.name}: it was trained on other weights than those of {base}: its s2train.json names "
-            f"{made.base.name} with fingerprint {made.base.sha256[:12]}…, here it is {fingerprint[:12]}…"
+            f"{about.base.name} with fingerprint {about.base.sha256[:12]}…, here it is {fingerprint[:12]}…"
         )
 
 
@@ -167,14 +167,14 @@ def check_disk_space(job: Any, kept: int) -> None:
         job: any stage's.
         kept: checkpoints that stay while one more is written.
     """
-    one = job.trainable * 4
-    optimizer = 2 * one  # of Adam in 32 bits, the usual case; others need less
+    weights = job.trainable * 4
+    optimizer = 2 * weights  # of Adam in 32 bits, the usual case; others need less
     kept += 1
-    needed = int(_SPARE * (kept * (one + optimizer) + one)) + (64 << 20)
+    needed = int(_SPARE * (kept * (weights + optimizer) + weights)) + (64 << 20)
     place = next(folder for folder in (job.work, *job.work.absolute().parents) if folder.exists())
     free = shutil.disk_usage(place).free
-    there = sum(path.stat().st_size for path in job.work.rglob("*") if path.is_file()) if job.work.is_dir() else 0
-    if free + there < needed:
+    used = sum(path.stat().st_size for path in job.work.rglob("*") if path.is_file()) if job.work.is_dir() else 0
+    if free + used < needed:
         raise PrerequisiteError(
             f"{job.out}: {free / 1e9:.1f} GB are free on its disk, training needs about {needed / 1e9:.1f} GB: "
             f"{kept} checkpoints with the optimizer's state. Choose another place with out=DIR, or free some"
@@ -224,9 +224,9 @@ def _values(training: TrlTraining, config: Any, begin: Start, where: str) -> tup
         **({"per_device_eval_batch_size": batch} if (batch := given.get("per_device_train_batch_size")) else {}),
         **training.defaults,
     }
-    for one, other in (("bf16", "fp16"), ("fp16", "bf16")):
-        if given.get(one):
-            ours[other] = False
+    for name, excluded in (("bf16", "fp16"), ("fp16", "bf16")):
+        if given.get(name):
+            ours[excluded] = False
     return {**ours, **given}, length
 
 
@@ -270,9 +270,9 @@ def _why_empty(rows: Rows, most: int) -> str:
     long = f"have more than {most:,} tokens (arguments.max_length)"
     if rows.dropped == rows.read:
         return f"all {rows.read:,} rows {long}"
-    found = [f"{count:,} {why}" for why, count in rows.unusable.most_common()]
-    found += [f"{rows.dropped:,} {long}"] if rows.dropped else []
-    return f"of {rows.read:,} rows {', '.join(found)}"
+    reasons = [f"{count:,} {why}" for why, count in rows.unusable.most_common()]
+    reasons += [f"{rows.dropped:,} {long}"] if rows.dropped else []
+    return f"of {rows.read:,} rows {', '.join(reasons)}"
 
 
 def first(source: Source[Any], limit: int | None) -> Any:
@@ -283,7 +283,7 @@ def first(source: Source[Any], limit: int | None) -> Any:
 def without_none(value: Any) -> Any:
     """JSON without the keys that say nothing."""
     if isinstance(value, Mapping):
-        return {key: without_none(one) for key, one in value.items() if one is not None}
+        return {key: without_none(item) for key, item in value.items() if item is not None}
     return value
 
 

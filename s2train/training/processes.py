@@ -64,11 +64,11 @@ def check_process_count(arguments: Any) -> None:
         arguments: transformers' TrainingArguments; they join the processes.
     """
     _ = arguments.device
-    found = arguments.world_size
-    if found != count():
+    count_seen = arguments.world_size
+    if count_seen != count():
         raise PrerequisiteError(
-            f"{count()} processes were started (WORLD_SIZE), accelerate sees {found}: every one would train alone. "
-            f"Start them by {_LAUNCH}"
+            f"{count()} processes were started (WORLD_SIZE), accelerate sees {count_seen}: every one would train "
+            f"alone. Start them by {_LAUNCH}"
         )
 
 
@@ -104,9 +104,9 @@ def agree(decide: Callable[[], T]) -> T:
         return decide()
     from accelerate.utils import broadcast_object_list
 
-    said = [decide() if is_first() else None]
-    broadcast_object_list(said)
-    return said[0]  # type: ignore[return-value]
+    decision = [decide() if is_first() else None]
+    broadcast_object_list(decision)
+    return decision[0]  # type: ignore[return-value]
 
 
 def wait() -> None:

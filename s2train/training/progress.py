@@ -142,5 +142,5 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
     if not isinstance(value, Mapping):
         return {prefix: value}
     return {
-        key: leaf for name, one in value.items() for key, leaf in _flat(one, f"{prefix}.{name}".lstrip(".")).items()
+        key: leaf for name, item in value.items() for key, leaf in _flat(item, f"{prefix}.{name}".lstrip(".")).items()
     }

@@ -121,17 +121,17 @@ class Encoder:
         gap = end[: len(end) - len(end.lstrip())]
         return opening(self.template) + (self.template.as_text or str)(answer) + gap
 
-    def encode(self, asked: Sequence[str], answers: Sequence[str]) -> list[Encoded]:
+    def encode(self, questions: Sequence[str], answers: Sequence[str]) -> list[Encoded]:
         """Prompts with their answers and the token that ends a turn. A BOS that the template writes is not added."""
-        special = adds_special(self.tokenizer, asked)
+        special = adds_special(self.tokenizer, questions)
         end = end_of(self.tokenizer, self.template)
-        whole = [prompt + self.completion(answer) for prompt, answer in zip(asked, answers, strict=True)]
-        heads = control_tokens.encode(self.tokenizer, asked, special)
-        found = list[Encoded]()
+        whole = [prompt + self.completion(answer) for prompt, answer in zip(questions, answers, strict=True)]
+        heads = control_tokens.encode(self.tokenizer, questions, special)
+        result = list[Encoded]()
         for head, tokens in zip(heads, control_tokens.encode(self.tokenizer, whole, special), strict=True):
             shared = _shared(head, tokens)
-            found.append(Encoded([*tokens, end], shared, shared < len(head)))
-        return found
+            result.append(Encoded([*tokens, end], shared, shared < len(head)))
+        return result
 
 
 def end_of(tokenizer: Any, template: Template) -> int:
@@ -145,15 +145,15 @@ def ends(tokenizer: Any, template: Template) -> frozenset[int]:
     return frozenset({end_of(tokenizer, template), tokenizer.eos_token_id})
 
 
-def adds_special(tokenizer: Any, asked: Sequence[str]) -> bool:
+def adds_special(tokenizer: Any, texts: Sequence[str]) -> bool:
     """Whether the tokenizer is to add its special tokens: not where the template has written the BOS already."""
     bos = tokenizer.bos_token
-    return not (bos and all(prompt.startswith(bos) for prompt in asked))
+    return not (bos and all(prompt.startswith(bos) for prompt in texts))
 
 
-def tokens_of(tokenizer: Any, asked: Sequence[str]) -> list[list[int]]:
+def tokens_of(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
     """Prompts as tokens, of which none ends in an end-of-text that the tokenizer appends; none of none."""
-    return control_tokens.encode(tokenizer, asked, adds_special(tokenizer, asked))
+    return control_tokens.encode(tokenizer, texts, adds_special(tokenizer, texts))
 
 
 def opening(template: Template) -> str:
@@ -171,9 +171,9 @@ def _shared(first: Sequence[int], second: Sequence[int]) -> int:
     )
 
 
-def labels(one: Encoded) -> list[int]:
+def labels(row: Encoded) -> list[int]:
     """The tokens of the answer and its end; `IGNORED` for the prompt's."""
-    return [IGNORED] * one.prompt + one.tokens[one.prompt :]
+    return [IGNORED] * row.prompt + row.tokens[row.prompt :]
 
 
 def answered(encoder: Encoder, lines: Iterable[PairLine]) -> Rows:
@@ -183,19 +183,19 @@ def answered(encoder: Encoder, lines: Iterable[PairLine]) -> Rows:
         rows.read += len(whole)
         block = [line for line in whole if not (is_blank(line.question) or is_blank(line.answer))]
         rows.unusable += Counter({BLANK: len(whole) - len(block)})
-        asked = [encoder.prompt([Turn(line.question)]) for line in block]
-        encoded = encoder.encode(asked, [line.answer for line in block])
-        for line, prompt, one in zip(block, asked, encoded, strict=True):
-            long = len(one.tokens) > encoder.max_length
-            if long and not (encoder.cut and one.prompt < encoder.max_length):
+        questions = [encoder.prompt([Turn(line.question)]) for line in block]
+        encoded = encoder.encode(questions, [line.answer for line in block])
+        for line, prompt, row in zip(block, questions, encoded, strict=True):
+            long = len(row.tokens) > encoder.max_length
+            if long and not (encoder.cut and row.prompt < encoder.max_length):
                 rows.dropped += 1
                 continue
             rows.cut += long
-            rows.merged += one.merged
-            tokens = one.tokens[: encoder.max_length]
+            rows.merged += row.merged
+            tokens = row.tokens[: encoder.max_length]
             rows.add(
                 len(tokens), len(tokens), prompt, line.answer, line.source,
-                input_ids=_array(tokens), labels=_array(labels(one)[: encoder.max_length]),
+                input_ids=_array(tokens), labels=_array(labels(row)[: encoder.max_length]),
             )  # fmt: skip
     return rows
 
@@ -236,7 +236,7 @@ def preferred(encoder: Encoder, lines: Iterable[PreferenceLine], aspect: str | N
         if long and not (encoder.cut and start < encoder.max_length):
             rows.dropped += 1
             continue
-        halves = [one.tokens[: encoder.max_length] for one in (chosen, rejected)]
+        halves = [answer.tokens[: encoder.max_length] for answer in (chosen, rejected)]
         if halves[0] == halves[1]:  # where both are cut
             rows.unusable[EQUAL] += 1
             continue
@@ -259,10 +259,10 @@ def _pairs(
         flaws = [_flaw(line, aspect) for line in whole]
         rows.unusable += Counter(flaw for flaw in flaws if flaw)
         block = [line for line, flaw in zip(whole, flaws, strict=True) if not flaw]
-        asked = [encoder.prompt(turns_of(line.prompt)) for line in block]
-        chosen = encoder.encode(asked, [line.chosen for line in block])
-        rejected = encoder.encode(asked, [line.rejected for line in block])
-        for pair in zip(block, asked, chosen, rejected, strict=True):
+        questions = [encoder.prompt(turns_of(line.prompt)) for line in block]
+        chosen = encoder.encode(questions, [line.chosen for line in block])
+        rejected = encoder.encode(questions, [line.rejected for line in block])
+        for pair in zip(block, questions, chosen, rejected, strict=True):
             if pair[2].tokens == pair[3].tokens:
                 rows.unusable[EQUAL] += 1
             else:

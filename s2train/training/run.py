@@ -34,19 +34,19 @@ def is_done(job: RunPaths) -> bool:
         PrerequisiteError: another process trains there.
     """
     _recover(job)
-    made = checkpoint.read(job.out)
-    if made is None:
+    finished = checkpoint.read(job.out)
+    if finished is None:
         return False
-    there = {"recipe": made.recipe, "data": made.data, "base": made.base and made.base.sha256}
-    differ = [name for name, value in job.identity.items() if there[name] != value]
-    if made.metrics.get(PROCESSES, 1) != processes.count():
+    recorded = {"recipe": finished.recipe, "data": finished.data, "base": finished.base and finished.base.sha256}
+    differ = [name for name, value in job.identity.items() if recorded[name] != value]
+    if finished.metrics.get(PROCESSES, 1) != processes.count():
         differ.append(PROCESSES)
     if differ:
         raise UsageError(
             f"{job.out}: a checkpoint of another training is there ({', '.join(differ)} differ). "
             "Choose another out=DIR, or --fresh to replace it"
         )
-    if problem := checkpoint.problem(job.out, {**made.files, **made.records}):
+    if problem := checkpoint.problem(job.out, {**finished.files, **finished.records}):
         raise UsageError(f"{job.out}: {problem}. Restore the file, or train again with --fresh")
     return True
 
@@ -72,16 +72,16 @@ def run(job: Job, *, fresh: bool = False) -> Mapping[str, float]:
     _check_shards(job)
     processes.check_fsdp_device(job.plan.hardware.device)
     if not fresh and processes.agree(lambda: is_done(job)):
-        made = checkpoint.read(job.out)
-        return made.metrics if made else {}
+        finished = checkpoint.read(job.out)
+        return finished.metrics if finished else {}
     with store.explain_os_errors(job.work):
         job.work.mkdir(parents=True, exist_ok=True)
     with alone(job.work), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of names that the libraries use among themselves
         warnings.filterwarnings("ignore", "Could not find a config file")  # PEFT's, of a base known by a name of ours
-        found = processes.agree(lambda: make_ready(job, fresh, job.arguments.save_total_limit or 2))
+        resumed = processes.agree(lambda: make_ready(job, fresh, job.arguments.save_total_limit or 2))
         trainer = _trainer(job)
-        _train(job, trainer, found)
+        _train(job, trainer, resumed)
         metrics = _conclude(job, trainer)
     if processes.is_first():
         shutil.rmtree(job.work, ignore_errors=True)
@@ -110,10 +110,10 @@ def make_ready(job: RunPaths, fresh: bool, kept: int) -> tuple[str, dict[str, An
         shutil.rmtree(left, ignore_errors=True)
     jobs.check_disk_space(job, kept)
     progress.check_same_training(job.work, {**job.identity, PROCESSES: processes.count()})
-    found = progress.newest_whole(job.work)
+    newest = progress.newest_whole(job.work)
     for name in (progress.METRICS, progress.GENERATIONS):
-        progress.cut(job.work / name, found[1]["step"] if found else 0)
-    return (str(found[0]), found[1]) if found else None
+        progress.cut(job.work / name, newest[1]["step"] if newest else 0)
+    return (str(newest[0]), newest[1]) if newest else None
 
 
 def _trainer(job: Job) -> Any:
@@ -158,16 +158,16 @@ def _trainer(job: Job) -> Any:
 
 def base_name(job: Any) -> str:
     """What an adapter calls its base: a name that other machines know, else the folder."""
-    asked = job.plan.settings.base
-    here = Path(asked).expanduser()
-    return str(here.absolute()) if asked not in EMBEDDED and here.is_dir() else asked
+    base = job.plan.settings.base
+    here = Path(base).expanduser()
+    return str(here.absolute()) if base not in EMBEDDED and here.is_dir() else base
 
 
-def _train(job: Job, trainer: Any, found: tuple[str, dict[str, Any]] | None) -> None:
-    if found:
-        trainer._total_train_tokens = found[1].get("tokens", 0)
+def _train(job: Job, trainer: Any, resumed: tuple[str, dict[str, Any]] | None) -> None:
+    if resumed:
+        trainer._total_train_tokens = resumed[1].get("tokens", 0)
     with store.explain_os_errors(job.work):
-        trainer.train(resume_from_checkpoint=found[0] if found else None)
+        trainer.train(resume_from_checkpoint=resumed[0] if resumed else None)
 
 
 def _conclude(job: Job, trainer: Any) -> dict[str, float]:
@@ -248,20 +248,20 @@ def open_weights(folder: Path) -> None:
 
 def _last(job: Job) -> dict[str, float]:
     """The last of each number that says how training ended."""
-    found: dict[str, float] = {"train_rows": float(len(job.train))}
+    metrics: dict[str, float] = {"train_rows": float(len(job.train))}
     if processes.count() > 1:
-        found[PROCESSES] = float(processes.count())
+        metrics[PROCESSES] = float(processes.count())
     names = {"loss": "train_loss", "num_tokens": "train_tokens", "train_runtime": "seconds"}
     for record in progress.read(job.work / progress.METRICS):
-        found |= {mine: record[name] for name, mine in names.items() if record.get(name) is not None}
-        found |= {
+        metrics |= {key: record[name] for name, key in names.items() if record.get(name) is not None}
+        metrics |= {
             name: float(value)
             for name, value in record.items()
             if name.startswith("eval_") and value is not None and not name.endswith(("_runtime", "_per_second"))
         }
-        found["steps"] = float(record["step"])
-    found.pop("eval_num_tokens", None)
-    return found
+        metrics["steps"] = float(record["step"])
+    metrics.pop("eval_num_tokens", None)
+    return metrics
 
 
 def _empty(folder: Path) -> None:

@@ -13,29 +13,29 @@ USUAL = ("wandb", "tensorboard", "trackio")  # packages of their own name
 FIELDS = ("report_to", "run_name", "project")  # of transformers' arguments
 
 
-def names(asked: str | Sequence[str] | None) -> list[str]:
+def names(report_to: str | Sequence[str] | None) -> list[str]:
     """Those that are meant; transformers itself finds `all` that there are."""
-    given = [asked] if isinstance(asked, str) else list(asked or [])
+    given = [report_to] if isinstance(report_to, str) else list(report_to or [])
     return [name for name in given if name not in ("none", "all")]
 
 
-def known(asked: Any) -> Any:
+def known(report_to: Any) -> Any:
     """The value of `report_to`, if transformers knows all of it; else ValueError."""
     from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
-    for name in names(asked):
+    for name in names(report_to):
         if name not in INTEGRATION_TO_CALLBACK:
             raise ValueError(f"{name!r}: no tracker; expected {', '.join(USUAL)}, or another one of transformers'")
-    return asked
+    return report_to
 
 
-def check_installed(asked: str | Sequence[str] | None, key: str) -> None:
+def check_installed(report_to: str | Sequence[str] | None, key: str) -> None:
     """Raise PrerequisiteError for one that is not installed.
 
     Args:
         key: of the configuration, for the message.
     """
-    for name in names(asked):
+    for name in names(report_to):
         if name in USUAL and not find_spec(name):
             raise PrerequisiteError(f"{key}: {name} is not installed: pip install {name}")
 

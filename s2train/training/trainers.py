@@ -105,14 +105,14 @@ def lengths(rows: Any) -> list[int]:
         rows: a data set with `input_ids`, or with `chosen_ids`, `rejected_ids` and perhaps `prompt_ids`.
     """
     table = rows.with_format("arrow")[:]
-    found: dict[str, Any] = {
+    columns: dict[str, Any] = {
         name: compute.call_function("list_value_length", [table[name]]).to_numpy()
         for name in table.column_names
         if name.endswith("_ids")
     }
-    if "input_ids" in found:
-        return found["input_ids"].tolist()
-    return (found.get("prompt_ids", 0) + np.maximum(found["chosen_ids"], found["rejected_ids"])).tolist()
+    if "input_ids" in columns:
+        return columns["input_ids"].tolist()
+    return (columns.get("prompt_ids", 0) + np.maximum(columns["chosen_ids"], columns["rejected_ids"])).tolist()
 
 
 class Sft(Grouped, SFTTrainer):
@@ -210,13 +210,13 @@ class Answers(TrainerCallback):
     @torch.no_grad()
     def _answer(self, model: Any, prompt: str) -> str:
         model = getattr(model, "module", model)  # DDP's wrapper
-        asked = torch.tensor(tokens_of(self.tokenizer, [prompt]), device=model.device)
+        tokens_in = torch.tensor(tokens_of(self.tokenizer, [prompt]), device=model.device)
         training = model.training
         model.eval()
         try:
             tokens = model.generate(
-                input_ids=asked,
-                attention_mask=torch.ones_like(asked),
+                input_ids=tokens_in,
+                attention_mask=torch.ones_like(tokens_in),
                 max_new_tokens=self.most,
                 do_sample=False,
                 temperature=None,
@@ -225,7 +225,7 @@ class Answers(TrainerCallback):
                 use_cache=True,
                 pad_token_id=self.tokenizer.pad_token_id,
                 eos_token_id=self.ends,
-            )[0, asked.shape[1] :]
+            )[0, tokens_in.shape[1] :]
         finally:
             model.train(training)
         text = self.tokenizer.decode(tokens, skip_special_tokens=True)

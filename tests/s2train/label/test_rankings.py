@@ -66,7 +66,7 @@ def test_a_weighted_sum() -> None:
 def test_what_is_read_from_checkpoints(made: dict[str, Path]) -> None:
     ((reward, weight),) = ranking(made, f"reward:{made['plain']}*2").parts
     assert (reward.aspect, reward.accuracy, reward.template, weight) == ("simplicity", 1.0, "s2", 2.0)
-    assert reward.ground.folder == made["base"]
+    assert reward.base_checkpoint.folder == made["base"]
     ((first, _),) = ranking(made, f"dpo:{made['dpo']}").parts
     assert (first.beta, first.reference) == (0.3, None)
     ((second, _),) = ranking(made, f"dpo:{made['dpo-sft']}").parts
@@ -140,7 +140,7 @@ def test_an_adapter_of_another_base(made: dict[str, Path], smollm2: Path, tmp_pa
     other = tiny.base(tmp_path / "base", smollm2, seed=9)
     lost = Known(other, shards.fingerprint(shards.find(other)))
     found = prepare(parse(f"reward:{made['plain']}"), lost).parts[0][0]
-    assert found.ground.folder == made["base"]
+    assert found.base_checkpoint.folder == made["base"]
     moved = edited(made["plain"], tmp_path / "moved", "adapter_config.json", base_model_name_or_path=str(other))
     with pytest.raises(S2Error, match="trained on other weights"):
         prepare(parse(f"reward:{moved}"), lost)

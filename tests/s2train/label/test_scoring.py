@@ -82,10 +82,10 @@ def test_none_changes_another(made: dict[str, Path]) -> None:
     """One base in memory carries all of them in turn, and each says what it says alone."""
     bases = Bases()
     names = [f"reward:{made['plain']}", f"dpo:{made['dpo-sft']}", f"reward:{made['other']}", f"dpo:{made['dpo']}"]
-    ground = ranker(made, names[0]).ground
-    base = bases.get(ground)
+    base_checkpoint = ranker(made, names[0]).base_checkpoint
+    base = bases.get(base_checkpoint)
     together = [scores(bases, ranker(made, name)) for name in names]
-    assert bases.get(ground) is base
+    assert bases.get(base_checkpoint) is base
     assert together == [scores(Bases(), ranker(made, name)) for name in names]
 
 
@@ -128,7 +128,7 @@ def test_a_base_in_four_bits(made: dict[str, Path], tmp_path: Path) -> None:
     raw["model"]["method"] = "qlora"
     tiny.train("reward", raw, tmp_path)
     one = ranking(made, f"reward:{tmp_path / 'four'}", allow_below_gate=True).parts[0][0]
-    assert one.ground.quantization is not None
+    assert one.base_checkpoint.quantization is not None
     found = scores(Bases(), one)
     words = AutoTokenizer.from_pretrained(made["base"])
     how = BitsAndBytesConfig(
