@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from s2eval.api.run import Run
     from s2eval.judge.verdicts.parsers import Parser
     from s2eval.report.comparisons import Compared, Side
-    from s2eval.report.scored import Found
+    from s2eval.report.read.items import Found
 
 log = logging.getLogger("s2eval")
 
@@ -112,13 +112,13 @@ def compare(
         UsageError: nothing can be compared.
     """
     from s2eval.api.run import Run
-    from s2eval.report import scored_folders
+    from s2eval.report.read import scored as scored_logs
 
     several = [runs] if isinstance(runs, (str, Path, Run)) else runs
     paths: list[Path] = []
     for run in several:
         paths += [Path(run)] if isinstance(run, (str, Path)) else list(run.paths)
-    found = scored_folders.read(paths, parser)
+    found = scored_logs.read(paths, parser)
     return compare_found(found, baseline, [models] if isinstance(models, str) else models, mix_prompts=mix_prompts)
 
 
@@ -127,7 +127,7 @@ def compare_found(
 ) -> Comparison:
     """`compare` of what was read."""
     from s2eval.report.compare import compare as compare_scored
-    from s2eval.report.scored import whatever_the_prompt
+    from s2eval.report.read.items import whatever_the_prompt
 
     pairs = sides(found, baseline, models or [])
     if mix_prompts:
@@ -147,7 +147,7 @@ def sides(found: Found, baseline: str | None, models: Sequence[str]) -> list[tup
     """
     from s2eval.identity import choose
     from s2eval.report.comparisons import Side
-    from s2eval.report.scored import recorded_names
+    from s2eval.report.read.items import recorded_names
 
     known = dict.fromkeys([*(scored.model for scored in found.scored), *_contestants(found)])
     groups: dict[str, dict[str, None]] = {}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from s2eval.api.plots import Plot
     from s2eval.api.scoreboard import Scoreboard
     from s2eval.report.build import Report
-    from s2eval.report.scored import Found, Scored
+    from s2eval.report.read.items import Found, Scored
 
 SCORE_COLUMNS = tuple(field.name for field in fields(Row))
 """Columns of `Run.scores`, as of `scores.csv`; see `s2eval.records.Row`."""
@@ -81,8 +81,8 @@ class Run:
     @cached_property
     def _report(self) -> Report | None:
         """Of folders with tables; None of judgments or logs of other tools alone."""
-        from s2eval.report import folders
         from s2eval.report.build import Report
+        from s2eval.report.read import folders
 
         try:
             sources = folders.read_all(self.paths)
@@ -94,13 +94,15 @@ class Run:
 
     @cached_property
     def _found(self) -> Found:
-        from s2eval.report import scored_folders
+        from s2eval.report.read import scored as scored_logs
 
-        return scored_folders.read(self.paths)
+        return scored_logs.read(self.paths)
 
     @cached_property
     def _rows(self) -> list[Row]:
-        return self._report.rows if self._report else list(_rows_of(self._found.scored))
+        from s2eval.report.read import folders
+
+        return self._report.rows if self._report else list(folders.rows_of_scored(self._found.scored))
 
     @property
     def models(self) -> list[str]:
@@ -199,20 +201,6 @@ class Run:
         if chosen is None:
             raise UnknownNameError("chart", name, [chart.key for chart in charts])
         return Plot(chosen)
-
-
-def _rows_of(scored: Sequence[Scored]) -> Iterator[Row]:
-    """Means over the items of results that no report has: judgments of FastChat, logs of Inspect."""
-    from s2eval import stats
-    from s2eval.metrics import scale_of
-
-    for one in scored:
-        for metric in one.metrics:
-            estimate = stats.mean([item.values.get(metric) for item in one.items], within=scale_of(metric))
-            bounds = (estimate.value, estimate.stderr, estimate.ci_low, estimate.ci_high)
-            group = one.group or one.model
-            names = (one.model, group, one.seed, one.task, "", one.judge, one.turn, metric)
-            yield Row(*names, *bounds, estimate.n, estimate.n_valid, "")
 
 
 def _sample_records(scored: Scored) -> Iterator[dict[str, Any]]:

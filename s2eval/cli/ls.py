@@ -26,6 +26,7 @@ class What(StrEnum):
     tables = "tables"
     metrics = "metrics"
     formats = "formats"
+    logs = "logs"
 
 
 def ls(
@@ -49,6 +50,7 @@ def _folder(what: What) -> str:
         What.tables: paths.references(),
         What.metrics: paths.tasks(),
         What.formats: paths.references(),
+        What.logs: paths.references(),
     }
     return str(folders[what])
 
@@ -100,6 +102,12 @@ def _formats() -> list[str]:
     return [f"{entry.name}: {entry.summary}" for entry in REPORT_FORMATS.values()]
 
 
+def _logs() -> list[str]:
+    from s2eval.report.read.formats import LOG_FORMATS
+
+    return [f"{known.name}: {known.description}" for known in LOG_FORMATS.values()]
+
+
 _LISTS = {
     What.tasks: _tasks,
     What.models: _models,
@@ -107,4 +115,5 @@ _LISTS = {
     What.tables: _tables,
     What.metrics: _metrics,
     What.formats: _formats,
+    What.logs: _logs,
 }

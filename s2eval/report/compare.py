@@ -24,7 +24,7 @@ from s2eval.records import Scale
 from s2eval.report.comparisons import LEVEL, Compared, Comparison, ComparisonTable, SeedRow, Side
 from s2eval.report.pairing import Joined, join, objections
 from s2eval.report.places import Place, is_another_form, place_of
-from s2eval.report.scored import Contests, Scored
+from s2eval.report.read.items import Contests, Scored
 from s2eval.report.tables.definitions import FAMILIES
 from s2eval.tasks.leaderboard.scores import COUNTED
 

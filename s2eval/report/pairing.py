@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from s2eval.report.scored import Columns, Scored
+from s2eval.report.read.items import Columns, Scored
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]

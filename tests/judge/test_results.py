@@ -17,7 +17,8 @@ from s2eval.judge.suite.definition import Suite, load
 from s2eval.judge.suite.questions import read_answers
 from s2eval.llm.calls import Call
 from s2eval.llm.ledger import Ledger
-from s2eval.report import folders, scored_folders
+from s2eval.report.read import folders
+from s2eval.report.read import scored as scored_logs
 from s2eval.report.tables.judged import WARNING, judged_tables, mixed, notes_of
 from tests.judge.judges import client, handle, memory
 
@@ -209,7 +210,7 @@ def test_changed_files_of_a_judge_have_no_score(
     with pytest.raises(DataError, match="Judge again"):
         folders.read(tmp_path)
     with pytest.raises(DataError, match="not compared: "):
-        scored_folders.read([tmp_path])
+        scored_logs.read([tmp_path])
 
     results.write(tmp_path, rated(suite, ledger, "theirs"))  # another model's are there still
     source = folders.read(tmp_path)

@@ -9,7 +9,8 @@ import pytest
 
 from s2eval.cli import main
 from s2eval.errors import DataError
-from s2eval.report import folders, run_config, scored_folders
+from s2eval.report.read import folders, run_config
+from s2eval.report.read import scored as scored_logs
 from tests.store.test_units import unit
 
 __all__ = ["unit"]  # the fixture: mine/s2_eli5 of two answers
@@ -47,7 +48,7 @@ def run(unit: Path) -> Path:
 )
 def test_a_broken_configuration_is_told(run: Path, content: str) -> None:
     (run / "run.yaml").write_text(content)
-    for read in (folders.read, lambda folder: scored_folders.read([folder])):
+    for read in (folders.read, lambda folder: scored_logs.read([folder])):
         with pytest.raises(DataError, match="not the configuration of a run") as caught:
             read(run)
         assert len(str(caught.value)) < 1000

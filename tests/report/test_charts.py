@@ -15,11 +15,12 @@ import yaml
 
 from s2eval import stats
 from s2eval.records import Row
-from s2eval.report import Chart, build_tables, folders
+from s2eval.report import Chart, build_tables
 from s2eval.report.build import Report
 from s2eval.report.charts.report_charts import categories, draw_all, forest, leaderboard, readability
 from s2eval.report.comparisons import Compared
-from s2eval.report.scored import Item, Scored
+from s2eval.report.read import folders
+from s2eval.report.read.items import Item, Scored
 from s2eval.report.tables.differences import against_baseline
 from tests.report import lm_eval_logs as logs
 
@@ -205,7 +206,7 @@ def test_matplotlib_is_loaded_for_charts_only(tmp_path: Path) -> None:
         logs.write(tmp_path, name, {"s2_arc_challenge": logs.points("acc_norm", [1.0, 0.0, 1.0])})
     code = f"""
 import pathlib, sys
-from s2eval.report import folders
+from s2eval.report.read import folders
 from s2eval.report import render_markdown
 from s2eval.report.build import Report
 from s2eval.report.render.csv import render_csv

@@ -12,7 +12,7 @@ from s2eval.errors import DataError
 from s2eval.records import Estimate, Scale
 from s2eval.report.compare import compare
 from s2eval.report.comparisons import Compared, Comparison, Side
-from s2eval.report.scored import Contests, Item, Scored, whatever_the_prompt
+from s2eval.report.read.items import Contests, Item, Scored, whatever_the_prompt
 
 A, B, C = (Side(name, (name,)) for name in "ABC")
 

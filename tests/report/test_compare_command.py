@@ -12,8 +12,7 @@ import pytest
 from s2eval.api.comparison import sides
 from s2eval.cli import main
 from s2eval.report.comparisons import Side
-from s2eval.report.scored import Scored
-from s2eval.report.scored_folders import Found
+from s2eval.report.read.items import Found, Scored
 from s2eval.stats import tango_interval
 from tests.report import lm_eval_logs
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from s2eval.errors import UnknownNameError
-from s2eval.report import folders
 from s2eval.report.build import Report
-from s2eval.report.scored import Item, Scored
+from s2eval.report.read import folders
+from s2eval.report.read.items import Item, Scored
 from s2eval.report.tables.differences import against_baseline, comparison_key, difference_table, sentences, sides
 from tests.report import lm_eval_logs as logs
 

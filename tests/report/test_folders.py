@@ -14,9 +14,10 @@ from s2eval import stats, store
 from s2eval.errors import DataError
 from s2eval.metrics import answers as qa
 from s2eval.records import Row
-from s2eval.report import folders, render_markdown
+from s2eval.report import render_markdown
 from s2eval.report.build import Report
 from s2eval.report.document import Table
+from s2eval.report.read import folders
 
 DATE = "2023-09-24T12-00-00.000000"
 Z = 1.959964

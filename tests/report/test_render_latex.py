@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2eval import paths
-from s2eval.report import Cell, Document, Table, TableRow, folders
+from s2eval.report import Cell, Document, Table, TableRow
 from s2eval.report.build import Report
+from s2eval.report.read import folders
 from s2eval.report.render.latex import escape, render_latex
 
 GOLDEN = Path(__file__).parent / "golden"

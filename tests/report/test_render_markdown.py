@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from s2eval import paths
 from s2eval.records import Row
-from s2eval.report import Cell, Document, Table, TableRow, build_tables, folders, render_markdown
+from s2eval.report import Cell, Document, Table, TableRow, build_tables, render_markdown
 from s2eval.report.build import Report
+from s2eval.report.read import folders
 from s2eval.report.render.markdown import escape, render_table
 
 markdown_it = pytest.importorskip("markdown_it")

@@ -13,8 +13,8 @@ import yaml
 from s2eval import store
 from s2eval.errors import DataError
 from s2eval.records import Row, Sample, Unit
-from s2eval.report import folders
 from s2eval.report.build import Report
+from s2eval.report.read import folders
 from s2eval.report.tables import run_notes
 from tests.report import lm_eval_logs as logs
 

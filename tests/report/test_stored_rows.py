@@ -9,10 +9,10 @@ import pytest
 
 from s2eval import store
 from s2eval.records import Row
-from s2eval.report import folders
 from s2eval.report.build import Report
+from s2eval.report.read import folders
+from s2eval.report.read.stored_rows import up_to_date
 from s2eval.report.render.markdown import render_markdown
-from s2eval.report.stored_rows import up_to_date
 
 
 def row(metric: str, value: float, stderr: float, low: float, high: float, n: int) -> Row:

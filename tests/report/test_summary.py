@@ -9,9 +9,10 @@ import pytest
 
 from s2eval import paths
 from s2eval.records import Row
-from s2eval.report import folders, provenance
+from s2eval.report import provenance
 from s2eval.report.build import Report
 from s2eval.report.document import Cell, Table, TableRow
+from s2eval.report.read import folders
 from s2eval.report.tables.paper import build_tables
 from s2eval.report.tables.summary import scoreboard, summarise, verdict
 

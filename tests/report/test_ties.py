@@ -11,9 +11,10 @@ import pytest
 
 from s2eval import stats
 from s2eval.records import Row
-from s2eval.report import Document, Table, build_tables, folders
+from s2eval.report import Document, Table, build_tables
 from s2eval.report.build import Report
-from s2eval.report.scored import Item, Scored
+from s2eval.report.read import folders
+from s2eval.report.read.items import Item, Scored
 from s2eval.report.tables.judged import judged_tables, mixed
 from s2eval.report.tables.ties import BY_NUMBERS, mark_ties
 from tests.report import lm_eval_logs as logs

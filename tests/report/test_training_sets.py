@@ -9,10 +9,11 @@ import pytest
 import yaml
 
 from s2eval.records import Row
-from s2eval.report import folders, render_markdown
+from s2eval.report import render_markdown
 from s2eval.report.build import Report
 from s2eval.report.document import Table
-from s2eval.report.scored import Item, Scored
+from s2eval.report.read import folders
+from s2eval.report.read.items import Item, Scored
 from s2eval.report.tables.training_sets import is_diagonal, matrices, training_set
 from tests.report import lm_eval_logs as logs
 

@@ -12,8 +12,8 @@ import pytest
 
 from s2eval import store
 from s2eval.errors import DataError
-from s2eval.report import folders
 from s2eval.report.html import logs
+from s2eval.report.read import folders
 from tests.report import lm_eval_logs
 
 DATE = "2024-05-01T12-00-00.000000"

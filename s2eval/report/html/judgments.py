@@ -14,7 +14,7 @@ from s2eval.judge import results
 from s2eval.judge.suite import definition as suite
 from s2eval.reasoning import split
 from s2eval.report.html.logs import one_line, text_of, to_bytes
-from s2eval.report.scored import Scored
+from s2eval.report.read.items import Scored
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from s2eval.report.document import Document
 from s2eval.report.html import page_assets
 from s2eval.report.html.samples import SampleSet, sample_sets
 from s2eval.report.html.shell import Packed, render_page
-from s2eval.report.scored import Scored
+from s2eval.report.read.items import Scored
 
 LARGEST = 10_000_000
 """Bytes of a page that holds its samples itself; with more, they lie in a folder beside it."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2eval.report.html import judgments, logs
-from s2eval.report.scored import Scored
+from s2eval.report.read.items import Scored
 from s2eval.tasks import BENCHMARKS
 from s2eval.tasks.leaderboard.scores import COUNTED
 

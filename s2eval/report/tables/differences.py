@@ -11,7 +11,7 @@ from s2eval.judge.scores.estimates import SCORE
 from s2eval.report.compare import compare
 from s2eval.report.comparisons import Compared, Comparison, ComparisonTable, Side
 from s2eval.report.document import MISSING, Cell, Table, TableRow
-from s2eval.report.scored import Contests, Scored, recorded_names
+from s2eval.report.read.items import Contests, Scored, recorded_names
 from s2eval.report.tables.definitions import definitions
 
 

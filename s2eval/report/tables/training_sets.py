@@ -9,7 +9,7 @@ from s2eval.records import Row
 from s2eval.report.compare import compare, corrected
 from s2eval.report.comparisons import Comparison, ComparisonTable, Side
 from s2eval.report.document import Cell, Table, TableRow
-from s2eval.report.scored import Scored
+from s2eval.report.read.items import Scored
 from s2eval.report.tables.definitions import FAMILIES, Family, datasets
 from s2eval.report.tables.differences import difference_table, sides
 from s2eval.report.tables.paper import too_few

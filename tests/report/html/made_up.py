@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from s2eval.report import folders
 from s2eval.report.build import Report
 from s2eval.report.document import Document
-from s2eval.report.rated import ratings
-from s2eval.report.scored import Scored
+from s2eval.report.read import folders
+from s2eval.report.read.items import Scored
+from s2eval.report.read.judgments import ratings
 from tests.report.lm_eval_logs import DATE, line, write
 from tests.report.test_rated import judged
 

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser
 from s2eval.errors import PrerequisiteError
 from s2eval.report.document import Document
 from s2eval.report.html import write_page
-from s2eval.report.scored import Scored
+from s2eval.report.read.items import Scored
 from tests.report.html.made_up import ARC, ATTACKS, JUDGED, MODELS, QA, N, report, rights
 from tests.report.html.visits import Visit, visit
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from s2eval.report import folders
 from s2eval.report.html import logs
 from s2eval.report.html.samples import sample_sets
+from s2eval.report.read import folders
 from tests.report.lm_eval_logs import line, write
 
 MMLU = "What is the colour of the hottest stars?\nA. Orange\nB. Blue\nAnswer:"

@@ -10,7 +10,7 @@ from s2eval.identity import Identity
 from s2eval.judge.judgments import Judgment, both_orders, pair_of, read_pairs, read_single, summarize
 from s2eval.judge.scores.estimates import SCORE
 from s2eval.judge.verdicts.parsers import Parser
-from s2eval.report.scored import Contests, Item, Scored
+from s2eval.report.read.items import Contests, Item, Scored
 
 FASTCHAT = "mt_bench"
 

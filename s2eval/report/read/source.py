@@ -8,7 +8,7 @@ from pathlib import Path
 
 from s2eval.identity import name_like
 from s2eval.records import Row
-from s2eval.report.scored import Contests, Scored, renamed
+from s2eval.report.read.items import Contests, Scored, renamed
 
 
 @dataclass(frozen=True, slots=True)

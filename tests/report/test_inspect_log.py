@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from s2eval.errors import DataError, UsageError
-from s2eval.report import inspect_logs
+from s2eval.report.read import inspect_log as inspect_logs
 
 
 def sample(number: int, value: Any, epoch: int = 1, **more: Any) -> dict[str, Any]:

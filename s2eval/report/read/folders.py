@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from s2eval import scoring, stats, store
 from s2eval.errors import DataError, UsageError
@@ -19,12 +19,15 @@ from s2eval.metrics.bertscore import BERTSCORE
 from s2eval.metrics.choices import POINTS
 from s2eval.metrics.table import of_answers
 from s2eval.records import Estimate, Row
-from s2eval.report import provenance, run_config
-from s2eval.report.run_settings import RunModels
-from s2eval.report.scored import invalid_values, of_unit
-from s2eval.report.scored_folders import conditions, judged_results, lm_eval_conditions, read_units
-from s2eval.report.sources import Source, renamed_source
-from s2eval.report.stored_rows import up_to_date
+from s2eval.report import provenance
+from s2eval.report.read import lm_eval
+from s2eval.report.read.items import Found, Scored, invalid_values, of_unit, renamed
+from s2eval.report.read.judged import judged_results
+from s2eval.report.read.run_settings import RunModels
+from s2eval.report.read.runs import read_run
+from s2eval.report.read.scored import contents, readable
+from s2eval.report.read.source import Source, renamed_source
+from s2eval.report.read.stored_rows import up_to_date
 from s2eval.report.tables import run_notes
 from s2eval.report.tables.definitions import FAMILIES
 from s2eval.report.tables.judged import notes_of
@@ -80,11 +83,14 @@ def _contents(folder: Path) -> _Contents:
         rows = [up_to_date(row) for row in store.read_scores(folder / store.SCORES)]
         source = Source(folder.name, tuple(dict.fromkeys(row.model for row in rows)), tuple(rows))
         return _named_later(source, RunModels(folder))
+    logs = contents(folder)
+    if logs.scored:
+        source = _logged(folder, logs)
+        return _Contents([_identity(one) for one in source.scored], partial(_logged_as, source))
     raise DataError(
         f"{folder}: nothing to report: {' '.join(evaluations.notes)}"
         if evaluations.notes
-        else f"{folder}: nothing to report: no {store.RUN}, no {store.SCORES} and no results_*.json of "
-        "lm_eval --output_path … --log_samples"
+        else f"{folder}: nothing to report: no {store.SCORES}. Looked for {readable()}"
     )
 
 
@@ -100,6 +106,34 @@ def _named_later(source: Source, run: RunModels) -> _Contents:
         return renamed_source(source, {old: new for old, new in shown.items() if old != new}, run.folder)
 
     return _Contents(identities, build)
+
+
+# --- logs of other tools ---------------------------------------------------------------------------------------
+
+
+def rows_of_scored(scored: Iterable[Scored]) -> Iterator[Row]:
+    """Means over items, of results that are no units: FastChat's judgments, Inspect's logs, other packages' formats."""
+    for one in scored:
+        for metric in one.metrics:
+            estimate = stats.mean([item.values.get(metric) for item in one.items], within=scale_of(metric))
+            bounds = (estimate.value, estimate.stderr, estimate.ci_low, estimate.ci_high)
+            names = (one.model, one.group or one.model, one.seed, one.task, "", one.judge, one.turn, metric)
+            yield Row(*names, *bounds, estimate.n, estimate.n_valid, "")
+
+
+def _logged(folder: Path, logs: Found) -> Source:
+    notes = tuple(f"{remark}." for remark in logs.remarks)
+    return Source(folder.name, (), (), notes=notes, scored=logs.scored, contests=logs.contests)
+
+
+def _logged_as(source: Source, names: Sequence[str]) -> Source:
+    scored = tuple(renamed(one, name) for one, name in zip(source.scored, names, strict=True))
+    models = tuple(dict.fromkeys(one.model for one in scored))
+    return replace(source, models=models, rows=tuple(rows_of_scored(scored)), scored=scored)
+
+
+def _identity(scored: Scored) -> Identity:
+    return scored.identity or Identity(scored.model, (scored.task, scored.judge, scored.turn), None, {}, scored.source)
 
 
 # --- rows ------------------------------------------------------------------------------------------------------
@@ -190,7 +224,7 @@ def _lm_eval(folder: Path, evaluations: Evaluations, names: Sequence[str]) -> So
         notes=(*evaluations.notes, *run_notes.of_lm_eval(only_units), *_invalid(only_units)),
         table_notes=run_notes.subjects(only_units),
         scored=tuple(
-            of_unit(unit, lm_eval_conditions(unit.facts), str(folder), identity=identity) for identity, unit in units
+            of_unit(unit, lm_eval.conditions(unit.facts), str(folder), identity=identity) for identity, unit in units
         ),
     )
 
@@ -225,38 +259,30 @@ def _with_broken(source: Source, broken: Sequence[str]) -> Source:
 
 def _run(folder: Path, judged: Sequence[results.Stored], judged_broken: Sequence[str]) -> tuple[Source, RunModels]:
     """The source, and what is known of its models."""
-    config = run_config.read(folder)
-    models = cast("list[dict[str, Any]]", config["models"])
-    title, names = str(config["name"]), tuple(str(model["name"]) for model in models)
-    # Units of an earlier configuration may lie there too: other tasks, or the same with other inputs.
-    unfinished = {folder / str(name) for name in config.get("unfinished") or ()}
-    tasks = sorted({str(name) for name in config.get("tasks") or ()})
-    paths = [path for name in names for path in sorted((folder / name).glob("*")) if path.is_dir()]
-    paths = [path for path in paths if (path / store.UNIT).exists() or path.name in tasks]
-    wanted = [path for name in names for task in tasks if (path := folder / name / task) not in unfinished]
-    units, broken = read_units((path for path in wanted if path.is_dir()), texts=False)
-    if units or broken:
-        broken += (f"{path}: the unit is missing" for path in wanted if not path.is_dir())
+    run = read_run(folder, texts=False)
+    config, units = run.models.config, run.units
+    models = list(run.models.models.values())
+    title, names = str(config["name"]), tuple(run.models.models)
+    broken = [*run.broken, *(f"{path}: the unit is missing" for path in run.missing)]
     if "bertscore" in (config.get("metrics") or ()):
         # units of answers alone have a template
         bare = [unit for unit in units if unit.facts.get("template") and "bertscore" not in unit.facts]
         broken += (
             f"{folder / one.model / one.task / store.BERTSCORE} is missing: `s2eval run` makes it" for one in bare
         )
-    groups = {str(model["name"]): str(model["group"]) for model in models if model.get("group")}
+    groups = {name: group for name in names if (group := run.group(name))}
     seeds = {str(model["name"]): cast("int | None", model.get("seed")) for model in models}
     if units:
         rows = _chosen(rows_of(units, groups, seeds), config.get("metrics"))
     elif judged:  # before `scores.csv`, which holds their numbers as they were when it was written
         rows = []
-    elif not paths and (folder / store.SCORES).is_file():  # a run of which the numbers alone were kept
+    elif not run.has_units and (folder / store.SCORES).is_file():  # a run of which the numbers alone were kept
         rows = [up_to_date(row) for row in store.read_scores(folder / store.SCORES)]
     else:
         raise DataError(
             "\n".join((*broken, *judged_broken))
             or f"{folder}: the run has no finished unit yet. Resume it: s2eval run CONFIG --out {folder}"
         )
-    run = RunModels(folder, config, {str(model["name"]): model for model in models})
     told = {
         str(model["name"]): training_set(model.get("trained_on"), model.get("reference"), model.get("group"))
         for model in models
@@ -275,16 +301,6 @@ def _run(folder: Path, judged: Sequence[results.Stored], judged_broken: Sequence
         ),
         table_notes=run_notes.subjects(units) | run_notes.encoders(units),
         trained_on={name: found for name, found in told.items() if found},
-        scored=tuple(
-            of_unit(
-                unit,
-                conditions(unit.facts),
-                str(folder),
-                groups.get(unit.model, ""),
-                seeds.get(unit.model),
-                run.identity(unit.model, unit.task, "", ""),
-            )
-            for unit in units
-        ),
+        scored=run.scored,
     )
-    return _judged(source, judged, folder), run
+    return _judged(source, judged, folder), run.models

@@ -15,8 +15,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from s2eval.data import describe
 from s2eval.errors import DataError, UsageError
 from s2eval.identity import Identity, without_repeats
+from s2eval.judge.verdicts.parsers import Parser
+from s2eval.lm_eval_results import is_results
 from s2eval.lm_eval_samples import number_of
-from s2eval.report.scored import Found, Item, Scored, invalid_sentence
+from s2eval.report.read.items import Found, Item, Scored, invalid_sentence
 
 CONVERT = "convert it first: inspect log convert LOG.eval --to json --output-dir DIR"
 _LETTERS = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}  # correct, partial, incorrect, no answer
@@ -81,6 +83,20 @@ def is_log(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(4096)
     return b'"eval"' in head and b'"task"' in head and b'"version"' in head
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file that a user named is a log: any JSON that is not lm-eval's, or Inspect's binary form."""
+    return path.suffix in (".eval", ".json")
+
+
+def read_scored(path: Path, parser: Parser) -> Found:
+    """A log, or those below a folder."""
+    del parser
+    if path.is_file():
+        return Found((read(path),))
+    files = [file for file in sorted(path.rglob("*.json")) if file.is_file() and not is_results(file)]
+    return read_all([file for file in files if is_log(file)], path)
 
 
 def read_all(paths: Sequence[Path], root: Path) -> Found:
