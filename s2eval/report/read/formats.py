@@ -26,7 +26,7 @@ class LogFormat:
     Attributes:
         name: of the format.
         description: what to look for, as the error lists it that finds nothing.
-        is_file: whether a file that a user named is of this format; the first format that says so reads it.
+        is_file: whether a file that a user named is of this format.
         read: a file of the format, or all of the format below a folder; nothing where there is none. The parser is for
             judges' verdicts. Each model on each task is an `s2eval.report.read.items.Scored`.
     """
@@ -51,4 +51,4 @@ LOG_FORMATS = Registry(
     group="s2eval.readers",
     see="s2eval ls logs",
 )
-"""In the order in which they are read; earlier ones own a file first."""
+"""In the order in which a folder is read. A file that several take for theirs is of the last one."""

@@ -87,7 +87,7 @@ def is_log(path: Path) -> bool:
 
 def is_file(path: Path) -> bool:
     """Whether a file that a user named is a log: any JSON that is not lm-eval's, or Inspect's binary form."""
-    return path.suffix in (".eval", ".json")
+    return path.suffix == ".eval" or (path.suffix == ".json" and not is_results(path))
 
 
 def read_scored(path: Path, parser: Parser) -> Found:

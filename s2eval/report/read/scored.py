@@ -45,7 +45,8 @@ def named(scored: Sequence[Scored], contests: Sequence[Contests], remarks: Seque
 def contents(path: Path, parser: Parser = "strict") -> Found:
     """What lies in a folder or a file, of all formats; nothing where there is nothing."""
     if path.is_file():
-        known = next((known for known in LOG_FORMATS.values() if known.is_file(path)), LOG_FORMATS["fastchat"])
+        owners = [known for known in LOG_FORMATS.values() if known.is_file(path)]
+        known = owners[-1] if owners else LOG_FORMATS["fastchat"]
         found = known.read(path, parser)
         if known.name == "fastchat":
             return found
