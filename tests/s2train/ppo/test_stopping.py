@@ -106,9 +106,9 @@ def test_infinite_rates_stop_it_with_the_batch_saved(base: Path, data: Path, rew
         small.train(raw, tmp_path)
     assert told.value.exit_code == 1
     work = tmp_path / ".out.training"
-    kept = torch.load(work / f"{runs.BROKEN}.pt", weights_only=True)
+    kept = torch.load(work / f"{progress.BROKEN}.pt", weights_only=True)
     assert kept["inputs"]["tokens"].shape == kept["inputs"]["mask"].shape
-    assert "Human: Why is number" in (work / f"{runs.BROKEN}.json").read_text()
+    assert "Human: Why is number" in (work / f"{progress.BROKEN}.json").read_text()
     assert not (tmp_path / "out").exists()
 
 
