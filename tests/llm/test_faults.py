@@ -279,7 +279,7 @@ def test_a_retry_after_of_a_century_is_no_traceback():
 )
 def test_the_key_is_in_no_log_message_or_traceback(caplog, monkeypatch, user, key):
     monkeypatch.setattr(secrets, "_known", set())
-    monkeypatch.setattr(secrets, "_in_replies", set())
+    monkeypatch.setattr(secrets, "_in_replies", {})
     sent = [key] if key else [KEY, "canary word", base64.b64encode(f"{KEY}:canary word".encode()).decode()]
     echo = "you sent " + " and ".join([*sent, f"Authorization: Bearer {sent[0]}", quote(sent[0], safe="")])
     header = {"x_echo": " ".join(sent)}

@@ -194,7 +194,7 @@ def test_the_words_of_a_refusal_in_any_form(document, message):
 @pytest.fixture
 def nothing_known(monkeypatch):
     monkeypatch.setattr(secrets, "_known", set())
-    monkeypatch.setattr(secrets, "_in_replies", set())
+    monkeypatch.setattr(secrets, "_in_replies", {})
 
 
 @pytest.mark.parametrize(
