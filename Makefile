@@ -57,7 +57,7 @@ test: $(VENV)/.ready
 
 # What needs no model, no browser and no process of its own: minutes, for the loop of editing and testing.
 quick: $(VENV)/.ready
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not model and not browser and not process and not slow"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --hypothesis-profile quick -m "not model and not browser and not process and not slow"
 
 check: format lint types architecture docs test
 

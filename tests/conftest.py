@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("quick", max_examples=20)  # make quick; else hypothesis' 100
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -22,6 +25,23 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+_STARTERS = {"subprocess", "processes", "program"}  # names in a module whose tests start processes
+_MODELS = {"smollm2", "tiny_model"}  # fixtures that are models
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what a test needs, from its fixtures and from what its module imports: `make quick` leaves these out."""
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        names, fixtures = vars(item.module).keys(), set(item.fixturenames)
+        if "torch" in names or fixtures & _MODELS:
+            item.add_marker("model")
+        if names & _STARTERS:
+            item.add_marker("process")
+        if "browser" in fixtures:
+            item.add_marker("browser")
 
 
 @pytest.fixture(scope="session")
