@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.answers import DEMO, SHARED
 from benchmarks.record import Row, arguments, write
-from s2eval import jsonl
+from s2eval.files import jsonl
 from s2eval.metrics.safety import Profanity, toxicity
 from s2train.data.engine import AHEAD, Local
 from s2train.data.filters import Verdict, judged, verdicts

@@ -24,7 +24,8 @@ from typing import Any
 
 from benchmarks import record
 from benchmarks.record import Row
-from s2eval import jsonl, prompts
+from s2eval import prompts
+from s2eval.files import jsonl
 from s2eval.metrics import readability
 from s2eval.prompts import Turn
 from s2eval.stats import clustered_mean, paired_difference, proportion

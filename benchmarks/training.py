@@ -23,7 +23,8 @@ from statistics import median
 
 from benchmarks import record
 from benchmarks.record import Row
-from s2eval import jsonl, prompts
+from s2eval import prompts
+from s2eval.files import jsonl
 from s2eval.prompts import Turn
 from s2train import checkpoint
 from s2train.training import models

@@ -24,8 +24,9 @@ from pydantic import (
     model_validator,
 )
 
-from s2eval import chat_arguments, names, yamlfile
+from s2eval import chat_arguments
 from s2eval.errors import UsageError, nearest
+from s2eval.files import names, yamlfile
 from s2eval.overrides import override, override_document
 
 _NAME_LENGTH = 100

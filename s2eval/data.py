@@ -15,8 +15,8 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from s2eval import jsonl
 from s2eval.errors import DataError, PrerequisiteError
+from s2eval.files import jsonl
 
 VARIABLE = "S2_DATA_DIR"
 

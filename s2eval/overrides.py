@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from s2eval import yamlfile, yamltext
 from s2eval.errors import ConfigError
-from s2eval.yamltext import Document, Mark, Place
+from s2eval.files import yamlfile, yamltext
+from s2eval.files.yamltext import Document, Mark, Place
 
 
 def override(

@@ -25,13 +25,13 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TextIO
 
-from s2eval import csv_text, integrity
 from s2eval.errors import DataError, PrerequisiteError
+from s2eval.files import csv_text, integrity
+from s2eval.files.replacement import TEMPORARY, recover, recover_below, replace_folder
 from s2eval.identity import key_of
-from s2eval.lm_eval_logs import UNIT, find_lm_eval
-from s2eval.lm_eval_samples import read_samples
+from s2eval.lm_eval_logs.evaluations import UNIT, find_lm_eval
+from s2eval.lm_eval_logs.samples import read_samples
 from s2eval.records import Row, Unit
-from s2eval.replacement import TEMPORARY, recover, recover_below, replace_folder
 from s2eval.units import (
     BERTSCORE,
     FILES,

@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from s2eval import integrity
 from s2eval.errors import DataError
-from s2eval.lm_eval_logs import UNIT, units_of
+from s2eval.files import integrity
+from s2eval.lm_eval_logs.evaluations import UNIT, units_of
 from s2eval.metrics.bertscore import BERTSCORE as BERTSCORE_METRICS
 from s2eval.records import Sample, Unit
 

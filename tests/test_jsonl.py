@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from s2eval import jsonl
 from s2eval.errors import DataError
+from s2eval.files import jsonl
 
 SEPARATORS = "\u2028 \u2029 \u0085 \x0b \x0c \x1c \x1d \x1e"
 """What `str.splitlines` splits at besides `\\n` and `\\r`; JSON writes the first three as they are."""

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2eval import names
 from s2eval.errors import UsageError
+from s2eval.files import names
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from s2eval import store
 from s2eval.cli import app
-from s2eval.lm_eval_samples import read_samples
+from s2eval.lm_eval_logs.samples import read_samples
 from s2eval.metrics import answers as qa
 from s2eval.metrics.size import CUT
 from s2eval.report.html import logs

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
-from s2eval import config, yamlfile, yamltext
+from s2eval import config
 from s2eval.errors import ConfigError
+from s2eval.files import yamlfile, yamltext
 
 
 class Inner(BaseModel):

@@ -193,7 +193,7 @@ def open_plan(request: JudgeRequest, log: Log, *, dry_run: bool = False) -> Iter
 
 
 def _check_models(models: Sequence[ModelHandle], templated: bool) -> None:
-    from s2eval.names import clashes
+    from s2eval.files.names import clashes
 
     if templated and not any(model.template for model in models):
         raise UsageError(

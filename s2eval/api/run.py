@@ -205,7 +205,7 @@ class Run:
 
 def _sample_records(scored: Scored) -> Iterator[dict[str, Any]]:
     """Values of the items, with their texts where the log has them."""
-    from s2eval.lm_eval_samples import read_samples
+    from s2eval.lm_eval_logs.samples import read_samples
 
     texts = list(read_samples(scored.log)) if scored.log else []
     for number, item in enumerate(scored.items):

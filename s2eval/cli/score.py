@@ -71,7 +71,7 @@ def read(file: Path, *, needs_reference: bool) -> list[tuple[str, str]]:
     Raises:
         DataError: no such file, a broken line, a missing field; line and field are named.
     """
-    from s2eval import jsonl
+    from s2eval.files import jsonl
 
     records: list[tuple[str, str]] = []
     for number, record in jsonl.records(file):

@@ -9,9 +9,9 @@ from contextlib import closing
 from pathlib import Path
 
 from s2eval.config import default_name
+from s2eval.files.names import usable
 from s2eval.judge.results import FOLDER
 from s2eval.models import kind_of
-from s2eval.names import usable
 
 CALLS = "calls.sqlite"
 SHARED = Path("runs/mtsbench")

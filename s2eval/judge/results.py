@@ -18,8 +18,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from s2eval import integrity, store
+from s2eval import store
 from s2eval.errors import DataError, UsageError
+from s2eval.files import integrity
+from s2eval.files.names import check_folder
 from s2eval.judge.ask.judging import JudgeSettings
 from s2eval.judge.ask.model_handles import ModelHandle
 from s2eval.judge.bench import Result
@@ -27,7 +29,6 @@ from s2eval.judge.scores import estimates as scores
 from s2eval.judge.suite.definition import Suite
 from s2eval.llm import served
 from s2eval.metrics.judgments import CONSISTENCY, FIRST_PLACE, FLAGGED
-from s2eval.names import check_folder
 from s2eval.records import Estimate, Row
 
 FOLDER, ANSWERS, JUDGMENTS = "mtbench", "answers.jsonl", "judgments.jsonl"

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO, TypeVar
 
 from pydantic import BaseModel
 
-from s2eval import jsonl
 from s2eval.errors import ServiceError
+from s2eval.files import jsonl
 from s2eval.llm import proxies
 from s2eval.llm.endpoint import Endpoint
 from s2eval.llm.responses import Problem, refusal, retry_after

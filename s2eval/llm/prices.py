@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from s2eval import paths, yamlfile
+from s2eval import paths
 from s2eval.errors import ConfigError
+from s2eval.files import yamlfile
 from s2eval.llm.calls import Call, Outcome, Reply, Usage
 
 VARIABLE = "S2EVAL_PRICES"

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from s2eval import yamltext
 from s2eval.config import BertscoreOptions, JudgeEntry, ModelEntry, RunConfig
+from s2eval.files import yamltext
 
 _HEAD = """\
 # A run of s2eval: every model on every task. To evaluate: s2eval run {file}

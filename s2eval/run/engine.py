@@ -118,7 +118,8 @@ def execute(
 def write_plan(run: RunPlan) -> None:
     """Write `run.yaml` (the configuration, its tasks resolved to leaf tasks, and the units that are not done), and the
     plan that `--status` reads."""
-    from s2eval import store, yamltext
+    from s2eval import store
+    from s2eval.files import yamltext
     from s2eval.llm.secrets import redact
     from s2eval.run import stored_plan
 

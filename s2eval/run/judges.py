@@ -10,6 +10,7 @@ from pathlib import Path
 
 from s2eval.config import JudgeEntry, ModelEntry, RunConfig
 from s2eval.errors import S2Error, UsageError
+from s2eval.files.names import clashes
 from s2eval.judge import bench, results
 from s2eval.judge.ask import preflight
 from s2eval.judge.ask.judging import JudgeSettings
@@ -20,7 +21,6 @@ from s2eval.llm.budget import Budget
 from s2eval.llm.calls import Call
 from s2eval.llm.ledger import Ledger
 from s2eval.llm.prices import Estimate, estimate
-from s2eval.names import clashes
 from s2eval.run.progress import Progress
 
 CALLS = "calls.sqlite"

@@ -15,9 +15,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from s2eval import sample_answers, store
+from s2eval import store
 from s2eval.config import RunConfig
 from s2eval.errors import IncompleteError, PrerequisiteError, S2Error, UsageError
+from s2eval.lm_eval_logs import answers
 from s2eval.metrics.size import CUT
 from s2eval.models.work import Work
 from s2eval.run.answer_metrics import check_encoder, score_answers
@@ -130,9 +131,9 @@ def _note_cut(samples: Sequence[dict[str, Any]], cut: dict[str, bool], reasoning
     for sample in samples:
         prompt = sample["arguments"][0][0]
         if reasoning.get(prompt):
-            sample[sample_answers.REASONING] = reasoning[prompt]
+            sample[answers.REASONING] = reasoning[prompt]
         if prompt in cut:
-            answer = sample_answers.answer_in(sample)
+            answer = answers.answer_in(sample)
             sample[CUT] = float(cut[prompt] or (answer is not None and not answer.closed))
             sample["metrics"].append(CUT)
 

@@ -18,9 +18,9 @@ from typing import Any, Protocol, TypeVar
 from s2eval import chat_arguments, store
 from s2eval.config import ModelEntry, RunConfig
 from s2eval.errors import UnknownNameError, UsageError
+from s2eval.files.names import check_folder, clashes
 from s2eval.models import MODEL_KINDS, ModelSpec, identity, tokenizers
 from s2eval.models.model_kind import S2
-from s2eval.names import check_folder, clashes
 from s2eval.plugin import OURS, without_covered
 from s2eval.tasks import benchmark_of, folders
 

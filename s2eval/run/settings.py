@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s2eval import config as configuration
-from s2eval import names
 from s2eval.config import Checks, RunConfig
 from s2eval.errors import PrerequisiteError, UsageError
+from s2eval.files import names
 
 if TYPE_CHECKING:
     from s2eval.models import ModelSpec

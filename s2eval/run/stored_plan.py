@@ -16,9 +16,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from s2eval import integrity, paths, store
+from s2eval import paths, store
 from s2eval.config import RunConfig
 from s2eval.errors import PrerequisiteError
+from s2eval.files import integrity
 
 if TYPE_CHECKING:
     from s2eval.run.judges import Judged

@@ -15,9 +15,9 @@ from typing import Any
 import datasets
 
 from s2eval import chat_arguments, data, paths, prompts
+from s2eval.lm_eval_logs.answers import OPENED
 from s2eval.metrics.answers import WHOLE_TEXT, counts
 from s2eval.reasoning import opens_reasoning
-from s2eval.sample_answers import OPENED
 
 log = logging.getLogger("s2eval")
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from s2eval import yamlfile
+from s2eval.files import yamlfile
 from s2train.data.build.split import DEFAULT_SEED, DEFAULT_SHARE
 from s2train.data.dedup.duplicates import THRESHOLD
 from s2train.data.eli5 import reddit

@@ -9,8 +9,9 @@ from typing import TextIO
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from s2eval import jsonl, store
+from s2eval import store
 from s2eval.errors import PrerequisiteError
+from s2eval.files import jsonl
 from s2eval.reasoning import Split, split
 from s2train.data.files.jsonl import broken
 

@@ -107,9 +107,9 @@ def load(stage: Stage, config: Path | Mapping[str, Any], assignments: Iterable[s
     Raises:
         ConfigError: with every error of the file and of the overrides, each on a line.
     """
-    from s2eval import yamlfile
+    from s2eval.files import yamlfile
+    from s2eval.files.yamltext import Document
     from s2eval.overrides import override, override_document
-    from s2eval.yamltext import Document
 
     if isinstance(config, Path):
         document, where = yamlfile.read(config, "model:, data: and out:"), str(config)

@@ -10,8 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from s2eval import jsonl, store
+from s2eval import store
 from s2eval.errors import PrerequisiteError, S2Error
+from s2eval.files import jsonl
 from s2train.training import processes
 
 METRICS, GENERATIONS = "metrics.jsonl", "generations.jsonl"

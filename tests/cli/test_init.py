@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from s2eval import config, yamltext
+from s2eval import config
 from s2eval.cli import main
 from s2eval.config import BertscoreOptions, JudgeEntry, ModelEntry, RunConfig
+from s2eval.files import yamltext
 
 
 def init(*arguments: object) -> int:

@@ -16,7 +16,7 @@ from lm_eval.models.huggingface import HFLM
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from s2eval import config as configuration
-from s2eval.integrity import sealed
+from s2eval.files.integrity import sealed
 from s2eval.models import cost, memory
 from s2eval.models.counts import Counts, Passes, alone
 from s2eval.models.outline import Outline

@@ -203,7 +203,7 @@ def test_debug_shows_where_an_error_came_from(tmp_path: Path, capsys: pytest.Cap
     assert left.value.code == 2
     printed = capsys.readouterr().err
     assert "Traceback (most recent call last):" in printed
-    assert "s2eval/yamlfile.py" in printed or "s2eval/files" in printed
+    assert "s2eval/files/yamlfile.py" in printed or "s2eval/files" in printed
 
 
 def test_a_folder_that_differs_by_case_only_is_refused(small: Path, tmp_path: Path, s2eval: Command) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from s2eval import replacement, store
+from s2eval import store
+from s2eval.files import replacement
 
 OLD, NEW = {"unit.json": b"old", "deep/samples.jsonl": b"old\n" * 1000}, {"unit.json": b"new", "more": b""}
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from s2eval import integrity, store
+from s2eval import store
 from s2eval.errors import DataError
+from s2eval.files import integrity
 from tests.store.test_reading import DATE, answered, results, write
 
 SAMPLES, RESULTS = f"samples_s2_eli5_{DATE}.jsonl", f"results_{DATE}.json"

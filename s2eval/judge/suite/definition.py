@@ -12,9 +12,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from s2eval import paths, yamlfile
+from s2eval import paths
 from s2eval.config import Name
 from s2eval.errors import UnknownNameError
+from s2eval.files import yamlfile
 from s2eval.judge.suite.prompts import (
     JudgePrompt,
     JudgePrompts,

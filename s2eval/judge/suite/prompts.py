@@ -17,8 +17,8 @@ from typing import Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from s2eval import jsonl
 from s2eval.errors import DataError, nearest
+from s2eval.files import jsonl
 from s2eval.judge.suite.rows import FileRow, Filled, Problems, Text, read_rows
 
 Kind = Literal["single", "pairwise"]

@@ -8,9 +8,9 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from s2eval import jsonl
 from s2eval.data import describe
 from s2eval.errors import DataError
+from s2eval.files import jsonl
 
 QuestionId = int | str
 _SHOWN = 10  # problems of a file, and ids in one of them

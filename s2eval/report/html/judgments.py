@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from s2eval import jsonl
+from s2eval.files import jsonl
 from s2eval.judge import results
 from s2eval.judge.suite import definition as suite
 from s2eval.reasoning import split

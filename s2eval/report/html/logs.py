@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from s2eval.lm_eval_samples import sample_lines
+from s2eval.lm_eval_logs.answers import OPENED, REASONING
+from s2eval.lm_eval_logs.samples import sample_lines
 from s2eval.reasoning import Split, split
 from s2eval.report.html.markdown import marked_up
-from s2eval.sample_answers import OPENED, REASONING
 
 _START = re.compile(rb'\{"doc_id": (\d+), "doc": ')
 _QUESTIONS = ("question", "query", "goal", "problem", "input", "text", "prompt", "ctx", "sentence", "premise")

@@ -13,7 +13,7 @@ from s2eval import scoring, stats, store
 from s2eval.errors import DataError, UsageError
 from s2eval.identity import Identity, name_models
 from s2eval.judge import results
-from s2eval.lm_eval_logs import Evaluations, find_evaluations, read_evaluation
+from s2eval.lm_eval_logs.evaluations import Evaluations, find_evaluations, read_evaluation
 from s2eval.metrics import scale_of
 from s2eval.metrics.bertscore import BERTSCORE
 from s2eval.metrics.choices import POINTS

@@ -16,8 +16,8 @@ from s2eval.data import describe
 from s2eval.errors import DataError, UsageError
 from s2eval.identity import Identity, without_repeats
 from s2eval.judge.verdicts.parsers import Parser
-from s2eval.lm_eval_results import is_results
-from s2eval.lm_eval_samples import number_of
+from s2eval.lm_eval_logs.results import is_results
+from s2eval.lm_eval_logs.samples import number_of
 from s2eval.report.read.items import Found, Item, Scored, invalid_sentence
 
 CONVERT = "convert it first: inspect log convert LOG.eval --to json --output-dir DIR"

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from s2eval import lm_eval_logs
 from s2eval.judge.verdicts.parsers import Parser
-from s2eval.lm_eval_results import is_results
+from s2eval.lm_eval_logs import evaluations as lm_eval_logs
+from s2eval.lm_eval_logs.results import is_results
 from s2eval.report.read import runs
 from s2eval.report.read.items import TEMPLATE, Found, of_unit
 from s2eval.report.read.runs import text_of

@@ -7,8 +7,9 @@ from typing import Any, cast
 
 import yaml
 
-from s2eval import store, yamltext
+from s2eval import store
 from s2eval.errors import ConfigError, DataError
+from s2eval.files import yamltext
 
 _LISTS = ("tasks", "unfinished", "metrics", "judges")
 

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from s2eval.lm_eval_logs.answers import has_our_metrics
 from s2eval.metrics.answers import LATIN_ONLY
 from s2eval.models.work import remarks
 from s2eval.records import Row
 from s2eval.report.tables.definitions import FAMILIES
-from s2eval.sample_answers import has_our_metrics
 from s2eval.store import UNVERIFIED, Unit
 from s2eval.tasks.leaderboard.rows import SUBJECTS
 from s2eval.units import WITH_REASONING

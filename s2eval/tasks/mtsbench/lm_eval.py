@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 
 from s2eval import paths
 from s2eval.errors import S2Error, UsageError
+from s2eval.lm_eval_logs.answers import split_text
 from s2eval.metrics import count, scale_of
 from s2eval.metrics.judgments import RATED, SCORE
 from s2eval.records import Estimate
-from s2eval.sample_answers import split_text
 from s2eval.stats import clustered_mean, proportion
 from s2eval.tasks import lm_eval
 from s2eval.tasks.aggregations import Aggregation

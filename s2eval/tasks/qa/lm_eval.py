@@ -11,10 +11,10 @@ from typing import Any
 import datasets
 
 from s2eval import data
+from s2eval.lm_eval_logs.answers import split_text
 from s2eval.metrics import require_encoder
 from s2eval.metrics.answers import LATIN_ONLY, score
 from s2eval.metrics.bertscore import BERTSCORE
-from s2eval.sample_answers import split_text
 from s2eval.tasks import lm_eval
 from s2eval.tasks.aggregations import BertPair
 from s2eval.tasks.qa.documents import SAMPLE_SEED, SAMPLE_SIZE, document, sample

@@ -18,8 +18,8 @@ from typing import Any, BinaryIO, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from s2eval import jsonl
 from s2eval.errors import DataError, PrerequisiteError
+from s2eval.files import jsonl
 from s2train.data.files.lines import Lines
 
 Model = TypeVar("Model", bound=BaseModel)

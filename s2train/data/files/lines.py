@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from s2eval import jsonl
 from s2eval.errors import DataError, PrerequisiteError
+from s2eval.files import jsonl
 
 MAX_WINDOW = 2**31  # what Reddit's dumps ask for; zstd's own limit on 64 bits
 MAX_LINE = 2**26  # bytes; the longest lines of Reddit's dumps have some hundred thousand

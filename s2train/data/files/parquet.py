@@ -8,8 +8,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from s2eval import jsonl
 from s2eval.errors import DataError
+from s2eval.files import jsonl
 from s2train.data.files.jsonl import Sink
 
 _ROWS = 5000  # a row group, and what is in memory

@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from s2eval import integrity, store
+from s2eval import store
+from s2eval.files import integrity
 from s2eval.models import ADAPTER_CONFIG, ModelSpec, identity
 from s2eval.prompts import label
 from s2train import checkpoint

@@ -13,8 +13,9 @@ from pathlib import Path
 from uuid import uuid4
 
 import s2train
-from s2eval import jsonl, store
+from s2eval import store
 from s2eval.errors import DataError, UsageError
+from s2eval.files import jsonl
 from s2train.data.eli5.reddit import joining
 from s2train.data.eli5.reddit.counts import DUPLICATE, NO_POST, POST_LEFT_OUT, Census, Summary
 from s2train.data.eli5.reddit.rows import parse

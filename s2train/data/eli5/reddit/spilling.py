@@ -13,7 +13,7 @@ import orjson
 
 from s2eval import store
 from s2eval.errors import DataError
-from s2eval.jsonl import BOM
+from s2eval.files.jsonl import BOM
 from s2train.data.eli5.reddit.counts import EXAMPLES, Census
 from s2train.data.eli5.reddit.rows import Post, parse, row_of
 from s2train.data.eli5.reddit.scan import candidates, is_reply

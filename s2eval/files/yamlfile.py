@@ -10,10 +10,10 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from s2eval import yamltext
 from s2eval.errors import ConfigError, nearest
-from s2eval.key_names import suggestion
-from s2eval.yamltext import Document, Mark, Place
+from s2eval.files import yamltext
+from s2eval.files.key_names import suggestion
+from s2eval.files.yamltext import Document, Mark, Place
 
 Model = TypeVar("Model", bound=BaseModel)
 _MOST_PROBLEMS = 40  # that one message holds

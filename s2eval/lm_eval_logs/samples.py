@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from s2eval import jsonl
 from s2eval.errors import DataError
+from s2eval.files import jsonl
+from s2eval.lm_eval_logs.answers import answer_in, counts_of, is_ours, may_have_reasoning, values_of
 from s2eval.records import Sample
-from s2eval.sample_answers import answer_in, counts_of, is_ours, may_have_reasoning, values_of
 
 NO_FILTER = "none"
 PLACEHOLDER = "bypass"

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from s2eval import lm_eval_settings as settings
 from s2eval.errors import DataError
 from s2eval.identity import Identity, key_of
-from s2eval.lm_eval_samples import NO_FILTER, PLACEHOLDER, metric_name, number_of
+from s2eval.lm_eval_logs import settings
+from s2eval.lm_eval_logs.samples import NO_FILTER, PLACEHOLDER, metric_name, number_of
 
 _HEAD = 4096
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d[-:]\d\d[-:]\d\d(\.\d+)?")

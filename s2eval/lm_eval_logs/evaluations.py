@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from s2eval.identity import name_models, without_repeats
-from s2eval.lm_eval_results import Evaluation, evaluations_of, is_results
-from s2eval.lm_eval_samples import read_sample_file
+from s2eval.lm_eval_logs.results import Evaluation, evaluations_of, is_results
+from s2eval.lm_eval_logs.samples import read_sample_file
 from s2eval.records import Sample, Unit
 
 UNIT = "unit.json"

@@ -1,0 +1,1 @@
+"""Formats on disk: JSON Lines, YAML, CSV text, checksums, names of folders, and how one folder replaces another."""
