@@ -134,12 +134,14 @@ def plain_lm_eval(
     tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, data_dir: Path
 ) -> tuple[subprocess.CompletedProcess[str], Path]:
     """The literal `lm_eval --tasks 's2_*'` on two documents of each task, and the folder that it wrote."""
+    from tests import processes
+
     out = tmp_path_factory.mktemp("lm_eval")
     command = [str(Path(sys.executable).parent / "lm_eval"), "--model", "s2", "--tasks", "s2_*", "--limit", "2"]
     command += ["--model_args", f"pretrained={tiny_model}", "--gen_kwargs", "max_gen_toks=8"]  # short: saves time
     command += ["--output_path", str(out), "--log_samples"]
     environment = {"S2_DATA_DIR": str(data_dir), "S2_MMLU_SUBJECTS": "present", "S2_BERTSCORE_ENCODER": "minilm"}
-    finished = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, cwd=out)
+    finished = processes.run(command, env=os.environ | environment, capture_output=True, text=True, cwd=out)
     return finished, out
 
 

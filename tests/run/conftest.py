@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from s2eval.cli import main
+from tests import processes
 from tests.run.runs import Command, Outcome, program, write
 
 
@@ -58,7 +58,7 @@ def small(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def undisturbed(small: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
     """The folder of a run that nothing disturbed, and what the command said."""
     out = tmp_path_factory.mktemp("undisturbed") / "run"
-    finished = subprocess.run(program("run", small, "--out", out), capture_output=True, text=True)
+    finished = processes.run(program("run", small, "--out", out), capture_output=True, text=True)
     assert finished.returncode == 0, finished.stderr
     return out, (finished.returncode, finished.stdout, finished.stderr)
 

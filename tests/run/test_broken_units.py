@@ -87,7 +87,7 @@ def test_run_evaluates_it_again(
         for run in (copied, undisturbed[0])
     ]
     assert scores[0] == scores[1]
-    assert s2eval("run", small, "--out", copied)[2] == "5 of 5 units are done already\n"
+    assert s2eval("run", small, "--out", copied)[2].startswith("5 of 5 units are done already\n")
 
 
 def test_bertscores_that_vanished_are_missed_and_made_again(
@@ -121,6 +121,7 @@ def test_a_run_of_version_0_1_0_opens_with_a_note(small: Path, copied: Path, s2e
         path.write_text(json.dumps(content), encoding="utf-8")
     before = (copied / "scores.csv").read_bytes()
     code, _, said = s2eval("run", small, "--out", copied)
-    assert (code, said) == (0, "5 of 5 units are done already\n")
+    assert code == 0
+    assert said.startswith("5 of 5 units are done already\n")
     assert (copied / "scores.csv").read_bytes() == before
     assert "Written without hashes by an earlier version" in (copied / "report.md").read_text(encoding="utf-8")

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from tests import processes
 from tests.s2train.merge import tiny
 
 
 def s2train(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "s2train", *map(str, arguments)]
     root = Path(__file__).parents[3]
-    return subprocess.run(
+    return processes.run(
         command, capture_output=True, text=True, cwd=root, timeout=300, env={**os.environ, **environment}
     )
 
