@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from s2eval.data import Source
-from s2eval.metrics.metric import Metric
+
+if TYPE_CHECKING:
+    from s2eval.metrics.metric import Metric
 
 FAMILIES = ("s2", "s2demo")
 """What our tasks' names begin with: the data of `S2_DATA_DIR` or the hub, and the demonstration's."""
