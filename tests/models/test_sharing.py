@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from itertools import chain
@@ -14,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2eval.models import sharing, trie
+from tests import processes
 
 SEQUENCES = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=9), max_size=20)
 
@@ -46,31 +46,27 @@ def test_subjects_with_shots_of_their_own_stay_together() -> None:
     assert sum(trie.count([sequences[n] for n in part]) for part in sharing.deal(sequences, 3)) <= 6 * 50 + 40 * 5
 
 
-TWO = ("-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone")
+def run(command: list[str], data_dir: Path, number: int, **more: str) -> list[subprocess.CompletedProcess[str]]:
+    environment = {"S2_DATA_DIR": str(data_dir), "S2_BERTSCORE_ENCODER": "minilm", **more}
+    return processes.ranks([sys.executable, "-m", "lm_eval", "--model", "s2", *command], number, **environment)
 
 
-def run(command: list[str], data_dir: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "S2_DATA_DIR": str(data_dir), "S2_BERTSCORE_ENCODER": "minilm", **more}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-
-
-def results(model: Path, data_dir: Path, out: Path, *launcher: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """lm-eval's results and the sums of a run of two tasks with the tiny model."""
+def results(model: Path, data_dir: Path, out: Path, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """lm-eval's results and the sums of a run of two tasks with the tiny model, in that many processes."""
     command = [
-        *(sys.executable, *launcher, "-m", "lm_eval", "--model", "s2"),
         *("--model_args", f"pretrained={model}", "--tasks", "s2_truthfulqa_mc2,s2_eli5", "--limit", "5"),
         *("--output_path", str(out)),
     ]
-    done = run(command, data_dir, ACCELERATE_USE_CPU="true")
-    assert done.returncode == 0, done.stderr[-3000:]
+    done = run(command, data_dir, number, ACCELERATE_USE_CPU="true")
+    assert not any(rank.returncode for rank in done), "".join(rank.stderr[-3000:] for rank in done)
     (found,) = out.rglob("results_*.json")
     whole = json.loads(found.read_text())
     return whole["results"], whole["config"]["s2_work"]
 
 
 def test_two_processes_give_the_results_of_one(tiny_model: Path, data_dir: Path, tmp_path: Path) -> None:
-    one, alone = results(tiny_model, data_dir, tmp_path / "one")
-    two, first = results(tiny_model, data_dir, tmp_path / "two", *TWO)
+    one, alone = results(tiny_model, data_dir, tmp_path / "one", 1)
+    two, first = results(tiny_model, data_dir, tmp_path / "two", 2)
     for task, scores in one.items():
         for name, value in scores.items():
             if isinstance(value, float):
@@ -82,7 +78,7 @@ def test_two_processes_give_the_results_of_one(tiny_model: Path, data_dir: Path,
 
 def test_processes_that_do_not_know_of_one_another_are_refused(tiny_model: Path, data_dir: Path) -> None:
     """Without ACCELERATE_USE_CPU, accelerate gives every process of a machine without a GPU the rank 0 of 1."""
-    command = [sys.executable, *TWO, "-m", "lm_eval", "--model", "s2", "--tasks", "s2_eli5", "--limit", "1"]
-    alone = run([*command, "--model_args", f"pretrained={tiny_model}", "--device", "cpu"], data_dir)
-    assert alone.returncode != 0
-    assert "2 processes were started, and each would evaluate everything" in alone.stderr
+    command = ["--tasks", "s2_eli5", "--limit", "1", "--model_args", f"pretrained={tiny_model}", "--device", "cpu"]
+    ranks = run(command, data_dir, 2)
+    assert any(rank.returncode for rank in ranks)
+    assert any("2 processes were started, and each would evaluate everything" in rank.stderr for rank in ranks)
