@@ -12,7 +12,7 @@ from s2eval.llm.calls import Call, Done, Message, Reply
 from s2eval.models import tokenizers
 from s2eval.models.content import identity
 from s2eval.models.kinds import parse
-from s2eval.models.model_kind import Access, ModelService, ModelSpec
+from s2eval.models.model_kind import S2, Access, ModelService, ModelSpec
 from s2eval.reasoning import opens_reasoning, split
 
 CONTEXT_SHARE = 0.75  # of the context, that an answer may take at most: the rest is for what is asked
@@ -102,6 +102,8 @@ def open_local(text: str, template: str | None = None, **options: Any) -> LocalS
         UsageError, PrerequisiteError: no such model or template, or it is incomplete.
     """
     spec = parse(text)
+    if spec.engine != S2:
+        raise UsageError(f"{text} runs in tasks only: as a service the backend s2 would answer. Leave out its prefix")
     chosen = prompts.resolve(template, spec.checkpoint, _tokenizer(spec, options), chat_arguments.collect(options))
     # on a GPU `auto` is the checkpoint's own type, and the same type computes other digits
     place = "" if _device(options).startswith("cpu") else ":accelerator"

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from lm_eval.models.huggingface import HFLM
 
+from s2eval.errors import UsageError
+from s2eval.models.dialogues import open_local
 from s2eval.models.sources import vllm
 from tests.run.runs import Command, samples, write
 
@@ -62,3 +64,9 @@ def test_log_likelihoods_are_refused_before_anything_is_loaded(
     assert code == 2
     assert f"{CHOICES}: vllm:{tiny_model} is for questions" in said
     assert not given
+
+
+@pytest.mark.usefixtures("given")
+def test_it_is_no_service_that_another_backend_would_answer(tiny_model: Path) -> None:
+    with pytest.raises(UsageError, match="runs in tasks only"):
+        open_local(f"vllm:{tiny_model}")
