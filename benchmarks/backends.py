@@ -31,7 +31,7 @@ class Measured:
         cpu: seconds of all threads of the process, tokenisation and self-check included.
         wall: seconds.
         peak: MiB of the process at most during the call, less what it held after its imports: weights and all else.
-        work: s2's own counts (`s2eval.models.work.Work`); empty for hf.
+        work: s2's own counts (`s2eval.models.backend.backend_stats.BackendStats`); empty for hf.
     """
 
     results: list[Any]
@@ -97,8 +97,8 @@ def _measure(method: str, instances: list[Any], batch_size: int) -> Measured:
     lm, after_imports = _loaded
     lm.batch_size_per_gpu = batch_size
     work = None
-    if hasattr(lm, "work"):
-        lm.work = work = type(lm.work)()
+    if hasattr(lm, "stats"):
+        lm.stats = work = type(lm.stats)()
     _forget_peak()
     wall, cpu = time.perf_counter(), time.process_time()
     results = getattr(lm, method)(instances, disable_tqdm=True)

@@ -30,25 +30,26 @@ class Necessary:
 def necessary(lm: Any, instances: Sequence[Any]) -> Necessary:
     """The least arithmetic for these requests, of a model whose layers are matrices and attention.
 
-    The formula is `s2eval.models.cost.Shape.flops`: every distinct prefix once through the layers, a product for the
-    score and one for the value of each pair of a query and a key that it sees (itself and its ancestors), the
-    vocabulary head for the rows that some request scores.
+    The formula is `s2eval.models.cost.arithmetic.Shape.flops`: every distinct prefix once through the layers, a
+    product for the score and one for the value of each pair of a query and a key that it sees (itself and its
+    ancestors), the vocabulary head for the rows that some request scores.
     """
-    from s2eval.models import checks, cost
-    from s2eval.models.counts import Passes, alone
-    from s2eval.models.likelihood import Scoring
+    from s2eval.models.backend import backend_checks
+    from s2eval.models.backend.likelihood import Scoring
+    from s2eval.models.cost import arithmetic
+    from s2eval.models.cost.counts import Passes, alone
 
-    scoring, shape = Scoring(_requests(lm, instances)), cost.shape(lm.model)
+    scoring, shape = Scoring(_requests(lm, instances)), arithmetic.shape(lm.model)
     pairs = int(scoring.trie.depth.sum(dtype="int64")) + len(scoring.trie)
     once = Passes(len(scoring.trie), pairs, len(scoring.rows))
-    checked = _requests(lm, [instances[number] for number in checks.first_of_each(instances)])
+    checked = _requests(lm, [instances[number] for number in backend_checks.first_of_each(instances)])
     by_hf = alone((len(request.inputs) for request in checked), everywhere=True)
     return Necessary(shape.flops(once), once.tokens, shape.flops(by_hf), by_hf.tokens)
 
 
 def _requests(lm: Any, instances: Sequence[Any]) -> list[Any]:
     """As hf encodes and cuts them."""
-    from s2eval.models.likelihood import Request
+    from s2eval.models.backend.likelihood import Request
 
     pairs = [lm._encode_pair(*instance.args) for instance in instances]
     return [Request((context + target)[-(lm.max_length + 1) :][:-1], target) for context, target in pairs]

@@ -122,7 +122,7 @@ def local_service(text: str, access: Access) -> ModelService:
 def _device(options: Mapping[str, Any]) -> str:
     if options.get("device"):
         return str(options["device"])
-    from s2eval.models.backend import best_device
+    from s2eval.models.backend.hf import best_device
 
     return best_device()
 

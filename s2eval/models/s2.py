@@ -3,7 +3,7 @@
 Arguments, encoding, truncation, special tokens, stop strings and results are `hf`'s own. What differs:
 
 * all requests of a call form one token trie, and each prefix is computed once, packed without padding, the vocabulary
-  head only where something is scored (`trie`, `packs`, `attention`, `engine`, `likelihood`);
+  head only where something is scored (`trie`, `batches`, `attention`, `engine`, `likelihood`);
 * answers are decoded in wide batches that lose their ended rows (`generation`);
 * what the trie cannot do exactly goes through hf's path, and a line in the log says why (`support`);
 * the first document of every task is compared with hf's path before any result is given away (`checks`);
@@ -22,12 +22,14 @@ from typing import Any
 
 import torch
 
-from s2eval.models import checks, generation, memory, request_checks, sharing, support
-from s2eval.models.answers import Rules
-from s2eval.models.backend import Backend
-from s2eval.models.generation import Prompt
-from s2eval.models.likelihood import Request, Scoring
-from s2eval.models.progress import ProgressBar
+from s2eval.models.backend import backend_checks, generation, request_checks
+from s2eval.models.backend.answers import Rules
+from s2eval.models.backend.generation import Prompt
+from s2eval.models.backend.hf import Backend
+from s2eval.models.backend.likelihood import Request, Scoring
+from s2eval.models.backend.progress import ProgressBar
+from s2eval.models.cost import memory
+from s2eval.models.trie import sharing, support
 
 Tokenized = tuple[tuple[str, str] | None, list[int], list[int]]
 Result = tuple[float, bool]
@@ -38,7 +40,7 @@ class S2LM(Backend):
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[Result]:
         """hf's; in half precision, documents too close to call are scored again by hf's path."""
-        self.work.requests += len(requests)
+        self.stats.requests += len(requests)
         results: list[Result] = [(0.0, False)] * len(requests)
         for numbers in self._tasks(requests):
             part = [requests[number] for number in numbers]
@@ -49,22 +51,22 @@ class S2LM(Backend):
     def _decided(self, requests: list[Any], disable_tqdm: bool) -> list[Result]:
         """The results, those of documents too close to call by hf's path, if it was not hf's path that gave them."""
         self._instances = requests
-        self._doubted = {requests[number].args for number in checks.first_of_each(requests)}
-        by_hf = sum(self.work.by_hf.values())
+        self._doubted = {requests[number].args for number in backend_checks.first_of_each(requests)}
+        by_hf = sum(self.stats.fallbacks.values())
         results = super().loglikelihood(requests, disable_tqdm=disable_tqdm)
-        margin = checks.MARGIN.get(self._dtype)
-        if margin is None or not self._trie or sum(self.work.by_hf.values()) > by_hf:
+        margin = backend_checks.MARGIN.get(self._dtype)
+        if margin is None or not self._trie or sum(self.stats.fallbacks.values()) > by_hf:
             return results
-        again = checks.undecided(requests, results, margin)
+        again = backend_checks.near_ties(requests, results, margin)
         for number, result in zip(again, self._by_hf([requests[number] for number in again]), strict=True):
             results[number] = result
-        self.work.rescored += len(again)
+        self.stats.rescored += len(again)
         return results
 
     def loglikelihood_rolling(self, requests: list[Any], disable_tqdm: bool = False) -> list[float]:
         """hf's, with all windows in one call."""
         self._doubted, self._instances = {None}, []
-        self.work.requests += len(requests)
+        self.stats.requests += len(requests)
         batch_size = self.batch_size_per_gpu
         try:
             self.batch_size_per_gpu = 1 << 30 if self._trie else batch_size
@@ -89,8 +91,8 @@ class S2LM(Backend):
             return super()._loglikelihood_tokens(requests, disable_tqdm, override_bs)
         longest = max((len(context) + len(continuation) - 1 for _, context, continuation in requests), default=0)
         if self._pooled:  # all ranks must take the same path
-            longest = max(sharing.gathered(longest))
-        self.work.truncated += sum(len(c) + len(k) > self.max_length + 1 for _, c, k in requests)
+            longest = max(sharing.all_gather(longest))
+        self.stats.truncated += sum(len(c) + len(k) > self.max_length + 1 for _, c, k in requests)
         why = support.refusal(self.model, min(longest, self.max_length))
         if not why:
             return self._by_trie(requests, disable_tqdm)
@@ -117,7 +119,7 @@ class S2LM(Backend):
         """What is to be compared comes first; nothing is given away before it was."""
         expected = self._expected(requests)
         asked = [self._request(request) for request in requests]
-        self.work.naive += sum(len(request.inputs) for request in asked)
+        self.stats.naive += sum(len(request.inputs) for request in asked)
         results: list[Result] = [(0.0, False)] * len(requests)
         held: list[int] = []
         for number, result in self._score(asked, min(expected, default=0), disable_tqdm):
@@ -141,19 +143,19 @@ class S2LM(Backend):
         if not self._pooled:
             yield from self._run(requests, first, disable_tqdm)
             return
-        pool = sharing.gathered(requests)
+        pool = sharing.all_gather(requests)
         everyone = [request for part in pool for request in part]
-        mine = sharing.deal([request.inputs for request in everyone], self.world_size)[self.rank]
+        mine = sharing.shard([request.inputs for request in everyone], self.world_size)[self.rank]
         found = [(mine[n], result) for n, result in self._run([everyone[n] for n in mine], 0, disable_tqdm)]
         first = sum(len(part) for part in pool[: self.rank])
-        for part in sharing.gathered(found):
+        for part in sharing.all_gather(found):
             for number, result in part:
                 if first <= number < first + len(requests):
                     yield number - first, result
 
     def _run(self, requests: list[Request], first: int, disable_tqdm: bool) -> Iterator[tuple[int, Result]]:
         scoring, engine = Scoring(requests, first), self._engine()
-        self.work.unique += len(scoring.trie)
+        self.stats.unique += len(scoring.trie)
         quiet = disable_tqdm or self.rank != 0
         with ProgressBar(
             total=len(scoring.trie), unit="tok", unit_scale=True, desc="Log-likelihoods", disable=quiet
@@ -175,7 +177,7 @@ class S2LM(Backend):
             by_hf = super()._loglikelihood_tokens(few, True, 1) if few else []
         finally:
             self.cache_hook = hook
-        self.work.checked += len(few)
+        self.stats.checked += len(few)
         return {number: result[0] for number, result in zip(numbers, by_hf, strict=True)}
 
     def _request(self, request: Tokenized) -> Request:
@@ -197,7 +199,7 @@ class S2LM(Backend):
             repeats: which repeat of its prompt each request is, on which its random numbers depend; None = counted
                 within this call.
         """
-        self.work.requests += len(requests)
+        self.stats.requests += len(requests)
         mine, rest = self._read(requests, repeats)
         quiet = disable_tqdm or self.rank != 0
         with ProgressBar(total=len(mine), desc="Answers", unit="answer", disable=quiet) as bar:
@@ -225,7 +227,7 @@ class S2LM(Backend):
                 rest.append(number)
             else:
                 mine[number] = prompt
-        self.work.truncated += sum(prompt.truncated for prompt in mine.values())
+        self.stats.truncated += sum(prompt.truncated for prompt in mine.values())
         return mine, rest
 
     def _answer(self, requests: list[Any], prompts: dict[int, Prompt]) -> Iterator[tuple[int, str]]:
@@ -241,7 +243,7 @@ class S2LM(Backend):
                 self._compare_answer(prompt, answer.tokens)
             text, settings = request.args
             self.cut[text] = answer.cut
-            self.work.generated += len(answer.tokens)
+            self.stats.generated += len(answer.tokens)
             written = rules.text(answer.tokens, settings)
             if self.think_end_token is not None:
                 self.reasoning[text] = rules.reasoning(answer.tokens)
@@ -255,7 +257,7 @@ class S2LM(Backend):
         logits = self._model_call(tokens)[0, len(prompt.tokens) - 1 :].float()
         behind = logits.amax(-1) - logits[torch.arange(len(new)), torch.tensor(new)]
         self._compare("the first answer's worst token, against the best one there", -float(behind.max()), 0.0)
-        self.work.checked += 1
+        self.stats.checked += 1
 
 
 def _name(strings: tuple[str, str] | None) -> str:

@@ -21,8 +21,8 @@ from s2eval.run.plan import Unit
 from s2eval.run.progress import facts
 
 if TYPE_CHECKING:
-    from s2eval.models.counts import Counts
-    from s2eval.models.outline import Outline
+    from s2eval.models.cost.counts import Counts
+    from s2eval.models.cost.meta_model import MetaModel
 
 _SHOTS_SEED = 1234  # of lm-eval's simple_evaluate
 
@@ -67,42 +67,46 @@ def estimate(units: Sequence[Unit], chosen: Sequence[Unit], config: RunConfig) -
     """
     from tqdm import tqdm
 
-    from s2eval.models.outline import Outline
+    from s2eval.models.cost.meta_model import MetaModel
 
     paces, rates, counted = _paces(units), _Rates(), _Counted(config)
-    name, outline = None, None
+    name, meta_model = None, None
     for unit in tqdm(chosen, desc="Counting tokens", unit="unit", leave=False, disable=None):
-        if outline is None or name != unit.entry.name:
-            outline = opened(Outline, unit, config, peft=unit.spec.peft)
+        if meta_model is None or name != unit.entry.name:
+            meta_model = opened(MetaModel, unit, config, peft=unit.spec.peft)
             name = unit.entry.name
-        yield _estimate(unit, outline, config, paces, rates, counted)
+        yield _estimate(unit, meta_model, config, paces, rates, counted)
 
 
 def memory_besides() -> int:
     """Bytes that this process holds with everything imported that evaluates models, and none loaded."""
     import psutil
 
-    import s2eval.models.outline  # noqa: F401
+    import s2eval.models.cost.meta_model  # noqa: F401
 
     return psutil.Process().memory_info().rss
 
 
 def _estimate(
-    unit: Unit, outline: Outline, config: RunConfig, paces: Paces, rates: _Rates, counted: _Counted
+    unit: Unit, meta_model: MetaModel, config: RunConfig, paces: Paces, rates: _Rates, counted: _Counted
 ) -> Estimate:
     """A unit's time: the arithmetic of its tokens over a share of the rate of matrix products, as much as is reached
     when tokens are read and when answers are written, and the time that it took to make and encode the requests."""
-    from s2eval.models import cost
+    from s2eval.models.cost import arithmetic
 
-    counts, encoding = counted.get(unit, outline)
-    fit = outline.fits(counts, unit.entry.batch_size or config.batch_size)
-    shape, pace = outline.shape, paces.get((unit.entry.name, counts.written.tokens > 0))
-    rate = rates.get(outline, fit.tokens)
-    seconds = shape.flops(counts.read + counts.checks) / rate / (cost.BY_HF if counts.by_hf else cost.READING)
+    counts, encoding = counted.get(unit, meta_model)
+    fit = meta_model.fits(counts, unit.entry.batch_size or config.batch_size)
+    shape, pace = meta_model.shape, paces.get((unit.entry.name, counts.written.tokens > 0))
+    rate = rates.get(meta_model, fit.tokens)
+    seconds = (
+        shape.flops(counts.read + counts.checks)
+        / rate
+        / (arithmetic.FALLBACK if counts.fallbacks else arithmetic.READING)
+    )
     if counts.written.tokens:
-        seconds += shape.flops(counts.written) / rates.get(outline, fit.width) / cost.WRITING
+        seconds += shape.flops(counts.written) / rates.get(meta_model, fit.width) / arithmetic.WRITING
     seconds = encoding + seconds if pace is None else pace * (counts.read.tokens + counts.written.tokens)
-    kind = f"{str(outline.dtype).removeprefix('torch.')} on {outline.place}"
+    kind = f"{str(meta_model.dtype).removeprefix('torch.')} on {meta_model.place}"
     return Estimate(unit, counts, seconds, fit.memory, fit.free, pace is not None, rate, kind)
 
 
@@ -112,14 +116,14 @@ class _Rates:
     def __init__(self) -> None:
         self._known: dict[tuple[Any, ...], float] = {}
 
-    def get(self, outline: Outline, rows: int) -> float:
+    def get(self, meta_model: MetaModel, rows: int) -> float:
         """FLOPs a second of products of about so many rows with the model's largest matrix."""
-        from s2eval.models import cost, memory
+        from s2eval.models.cost import arithmetic, memory
 
-        rows, shape = min(1 << (rows - 1).bit_length(), memory.MOST_TOKENS_ELSEWHERE), outline.shape
-        key = (shape.hidden, shape.inner, rows, outline.dtype, outline.place)
+        rows, shape = min(1 << (rows - 1).bit_length(), memory.MOST_TOKENS_ELSEWHERE), meta_model.shape
+        key = (shape.hidden, shape.inner, rows, meta_model.dtype, meta_model.place)
         if key not in self._known:
-            self._known[key] = cost.rate(shape, rows, outline.dtype, outline.place)
+            self._known[key] = arithmetic.rate(shape, rows, meta_model.dtype, meta_model.place)
         return self._known[key]
 
 
@@ -130,13 +134,13 @@ class _Counted:
         self._config = config
         self._known: dict[str, tuple[Counts, float]] = {}
 
-    def get(self, unit: Unit, outline: Outline) -> tuple[Counts, float]:
+    def get(self, unit: Unit, meta_model: MetaModel) -> tuple[Counts, float]:
         """The counts, and the seconds that it took to make and encode the requests."""
-        model = {"model": outline.signature, "arguments": None, "bos": unit.bos}
+        model = {"model": meta_model.signature, "arguments": None, "bos": unit.bos}
         key = store.key_of({**unit.facts.inputs, **model})
         if key not in self._known:
             started = time.perf_counter()
-            counts = outline.count(requests_of(unit.task, self._config.limit), unit.bos)
+            counts = meta_model.count(requests_of(unit.task, self._config.limit), unit.bos)
             self._known[key] = counts, time.perf_counter() - started
         return self._known[key]
 

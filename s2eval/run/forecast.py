@@ -7,7 +7,7 @@ from textwrap import fill
 
 from tabulate import tabulate
 
-from s2eval.models.work import remarks
+from s2eval.models.backend.backend_stats import remarks
 from s2eval.run.estimate import Estimate
 from s2eval.run.progress import duration
 
@@ -81,14 +81,14 @@ def _notes(estimates: Sequence[Estimate], besides: int) -> Iterator[str]:
     for one in estimates:
         if one.memory > one.free:
             yield f"{one.unit.name}: needs about {size(one.memory)}, and {size(one.free)} are free."
-        work = {"requests": one.counts.requests, "truncated": one.counts.truncated, "by_hf": one.counts.by_hf}
+        work = {"requests": one.counts.requests, "truncated": one.counts.truncated, "by_hf": one.counts.fallbacks}
         for remark in remarks([{**work, "rescored": 0}]):
             yield f"{one.unit.name}: {remark}."
 
 
 def _basis(estimates: Sequence[Estimate]) -> str:
     """What the times rest on."""
-    from s2eval.models import cost
+    from s2eval.models.cost import arithmetic
 
     guessed = [one for one in estimates if not one.paced]
     paced = dict.fromkeys(one.unit.entry.name for one in estimates if one.paced)
@@ -97,9 +97,9 @@ def _basis(estimates: Sequence[Estimate]) -> str:
         best = {one.kind: max(other.rate for other in guessed if other.kind == one.kind) for one in guessed}
         rates = ", ".join(f"{quantity(rate)}FLOP/s in {kind}" for kind, rate in best.items())
         shares = {
-            f"{cost.READING:g} of it reading": any(not one.counts.by_hf for one in guessed),
-            f"{cost.BY_HF:g} on hf's path": any(one.counts.by_hf for one in guessed),
-            f"{cost.WRITING:g} writing answers": any(one.counts.written.tokens for one in guessed),
+            f"{arithmetic.READING:g} of it reading": any(not one.counts.fallbacks for one in guessed),
+            f"{arithmetic.FALLBACK:g} on hf's path": any(one.counts.fallbacks for one in guessed),
+            f"{arithmetic.WRITING:g} writing answers": any(one.counts.written.tokens for one in guessed),
         }
         used = ", ".join(share for share, needed in shares.items() if needed)
         parts.append(f"the arithmetic of these tokens over the rate of matrix products here and now ({rates}), {used}")

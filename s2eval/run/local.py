@@ -20,7 +20,7 @@ from s2eval.config import RunConfig
 from s2eval.errors import IncompleteError, PrerequisiteError, S2Error, UsageError
 from s2eval.lm_eval_logs import answers
 from s2eval.metrics.size import CUT
-from s2eval.models.work import Work
+from s2eval.models.backend.backend_stats import BackendStats
 from s2eval.run.answer_metrics import check_encoder, score_answers
 from s2eval.run.loading import Models
 from s2eval.run.plan import Unit
@@ -97,7 +97,7 @@ def _evaluate(unit: Unit, models: Models, config: RunConfig) -> None:
     evaluate_tasks: Any = lm_eval.simple_evaluate  # its decorator hides the signature
     started = time.time()
     lm = models.get(unit)
-    lm.add_bos_token, lm.cut, lm.reasoning, lm.work = unit.bos, {}, {}, Work()
+    lm.add_bos_token, lm.cut, lm.reasoning, lm.stats = unit.bos, {}, {}, BackendStats()
     results = evaluate_tasks(
         model=lm,
         tasks=[unit.task],
@@ -120,7 +120,7 @@ def _evaluate(unit: Unit, models: Models, config: RunConfig) -> None:
     }
     with store.new_unit(unit.folder) as folder:
         _write_lm_eval(folder, unit.task.task_name, results, samples)
-        store.write_unit(folder, _facts(unit, time.time() - started, lm.work))
+        store.write_unit(folder, _facts(unit, time.time() - started, lm.stats))
 
 
 def _note_cut(samples: Sequence[dict[str, Any]], cut: dict[str, bool], reasoning: dict[str, str]) -> None:
@@ -161,7 +161,7 @@ def _write_lm_eval(folder: Path, task: str, results: dict[str, Any], samples: Se
         json.dump(results, file, indent=2, default=handle_non_serializable, ensure_ascii=False)
 
 
-def _facts(unit: Unit, seconds: float, work: Work) -> dict[str, Any]:
+def _facts(unit: Unit, seconds: float, work: BackendStats) -> dict[str, Any]:
     return {
         "key": unit.key,
         "model": unit.entry.name,

@@ -270,7 +270,7 @@ def _unit(task: Any, entry: ModelEntry, spec: ModelSpec, content: str, config: R
 
 
 def _on_cpu(entry: ModelEntry) -> bool:
-    from s2eval.models.backend import best_device
+    from s2eval.models.backend.hf import best_device
 
     return (entry.device or best_device()).startswith("cpu")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from s2eval import store
-from s2eval.models.work import remarks
+from s2eval.models.backend.backend_stats import remarks
 from s2eval.run.plan import Unit
 
 

@@ -15,7 +15,7 @@ _ACCELERATOR = 50.0  # times as fast
 
 def rough_seconds(unit: Unit, config: RunConfig) -> float:
     """Seconds, by the number of requests, the size of the weights and the device."""
-    from s2eval.models.backend import best_device
+    from s2eval.models.backend.hf import best_device
 
     seconds = unit.requests * (_ANSWER / config.batch_size * 2 if unit.answers else _CHOICE)
     device = unit.entry.device or best_device()

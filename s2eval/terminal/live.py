@@ -69,7 +69,7 @@ class LiveProgress(Progress):
 
     def during(self, unit: Unit, work: Callable[[], None]) -> None:
         """Do the work of one unit, and show how far it is."""
-        from s2eval.models.progress import listening
+        from s2eval.models.backend.progress import listening
 
         self._running, self._running_since, self._share = unit.name, time.monotonic(), 0.0
         seen = 0

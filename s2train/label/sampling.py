@@ -65,7 +65,7 @@ class Policy:
 
     def key(self, how: Sampling) -> str:
         """16 hex digits over all that an answer depends on beside its prompt and number."""
-        from s2eval.models.backend import best_device
+        from s2eval.models.backend.hf import best_device
 
         content = {"policy": self.identity, "template": self.template.hash, "device": best_device(), **asdict(how)}
         quantization = self.base_checkpoint.quantization
@@ -120,7 +120,9 @@ def sample(bases: Bases, who: Policy, how: Sampling, wanted: Sequence[tuple[str,
     """
     from lm_eval.api.instance import Instance
 
-    from s2eval.models import decoding, loaded, support
+    from s2eval.models import loaded
+    from s2eval.models.backend import decoding
+    from s2eval.models.trie import support
 
     if not wanted:
         return

@@ -79,7 +79,7 @@ def _rewards(causal: Any, ranker: Ranker, padding: int) -> Callable[[Sequence[En
 
 def _implicit(causal: Any, ranker: Ranker, padding: int) -> Callable[[Sequence[Encoded]], list[float]]:
     """β (log π(y|x) - log π_ref(y|x)): Rafailov et al. 2023 (arXiv 2305.18290), section 4."""
-    from s2eval.models import adapters
+    from s2eval.models.sources import adapters
 
     policy = adapters.attach(causal, str(ranker.folder))
     if ranker.reference is not None:

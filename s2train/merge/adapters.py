@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from s2eval.errors import PrerequisiteError, UsageError
-from s2eval.models.adapter_names import plain_names
+from s2eval.models.sources.adapter_names import plain_names
 from s2train import checkpoint
 from s2train.checkpoint import Checkpoint
 from s2train.weights import header, tensors

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from s2eval.errors import UsageError
-from s2eval.models.adapter_names import left_by_wrapper
+from s2eval.models.sources.adapter_names import left_by_wrapper
 from s2eval.weights import some
 from s2train import checkpoint
 from s2train.checkpoint import Checkpoint, Source

@@ -16,7 +16,7 @@ import torch
 
 from s2eval import prompts
 from s2eval.errors import DisagreementError, PrerequisiteError, UsageError
-from s2eval.models import quantized
+from s2eval.models.sources import quantized
 from s2eval.weights import complete, quiet
 from s2train.checkpoint import Quantization
 from s2train.merge.adapters import Adapter
@@ -192,7 +192,7 @@ def _adapted(
     from peft import PeftModel
     from peft.tuners.lora.layer import LoraLayer
 
-    from s2eval.models.adapters import readable
+    from s2eval.models.sources.adapters import readable
 
     options: dict[str, Any] = {"dtype": dtype or "auto"}
     if "num_labels" in plan.changes:

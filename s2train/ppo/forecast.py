@@ -58,7 +58,7 @@ class Memory:
 
 def memory(job: Job) -> Memory:
     """What is held, by shapes."""
-    from s2eval.models import memory as sizes
+    from s2eval.models.cost import memory as sizes
 
     model = models.outline(job.plan)
     config, ppo = model.config.get_text_config(), job.config.ppo
@@ -120,12 +120,12 @@ def duration(job: Job, work: Effort) -> float:
     """Seconds: FLOPs over the rate of bare products, times what training reaches of it (`training.forecast`)."""
     import torch
 
-    from s2eval.models import cost
+    from s2eval.models.cost import arithmetic
 
-    shape = cost.shape(models.outline(job.plan))
+    shape = arithmetic.shape(models.outline(job.plan))
     forward = 2.0 * (shape.linear + shape.hidden * shape.vocabulary / 2)  # about half of the passes have logits
     hardware = job.plan.hardware
-    rate = cost.rate(shape, 512, getattr(torch, hardware.compute), torch.device(hardware.device))
+    rate = arithmetic.rate(shape, 512, getattr(torch, hardware.compute), torch.device(hardware.device))
     again = work.learnt if job.checkpointing else 0
     return (work.passed + work.learnt + again) * forward / (rate * forecast.REACHED)
 

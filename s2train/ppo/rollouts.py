@@ -9,9 +9,11 @@ from typing import Any
 
 import torch
 
-from s2eval.models import generation, memory, support
-from s2eval.models.decoding import Decoding
-from s2eval.models.engine import Engine
+from s2eval.models.backend import generation
+from s2eval.models.backend.decoding import Decoding
+from s2eval.models.cost import memory
+from s2eval.models.trie import support
+from s2eval.models.trie.engine import Engine
 from s2train.ppo.roles import POLICY, Answers, Roles
 from s2train.ppo.settings import PPO
 

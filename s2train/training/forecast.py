@@ -150,7 +150,7 @@ def _sequences(job: Job) -> int:
 
 def memory(job: Job) -> Memory:
     """What is held at the same time, by shapes."""
-    from s2eval.models import memory as sizes
+    from s2eval.models.cost import memory as sizes
 
     model = models.outline(job.plan)
     base = sizes.weights(model, 4 if job.plan.quantized else None)
@@ -203,12 +203,12 @@ def _seconds(job: Job, tokens: int, passes: float) -> float:
     """Of so many tokens through the model, in all processes together; a pass is one forwards."""
     import torch
 
-    from s2eval.models import cost
+    from s2eval.models.cost import arithmetic
 
-    shape = cost.shape(models.outline(job.plan))
+    shape = arithmetic.shape(models.outline(job.plan))
     forward = 2.0 * (shape.linear + (shape.hidden * shape.vocabulary if job.plan.task == "CAUSAL_LM" else 0))
     hardware = job.plan.hardware
-    rate = cost.rate(shape, 512, getattr(torch, hardware.compute), torch.device(hardware.device))
+    rate = arithmetic.rate(shape, 512, getattr(torch, hardware.compute), torch.device(hardware.device))
     return tokens * forward * passes / (rate * REACHED * processes.count())
 
 

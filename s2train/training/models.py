@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from s2eval.errors import PrerequisiteError, S2Error, UsageError
-from s2eval.models import quantized
+from s2eval.models.sources import quantized
 from s2eval.weights import check_shapes, complete, quiet
 from s2train.checkpoint import Quantization
 from s2train.training import processes
@@ -244,7 +244,7 @@ def start_from(model: Any, plan: Plan) -> Any:
     """
     assert plan.adapter is not None
     if plan.task == "CAUSAL_LM":
-        from s2eval.models import adapters
+        from s2eval.models.sources import adapters
 
         adapted = adapters.attach(model, str(plan.adapter.folder), name=ADAPTER)
         adapted.peft_config[ADAPTER].inference_mode = False
@@ -266,7 +266,7 @@ def stored(adapter: Path) -> dict[str, Any]:
     """
     from peft.utils import load_peft_weights
 
-    from s2eval.models.adapter_names import plain_names
+    from s2eval.models.sources.adapter_names import plain_names
 
     try:
         tensors = load_peft_weights(str(adapter), device="cpu")
@@ -295,7 +295,7 @@ def fill(adapted: Any, weights: Mapping[str, Any], name: str, label: str) -> Non
 
 def check_fit(adapted: Any, weights: Mapping[str, Any], name: str, label: str) -> None:
     """Raise UsageError unless the model computes with an adapter's tensors, all of them, and no others."""
-    from s2eval.models import adapters
+    from s2eval.models.sources import adapters
 
     if problems := list(adapters.problems(adapted, weights, name)):
         raise UsageError(f"adapter {label}: {'; '.join(problems)}. Is that the base it was trained on?")

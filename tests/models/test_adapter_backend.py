@@ -11,8 +11,8 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
 from s2eval.errors import UsageError
-from s2eval.models.adapters import logits
 from s2eval.models.s2 import S2LM
+from s2eval.models.sources.adapters import logits
 from tests.models.trained import KINDS, TOKENS, load, lora, train
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what PEFT says about training

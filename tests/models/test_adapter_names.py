@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from s2eval.errors import UsageError
-from s2eval.models.adapter_names import plain_names
-from s2eval.models.adapters import attach
+from s2eval.models.sources.adapter_names import plain_names
+from s2eval.models.sources.adapters import attach
 from tests.models.trained import TOKENS, WEIGHTS, load, lora, train
 
 BEGIN = "base_model.model."

@@ -12,8 +12,8 @@ from peft import IA3Config
 from safetensors.torch import load_file
 
 from s2eval.errors import PrerequisiteError, UsageError
-from s2eval.models.adapters import attach, logits
 from s2eval.models.base import Base
+from s2eval.models.sources.adapters import attach, logits
 from tests.models.trained import TOKENS, WEIGHTS, change, load, lora, train
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what PEFT says about training

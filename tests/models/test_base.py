@@ -9,9 +9,9 @@ import torch
 from peft import IA3Config
 
 from s2eval.errors import UsageError
-from s2eval.models import quantized
-from s2eval.models.adapters import attach, logits
 from s2eval.models.base import Base
+from s2eval.models.sources import quantized
+from s2eval.models.sources.adapters import attach, logits
 from tests.models.trained import KINDS, TOKENS, change, load, lora, train
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what PEFT says about training

@@ -1,4 +1,4 @@
-"""FlexAttention over a pack gives what scaled_dot_product_attention gives: on a CPU, where it runs uncompiled."""
+"""FlexAttention over a batch gives what scaled_dot_product_attention gives: on a CPU, where it runs uncompiled."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from s2eval.models.engine import Engine
-from s2eval.models.likelihood import Request, Scoring
+from s2eval.models.backend.likelihood import Request, Scoring
+from s2eval.models.trie.engine import Engine
 from tests.models.architectures import make
 
 VOCABULARY = 50
@@ -32,7 +32,7 @@ def scores(model: Any, budget: int, *, flex: bool) -> dict[int, tuple[float, boo
 
 
 @pytest.mark.parametrize("name", ["llama", "qwen3", "gpt2", "opt"])  # grouped, normed and plain heads
-@pytest.mark.parametrize("budget", [19, 4096])  # the path is stored between packs; all in one pack
+@pytest.mark.parametrize("budget", [19, 4096])  # the path is stored between batches; all in one batch
 def test_flex_attention_scores_like_sdpa(name: str, budget: int) -> None:
     model = make(name, VOCABULARY)
     by_flex, by_sdpa = scores(model, budget, flex=True), scores(model, budget, flex=False)

@@ -16,11 +16,13 @@ from transformers import AutoTokenizer
 
 from s2eval import prompts
 from s2eval.errors import DisagreementError, UsageError
-from s2eval.models import attention, decoding, generation, memory
-from s2eval.models.decoding import Decoding
-from s2eval.models.engine import Engine
-from s2eval.models.generation import Prompt
+from s2eval.models.backend import decoding, generation
+from s2eval.models.backend.decoding import Decoding
+from s2eval.models.backend.generation import Prompt
+from s2eval.models.cost import memory
 from s2eval.models.s2 import S2LM
+from s2eval.models.trie import attention
+from s2eval.models.trie.engine import Engine
 from s2eval.prompts import Turn
 from tests.models.architectures import ARCHITECTURES, make
 
@@ -62,8 +64,8 @@ def test_greedy_answers_are_those_of_hf(name: str, tokenizer: Any) -> None:
     lm = ours(model, tokenizer)
     answers = lm.generate_until(requests(PROMPTS), disable_tqdm=True)
     assert answers == by_hf(model, tokenizer, requests(PROMPTS))
-    assert lm.work.computed > 0
-    assert not lm.work.by_hf
+    assert lm.stats.computed > 0
+    assert not lm.stats.fallbacks
     assert answers[0] == answers[4]
 
 
@@ -75,7 +77,7 @@ def test_rows_that_end_make_room_for_others(width: int, tokenizer: Any, monkeypa
     asked = [requests([text], max_gen_toks=limit)[0] for text, limit in zip(PROMPTS, limits, strict=True)]
     lm = ours(model, tokenizer)
     assert lm.generate_until(asked, disable_tqdm=True) == by_hf(model, tokenizer, asked)
-    assert lm.work.generated <= sum(limits)
+    assert lm.stats.generated <= sum(limits)
 
 
 def test_an_answer_ends_at_a_stop_string_and_before_it(tokenizer: Any) -> None:
@@ -85,7 +87,7 @@ def test_an_answer_ends_at_a_stop_string_and_before_it(tokenizer: Any) -> None:
     lm = ours(model, tokenizer)
     asked = requests(PROMPTS[:1], until=[mark])
     assert lm.generate_until(asked, disable_tqdm=True) == by_hf(model, tokenizer, asked) == [whole.split(mark)[0]]
-    assert lm.work.generated < 24
+    assert lm.stats.generated < 24
     assert lm.cut == {PROMPTS[0]: False}
 
 
@@ -93,7 +95,7 @@ def test_an_answer_that_reaches_the_limit_is_cut(tokenizer: Any) -> None:
     lm = ours(make("llama", len(tokenizer)), tokenizer)
     lm.generate_until(requests(["water"], max_gen_toks=3), disable_tqdm=True)
     assert lm.cut == {"water": True}
-    assert lm.work.generated == 3
+    assert lm.stats.generated == 3
 
 
 def test_a_token_that_ends_ends(tokenizer: Any) -> None:
@@ -112,7 +114,7 @@ def test_a_prompt_is_cut_from_the_left_to_leave_room(tokenizer: Any) -> None:
     asked = requests(["the sun is a star " * 80], max_gen_toks=16)
     lm = ours(model, tokenizer)
     assert lm.generate_until(asked, disable_tqdm=True) == by_hf(model, tokenizer, asked)
-    assert lm.work.truncated == 1
+    assert lm.stats.truncated == 1
     with pytest.raises(UsageError, match="leave no room"):
         lm.generate_until(requests(["water"], max_gen_toks=256))
 
@@ -166,7 +168,7 @@ def test_what_only_transformers_can_do_goes_through_its_loop(
     with caplog.at_level(logging.WARNING, logger="s2eval"):
         answers = lm.generate_until(asked, disable_tqdm=True)
     assert answers == by_hf(model, tokenizer, asked)
-    assert lm.work.by_hf == {why: 2}  # the third request is ours
+    assert lm.stats.fallbacks == {why: 2}  # the third request is ours
     assert caplog.text.count(why) == 1
 
 
@@ -175,7 +177,7 @@ def test_a_checkpoint_that_asks_for_a_penalty_is_heard(tokenizer: Any) -> None:
     model.generation_config.repetition_penalty = 1.2
     lm = ours(model, tokenizer)
     assert lm.generate_until(requests(PROMPTS[:1])) == by_hf(model, tokenizer, requests(PROMPTS[:1]))
-    assert lm.work.by_hf == {"repetition_penalty=1.2": 1}
+    assert lm.stats.fallbacks == {"repetition_penalty=1.2": 1}
 
 
 def test_out_of_memory_halves_the_width_and_goes_on(

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from s2eval.errors import PrerequisiteError
-from s2eval.models import quantized
 from s2eval.models.s2 import S2LM
+from s2eval.models.sources import quantized
 from tests.models.trained import TOKENS, load
 
 

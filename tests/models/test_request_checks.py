@@ -11,7 +11,7 @@ import pytest
 from lm_eval.api.instance import Instance
 
 from s2eval.errors import UsageError
-from s2eval.models.outline import Outline
+from s2eval.models.cost.meta_model import MetaModel
 from s2eval.models.s2 import S2LM
 
 QUESTION = "Question: Why is the sky blue?\nAnswer:"
@@ -63,7 +63,7 @@ def test_a_choice_that_merges_with_its_prompt(lm: Any) -> None:
         UsageError, match=rf"^colours, document 1: the choice '{choice}' has no token of its own: .*'{prompt}'"
     ):
         lm.loglikelihood(choices(documents), disable_tqdm=True)
-    assert not lm.work.computed  # nothing before it either
+    assert not lm.stats.computed  # nothing before it either
 
 
 def test_an_empty_choice(lm: Any) -> None:
@@ -83,13 +83,13 @@ def test_a_choice_longer_than_the_context(tiny_model: Path) -> None:
 
 
 def test_the_dry_run_finds_them_too(tiny_model: Path, longer: Path) -> None:
-    outline: Any = Outline(pretrained=str(tiny_model), device="cpu")
-    prompt, choice = merging(outline)
+    meta_model: Any = MetaModel(pretrained=str(tiny_model), device="cpu")
+    prompt, choice = merging(meta_model)
     with pytest.raises(UsageError, match=r"^colours, document 1: the choice"):
-        outline.count(choices([(QUESTION, (" a",)), (prompt, (choice,))]))
-    outline = Outline(pretrained=str(longer), device="cpu")
+        meta_model.count(choices([(QUESTION, (" a",)), (prompt, (choice,))]))
+    meta_model = MetaModel(pretrained=str(longer), device="cpu")
     with pytest.raises(UsageError, match=r"^colours, document 1: the token '<think>' has the id 1,000"):
-        outline.count([question(QUESTION, 0), question("<think>", 1)])
+        meta_model.count([question(QUESTION, 0), question("<think>", 1)])
 
 
 @pytest.mark.parametrize("kind", KINDS)

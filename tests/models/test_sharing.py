@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2eval.models import sharing, trie
+from s2eval.models.trie import sharing, trie
 from tests import processes
 
 SEQUENCES = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=9), max_size=20)
@@ -20,7 +20,7 @@ SEQUENCES = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=9), max_si
 
 @given(SEQUENCES, st.integers(1, 5))
 def test_every_sequence_is_dealt_once(sequences: list[list[int]], parts: int) -> None:
-    dealt = sharing.deal(sequences, parts)
+    dealt = sharing.shard(sequences, parts)
     assert len(dealt) == parts
     assert sorted(chain.from_iterable(dealt)) == list(range(len(sequences)))
 
@@ -28,7 +28,7 @@ def test_every_sequence_is_dealt_once(sequences: list[list[int]], parts: int) ->
 @given(SEQUENCES, st.integers(1, 5))
 def test_only_the_path_to_a_part_is_computed_twice(sequences: list[list[int]], parts: int) -> None:
     """At most the longest sequence anew for each part after the first."""
-    dealt = sharing.deal(sequences, parts)
+    dealt = sharing.shard(sequences, parts)
     computed = sum(trie.count([sequences[number] for number in part]) for part in dealt)
     longest = max(map(len, sequences), default=0)
     assert computed <= trie.count(sequences) + (parts - 1) * longest
@@ -37,13 +37,13 @@ def test_only_the_path_to_a_part_is_computed_twice(sequences: list[list[int]], p
 def test_subjects_with_shots_of_their_own_stay_together() -> None:
     shots = [[subject] * 50 for subject in range(4)]
     sequences = [shots[number % 4] + [100 + number] * 5 for number in range(40)]  # dealt like cards they come mixed
-    dealt = sharing.deal(sequences, 2)
+    dealt = sharing.shard(sequences, 2)
     computed = sum(trie.count([sequences[number] for number in part]) for part in dealt)
     assert computed == trie.count(sequences) == 4 * 50 + 40 * 5
     in_turn = sum(trie.count(sequences[rank::2]) for rank in range(2))
     assert in_turn == computed  # here each card player holds two subjects whole: 0, 2 and 1, 3
     assert sum(trie.count(sequences[rank::3]) for rank in range(3)) == 3 * 4 * 50 + 40 * 5
-    assert sum(trie.count([sequences[n] for n in part]) for part in sharing.deal(sequences, 3)) <= 6 * 50 + 40 * 5
+    assert sum(trie.count([sequences[n] for n in part]) for part in sharing.shard(sequences, 3)) <= 6 * 50 + 40 * 5
 
 
 def run(command: list[str], data_dir: Path, number: int, **more: str) -> list[subprocess.CompletedProcess[str]]:

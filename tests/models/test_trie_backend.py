@@ -16,8 +16,9 @@ from lm_eval.models.huggingface import HFLM
 from transformers import AutoTokenizer
 
 from s2eval.errors import DisagreementError, PrerequisiteError
-from s2eval.models import attention, checks
+from s2eval.models.backend import backend_checks
 from s2eval.models.s2 import S2LM
+from s2eval.models.trie import attention
 from tests.models.architectures import ARCHITECTURES, make
 
 SENTENCE = "the sun is a star and plants eat light because they are green water falls from clouds when it gets cold"
@@ -69,12 +70,12 @@ def test_same_log_likelihoods_as_hf_on_the_path_that_is_named(
     if why:
         assert len(said) == 1
         assert why in said[0]
-        assert ours.work.computed == 0
-        assert list(ours.work.by_hf.values()) == [20]
+        assert ours.stats.computed == 0
+        assert list(ours.stats.fallbacks.values()) == [20]
     else:
         assert not said
-        assert not ours.work.by_hf
-        assert ours.work.computed == ours.work.unique < ours.work.naive / 2  # each token once
+        assert not ours.stats.fallbacks
+        assert ours.stats.computed == ours.stats.unique < ours.stats.naive / 2  # each token once
 
 
 def test_the_weights_of_these_tests_make_context_matter(tokenizer: Any) -> None:
@@ -101,7 +102,7 @@ def test_an_empty_context_a_long_one_and_a_repeated_request(tokenizer: Any) -> N
     measured = ours.loglikelihood(asked, disable_tqdm=True)
     for (total, greedy), wanted in zip(measured, hf.loglikelihood(asked, disable_tqdm=True), strict=True):
         assert (total, greedy) == (pytest.approx(wanted[0], abs=2e-4), wanted[1])
-    assert ours.work.truncated == 2
+    assert ours.stats.truncated == 2
     assert measured[0] == measured[3]
 
 
@@ -110,7 +111,7 @@ def test_rolling_likelihoods_are_those_of_hf(tokenizer: Any) -> None:
     texts = [" ".join(WORDS * 25), "the sun", "the sun is a star"]
     asked = [Instance("loglikelihood_rolling", {}, (text,), 0, ("t", n, 1)) for n, text in enumerate(texts)]
     assert ours.loglikelihood_rolling(asked) == pytest.approx(hf.loglikelihood_rolling(asked), abs=1e-3)
-    assert ours.work.computed == ours.work.unique > 0
+    assert ours.stats.computed == ours.stats.unique > 0
 
 
 def test_a_wrong_attention_is_refused_before_anything_is_stored(
@@ -129,8 +130,8 @@ def test_a_wrong_attention_is_refused_before_anything_is_stored(
 def test_every_task_of_a_call_is_checked(tokenizer: Any) -> None:
     ours, _ = both(make("llama", len(tokenizer)), tokenizer)
     ours.loglikelihood([*requests(task="a"), *requests(task="b", words=10)], disable_tqdm=True)
-    assert ours.work.checked == 4  # the first and the last choice of each task's first document
-    assert ours.work.difference < 1e-4
+    assert ours.stats.checked == 4  # the first and the last choice of each task's first document
+    assert ours.stats.difference < 1e-4
 
 
 def test_out_of_memory_halves_the_budget_and_loses_nothing(
@@ -178,7 +179,7 @@ def test_a_killed_call_goes_on_where_its_cache_ends(
     second, _ = both(make("llama", len(tokenizer)), tokenizer)
     again = CachingLM(second, str(tmp_path / "cache.db"))
     assert [total for total, _ in again.loglikelihood(requests())] == pytest.approx([t for t, _ in whole], abs=2e-4)
-    assert second.work.requests == 20 - 9
+    assert second.stats.requests == 20 - 9
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
@@ -189,7 +190,7 @@ def test_in_half_precision_close_documents_are_decided_by_hf(dtype: str, tokeniz
     # one more document, whose two choices differ in nothing but their number
     asked += [instance("the sun is", " a star", 12, number) for number in range(2)]
     measured, expected = ours.loglikelihood(asked), hf.loglikelihood(asked)
-    assert ours.work.rescored >= 2
+    assert ours.stats.rescored >= 2
     assert measured[-2:] == expected[-2:]  # hf's very numbers
     decisions = [
         [max(range(4), key=lambda n: results[4 * doc + n][0]) for doc in range(12)] for results in (measured, expected)
@@ -200,8 +201,8 @@ def test_in_half_precision_close_documents_are_decided_by_hf(dtype: str, tokeniz
 def test_in_half_precision_what_hf_gave_is_not_asked_of_it_again(tokenizer: Any) -> None:
     ours, _ = both(make("falcon", len(tokenizer)).to(torch.bfloat16), tokenizer)
     ours.loglikelihood([instance("the sun is", " a star", 0, number) for number in range(2)], disable_tqdm=True)
-    assert list(ours.work.by_hf.values()) == [2]
-    assert ours.work.rescored == 0
+    assert list(ours.stats.fallbacks.values()) == [2]
+    assert ours.stats.rescored == 0
 
 
 def test_what_is_too_close_to_call() -> None:
@@ -212,11 +213,11 @@ def test_what_is_too_close_to_call() -> None:
         instance("c", " ab", 1, 1),
     ]
     results = [(-1.0, False), (-1.3, False), (-1.0, False), (-3.0, False)]
-    assert checks.undecided(asked, results, margin=0.4) == [0, 1]  # 0.3 < 0.4; the other document is 2.0 apart
-    assert checks.undecided(asked, results, margin=0.2) == []
+    assert backend_checks.near_ties(asked, results, margin=0.4) == [0, 1]  # 0.3 < 0.4; the other document is 2.0 apart
+    assert backend_checks.near_ties(asked, results, margin=0.2) == []
     unequal = [instance("c", "ab", 0, 0), instance("c", "abcdefgh", 0, 1)]
     # sums 3.1 apart; per character -0.5 and -0.51: each sum may move by 0.2, so 0.1 + 0.025 in all
-    assert checks.undecided(unequal, [(-1.0, False), (-4.08, False)], margin=0.4) == [0, 1]
+    assert backend_checks.near_ties(unequal, [(-1.0, False), (-4.08, False)], margin=0.4) == [0, 1]
 
 
 def test_attention_that_the_trie_does_not_know_is_told(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,5 +242,5 @@ def test_without_the_trie_it_is_hf(tokenizer: Any) -> None:
     ours, hf = both(make("llama", len(tokenizer)), tokenizer)
     ours._trie = False
     assert ours.loglikelihood(requests(), disable_tqdm=True) == hf.loglikelihood(requests(), disable_tqdm=True)
-    assert ours.work.computed == 0
-    assert not ours.work.by_hf
+    assert ours.stats.computed == 0
+    assert not ours.stats.fallbacks

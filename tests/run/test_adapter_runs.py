@@ -93,7 +93,7 @@ def test_one_adapter_is_in_memory_at_a_time(
     tiny_model: Path, made: Path, tmp_path: Path, s2eval: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When one is put on, none of those before is alive: memory does not grow with their number."""
-    from s2eval.models import adapters
+    from s2eval.models.sources import adapters
 
     attach, before, alive = adapters.attach, [], []
 

@@ -17,9 +17,9 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from s2eval import config as configuration
 from s2eval.files.integrity import sealed
-from s2eval.models import cost, memory
-from s2eval.models.counts import Counts, Passes, alone
-from s2eval.models.outline import Outline
+from s2eval.models.cost import arithmetic, memory
+from s2eval.models.cost.counts import Counts, Passes, alone
+from s2eval.models.cost.meta_model import MetaModel
 from s2eval.models.s2 import S2LM
 from s2eval.run import estimate, forecast, plan
 from s2eval.run.estimate import Estimate, requests_of
@@ -100,7 +100,7 @@ def test_the_tokens_of_a_dry_run_are_those_of_the_run(
         assert counts.requests == done["requests"]
         assert counts.truncated == done["truncated"] == 0
         assert counts.read.tokens == done["computed"]
-        assert not counts.by_hf
+        assert not counts.fallbacks
         if counts.written.tokens:
             assert counts.written.tokens == 2 * 256 >= done["generated"]  # documents × limit of an answer
             assert counts.read.rows == 2  # the last token of each prompt
@@ -138,7 +138,7 @@ def test_what_the_trie_refuses_is_counted_as_hf_computes_it(
         (falcon / name).write_bytes((tiny_model / name).read_bytes())
     path = config(tmp_path / "c.yaml", str(falcon), tasks=("s2demo_mmlu", "s2demo_eli5"), batch_size=1)
     letters, answers = (one.counts for one in estimates(path, tmp_path / "run"))
-    assert list(letters.by_hf.values()) == [letters.requests] == [8]
+    assert list(letters.fallbacks.values()) == [letters.requests] == [8]
     assert answers.read.tokens == answers.naive
     _, out, _ = s2eval("run", path, "--out", tmp_path / "run", "--dry-run")
     why = "through hf's path: the attention of FalconForCausalLM cannot be replaced"
@@ -160,13 +160,13 @@ def test_what_the_trie_refuses_is_counted_as_hf_computes_it(
 
 def test_equal_tokenizers_are_counted_once(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[str] = []
-    count = Outline.count
+    count = MetaModel.count
 
     def spy(self: Any, requests: Any, *arguments: Any) -> Counts:
         counted.append(requests[0].task_name)
         return count(self, requests, *arguments)
 
-    monkeypatch.setattr(Outline, "count", spy)
+    monkeypatch.setattr(MetaModel, "count", spy)
     models = [{"model": str(tiny_model), "name": name, **more} for name, more in (("a", {}), ("b", {"seed": 3}))]
     longer = {"model": str(tiny_model), "name": "c", "args": {"max_length": 300}}
     found = estimates(config(tmp_path / "c.yaml", *models, longer, tasks=("s2demo_mmlu",)), tmp_path / "run")
@@ -188,8 +188,8 @@ def test_the_task_stays_as_it_was(small: Path, tmp_path: Path, capfd: pytest.Cap
 
 
 def test_the_arithmetic_of_a_model(tiny_model: Path) -> None:
-    shape = cost.shape(Outline(str(tiny_model), device="cpu").model)
-    assert shape == cost.Shape(LINEAR, LAYERS, HIDDEN, HIDDEN, INNER, VOCABULARY)
+    shape = arithmetic.shape(MetaModel(str(tiny_model), device="cpu").model)
+    assert shape == arithmetic.Shape(LINEAR, LAYERS, HIDDEN, HIDDEN, INNER, VOCABULARY)
     # a sequence of 3 tokens sees 1 + 2 + 3 = 6 pairs; the head is needed at the last
     wanted = 2 * LINEAR * 3 + 4 * HIDDEN * 6 * LAYERS + 2 * HIDDEN * VOCABULARY * 1
     assert alone([3], everywhere=False) == Passes(tokens=3, pairs=6, rows=1)
@@ -205,7 +205,7 @@ def test_the_comparison_with_hf_is_counted_too(tiny_model: Path) -> None:
         for choice in ("water", "w", "wat")
     ]
     lengths = [len(lm.tok_encode(" ".join(("Question 0 is why", choice)))) - 1 for choice in ("water", "wat")]
-    found = Outline(str(tiny_model), device="cpu").count(asked).checks
+    found = MetaModel(str(tiny_model), device="cpu").count(asked).checks
     assert (found.tokens, found.rows) == (sum(lengths), sum(lengths))
     assert found.pairs == sum(length * (length + 1) // 2 for length in lengths)
 
@@ -219,7 +219,7 @@ def test_matrices_are_counted_without_embeddings_and_head(name: str) -> None:
     model = make(name, VOCABULARY)
     head = model.get_output_embeddings()
     layers = [m for m in model.modules() if isinstance(m, nn.Linear | Conv1D) and m is not head]
-    assert cost.shape(model).linear == sum(layer.weight.numel() for layer in layers)
+    assert arithmetic.shape(model).linear == sum(layer.weight.numel() for layer in layers)
 
 
 def test_experts_count_as_they_are_used() -> None:
@@ -229,17 +229,17 @@ def test_experts_count_as_they_are_used() -> None:
     heads = {"num_attention_heads": 2, "num_key_value_heads": 2, "num_local_experts": 8, "num_experts_per_tok": 2}
     model = AutoModelForCausalLM.from_config(MixtralConfig(**settings, **heads))
     attention, router, expert = 4 * 16 * 16, 8 * 16, 3 * 16 * 32
-    assert cost.shape(model).linear == attention + router + 2 * expert
+    assert arithmetic.shape(model).linear == attention + router + 2 * expert
 
 
 def test_the_time_is_arithmetic_over_rate(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cost, "rate", lambda *_: 1e3)  # FLOPs a second
+    monkeypatch.setattr(arithmetic, "rate", lambda *_: 1e3)  # FLOPs a second
     monkeypatch.setattr("time.perf_counter", lambda: 0.0)  # nor does encoding take time
     path = config(tmp_path / "c.yaml", str(tiny_model), tasks=("s2demo_mmlu", "s2demo_eli5"))
-    shape = cost.Shape(LINEAR, LAYERS, HIDDEN, HIDDEN, INNER, VOCABULARY)
+    shape = arithmetic.Shape(LINEAR, LAYERS, HIDDEN, HIDDEN, INNER, VOCABULARY)
     reads, answers = estimates(path, tmp_path / "run")
-    read = [shape.flops(one.counts.read + one.counts.checks) / 1e3 / cost.READING for one in (reads, answers)]
-    written = shape.flops(answers.counts.written) / 1e3 / cost.WRITING
+    read = [shape.flops(one.counts.read + one.counts.checks) / 1e3 / arithmetic.READING for one in (reads, answers)]
+    written = shape.flops(answers.counts.written) / 1e3 / arithmetic.WRITING
     assert reads.seconds == pytest.approx(read[0])
     assert answers.seconds == pytest.approx(read[1] + written)
 
@@ -269,15 +269,15 @@ def test_units_that_are_done_show_how_fast_it_goes(small: Path, copied: Path, s2
 
 def test_the_weights_are_parameters_times_bytes(tiny_model: Path) -> None:
     buffers = HIDDEN // HEADS // 2 * 4 * 2  # the rotary embedding's frequencies, and their originals
-    outline = Outline(str(tiny_model), device="cpu")
-    assert sum(weight.numel() for weight in outline.model.parameters()) == PARAMETERS
-    assert outline.weights == PARAMETERS * 4 + buffers  # fp32
-    assert Outline(str(tiny_model), device="cpu", dtype="bfloat16").weights == PARAMETERS * 2 + buffers
-    assert all(weight.is_meta for weight in outline.model.parameters())
+    meta_model = MetaModel(str(tiny_model), device="cpu")
+    assert sum(weight.numel() for weight in meta_model.model.parameters()) == PARAMETERS
+    assert meta_model.weights == PARAMETERS * 4 + buffers  # fp32
+    assert MetaModel(str(tiny_model), device="cpu", dtype="bfloat16").weights == PARAMETERS * 2 + buffers
+    assert all(weight.is_meta for weight in meta_model.model.parameters())
 
 
 def test_quantised_layers_take_their_bits_and_scales(tiny_model: Path) -> None:
-    model = Outline(str(tiny_model), device="cpu").model
+    model = MetaModel(str(tiny_model), device="cpu").model
     whole = memory.weights(model)
     assert memory.weights(model, 4) == whole - LINEAR * 4 + LINEAR // 2 + LINEAR // 16  # a fp32 scale for 64 weights
     assert memory.bits({"quant_method": "bitsandbytes", "load_in_4bit": True}, {}) == 4
@@ -291,18 +291,18 @@ def test_what_a_pass_holds_beside_the_weights(tiny_model: Path) -> None:
     assert of == memory.Sizes(
         token=4 * (16 * HIDDEN + 4 * INNER), row=VOCABULARY * (4 + 4), keys=2 * LAYERS * HIDDEN * 4
     )
-    outline = Outline(str(tiny_model), device="cpu", token_budget=64)
-    by_hf = Counts(requests=8, naive=800, read=Passes(800, 0, 800), longest=110, by_hf={"why": 8})
-    held = outline.fits(by_hf, batch=4).memory - outline.weights
+    meta_model = MetaModel(str(tiny_model), device="cpu", token_budget=64)
+    by_hf = Counts(requests=8, naive=800, read=Passes(800, 0, 800), longest=110, fallbacks={"why": 8})
+    held = meta_model.fits(by_hf, batch=4).memory - meta_model.weights
     assert held == 4 * 110 * (of.token + of.row * 3 // 2 + of.keys)  # logits of the whole batch
     # the first document is compared with hf's path, one request at a time: that is more than 64 tokens of the trie
     likelihoods = Counts(requests=8, naive=800, read=Passes(300, 0, 40), longest=110)
-    held = outline.fits(likelihoods, batch=8).memory - outline.weights
+    held = meta_model.fits(likelihoods, batch=8).memory - meta_model.weights
     compared = 110 * (of.token + of.row * 3 // 2 + of.keys)
     assert held == compared > 64 * of.token + 40 * of.row + 110 * of.keys
     # as the first answer is, beside the keys of all eight that are decoded together
     answers = Counts(requests=8, naive=80, read=Passes(60, 0, 8), written=Passes(2048), longest=110)
-    held = outline.fits(answers, batch=8).memory - outline.weights
+    held = meta_model.fits(answers, batch=8).memory - meta_model.weights
     assert held == compared + 60 * of.token + 8 * of.row + 8 * 110 * of.keys
 
 
@@ -310,9 +310,9 @@ def test_what_a_pass_holds_beside_the_weights(tiny_model: Path) -> None:
 @pytest.mark.usefixtures("weightless")
 def test_an_adapter_is_counted_without_its_weights(kind: str, tiny_model: Path, adapters: Path) -> None:
     expected = json.loads((adapters / "parameters.json").read_text(encoding="utf-8"))[kind]
-    outline = Outline(str(tiny_model), device="cpu", peft=str(adapters / kind))
-    assert sum(weight.numel() for weight in outline.model.parameters()) == expected
-    assert outline.weights - Outline(str(tiny_model), device="cpu").weights == 4 * (expected - PARAMETERS)
+    meta_model = MetaModel(str(tiny_model), device="cpu", peft=str(adapters / kind))
+    assert sum(weight.numel() for weight in meta_model.model.parameters()) == expected
+    assert meta_model.weights - MetaModel(str(tiny_model), device="cpu").weights == 4 * (expected - PARAMETERS)
 
 
 @pytest.fixture(scope="module")

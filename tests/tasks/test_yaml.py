@@ -321,7 +321,8 @@ def test_a_run_scores_the_leaderboard_without_bos(
     from transformers import AutoTokenizer
 
     from s2eval.config import RunConfig
-    from s2eval.models import generation, parse
+    from s2eval.models import parse
+    from s2eval.models.backend import generation
     from s2eval.models.s2 import S2LM
     from s2eval.run import local, plan
     from s2eval.run.progress import Progress

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from s2eval.errors import PrerequisiteError
-from s2eval.models.outline import Outline
+from s2eval.models.cost.meta_model import MetaModel
 from s2eval.models.s2 import S2LM
 from s2eval.weights import check_shapes, complete, shapes
 from tests.models import architectures
@@ -53,7 +53,7 @@ LACKING: dict[str, tuple[Callable[[Tensors], Mapping[str, torch.Tensor]], str]] 
 
 
 @pytest.mark.parametrize("name", LACKING)
-@pytest.mark.parametrize("kind", [S2LM, Outline], ids=["evaluation", "dry run"])
+@pytest.mark.parametrize("kind", [S2LM, MetaModel], ids=["evaluation", "dry run"])
 def test_an_incomplete_model_is_not_evaluated(tiny_model: Path, tmp_path: Path, name: str, kind: Any) -> None:
     change, expected = LACKING[name]
     folder = changed(tiny_model, tmp_path / "model", change)
@@ -69,7 +69,7 @@ def test_no_option_lets_it_pass(tiny_model: Path, tmp_path: Path) -> None:
 
 def test_old_buffers_do_not_matter(tiny_model: Path, tmp_path: Path) -> None:
     folder = changed(tiny_model, tmp_path / "model", without(old=OLD))
-    Outline(pretrained=str(folder), device="cpu")
+    MetaModel(pretrained=str(folder), device="cpu")
     for mine, theirs in zip(load(folder).model.parameters(), load(tiny_model).model.parameters(), strict=True):
         assert torch.equal(mine, theirs)
 
@@ -79,11 +79,11 @@ def test_pickled_weights(tiny_model: Path, tmp_path: Path) -> None:
     tensors = load_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
     torch.save(without(NORM)(tensors), folder / "pytorch_model.bin")
-    for kind in (Outline, S2LM):
+    for kind in (MetaModel, S2LM):
         with pytest.raises(PrerequisiteError, match=r"lack 1 tensors of LlamaForCausalLM \(model\.norm\.weight\)"):
             kind(pretrained=str(folder), device="cpu")
     torch.save(tensors, folder / "pytorch_model.bin")
-    Outline(pretrained=str(folder), device="cpu")
+    MetaModel(pretrained=str(folder), device="cpu")
     load(folder)
 
 

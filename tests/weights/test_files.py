@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 
 from s2eval.errors import PrerequisiteError
 from s2eval.models import parse
-from s2eval.models.adapters import attach
-from s2eval.models.outline import Outline
+from s2eval.models.cost.meta_model import MetaModel
+from s2eval.models.sources.adapters import attach
 from s2eval.weights import check_files, check_pointer, shapes, weight_files
 from tests.models.trained import load
 
@@ -101,7 +101,7 @@ def test_weights_that_cannot_be_read(model: Path, name: str, form: str) -> None:
     with pytest.raises(PrerequisiteError, match=rf"model tiny: .*{form} cannot be read: it is truncated or damaged"):
         shapes(model, "model tiny")
     with pytest.raises(PrerequisiteError, match="truncated or damaged"):
-        Outline(pretrained=str(model), device="cpu")
+        MetaModel(pretrained=str(model), device="cpu")
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json"])

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from s2eval.lm_eval_logs.answers import has_our_metrics
 from s2eval.metrics.answers import LATIN_ONLY
-from s2eval.models.work import remarks
+from s2eval.models.backend.backend_stats import remarks
 from s2eval.records import Row
 from s2eval.report.tables.definitions import FAMILIES
 from s2eval.store import UNVERIFIED, Unit

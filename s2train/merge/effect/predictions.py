@@ -17,8 +17,8 @@ from s2eval import chat_arguments, paths, prompts, store
 from s2eval.errors import PrerequisiteError, UsageError
 from s2eval.judge.suite.questions import read_questions
 from s2eval.judge.suite.rows import FileRow, Filled, Problems, read_rows
-from s2eval.models.adapters import logits
-from s2eval.models.request_checks import check_tokens
+from s2eval.models.backend.request_checks import check_tokens
+from s2eval.models.sources.adapters import logits
 from s2train.merge.effect.models import ComparedModel, loaded
 from s2train.merge.effect.records import Pair, Predictions
 

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer, BitsAndBytesConfig
 
 from s2eval.errors import UsageError
-from s2eval.models import quantized
+from s2eval.models.sources import quantized
 from s2train.label.bases import Bases
 from s2train.label.rankings import Ranker
 from s2train.label.scoring import scorer

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from s2eval.errors import UsageError
-from s2eval.models import quantized
+from s2eval.models.sources import quantized
 from tests.models import architectures
 from tests.s2train.merge import tiny
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s2eval.errors import UsageError
-from s2eval.models import quantized
+from s2eval.models.sources import quantized
 from s2train.checkpoint import Quantization
 from s2train.merge.methods import qdq
 from s2train.merge.workers import Workers

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from s2eval.models import quantized
+from s2eval.models.sources import quantized
 from tests.s2train.merge import tiny
 
 

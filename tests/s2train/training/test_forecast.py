@@ -96,7 +96,7 @@ def test_evaluations_are_part_of_the_time(
     job = tiny.job("sft", raw, tmp_path)
     effort = forecast.estimate(job)
     assert forecast.evaluations(job, effort) == times
-    monkeypatch.setattr("s2eval.models.cost.rate", lambda *_: 1e6)
+    monkeypatch.setattr("s2eval.models.cost.arithmetic.rate", lambda *_: 1e6)
     tokens = times * (job.validation.tokens + 2 * 4)  # two sampled answers of four tokens
     assert forecast.evaluation_time(job, effort) == pytest.approx(forecast.forward_time(job, tokens))
     last = list(forecast.lines(job))[-1]

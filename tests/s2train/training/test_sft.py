@@ -57,7 +57,7 @@ def test_what_comes_out(sft: Path, base: Path, data: Path) -> None:
 def test_the_adapter_is_used_by_evaluation(sft: Path, base: Path) -> None:
     from transformers import AutoModelForCausalLM
 
-    from s2eval.models import adapters
+    from s2eval.models.sources import adapters
 
     adapters.attach(AutoModelForCausalLM.from_pretrained(base), str(sft))  # refuses one that changes nothing
 

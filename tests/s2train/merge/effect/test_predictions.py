@@ -12,7 +12,8 @@ import torch
 
 from s2eval import prompts
 from s2eval.errors import DataError, PrerequisiteError, UsageError
-from s2eval.models import parse, quantized
+from s2eval.models import parse
+from s2eval.models.sources import quantized
 from s2train.checkpoint import Quantization
 from s2train.merge.effect import BF16, QDQ, TRAINED, predictions
 from s2train.merge.effect.models import compared_models, loaded

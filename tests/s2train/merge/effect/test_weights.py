@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from s2eval.models import quantized
+from s2eval.models.sources import quantized
 from s2train.checkpoint import Quantization
 from s2train.merge.effect import BF16, QDQ, TRAINED, Weights, weights
 from s2train.merge.effect.models import compared_models, loaded

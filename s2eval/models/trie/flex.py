@@ -1,4 +1,4 @@
-"""The attention of a pack through PyTorch's FlexAttention: one call a layer, of which hidden parts are never computed.
+"""The attention of a batch through PyTorch's FlexAttention: one call a layer, of which hidden parts are never computed.
 
 For accelerators, where it is compiled. On a CPU it runs uncompiled and computes every score, for tests only.
 """
@@ -13,18 +13,18 @@ import torch
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
 
-from s2eval.models.attention import Pair, TreePlan
-from s2eval.models.packs import Pack
-from s2eval.models.trie import Trie
+from s2eval.models.trie.attention import Pair, TreePlan
+from s2eval.models.trie.batches import Batch
+from s2eval.models.trie.trie import Trie
 
 
 class FlexPlan(TreePlan):
-    """The stored path and the pack as one row of keys; `Trie.end` says which of them a query sees."""
+    """The stored path and the batch as one row of keys; `Trie.end` says which of them a query sees."""
 
-    def __init__(self, trie: Trie, pack: Pack, *args: Any, **kwargs: Any) -> None:
-        super().__init__(trie, pack, *args, **kwargs)
-        self._path = len(pack.stored)
-        ends = np.concatenate([trie.end[pack.stored], trie.end[pack.start : pack.stop]]) - pack.start
+    def __init__(self, trie: Trie, batch: Batch, *args: Any, **kwargs: Any) -> None:
+        super().__init__(trie, batch, *args, **kwargs)
+        self._path = len(batch.stored)
+        ends = np.concatenate([trie.end[batch.stored], trie.end[batch.start : batch.stop]]) - batch.start
         self._ends = torch.from_numpy(ends)
         self._masks: dict[torch.device, BlockMask] = {}
 

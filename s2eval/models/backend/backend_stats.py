@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(slots=True)
-class Work:
+class BackendStats:
     """Counts since the last reset.
 
     Attributes:
@@ -23,7 +23,7 @@ class Work:
         rescored: requests of documents too close to call, answered again by hf's path (half precision only).
         checked: requests that were compared with hf's path.
         difference: the largest difference of a log-likelihood among those.
-        by_hf: reason → requests that went through hf's path for it.
+        fallbacks: reason → requests that went through hf's path for it.
     """
 
     requests: int = 0
@@ -36,27 +36,29 @@ class Work:
     rescored: int = 0
     checked: int = 0
     difference: float = 0.0
-    by_hf: dict[str, int] = field(default_factory=dict[str, int])
+    fallbacks: dict[str, int] = field(default_factory=dict[str, int])
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
+        """For JSON; files keep the key `by_hf` of s2eval 0.1.0."""
+        counts = asdict(self)
+        counts["by_hf"] = counts.pop("fallbacks")
+        return counts
 
 
-def remarks(works: Iterable[Mapping[str, Any]]) -> list[str]:
-    """What one should know of some works together, a phrase each; nothing where all went as it should.
+def remarks(stats: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A phrase for everything that did not go as it should.
 
     Args:
-        works: as `Work.as_dict` gives them.
+        stats: as `BackendStats.as_dict` gives them.
     """
-    counts, by_hf = Counter[str](), Counter[str]()
-    for work in works:
-        counts.update({name: work[name] for name in ("requests", "truncated", "rescored")})
-        by_hf.update(work["by_hf"])
+    counts, fallbacks = Counter[str](), Counter[str]()
+    for part in stats:
+        counts.update({name: part[name] for name in ("requests", "truncated", "rescored")})
+        fallbacks.update(part["by_hf"])
     of = f"of {counts['requests']} requests"
-    said = [f"{number} {of} through hf's path: {why}" for why, number in by_hf.items()]
+    phrases = [f"{number} {of} through hf's path: {why}" for why, number in fallbacks.items()]
     if counts["rescored"]:
-        said.insert(0, f"{counts['rescored']} {of} too close to call in half precision, scored again by hf's path")
+        phrases.insert(0, f"{counts['rescored']} {of} too close to call in half precision, scored again by hf's path")
     if counts["truncated"]:
-        said.insert(0, f"{counts['truncated']} {of} longer than the context, cut from the left")
-    return said
+        phrases.insert(0, f"{counts['truncated']} {of} longer than the context, cut from the left")
+    return phrases

@@ -1,6 +1,6 @@
-"""One call's requests dealt to several processes so that hardly a prefix is computed twice.
+"""One call's requests sharded over several processes so that hardly a prefix is computed twice.
 
-lm-eval deals documents to its ranks in turn, like cards; few-shot examples that they share would be computed by every
+lm-eval gives documents to its ranks in turn; few-shot examples that they share would be computed by every
 rank. So the ranks pool their requests, sort them, and each takes one stretch: it computes anew only the path that leads
 to its first request.
 """
@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 import numpy as np
 import torch.distributed
 
-from s2eval.models import trie
+from s2eval.models.trie import trie
 
 T = TypeVar("T")
 
 
-def deal(sequences: Sequence[Sequence[int]], parts: int) -> list[list[int]]:
+def shard(sequences: Sequence[Sequence[int]], parts: int) -> list[list[int]]:
     """Numbers of the sequences of each part: stretches of the sorted order, about equally many new tokens each."""
     order, new = trie.order(sequences)
     total = np.cumsum(new)
@@ -29,7 +29,7 @@ def deal(sequences: Sequence[Sequence[int]], parts: int) -> list[list[int]]:
     return [order[start:stop] for start, stop in pairwise(starts)]
 
 
-def gathered(mine: T) -> list[T]:
+def all_gather(mine: T) -> list[T]:
     """What every rank gives, in their order."""
     everyone: list[Any] = [None] * torch.distributed.get_world_size()
     torch.distributed.all_gather_object(everyone, mine)

@@ -16,11 +16,13 @@ from lm_eval.models.utils import has_bos_prefix
 
 from s2eval import control_tokens
 from s2eval.errors import PrerequisiteError, UsageError
-from s2eval.models import adapters, checks, memory, quantized
-from s2eval.models.engine import Engine
-from s2eval.models.request_checks import rows_of
+from s2eval.models.backend import backend_checks
+from s2eval.models.backend.backend_stats import BackendStats
+from s2eval.models.backend.request_checks import rows_of
+from s2eval.models.cost import memory
+from s2eval.models.sources import adapters, quantized
 from s2eval.models.sources.embedded import resolve
-from s2eval.models.work import Work
+from s2eval.models.trie.engine import Engine
 from s2eval.weights import check_files, complete
 
 _log = logging.getLogger(__name__)
@@ -41,7 +43,7 @@ class Backend(HFLM):
     Attributes:
         cut: prompt → whether its answer reached the limit of new tokens without ending by itself; filled by
             `generate_until`.
-        work: what was done since the last reset; a caller may replace it by a new one.
+        stats: what was done since the last reset; a caller may replace it by a new one.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class Backend(HFLM):
             arguments["dtype"] = "float32"
         self.cut: dict[str, bool] = {}
         self.reasoning: dict[str, str] = {}
-        self.work = Work()
+        self.stats = BackendStats()
         self._trie, self._token_budget, self._flex = trie, token_budget, flex
         self._doubted: set[tuple[str, str] | None] = set()  # requests to compare with hf's path
         self._told: set[str] = set()
@@ -117,8 +119,8 @@ class Backend(HFLM):
         return Engine(self.model, tokens, rows, autocast=self.mixed_precision_dtype, flex=flex)
 
     def _count(self, engine: Engine) -> None:
-        self.work.computed += engine.computed
-        self.work.forwards += engine.forwards
+        self.stats.computed += engine.computed
+        self.stats.forwards += engine.forwards
 
     @property
     def _dtype(self) -> str:
@@ -126,13 +128,13 @@ class Backend(HFLM):
 
     def _tell(self, why: str, requests: int) -> None:
         """Count what goes through hf's path, and say why, once."""
-        self.work.by_hf[why] = self.work.by_hf.get(why, 0) + requests
+        self.stats.fallbacks[why] = self.stats.fallbacks.get(why, 0) + requests
         if why not in self._told:
             _log.warning("hf's path instead of the token trie: %s", why)
         self._told.add(why)
 
     def _compare(self, what: str, ours: float, by_hf: float) -> None:
-        self.work.difference = max(self.work.difference, checks.compare(what, ours, by_hf, self._dtype))
+        self.stats.difference = max(self.stats.difference, backend_checks.compare(what, ours, by_hf, self._dtype))
 
     def tok_encode(
         self,
@@ -190,7 +192,7 @@ class Backend(HFLM):
 
     def get_model_info(self) -> dict[str, Any]:
         """hf's, and what was done for the answers."""
-        return {**super().get_model_info(), "s2_work": self.work.as_dict()}
+        return {**super().get_model_info(), "s2_work": self.stats.as_dict()}
 
 
 def best_device() -> str:

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from s2eval.models import attention, trie
-from s2eval.models.decoding import Decoding, choose
-from s2eval.models.engine import Engine, free_memory, out_of_memory
+from s2eval.models.backend.decoding import Decoding, choose
+from s2eval.models.trie import attention, trie
+from s2eval.models.trie.engine import Engine, free_memory, out_of_memory
 
 _log = logging.getLogger(__name__)
 

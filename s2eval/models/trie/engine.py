@@ -1,4 +1,4 @@
-"""Forward passes over a token trie: pack after pack, each token once, the vocabulary head only where it is needed."""
+"""Forward passes over a token trie: batch after batch, each token once, the vocabulary head only where it is needed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from s2eval.models import attention, packs
-from s2eval.models.flex import FlexPlan
-from s2eval.models.packs import Pack
-from s2eval.models.trie import Ints, Trie
+from s2eval.models.trie import attention, batches
+from s2eval.models.trie.batches import Batch
+from s2eval.models.trie.flex import FlexPlan
+from s2eval.models.trie.trie import Ints, Trie
 
 _log = logging.getLogger(__name__)
 
-SMALLEST = 16  # tokens of a pack below which there is no use in halving it again
+SMALLEST = 16  # tokens of a batch below which there is no use in halving it again
 
 
 class Engine:
@@ -50,10 +50,10 @@ class Engine:
         rows: Ints,
         sequences: attention.Keys | None = None,
         leaves: Sequence[tuple[int, int]] = (),
-    ) -> Iterator[tuple[Pack, Ints, Tensor]]:
-        """Each pack with those of `rows` (ascending token indices) that it holds and their logits, (R, V).
+    ) -> Iterator[tuple[Batch, Ints, Tensor]]:
+        """Each batch with those of `rows` (ascending token indices) that it holds and their logits, (R, V).
 
-        Out of memory halves the budget and tries the same pack again.
+        Out of memory halves the budget and tries the same batch again.
 
         Args:
             sequences: takes the keys and values of whole sequences, if it is given.
@@ -63,25 +63,25 @@ class Engine:
         start, stored = 0, np.empty(0, np.int32)
         with attention.installed(self.model):
             while start < len(trie):
-                pack = packs.cut(trie, start, stored, self.budget, rows, self.most_rows)
-                wanted = rows[np.searchsorted(rows, pack.start) : np.searchsorted(rows, pack.stop)]
-                here = [leaf for leaf in leaves if pack.start <= leaf[0] < pack.stop]
-                plan = self._plan(trie, pack, store, sequences, here)
+                batch = batches.cut(trie, start, stored, self.budget, rows, self.most_rows)
+                wanted = rows[np.searchsorted(rows, batch.start) : np.searchsorted(rows, batch.stop)]
+                here = [leaf for leaf in leaves if batch.start <= leaf[0] < batch.stop]
+                plan = self._plan(trie, batch, store, sequences, here)
                 try:
-                    logits = self._forward(trie, pack, wanted, plan)
+                    logits = self._forward(trie, batch, wanted, plan)
                 except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
                     self._shrink(error)
                     continue
                 plan.commit()
-                self.computed += pack.stop - pack.start
+                self.computed += batch.stop - batch.start
                 self.forwards += 1
-                yield pack, wanted, logits
-                start, stored = pack.stop, packs.after(pack)
+                yield batch, wanted, logits
+                start, stored = batch.stop, batches.after(batch)
 
-    def _forward(self, trie: Trie, pack: Pack, wanted: Ints, plan: attention.TreePlan) -> Tensor:
-        here = slice(pack.start, pack.stop)
+    def _forward(self, trie: Trie, batch: Batch, wanted: Ints, plan: attention.TreePlan) -> Tensor:
+        here = slice(batch.start, batch.stop)
         tokens, depth, keep = (torch.from_numpy(part).long() for part in (trie.tokens[here], trie.depth[here], wanted))
-        return self.forward(plan, tokens[None], depth[None], keep - pack.start)[0]
+        return self.forward(plan, tokens[None], depth[None], keep - batch.start)[0]
 
     def forward(self, plan: attention.Plan, tokens: Tensor, positions: Tensor, keep: Tensor | int = 0) -> Tensor:
         """One pass of the model under a plan; call it where the attention is installed.

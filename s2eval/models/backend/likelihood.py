@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
-from s2eval.models import trie
-from s2eval.models.engine import Engine
-from s2eval.models.trie import Ints
+from s2eval.models.trie import trie
+from s2eval.models.trie.engine import Engine
+from s2eval.models.trie.trie import Ints
 
 _CHUNK = {"cpu": 8 << 20}  # bytes of logits that are normalised at a time: what a processor's cache holds
 _CHUNK_ELSEWHERE = 256 << 20
@@ -63,12 +63,12 @@ class Scoring:
         last = self._places[self._bounds[1:] - 1]  # a request is complete once its last place is computed
         queue = np.argsort(last, kind="stable")
         done = 0
-        for pack, rows, logits in engine.run(self.trie, self.rows):
-            here = slice(*np.searchsorted(sorted_places, (pack.start, pack.stop)))
+        for batch, rows, logits in engine.run(self.trie, self.rows):
+            here = slice(*np.searchsorted(sorted_places, (batch.start, batch.stop)))
             entries = order[here]
             row_of = np.searchsorted(rows, sorted_places[here])
             logprobs[entries], greedy[entries] = _pick(logits, row_of, self._targets[entries], dtype)
-            until = int(np.searchsorted(last[queue], pack.stop))
+            until = int(np.searchsorted(last[queue], batch.stop))
             yield [self._result(number, logprobs, greedy) for number in queue[done:until].tolist()]
             done = until
 

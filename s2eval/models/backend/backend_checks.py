@@ -27,7 +27,7 @@ def first_of_each(requests: Sequence[Any]) -> list[int]:
     return chosen
 
 
-def undecided(requests: Sequence[Any], results: Sequence[tuple[float, bool]], margin: float) -> list[int]:
+def near_ties(requests: Sequence[Any], results: Sequence[tuple[float, bool]], margin: float) -> list[int]:
     """All requests of the documents whose two best choices lie within `margin`, by sum or by sum per character."""
     chosen: list[int] = []
     for numbers in _documents(requests, first_only=False):

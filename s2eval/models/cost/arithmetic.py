@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from s2eval.models.counts import Passes
+from s2eval.models.cost.counts import Passes
 
 # Share of the rate of bare products of as many rows that is reached; measured on a CPU with SmolLM2-135M in fp32:
 READING = 0.75  # by the token trie: 0.73 to 0.78 on ARC, HellaSwag and TruthfulQA
-BY_HF = 0.65  # hf's path at batch size 8: 0.57 to 0.77; padding, and all logits of a batch copied and normalised
+FALLBACK = 0.65  # hf's path at batch size 8: 0.57 to 0.77; padding, and all logits of a batch copied and normalised
 WRITING = 0.6  # answers, 1 to 100 together: 0.46 to 0.70
 
 SECONDS, TURNS = 0.3, 3  # that the rate is measured for, at least

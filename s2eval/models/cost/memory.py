@@ -85,7 +85,7 @@ def width_of(of: Sizes, device: torch.device, longest: int, free: int) -> int:
     return max(min(most, int(SHARE * free / max(of.keys * longest, 1))), 1)
 
 
-def by_hf(of: Sizes, tokens: int, rows: int) -> int:
+def hf_bytes(of: Sizes, tokens: int, rows: int) -> int:
     """What hf's path holds for a batch; of its log-softmax, the last batch's too until the next one's is made."""
     return tokens * (of.token + of.keys) + rows * of.row * 3 // 2
 

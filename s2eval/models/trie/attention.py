@@ -1,4 +1,4 @@
-"""Attention over a pack of a token trie, put in place of a transformers model's own while a pack is computed.
+"""Attention over a batch of a token trie, put in place of a transformers model's own while a batch is computed.
 
 transformers looks the attention function up by name at every call; ours is registered there as `s2_tree` and does
 what the plan of the moment says. Queries, keys and values arrive with their rotary positions applied.
@@ -20,8 +20,8 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
 from s2eval.errors import PrerequisiteError
-from s2eval.models.packs import Block, Pack, blocks, path
-from s2eval.models.trie import Trie
+from s2eval.models.trie.batches import Batch, Block, blocks, path
+from s2eval.models.trie.trie import Trie
 
 Pair = tuple[Tensor, Tensor]  # keys and values
 
@@ -116,36 +116,36 @@ class Keys:
 
 
 class TreePlan(ABC):
-    """The attention of one pack.
+    """The attention of one batch.
 
     Args:
-        trie, pack: what is computed.
-        store: one row; holds the ancestors computed before, and takes those that the next pack needs.
+        trie, batch: what is computed.
+        store: one row; holds the ancestors computed before, and takes those that the next batch needs.
         sequences: takes the keys of whole sequences, if it is given.
-        leaves: (token, row of `sequences`): sequences that end in this pack, and where their keys go.
+        leaves: (token, row of `sequences`): sequences that end in this batch, and where their keys go.
     """
 
     def __init__(
         self,
         trie: Trie,
-        pack: Pack,
+        batch: Batch,
         store: Keys,
         sequences: Keys | None = None,
         leaves: Sequence[tuple[int, int]] = (),
     ) -> None:
-        self.longest, self._store, self._shared, self._sequences = store.capacity, store, pack.shared, sequences
-        self._kept = torch.as_tensor(pack.kept, dtype=torch.long)
-        paths = ((row, *path(trie, pack, token)) for token, row in leaves)
+        self.longest, self._store, self._shared, self._sequences = store.capacity, store, batch.shared, sequences
+        self._kept = torch.as_tensor(batch.kept, dtype=torch.long)
+        paths = ((row, *path(trie, batch, token)) for token, row in leaves)
         self._paths = [(row, stored, torch.as_tensor(rest, dtype=torch.long)) for row, stored, rest in paths]
         self._pending: list[tuple[Tensor, Tensor]] = []
 
     @abstractmethod
     def _mix(self, query: Tensor, fresh: Pair, stored: Pair, scale: float | None) -> Tensor:
-        """The values that each query sees, mixed: query (1, H, T, D), keys and values of the pack (1, Hk, T, D) and of
+        """The values that each query sees, mixed: query (1, H, T, D), keys and values of the batch (1, Hk, T, D) and of
         the store (1, Hk, capacity, D) → (1, T, H, D)."""
 
     def attend(self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:
-        """See `Plan.attend`; B = 1, T = the pack's tokens."""
+        """See `Plan.attend`; B = 1, T = the batch's tokens."""
         stored = self._store.of(module, key, value)
         self._copy_sequences(module, stored, (key, value))
         mixed = self._mix(query, (key, value), stored, scale)
@@ -155,7 +155,7 @@ class TreePlan(ABC):
         return mixed
 
     def commit(self) -> None:
-        """Store what the next pack needs; only now, so that a pack which ran out of memory can be tried again."""
+        """Store what the next batch needs; only now, so that a batch which ran out of memory can be tried again."""
         for stored, fresh in self._pending:
             stored[:, :, self._shared : self._shared + fresh.shape[2]] = fresh
         self._pending.clear()
@@ -174,9 +174,9 @@ class TreePlan(ABC):
 class BlocksPlan(TreePlan):
     """Block by block through PyTorch's scaled_dot_product_attention."""
 
-    def __init__(self, trie: Trie, pack: Pack, *args: Any, **kwargs: Any) -> None:
-        super().__init__(trie, pack, *args, **kwargs)
-        self._blocks = blocks(trie, pack)
+    def __init__(self, trie: Trie, batch: Batch, *args: Any, **kwargs: Any) -> None:
+        super().__init__(trie, batch, *args, **kwargs)
+        self._blocks = blocks(trie, batch)
         self._opened = [_index(block.opened) for block in self._blocks]
         self._masks: dict[tuple[torch.device, torch.dtype, int], list[Tensor]] = {}
 

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from s2eval.errors import PrerequisiteError, UsageError
-from s2eval.models.adapter_names import left_by_wrapper, plain_names
+from s2eval.models.sources.adapter_names import left_by_wrapper, plain_names
 from s2eval.weights import check_pointers
 
 _log = logging.getLogger(__name__)

@@ -17,8 +17,9 @@ from lm_eval.models.utils import (
 
 from s2eval import control_tokens
 from s2eval.errors import UsageError
-from s2eval.models import decoding, support
-from s2eval.models.generation import Prompt
+from s2eval.models.backend import decoding
+from s2eval.models.backend.generation import Prompt
+from s2eval.models.trie import support
 from s2eval.reasoning import split
 
 

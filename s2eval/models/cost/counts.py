@@ -44,7 +44,7 @@ class Counts:
         written: answers, at most.
         checks: the backend's comparison of the first document with hf's path.
         longest: tokens of the longest sequence, with its answer.
-        by_hf: reason → requests that go through hf's path for it.
+        fallbacks: reason → requests that go through hf's path for it.
     """
 
     requests: int = 0
@@ -54,7 +54,7 @@ class Counts:
     written: Passes = field(default_factory=Passes)
     checks: Passes = field(default_factory=Passes)
     longest: int = 0
-    by_hf: Mapping[str, int] = field(default_factory=dict[str, int])
+    fallbacks: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,20 +20,22 @@ from lm_eval.models.utils import normalize_gen_kwargs
 from lm_eval.models.utils_hf import get_dtype
 
 from s2eval import weights
-from s2eval.models import checks, cost, memory, request_checks, support, trie
-from s2eval.models.cost import Shape
-from s2eval.models.counts import Counts, Fit, Passes, alone
-from s2eval.models.generation import Prompt
-from s2eval.models.likelihood import Request, Scoring
+from s2eval.models.backend import backend_checks, request_checks
+from s2eval.models.backend.backend_stats import BackendStats
+from s2eval.models.backend.generation import Prompt
+from s2eval.models.backend.likelihood import Request, Scoring
+from s2eval.models.cost import arithmetic, memory
+from s2eval.models.cost.arithmetic import Shape
+from s2eval.models.cost.counts import Counts, Fit, Passes, alone
 from s2eval.models.s2 import S2LM, Result, Tokenized
-from s2eval.models.trie import Trie
-from s2eval.models.work import Work
+from s2eval.models.trie import support, trie
+from s2eval.models.trie.trie import Trie
 
 _AT_ONCE = 512  # requests whose tokens are held as Python's lists
 _REMEMBERED = 8  # texts
 
 
-class Outline(S2LM):
+class MetaModel(S2LM):
     """The backend `s2` with its weights on the `meta` device: it encodes and cuts requests, and answers none.
 
     Args:
@@ -60,7 +62,7 @@ class Outline(S2LM):
         self.place = self._device
         if peft is not None:
             self._put_on(peft)
-        self.shape = cost.shape(self._model)
+        self.shape = arithmetic.shape(self._model)
 
     @property
     def device(self) -> Any:
@@ -134,12 +136,12 @@ class Outline(S2LM):
             bos: whether the tokenizer adds its BOS; None = as it does by itself.
         """
         self.add_bos_token = bos
-        self._scored, self._asked, self._apart, self.work = [], [], [], Work()
+        self._scored, self._asked, self._apart, self.stats = [], [], [], BackendStats()
         ask = getattr(self, requests[0].request_type)
         for start in range(0, len(requests), _AT_ONCE):
             ask(requests[start : start + _AT_ONCE], disable_tqdm=True)
         counts = self._of_likelihoods(requests) if self._scored else self._of_answers()
-        return replace(counts, requests=len(requests), truncated=self.work.truncated, by_hf=self.work.by_hf)
+        return replace(counts, requests=len(requests), truncated=self.stats.truncated, fallbacks=self.stats.fallbacks)
 
     def fits(self, counts: Counts, batch: int) -> Fit:
         """What is held at once for such requests, on a device with the memory that is free there now.
@@ -149,17 +151,17 @@ class Outline(S2LM):
         """
         of, free = memory.sizes(self.model.config, self.model.dtype), memory.free_bytes(self.place)
         room, writes = free - self.weights, counts.written.tokens > 0
-        if counts.by_hf:
+        if counts.fallbacks:
             width = min(batch, counts.requests)
             tokens = width * counts.longest
-            held = memory.by_hf(of, tokens, width if writes else tokens)
+            held = memory.hf_bytes(of, tokens, width if writes else tokens)
         else:
             width = min(memory.width_of(of, self.place, counts.longest, room), counts.requests)
             tokens, rows = memory.budgets_of(of, self.place, room)
             tokens = min(self._token_budget or tokens, counts.read.tokens)
             rows = max(min(rows, tokens, counts.read.rows), width if writes else 0)
             held = tokens * of.token + rows * of.row + counts.longest * (width if writes else 1) * of.keys
-            compared = memory.by_hf(of, counts.longest, counts.longest)  # the first document, on hf's path
+            compared = memory.hf_bytes(of, counts.longest, counts.longest)  # the first document, on hf's path
             held = held + compared if writes else max(held, compared)
         return Fit(tokens, width, self.weights + held, free)
 
@@ -192,7 +194,7 @@ class Outline(S2LM):
         override_bs: int | None = None,  # noqa: ARG002
     ) -> list[Result]:
         request_checks.check_choices(self, requests, self._instances)
-        self.work.truncated += sum(len(c) + len(k) > self.max_length + 1 for _, c, k in requests)
+        self.stats.truncated += sum(len(c) + len(k) > self.max_length + 1 for _, c, k in requests)
         for request in map(self._request, requests):
             parts: Any = (np.asarray(part, np.int32) for part in (request.inputs, request.targets))
             self._scored.append(Request(*parts))  # lists would take nine times the memory
@@ -210,7 +212,7 @@ class Outline(S2LM):
         return [""] * len(requests)
 
     def _tell(self, why: str, requests: int) -> None:
-        self.work.by_hf[why] = self.work.by_hf.get(why, 0) + requests
+        self.stats.fallbacks[why] = self.stats.fallbacks.get(why, 0) + requests
 
     # --- what came of it ---------------------------------------------------------------------------------------
 
@@ -219,7 +221,7 @@ class Outline(S2LM):
         naive, longest = sum(lengths), max(lengths)
         why = support.refusal(self.model, longest) if self._trie else "trie=False"
         if not why:
-            first = checks.first_of_each(requests) if len(scored) == len(requests) else [0]  # rolling: windows
+            first = backend_checks.first_of_each(requests) if len(scored) == len(requests) else [0]  # rolling: windows
             compared = alone((len(scored[number].inputs) for number in first), everywhere=True)
             return Counts(naive=naive, read=_shared(Scoring(scored)), checks=compared, longest=longest)
         self._tell(why, len(lengths))

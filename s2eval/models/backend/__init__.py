@@ -1,0 +1,1 @@
+"""The parts of the lm-eval backend `s2` (`s2eval.models.s2`)."""
