@@ -23,6 +23,7 @@ from typing import Any
 from s2eval.metrics import embeddings, encoders
 from s2eval.metrics.metric import Metric, MetricFamily
 from s2eval.metrics.scales import GRADED
+from s2eval.weights import quiet
 
 BATCH_SIZE = 64  # the library's own default
 MEMORY = 1 << 30  # bytes: some 1,000 answers of 250 tokens in roberta-large, 2,700 in minilm
@@ -118,7 +119,7 @@ class Scorer:
         scores = [BertScore(0.0, 0.0, 0.0)] * len(predictions)
         pairs = enumerate(zip(predictions, references, strict=True))
         filled = [i for i, (prediction, reference) in pairs if prediction.strip() and reference.strip()]
-        with encoders.quiet():
+        with quiet(downloads=True):
             for start in range(0, len(filled), BLOCK):
                 block = filled[start : start + BLOCK]
                 scored = self._score_block([predictions[i] for i in block], [references[i] for i in block])

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
-import warnings
-from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -143,28 +140,3 @@ def _cannot_load(spec: Encoder, error: Exception) -> str:
         f"a network: hf download {spec.name}. Without one, take the packaged encoder: "
         "`bertscore: {encoder: minilm}` in a run's YAML, S2_BERTSCORE_ENCODER=minilm for plain lm_eval"
     )
-
-
-@contextlib.contextmanager
-def quiet() -> Generator[None]:
-    """No warnings and no bars but the hub's, which show that a large download is on its way."""
-    from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars
-    from transformers.utils import logging
-
-    verbosity, bars, hub_bars = (
-        logging.get_verbosity(),
-        logging.is_progress_bar_enabled(),
-        not are_progress_bars_disabled(),
-    )
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    if hub_bars:
-        enable_progress_bars()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()

@@ -47,13 +47,14 @@ class LocalService:
             raise UsageError(f"{self.spec.text}: a model loaded here follows no JSON schema; leave --structured out")
         if not calls:
             return
+        import torch
         from lm_eval.api.instance import Instance
 
         from s2eval.models import loaded
 
         lm = loaded.get(self.spec, self.options)
         for seed in dict.fromkeys(call.seed or 0 for call in calls):  # one after the other: PyTorch has one seed
-            loaded.set_seed(seed)
+            torch.manual_seed(seed)
             part = [call for call in calls if (call.seed or 0) == seed]
             asked = [
                 Instance("generate_until", {}, (self.prompt(call.messages), self._settings(lm, call)), number)

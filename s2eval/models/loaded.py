@@ -1,47 +1,110 @@
-"""The one language model in memory, for whoever asks a model outside a run's tasks."""
+"""The one language model in memory: a base, and an adapter on it where the model has one."""
 
 from __future__ import annotations
 
 import gc
-from typing import Any
-
-import torch
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from s2eval.errors import PrerequisiteError, S2Error
-from s2eval.models.model_kind import ModelSpec
-from s2eval.models.s2 import S2LM
+from s2eval.models.kinds import MODEL_KINDS
+from s2eval.models.model_kind import S2, ModelSpec
 
-_held: list[tuple[ModelSpec, dict[str, Any], S2LM]] = []
+if TYPE_CHECKING:
+    from s2eval.models.base import Base
 
 
-def get(spec: ModelSpec, options: dict[str, Any]) -> S2LM:
-    """The model in the backend `s2`; what was loaded before is released first, unless it is the same.
+@dataclass(slots=True)
+class _Memory:
+    key: object = None  # of `lm`
+    lm: Any = None  # of lm-eval; its class is the backend's
+    base_key: object = None
+    base: Base | None = None
+
+
+_memory = _Memory()
+
+
+def get(spec: ModelSpec, arguments: Mapping[str, object]) -> Any:
+    """The model in lm-eval's backend of its kind; one of another base or other arguments is released first.
+
+    A base stays in memory for the next adapter. It is loaded again where it is no longer, bit for bit, what it was.
+
+    Args:
+        arguments: of the backend.
+
+    Raises:
+        PrerequisiteError: it cannot be loaded.
+        UsageError: the adapter does not fit the base, or changes nothing.
+    """
+    key = spec, dict(arguments)
+    if _memory.key != key:
+        _memory.key = _memory.lm = None  # not both at once
+        _memory.lm = _load(spec, arguments)
+        _memory.key = key
+    return _memory.lm
+
+
+def _load(spec: ModelSpec, arguments: Mapping[str, object]) -> Any:
+    if spec.engine != S2:
+        release()
+        return open_backend(MODEL_KINDS[spec.engine].backend, spec, arguments)
+    from s2eval.models.base import Base
+    from s2eval.models.s2 import S2LM
+
+    gc.collect()  # an adapter's modules refer to one another
+    base_key = base_id(spec), {**arguments, "batch_size": None}
+    if _memory.base is not None and (_memory.base_key != base_key or not _memory.base.restore()):
+        release()
+    if _memory.base is None:
+        lm = open_backend(S2LM, spec, arguments)
+        _memory.base, _memory.base_key = Base(lm.model), base_key
+        if spec.peft is None:
+            return lm
+    return open_backend(S2LM, spec, {**arguments, "loaded": _memory.base.model, "peft": spec.peft})
+
+
+def base_id(spec: ModelSpec) -> str:
+    """The base's folder, however it was written, or its hub id."""
+    folder = Path(spec.pretrained).expanduser()
+    return str(folder.resolve()) if folder.is_dir() else spec.pretrained
+
+
+def open_backend(backend: Callable[..., Any] | None, spec: ModelSpec, arguments: Mapping[str, object]) -> Any:
+    """The base of a model in a backend.
 
     Raises:
         PrerequisiteError: it cannot be loaded.
     """
-    if _held and _held[0][:2] == (spec, options):
-        return _held[0][2]
-    release()
+    assert backend is not None  # kinds without one have no engine of their own
     try:
-        lm = S2LM(pretrained=spec.pretrained, peft=spec.peft, **options)
+        return backend(pretrained=spec.pretrained, **arguments)
     except S2Error:
         raise
     except Exception as error:  # transformers, torch and safetensors raise a dozen unrelated classes
         why = f"{type(error).__name__}: {error}"
         raise PrerequisiteError(f"model {spec.text}: cannot be loaded: {why}") from error
-    _held.append((spec, options, lm))
-    return lm
 
 
 def release() -> None:
     """Free the memory."""
-    _held.clear()
+    if _memory.base is None and _memory.lm is None:
+        return
+    _memory.key = _memory.lm = _memory.base_key = _memory.base = None
     gc.collect()
+    import torch
+
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
-def set_seed(seed: int) -> None:
-    """Of PyTorch, on which sampled answers depend."""
-    torch.manual_seed(seed)
+@contextmanager
+def releasing() -> Iterator[None]:
+    """Free the memory at the end of a block."""
+    try:
+        yield
+    finally:
+        release()

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from s2eval.run.judges import Judged
     from s2eval.run.plan import Unit
     from s2eval.run.progress import Progress
-    from s2eval.run.stored_plan import PlannedUnit
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +21,6 @@ class RunPlan:
     """What a run consists of.
 
     Attributes:
-        settings: the configuration.
-        folder: of the run.
         units, judged: all of it.
         chosen, chosen_judged: what `--only` left.
     """
@@ -43,7 +40,7 @@ class RunPlan:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What came of a run: the report's page, and `model/task: why` of each unit that failed."""
+    """The report's page, and `model/task: why` of each unit that failed."""
 
     page: Path
     failures: Sequence[str]
@@ -53,8 +50,6 @@ def plan_run(settings: RunConfig, folder: Path, only: Sequence[str] = (), where:
     """Plan a run; nothing is loaded or evaluated.
 
     Args:
-        settings: the configuration.
-        folder: of the run.
         only: patterns over `model/task`, model or task.
         where: the configuration came from, for messages.
 
@@ -66,7 +61,6 @@ def plan_run(settings: RunConfig, folder: Path, only: Sequence[str] = (), where:
 
     local.quiet_lm_eval()
     units = plan.plan(settings, parse_models(settings, where), folder)
-    plan.check_chat_arguments(units, settings)
     judged = judges.plan(settings)
     parts = plan.select([*units, *judged], only)
     chosen = [part for part in parts if isinstance(part, plan.Unit)]
@@ -80,8 +74,6 @@ def execute(
     """Evaluate and judge what is not done, then write the report.
 
     Args:
-        run: the plan.
-        progress: is told what happens.
         fresh: evaluate again what is done.
         keep_going: continue after a unit that failed.
         resume: the command or call that resumes it, for messages.
@@ -91,14 +83,17 @@ def execute(
         IncompleteError: everything failed.
         S2Error: the first failure, unless `keep_going`.
     """
+    from s2eval import store
     from s2eval.run import judges, local
 
     judges.check(run.chosen_judged, run.folder)
     try:
         with local.locked(run.folder):
-            local.report_broken(run.chosen, progress.say)
-            if fresh:
-                local.forget(run.chosen)
+            for unit in run.chosen:
+                if problem := unit.problem:
+                    progress.say(f"{unit.name} is broken: {problem}; it is evaluated again")
+                if fresh:  # the old result is kept until the new one replaces it
+                    (unit.folder / store.UNIT).unlink(missing_ok=True)
             local.check_larger_results(run.chosen)
             write_plan(run)  # before the first unit, so that a report of a killed run shows what is missing
             try:
@@ -128,8 +123,7 @@ def write_plan(run: RunPlan) -> None:
         if "base_url" in judge:  # it may hold a password
             judge["base_url"] = redact(judge["base_url"])
     content["tasks"] = list(dict.fromkeys(unit.task.task_name for unit in run.units))
-    unfinished = [unit.name for unit in run.units if not unit.done]
-    if unfinished:
+    if unfinished := [unit.name for unit in run.units if not unit.done]:
         content["unfinished"] = unfinished
     with store.explain_os_errors(run.folder), store.write_atomically(run.folder / store.RUN) as file:
         yamltext.dump(content, file)
@@ -157,11 +151,3 @@ def write_report(folder: Path) -> Path:
         write_radars(folder, source.rows)
         write_page(page, report.illustrated, source.scored)
     return page
-
-
-def unit_problem(unit: Unit | PlannedUnit, settings: RunConfig) -> str:
-    """What is broken in a unit's result, its BERTScore included; "" where nothing is."""
-    from s2eval import store
-
-    scored = "bertscore" in settings.metrics and unit.answers and (unit.folder / store.BERTSCORE).exists()
-    return unit.problem or (store.bertscore_problem(unit.folder) if scored else "")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from s2eval import store
 from s2eval.config import RunConfig
-from s2eval.run.loading import opened
+from s2eval.models.loaded import open_backend
 from s2eval.run.plan import Unit
 from s2eval.run.progress import facts
 
@@ -73,7 +73,7 @@ def estimate(units: Sequence[Unit], chosen: Sequence[Unit], config: RunConfig) -
     name, meta_model = None, None
     for unit in tqdm(chosen, desc="Counting tokens", unit="unit", leave=False, disable=None):
         if meta_model is None or name != unit.entry.name:
-            meta_model = opened(MetaModel, unit, config, peft=unit.spec.peft)
+            meta_model = open_backend(MetaModel, unit.spec, {**unit.arguments, "peft": unit.spec.peft})
             name = unit.entry.name
         yield _estimate(unit, meta_model, config, paces, rates, counted)
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from s2eval.config import JudgeEntry, ModelEntry, RunConfig
@@ -21,6 +19,7 @@ from s2eval.llm.budget import Budget
 from s2eval.llm.calls import Call
 from s2eval.llm.ledger import Ledger
 from s2eval.llm.prices import Estimate, estimate
+from s2eval.models import loaded
 from s2eval.run.progress import Progress
 
 CALLS = "calls.sqlite"
@@ -76,7 +75,7 @@ def plan(config: RunConfig) -> list[Judged]:
                 judge.judge_temperature,
             )
             planned.append(Judged(entry, judge, suite, replace(model, name=entry.name), settings, budget))
-    names = [one.name for one in planned]
+    names = [judged.name for judged in planned]
     if alike := clashes(names):
         raise UsageError(f"judges {', '.join(alike)}: on some systems both are one folder. Give each a run of its own")
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -92,69 +91,54 @@ def judge(planned: Sequence[Judged], out: Path, *, keep_going: bool, progress: P
     """
     failures: list[str] = []
     prices = tables.load()
-    with Ledger.open(out / CALLS) as ledger, _released():
-        for one in planned:
-            if wrong := problem(one, out):
-                progress.say(f"{one.name} is broken: {wrong}; it is judged again")
-            progress.say(f"{one.name}: {len(one.suite.questions)} questions")
+    with Ledger.open(out / CALLS) as ledger, loaded.releasing():
+        for judged in planned:
+            if broken := problem(judged, out):
+                progress.say(f"{judged.name} is broken: {broken}; it is judged again")
+            progress.say(f"{judged.name}: {len(judged.suite.questions)} questions")
+
+            def report(who: str, done: int, total: int, _: object, name: str = judged.name) -> None:
+                progress.judging(name, who, done, total)
+
             try:
-                results.check_same_models(out, one.suite, one.settings, one.model)
-                one.budget.keep_in(ledger, one.name)
-                client = bench.CachedClient(ledger, prices, one.budget, partial(_report, progress, one.name))
-                result = bench.rate(one.suite, one.model, one.settings, one.judge.choices, client)
-                results.write(out, result, one.entry.group, one.entry.seed)
+                results.check_same_models(out, judged.suite, judged.settings, judged.model)
+                judged.budget.keep_in(ledger, judged.name)
+                client = bench.CachedClient(ledger, prices, judged.budget, report)
+                result = bench.rate(judged.suite, judged.model, judged.settings, judged.judge.choices, client)
+                results.write(out, result, judged.entry.group, judged.entry.seed)
             except S2Error as error:
                 if not keep_going:
                     raise
-                failures.append(f"{one.name}: {error}")
+                failures.append(f"{judged.name}: {error}")
                 continue
             if result.failed:
                 why = next(judgment.failure for judgment in result.judgments if judgment.failure)
-                failures.append(f"{one.name}: {result.failed} of {len(result.judgments)} judgments failed: {why}")
+                failures.append(f"{judged.name}: {result.failed} of {len(result.judgments)} judgments failed: {why}")
     return failures
 
 
-def _report(progress: Progress, name: str, who: str, done: int, total: int, _: object) -> None:
-    progress.judging(name, who, done, total)
-
-
-def problem(one: Judged, out: Path) -> str:
+def problem(judged: Judged, out: Path) -> str:
     """What is broken of its results, with the file's name; "" where nothing is, or where there are none."""
-    path = results.path_of(out, one.suite, one.settings, one.entry.name)
-    wrong = results.problem(path) if path.exists() else ""
-    return f"{path.name}: {wrong}" if wrong else ""
+    path = results.path_of(out, judged.suite, judged.settings, judged.entry.name)
+    broken = results.problem(path) if path.exists() else ""
+    return f"{path.name}: {broken}" if broken else ""
 
 
 def pending(planned: Sequence[Judged], out: Path) -> list[tuple[Judged, Estimate]]:
-    """What is still to be asked for each; nobody is asked."""
+    """The calls that are still to be made for each; makes none."""
     prices = tables.load()
     with bench.known(out / CALLS) as ledger:
-        return [(one, _estimate(one, ledger, prices)) for one in planned]
+        return [(judged, estimate((call for _, call in _calls(judged, ledger)), prices)) for judged in planned]
 
 
 def check(planned: Sequence[Judged], out: Path) -> None:
-    """Whether what is still to be asked can be asked; see `preflight.check`. To be called before a model is loaded."""
+    """Check, before a model is loaded, that the remaining calls can be made; see `preflight.check`."""
     with bench.known(out / CALLS) as ledger:
-        for one in planned:
-            preflight.check(_asked(one, ledger), one.budget)
+        for judged in planned:
+            preflight.check(_calls(judged, ledger), judged.budget)
 
 
-def _estimate(one: Judged, ledger: Ledger, prices: tables.Prices) -> Estimate:
-    return estimate((call for _, call in _asked(one, ledger)), prices)
-
-
-def _asked(one: Judged, ledger: Ledger) -> list[tuple[ModelHandle, Call]]:
-    """Who would be asked what."""
-    dry_run_client = bench.DryRunClient(ledger)
-    bench.rate(one.suite, one.model, one.settings, one.judge.choices, dry_run_client)
-    return dry_run_client.calls
-
-
-@contextmanager
-def _released() -> Iterator[None]:
-    try:
-        yield
-    finally:
-        from s2eval.models import loaded
-
-        loaded.release()
+def _calls(judged: Judged, ledger: Ledger) -> list[tuple[ModelHandle, Call]]:
+    client = bench.DryRunClient(ledger)
+    bench.rate(judged.suite, judged.model, judged.settings, judged.judge.choices, client)
+    return client.calls

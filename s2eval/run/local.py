@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import platform
 import time
@@ -20,9 +21,8 @@ from s2eval.config import RunConfig
 from s2eval.errors import IncompleteError, PrerequisiteError, S2Error, UsageError
 from s2eval.lm_eval_logs import answers
 from s2eval.metrics.size import CUT
-from s2eval.models.backend.backend_stats import BackendStats
+from s2eval.models import loaded
 from s2eval.run.answer_metrics import check_encoder, score_answers
-from s2eval.run.loading import Models
 from s2eval.run.plan import Unit
 from s2eval.run.progress import Progress
 
@@ -42,7 +42,7 @@ _PACKAGES = (
 
 @contextmanager
 def locked(run: Path) -> Iterator[None]:
-    """Hold the run folder: a second process that wants it is told so instead of mixing in its results."""
+    """Hold the run folder, so that two processes never mix their results in it."""
     from filelock import FileLock, Timeout
 
     with store.explain_os_errors(run):
@@ -72,37 +72,35 @@ def evaluate(units: Sequence[Unit], config: RunConfig, *, keep_going: bool, prog
         try:
             work()
         except Exception as error:  # one unit's failure; shown now and at the end, never a score
+            reason = str(error) if isinstance(error, S2Error) else f"{type(error).__name__}: {error}"
             if not keep_going:
-                raise error if isinstance(error, S2Error) else S2Error(f"{name}: {_reason(error)}") from error
-            failures.append(f"{name}: {_reason(error)}")
+                raise error if isinstance(error, S2Error) else S2Error(f"{name}: {reason}") from error
+            failures.append(f"{name}: {reason}")
             progress.say(f"failed: {failures[-1]}")
 
     progress.start()
-    models = Models(config)
-    for unit in [unit for unit in units if not unit.done]:
-        guard(unit.name, partial(progress.during, unit, partial(_evaluate, unit, models, config)))
-    models.release()
+    with loaded.releasing():
+        for unit in [unit for unit in units if not unit.done]:
+            guard(unit.name, partial(progress.during, unit, partial(_evaluate, unit, config)))
     score_answers(units, config, guard=guard, log=progress.say)
     return failures
 
 
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, S2Error) else f"{type(error).__name__}: {error}"
-
-
-def _evaluate(unit: Unit, models: Models, config: RunConfig) -> None:
-    import lm_eval
+def _evaluate(unit: Unit, config: RunConfig) -> None:
+    from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager
 
-    evaluate_tasks: Any = lm_eval.simple_evaluate  # its decorator hides the signature
+    from s2eval.models.backend.backend_stats import BackendStats
+
     started = time.time()
-    lm = models.get(unit)
+    lm = loaded.get(unit.spec, unit.arguments)
     lm.add_bos_token, lm.cut, lm.reasoning, lm.stats = unit.bos, {}, {}, BackendStats()
+    evaluate_tasks: Callable[..., Any] = simple_evaluate  # a decorator hides its signature
     results = evaluate_tasks(
         model=lm,
         tasks=[unit.task],
         limit=config.limit,
-        batch_size=unit.entry.batch_size or config.batch_size,
+        batch_size=unit.arguments["batch_size"],
         log_samples=True,
         task_manager=TaskManager(include_defaults=False),  # else 14,000 task files are read for every unit
     )
@@ -118,12 +116,25 @@ def _evaluate(unit: Unit, models: Models, config: RunConfig) -> None:
         "start_time": started,
         "end_time": time.time(),
     }
+    facts = {
+        "key": unit.key,
+        "model": unit.entry.name,
+        "spec": unit.spec.text,
+        "task": unit.task.task_name,
+        "documents": unit.documents,
+        "requests": unit.requests,
+        "seconds": round(time.time() - started, 1),
+        "work": lm.stats.as_dict(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": _versions(),
+        **asdict(unit.facts),
+    }
     with store.new_unit(unit.folder) as folder:
         _write_lm_eval(folder, unit.task.task_name, results, samples)
-        store.write_unit(folder, _facts(unit, time.time() - started, lm.stats))
+        store.write_unit(folder, facts)
 
 
-def _note_cut(samples: Sequence[dict[str, Any]], cut: dict[str, bool], reasoning: dict[str, str]) -> None:
+def _note_cut(samples: Sequence[dict], cut: dict[str, bool], reasoning: dict[str, str]) -> None:
     """Add the metric `s2_cut` to each sample, and the reasoning where lm-eval took it off (`think_end_token`).
 
     1 = the answer ended at the limit of new tokens, or before its reasoning did.
@@ -138,7 +149,7 @@ def _note_cut(samples: Sequence[dict[str, Any]], cut: dict[str, bool], reasoning
             sample["metrics"].append(CUT)
 
 
-def _write_lm_eval(folder: Path, task: str, results: dict[str, Any], samples: Sequence[dict[str, Any]]) -> None:
+def _write_lm_eval(folder: Path, task: str, results: dict, samples: Sequence[dict]) -> None:
     """The two files of `lm_eval --output_path --log_samples`; unlike its tracker, a failure is not swallowed."""
     from lm_eval.loggers.evaluation_tracker import sanitize_list
     from lm_eval.utils import handle_non_serializable
@@ -161,31 +172,15 @@ def _write_lm_eval(folder: Path, task: str, results: dict[str, Any], samples: Se
         json.dump(results, file, indent=2, default=handle_non_serializable, ensure_ascii=False)
 
 
-def _facts(unit: Unit, seconds: float, work: BackendStats) -> dict[str, Any]:
-    return {
-        "key": unit.key,
-        "model": unit.entry.name,
-        "spec": unit.spec.text,
-        "task": unit.task.task_name,
-        "documents": unit.documents,
-        "requests": unit.requests,
-        "seconds": round(seconds, 1),
-        "work": work.as_dict(),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": versions(),
-        **asdict(unit.facts),
-    }
-
-
-def versions() -> dict[str, str]:
+def _versions() -> dict[str, str]:
     """Versions of what determines the numbers."""
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def incomplete(failures: Sequence[str], resume: str) -> IncompleteError:
@@ -195,19 +190,10 @@ def incomplete(failures: Sequence[str], resume: str) -> IncompleteError:
 
 
 def quiet_lm_eval() -> None:
-    """lm-eval's own logging at warnings only: what runs is told by us."""
-    import logging
-
+    """Only errors of lm-eval and the libraries below it."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     for name in ("lm_eval", "lm-eval", "datasets", "transformers"):
         logging.getLogger(name).setLevel(logging.ERROR)
-
-
-def report_broken(units: Sequence[Unit], say: Callable[[str], None]) -> None:
-    """Say which results are broken, before they are evaluated again."""
-    for unit in units:
-        if problem := unit.problem:
-            say(f"{unit.name} is broken: {problem}; it is evaluated again")
 
 
 def check_larger_results(units: Sequence[Unit]) -> None:
@@ -228,9 +214,3 @@ def check_larger_results(units: Sequence[Unit]) -> None:
                 f"{unit.folder}: holds the results of {documents:,} documents, which those of {unit.documents:,} would "
                 "replace. Choose another folder with --out, or replace them with --fresh"
             )
-
-
-def forget(units: Sequence[Unit]) -> None:
-    """Let units count as not done; the old result is kept until the new one replaces it."""
-    for unit in units:
-        (unit.folder / store.UNIT).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Configuration → units of work, before any model is loaded.
+"""Configuration → units, before any model is loaded.
 
 A unit is one model on one leaf task. Its key is a hash of everything that determines its result: the model's
 content, the documents with their prompts and shots, the decoding, the limit. A unit whose folder holds that key
@@ -9,22 +9,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from s2eval import chat_arguments, store
 from s2eval.config import ModelEntry, RunConfig
 from s2eval.errors import UnknownNameError, UsageError
 from s2eval.files.names import check_folder, clashes
 from s2eval.models import MODEL_KINDS, ModelSpec, identity, tokenizers
+from s2eval.models.loaded import base_id
 from s2eval.models.model_kind import S2
 from s2eval.plugin import OURS, without_covered
+from s2eval.run.stored_plan import PlannedUnit
 from s2eval.tasks import benchmark_of, folders
 
-JUDGES = "mtbench"  # a model's folder of what judges said
+if TYPE_CHECKING:
+    from lm_eval.api.task import ConfigurableTask
+    from lm_eval.tasks import TaskManager
+
+JUDGES = "mtbench"  # a model's folder of judgments
 _FORMAT = 1  # raise when the same inputs would give another result
 
 
@@ -38,62 +44,29 @@ class UnitFacts:
         template, template_hash: of its prompts; "" where no question is asked.
     """
 
-    inputs: dict[str, Any]
+    inputs: dict[str, object]
     limit: int | None
     template: str
     template_hash: str
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
-    """One model on one task.
+class Unit(PlannedUnit):
+    """One model on one task, ready to be evaluated.
 
     Attributes:
         entry, spec: the model as configured and as parsed.
+        arguments: of the backend that loads the model.
         task: lm-eval's task object, its documents loaded.
-        folder: where its results go.
-        key: hash of its inputs.
-        documents, requests: how many there are after the limit.
         bos: whether the tokenizer may add its BOS; False for the leaderboard, which had none.
-        answers: whether it is a question-answering task, whose answers BERTScore compares.
-        facts: what the report says about it.
     """
 
     entry: ModelEntry
     spec: ModelSpec
-    task: Any
-    folder: Path
-    key: str
-    documents: int
-    requests: int
+    arguments: Mapping[str, object]
+    task: ConfigurableTask
     bos: bool | None
-    answers: bool
     facts: UnitFacts
-
-    @property
-    def name(self) -> str:
-        """`model/task`."""
-        return f"{self.entry.name}/{self.task.task_name}"
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All that `--only` may name it by."""
-        return (self.name, self.entry.name, self.task.task_name)
-
-    @property
-    def base(self) -> str:
-        """What is loaded for it: units of one value share a load, whatever adapters they put on it."""
-        return _base(self.entry, self.spec)
-
-    @property
-    def done(self) -> bool:
-        """Whether its folder holds the result of the same inputs."""
-        return store.is_done(self.folder, self.key)
-
-    @property
-    def problem(self) -> str:
-        """What is broken of the result in its folder; "" where nothing is, or where there is none."""
-        return store.unit_problem(self.folder) if self.folder.is_dir() else ""
 
 
 def expand(names: Sequence[str]) -> list[str]:
@@ -126,7 +99,7 @@ def expand(names: Sequence[str]) -> list[str]:
     return list(leaves)
 
 
-def _manager(names: Sequence[str], metadata: dict[str, Any] | None = None) -> Any:
+def _manager(names: Sequence[str], metadata: dict | None = None) -> TaskManager:
     """lm-eval's manager of our tasks, and of its own where a name is not ours (scanning those takes seconds)."""
     from lm_eval.tasks import TaskManager
 
@@ -150,24 +123,26 @@ def plan(config: RunConfig, specs: Sequence[ModelSpec], run: Path) -> list[Unit]
         raise UsageError(
             f"{judged[0]}: in a run its judges are named: add `judges: [openai:gpt-4]`, or take it out of tasks"
         )
-    _check_folders([entry.name for entry in config.models], names, run)
+    if alike := clashes([JUDGES, *names]):
+        raise UsageError(f"tasks {', '.join(alike)}: on some systems both are one folder. Evaluate them in two runs")
+    if JUDGES in names:
+        raise UsageError(f"task {JUDGES}: the folder of that name is for the judges of a run")
+    for entry in config.models:
+        for folder in (run / entry.name, *(run / entry.name / name for name in names)):
+            check_folder(folder)
     units: list[Unit] = []
-    shared: dict[str, Any] = {}
+    shared: dict[str, ConfigurableTask] = {}
     models = list(zip(config.models, specs, strict=True))
     bases = [_base(entry, spec) for entry, spec in models]
     for entry, spec in sorted(models, key=lambda model: bases.index(_base(*model))):
         content = identity(spec)
-        for task in _load(names, entry, spec, config, shared):
-            units.append(_unit(task, entry, spec, content, config, run))
+        units += [_unit(task, entry, spec, content, config, run) for task in _load(names, entry, spec, config, shared)]
+    _check_chat_arguments(units, config)
     return units
 
 
-def check_chat_arguments(units: Sequence[Unit], config: RunConfig) -> None:
-    """Arguments of a chat template are an error where a model is asked no question: nothing would use them.
-
-    Raises:
-        UsageError: with the first such model.
-    """
+def _check_chat_arguments(units: Sequence[Unit], config: RunConfig) -> None:
+    """Arguments of a chat template are an error where a model is asked no question: nothing would use them."""
     with_questions = {unit.entry.name for unit in units if unit.facts.template}
     for entry in config.models:
         arguments = chat_arguments.collect(entry.args)
@@ -178,29 +153,15 @@ def check_chat_arguments(units: Sequence[Unit], config: RunConfig) -> None:
             )
 
 
-def _check_folders(models: Sequence[str], tasks: Sequence[str], run: Path) -> None:
-    """Raise a UsageError for tasks and models that cannot have folders of their own on every system."""
-    if alike := clashes([JUDGES, *tasks]):
-        raise UsageError(f"tasks {', '.join(alike)}: on some systems both are one folder. Evaluate them in two runs")
-    if JUDGES in tasks:
-        raise UsageError(f"task {JUDGES}: the folder of that name is for the judges of a run")
-    for model in models:
-        check_folder(run / model)
-        for task in tasks:
-            check_folder(run / model / task)
-
-
 def _base(entry: ModelEntry, spec: ModelSpec) -> str:
-    folder = Path(spec.pretrained).expanduser()
-    name = str(folder.resolve()) if folder.is_dir() else spec.pretrained
-    return json.dumps(
-        [name, spec.engine, entry.dtype, entry.device, chat_arguments.without(entry.args)], sort_keys=True, default=str
-    )
+    """Equal where `s2eval.models.loaded` loads once."""
+    parts = [base_id(spec), spec.engine, entry.dtype, entry.device, chat_arguments.without(entry.args)]
+    return json.dumps(parts, sort_keys=True, default=str)
 
 
 def _load(
-    names: Sequence[str], entry: ModelEntry, spec: ModelSpec, config: RunConfig, shared: dict[str, Any]
-) -> list[Any]:
+    names: Sequence[str], entry: ModelEntry, spec: ModelSpec, config: RunConfig, shared: dict[str, ConfigurableTask]
+) -> list[ConfigurableTask]:
     """The tasks for one model. Those whose documents no prompt template touches are kept in `shared` and serve
     every model, so that twelve models do not hold the leaderboard's documents twelve times."""
     for_prompts = (*chat_arguments.KEYS, *tokenizers.KEYS)
@@ -213,22 +174,27 @@ def _load(
         "bertscore_later": True,
     }
     manager = _manager(names, metadata)
-    tasks: list[Any] = []
+    tasks: list[ConfigurableTask] = []
     for name in names:
-        task = shared.get(name)
-        if task is None:
-            task = manager.load([name])["tasks"][name]
-            if not benchmark_of(name).answers:
-                shared[name] = task
-        tasks.append(task)
+        if name in shared:
+            tasks.append(shared[name])
+            continue
+        loaded: dict = manager.load([name])["tasks"]
+        tasks.append(loaded[name])
+        if not benchmark_of(name).answers:
+            shared[name] = loaded[name]
     return tasks
 
 
-def _unit(task: Any, entry: ModelEntry, spec: ModelSpec, content: str, config: RunConfig, run: Path) -> Unit:
+def _unit(
+    task: ConfigurableTask, entry: ModelEntry, spec: ModelSpec, content: str, config: RunConfig, run: Path
+) -> Unit:
+    from s2eval.models.backend.hf import best_device
+
+    task_name = task.task_name
     docs = task.eval_docs
-    documents = min(len(docs), config.limit or len(docs))
-    rows = [docs[number] for number in range(documents)]
-    benchmark = benchmark_of(task.task_name)
+    rows = [docs[number] for number in range(min(len(docs), config.limit or len(docs)))]
+    benchmark = benchmark_of(task_name)
     template = rows[0].get("template", "") if benchmark.answers else ""
     if template.startswith(("chat", "fastchat:")):
         from s2eval.tasks.lm_eval import template_for
@@ -236,12 +202,13 @@ def _unit(task: Any, entry: ModelEntry, spec: ModelSpec, content: str, config: R
         chosen = template_for(entry.template or config.template, spec.pretrained, spec.peft, entry.args)
         stops = list(chosen.stop) or task.config.generation_kwargs["until"]
         task.set_config(key="generation_kwargs", value={"until": stops}, update=True)
+    on_cpu = (entry.device or best_device()).startswith("cpu")
     inputs = {
         "format": _FORMAT,
         "model": content,
         # on a GPU `auto` is the checkpoint's own type, and the same type computes other digits
-        "arguments": [entry.dtype, entry.args, *([] if _on_cpu(entry) else ["accelerator"])],
-        "task": task.task_name,
+        "arguments": [entry.dtype, entry.args, *([] if on_cpu else ["accelerator"])],
+        "task": task_name,
         "version": task.VERSION,
         "documents": _digest(rows),
         "shots": task.config.num_fewshot,
@@ -249,33 +216,36 @@ def _unit(task: Any, entry: ModelEntry, spec: ModelSpec, content: str, config: R
         "bos": benchmark.bos is not False,
         **({"engine": spec.engine} if spec.engine != S2 else {}),
     }
-    choices = task.OUTPUT_TYPE == "multiple_choice"
     if spec.engine != S2 and task.OUTPUT_TYPE != "generate_until" and not MODEL_KINDS[spec.engine].likelihoods:
         raise UsageError(
-            f"{entry.name}/{task.task_name}: {spec.text} is for questions; for log-likelihoods {spec.engine} computes "
+            f"{entry.name}/{task_name}: {spec.text} is for questions; for log-likelihoods {spec.engine} computes "
             f"every shared prefix again. Name the model without '{spec.engine}:' for this task"
         )
+    choices = task.OUTPUT_TYPE == "multiple_choice"
+    name = f"{entry.name}/{task_name}"
     return Unit(
+        name=name,
+        names=(name, entry.name, task_name),
+        folder=run / entry.name / task_name,
+        key=store.key_of(inputs),
+        documents=len(rows),
+        requests=sum(len(task.doc_to_choice(row)) for row in rows) if choices else len(rows),
+        answers=benchmark.answers,
         entry=entry,
         spec=spec,
+        arguments={
+            "dtype": entry.dtype,
+            "batch_size": entry.batch_size or config.batch_size,
+            **({"device": entry.device} if entry.device else {}),
+            **chat_arguments.without(entry.args),
+        },
         task=task,
-        folder=run / entry.name / task.task_name,
-        key=store.key_of(inputs),
-        documents=documents,
-        requests=sum(len(task.doc_to_choice(row)) for row in rows) if choices else documents,
         bos=benchmark.bos,
-        answers=benchmark.answers,
         facts=UnitFacts(inputs, config.limit, template, rows[0].get("template_hash", "") if benchmark.answers else ""),
     )
 
 
-def _on_cpu(entry: ModelEntry) -> bool:
-    from s2eval.models.backend.hf import best_device
-
-    return (entry.device or best_device()).startswith("cpu")
-
-
-def _digest(rows: Sequence[Any]) -> str:
+def _digest(rows: Sequence[object]) -> str:
     digest = hashlib.sha256()
     for row in rows:
         digest.update(json.dumps(row, sort_keys=True, ensure_ascii=False, default=str).encode())
@@ -283,17 +253,13 @@ def _digest(rows: Sequence[Any]) -> str:
 
 
 class Named(Protocol):
-    """What `--only` may choose."""
+    """A part of a run that `--only` may choose by any of its names."""
 
     @property
-    def name(self) -> str:
-        """Shown to the user."""
-        ...
+    def name(self) -> str: ...
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """All that a pattern may match."""
-        ...
+    def names(self) -> tuple[str, ...]: ...
 
 
 Part = TypeVar("Part", bound=Named)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from s2eval import store
 from s2eval.config import RunConfig
-from s2eval.run.engine import RunPlan, unit_problem
-
-if TYPE_CHECKING:
-    from s2eval.run.plan import Unit
-    from s2eval.run.stored_plan import PlannedUnit
+from s2eval.run import stored_plan
+from s2eval.run.engine import RunPlan
+from s2eval.run.stored_plan import PlannedUnit
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +33,8 @@ class PartStatus:
 
     def __str__(self) -> str:
         again = "evaluated" if self.unit else "judged"
-        return f"{self.state:6} {self.name}: {self.size}" + (
-            f"; {self.problem}, so it is {again} again" if self.problem else ""
-        )
+        consequence = f"; {self.problem}, so it is {again} again" if self.problem else ""
+        return f"{self.state:6} {self.name}: {self.size}{consequence}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +53,6 @@ class RunStatus:
 
 def stored_status(folder: Path, settings: RunConfig, only: Sequence[str]) -> RunStatus | None:
     """The state from the plan stored in the folder; None where that holds no longer."""
-    from s2eval.run import stored_plan
-
     planned = stored_plan.read(folder, settings)
     if planned is None:
         return None
@@ -67,7 +62,7 @@ def stored_status(folder: Path, settings: RunConfig, only: Sequence[str]) -> Run
         planned = plan.select(planned, only)
     parts: list[PartStatus] = []
     for part in planned:
-        if isinstance(part, stored_plan.PlannedUnit):
+        if isinstance(part, PlannedUnit):
             parts.append(_unit_status(part, settings))
             continue
         # how many calls are left, only a new plan knows
@@ -96,7 +91,8 @@ def judged_status(run: RunPlan) -> Iterator[PartStatus]:
         yield PartStatus(state, judged.name, size, problem, unit=False)
 
 
-def _unit_status(unit: Unit | PlannedUnit, settings: RunConfig) -> PartStatus:
-    problem = unit_problem(unit, settings)
+def _unit_status(unit: PlannedUnit, settings: RunConfig) -> PartStatus:
+    scored = "bertscore" in settings.metrics and unit.answers and (unit.folder / store.BERTSCORE).exists()
+    problem = unit.problem or (store.bertscore_problem(unit.folder) if scored else "")
     state = "broken" if problem else "done" if unit.done else "to do"
     return PartStatus(state, unit.name, f"{unit.documents} documents, {unit.requests} requests", problem)

@@ -1,4 +1,4 @@
-"""The plan of a run, kept in its folder: `--status` answers from it without loading tasks, documents or tokenizers.
+"""The plan of a run, stored in its folder: `--status` answers from it without loading tasks, documents or tokenizers.
 
 It is used as long as everything that it was made from is the same: the configuration, environment variables, installed
 versions, and size and time of every file of models, data, tasks and code. Otherwise the run is planned anew.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from s2eval import paths, store
 from s2eval.config import RunConfig
@@ -34,7 +34,16 @@ _SECRET = ("KEY", "TOKEN")
 
 @dataclass(frozen=True, slots=True)
 class PlannedUnit:
-    """What `--status` says of a unit; fields and properties as of `s2eval.run.plan.Unit`."""
+    """One model on one task, as far as `--status` needs it; `s2eval.run.plan.Unit` has the rest.
+
+    Attributes:
+        name: `model/task`.
+        names: all that `--only` may name it by.
+        folder: where its results go.
+        key: hash of its inputs.
+        documents, requests: how many there are after the limit.
+        answers: whether it is a question-answering task, whose answers BERTScore compares.
+    """
 
     name: str
     names: tuple[str, ...]
@@ -51,7 +60,7 @@ class PlannedUnit:
 
     @property
     def problem(self) -> str:
-        """What is broken of the result in its folder."""
+        """What is broken of the result in its folder; "" where nothing is, or where there is none."""
         return store.unit_problem(self.folder) if self.folder.is_dir() else ""
 
 
@@ -87,62 +96,51 @@ class PlannedJudge:
         return results.problem(self.path) if self.path.exists() else ""
 
 
-Planned = PlannedUnit | PlannedJudge
-
-
 def write(run: Path, settings: RunConfig, units: Sequence[Unit], judged: Sequence[Judged]) -> None:
-    """Keep a plan in the run's folder, if that is there and can be written."""
+    """Store a plan in the run's folder, if that exists and can be written."""
     if not run.is_dir():
         return
     watched = sorted({str(path) for path in _watched(units)})
+    stored = [{field.name: getattr(unit, field.name) for field in fields(PlannedUnit)} for unit in units]
     content = {
         "format": _FORMAT,
         "watched": watched,
         "inputs": _inputs(settings, watched),
-        "units": [_unit(unit, run) for unit in units],
-        "judges": [_judge(one, run) for one in judged],
+        "units": [{**unit, "folder": unit["folder"].relative_to(run)} for unit in stored],
+        "judges": [asdict(_planned_judge(part, run)) for part in judged],
         "files": integrity.measured(run),
     }
     with suppress(OSError, PrerequisiteError):
         store.write_sealed(run / FILE, content)
 
 
-def read(run: Path, settings: RunConfig) -> list[Planned] | None:
-    """The kept plan; None where there is none, or something that it was made from has changed."""
+def read(run: Path, settings: RunConfig) -> list[PlannedUnit | PlannedJudge] | None:
+    """The stored plan; None where there is none, or something that it was made from has changed."""
     try:
-        content: Any = json.loads((run / FILE).read_text(encoding="utf-8"))
+        content = json.loads((run / FILE).read_text(encoding="utf-8"))
         if integrity.SEAL not in content or not integrity.seal_holds(content) or content["format"] != _FORMAT:
             return None
         if content["inputs"] != _inputs(settings, content["watched"]):
             return None
-        units = [PlannedUnit(**{**one, **_located(one, run, "folder")}) for one in content["units"]]
-        judges = [PlannedJudge(**{**one, **_located(one, run, "path")}) for one in content["judges"]]
+        for record in (*content["units"], *content["judges"]):
+            record["names"] = tuple(record["names"])
+        units = [PlannedUnit(**{**unit, "folder": run / unit["folder"]}) for unit in content["units"]]
+        judges = [PlannedJudge(**{**judge, "path": run / judge["path"]}) for judge in content["judges"]]
         integrity.prime(run, content["files"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return [*units, *judges]
 
 
-def _located(record: Mapping[str, Any], run: Path, field: str) -> dict[str, Any]:
-    return {field: run / record[field], "names": tuple(record["names"])}
-
-
-def _unit(unit: Unit, run: Path) -> dict[str, Any]:
-    planned = PlannedUnit(
-        unit.name, unit.names, unit.folder.relative_to(run), unit.key, unit.documents, unit.requests, unit.answers
-    )
-    return asdict(planned)
-
-
-def _judge(one: Judged, run: Path) -> dict[str, Any]:
+def _planned_judge(judged: Judged, run: Path) -> PlannedJudge:
     from s2eval.judge import results
 
-    path = results.path_of(run, one.suite, one.settings, one.entry.name)
+    path = results.path_of(run, judged.suite, judged.settings, judged.entry.name)
     sha256 = ""
     with suppress(OSError, ValueError, KeyError, TypeError):
         if not json.loads(path.read_text(encoding="utf-8"))["facts"]["failed"]:
             sha256 = integrity.fingerprint(path).sha256
-    return asdict(PlannedJudge(one.name, one.names, len(one.suite.questions), path.relative_to(run), sha256))
+    return PlannedJudge(judged.name, judged.names, len(judged.suite.questions), path.relative_to(run), sha256)
 
 
 def _inputs(settings: RunConfig, watched: Sequence[str]) -> str:
@@ -177,21 +175,17 @@ def _watched(units: Sequence[Unit]) -> Iterator[Path]:
         yield Path(data).expanduser().absolute()
     for name in {name for unit in units for name in (unit.spec.pretrained, unit.spec.peft) if name}:
         folder = Path(name).expanduser()
-        yield folder.absolute() if folder.exists() else _hub_references(name)
+        if folder.exists():
+            yield folder.absolute()
+        else:  # where the hub's cache notes which commit a name stands for
+            from huggingface_hub.constants import HF_HUB_CACHE
+
+            yield Path(HF_HUB_CACHE) / f"models--{name.replace('/', '--')}" / "refs"
 
 
-def _hub_references(name: str) -> Path:
-    """Where the hub's cache notes which commit a name stands for."""
-    from huggingface_hub.constants import HF_HUB_CACHE
-
-    return Path(HF_HUB_CACHE) / f"models--{name.replace('/', '--')}" / "refs"
-
-
-def _signatures(path: Path) -> Iterator[list[Any]]:
+def _signatures(path: Path) -> Iterator[tuple[str, int, int, int]]:
     """Name, size and times of a file, or of all files below a folder; nothing where there is none."""
-    files = [path] if path.is_file() else sorted(path.rglob("*"))
-    for file in files:
-        if file.suffix == ".pyc" or not file.is_file():
-            continue
-        stat = file.stat()
-        yield [str(file.relative_to(path)), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+    for file in [path] if path.is_file() else sorted(path.rglob("*")):
+        if file.suffix != ".pyc" and file.is_file():
+            stat = file.stat()
+            yield str(file.relative_to(path)), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns

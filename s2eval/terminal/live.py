@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from s2eval.run.engine import RunPlan
 from s2eval.run.log_file import quiet_libraries
-from s2eval.run.progress import Progress, duration
-from s2eval.run.rough_time import rough_seconds
+from s2eval.run.progress import Progress, duration, rough_seconds
 from s2eval.terminal import output
 
 if TYPE_CHECKING:

@@ -191,14 +191,26 @@ def _shape(shape: Sequence[int]) -> str:
 
 
 @contextmanager
-def quiet(*, bars: bool = False) -> Iterator[None]:
-    """No warnings of transformers and PEFT: what they warn of is checked. Progress bars only with `bars`."""
+def quiet(*, bars: bool = False, downloads: bool = False) -> Iterator[None]:
+    """No warnings of transformers and PEFT: what they warn of is checked.
+
+    Args:
+        bars: show all progress bars.
+        downloads: show those of the hub, unless the user has disabled them.
+    """
+    from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars
     from transformers.utils import logging
 
-    before, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    before, shown, hub_bars = (
+        logging.get_verbosity(),
+        logging.is_progress_bar_enabled(),
+        not are_progress_bars_disabled(),
+    )
     logging.set_verbosity_error()
     if not bars:
-        logging.disable_progress_bar()
+        logging.disable_progress_bar()  # the hub's too
+        if downloads and hub_bars:
+            enable_progress_bars()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

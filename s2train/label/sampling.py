@@ -118,9 +118,9 @@ def sample(bases: Bases, who: Policy, how: Sampling, wanted: Sequence[tuple[str,
     Args:
         wanted: prompts with the number of the answer.
     """
+    import torch
     from lm_eval.api.instance import Instance
 
-    from s2eval.models import loaded
     from s2eval.models.backend import decoding
     from s2eval.models.trie import support
 
@@ -134,7 +134,7 @@ def sample(bases: Bases, who: Policy, how: Sampling, wanted: Sequence[tuple[str,
     numbers = sorted({number for _, number in wanted}) if alone else [None]
     sampling = who.key(how)
     for only in numbers:
-        loaded.set_seed(how.seed if only is None else how.seed + 1_000_003 * only)
+        torch.manual_seed(how.seed if only is None else how.seed + 1_000_003 * only)
         part = [answer for answer in wanted if only is None or answer[1] == only]
         requests = [
             Instance("generate_until", {}, (who.template.render(turns_of(prompt)), dict(settings)), place)
