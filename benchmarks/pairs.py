@@ -54,11 +54,11 @@ def compare(folder: str) -> tuple[float, float, float]:
     """Runs in a process of its own: every model with every other, from the samples to Markdown."""
     from s2eval.api.comparison import sides
     from s2eval.report.compare import compare as compared
-    from s2eval.report.read import scored as scored_logs
+    from s2eval.report.read import item_scores
     from s2eval.report.render.comparison import render_comparison
 
     def work() -> None:
-        found = scored_logs.read([Path(folder)])
+        found = item_scores.read([Path(folder)])
         text = render_comparison(compared(found.scored, sides(found, None, ())))
         if "difference shown" not in text:
             raise SystemExit("the comparison shows nothing")

@@ -133,16 +133,58 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Encoder:
+    """What measured a unit's BERTScore; `key` determines the numbers."""
+
+    name: str
+    hash: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnitFacts:
+    """How the numbers of a unit came about, as text for notes and conditions; empty where its files do not say.
+
+    Attributes:
+        template: prompt template with its hash; of plain lm-eval the hash of the chat template.
+        documents: hash of the task's documents.
+        decoding: settings of generation, as JSON.
+        versions: package → version.
+        work: what the backend counted, as of `s2eval.models.work.Work.as_dict`.
+        finished: ISO 8601.
+        seconds: of computing.
+        invalid: metric → text of each value that is no number → how often.
+        invalid_aggregates: metric → text of an aggregate that is no number.
+        unverified: whether the files carry no hashes to compare with.
+        bertscore_with_reasoning: whether an earlier version measured BERTScore with the reasoning; it is not read.
+    """
+
+    template: str = ""
+    documents: str = ""
+    version: str = ""
+    shots: str = ""
+    decoding: str = ""
+    limit: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
+    encoder: Encoder | None = None
+    work: Mapping[str, Any] | None = None
+    finished: str = ""
+    seconds: float = 0.0
+    invalid: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
+    invalid_aggregates: Mapping[str, str] = field(default_factory=dict[str, str])
+    unverified: bool = False
+    bertscore_with_reasoning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
     """One model on one task, as read back from disk.
 
     Attributes:
-        model, task: names.
         samples: one a document, in document order; empty where no samples were logged.
         aggregates: metric → (value, stderr) as lm-eval printed them; stderr None where it printed N/A.
         n: documents evaluated.
         provenance: the unit's key, or the hash of the results file of plain lm-eval.
-        facts: further facts for the report's notes (template, versions, limit, BERTScore's key and hash, …).
         log: lm-eval's file of samples; None where none were logged.
     """
 
@@ -152,5 +194,5 @@ class Unit:
     aggregates: Mapping[str, tuple[float, float | None]]
     n: int
     provenance: str
-    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    facts: UnitFacts = field(default_factory=UnitFacts)
     log: Path | None = None

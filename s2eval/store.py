@@ -35,7 +35,6 @@ from s2eval.records import Row, Unit
 from s2eval.units import (
     BERTSCORE,
     FILES,
-    UNVERIFIED,
     WITHOUT_REASONING,
     bertscore_problem,
     is_done,
@@ -52,7 +51,6 @@ __all__ = [
     "SCORES",
     "TEMPORARY",
     "UNIT",
-    "UNVERIFIED",
     "WITHOUT_REASONING",
     "Unit",
     "bertscore_problem",

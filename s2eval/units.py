@@ -15,9 +15,11 @@ from typing import Any
 
 from s2eval.errors import DataError
 from s2eval.files import integrity
-from s2eval.lm_eval_logs.evaluations import UNIT, units_of
+from s2eval.lm_eval_logs.evaluations import UNIT, read_evaluation
+from s2eval.lm_eval_logs.results import evaluations_of
+from s2eval.lm_eval_logs.settings import text_of
 from s2eval.metrics.bertscore import BERTSCORE as BERTSCORE_METRICS
-from s2eval.records import Sample, Unit
+from s2eval.records import Encoder, Sample, Unit, UnitFacts
 
 BERTSCORE = "bertscore.json"
 _SCORES = "metric_"
@@ -25,10 +27,6 @@ FILES = "files"
 """The field of `unit.json` that lists the unit's other files; units of version 0.1.0 have none."""
 WITHOUT_REASONING = "without_reasoning"
 """The field of `bertscore.json` where answers had reasoning, and it was left out."""
-WITH_REASONING = "bertscore_with_reasoning"
-"""The fact of a unit whose BERTScore an earlier version measured with the reasoning; it is not read."""
-UNVERIFIED = "unverified"
-"""The fact of a unit whose files could not be compared with hashes."""
 
 
 def is_done(folder: Path, key: str) -> bool:
@@ -39,24 +37,28 @@ def is_done(folder: Path, key: str) -> bool:
 def key_in(path: Path) -> str | None:
     """The `key` of a unit's JSON file; None where there is no such file, or it is unreadable or was changed."""
     try:
-        content = _content(path)
-        return content["key"]
-    except (OSError, ValueError, KeyError, TypeError):  # no JSON and no UTF-8 are ValueErrors
+        return _content(path)["key"]
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def unit_problem(folder: Path) -> str:
     """What is missing or changed of a committed unit, in a sentence's part; "" where it is as it was written."""
     try:
-        facts = _content(folder / UNIT)
-    except FileNotFoundError:
-        return f"{UNIT} is missing"
+        content = _content(folder / UNIT)
     except (OSError, ValueError, TypeError) as error:
-        return str(error) if isinstance(error, _ChangedError) else f"{UNIT} cannot be read"
+        return _unreadable(UNIT, error)
     try:
-        if FILES in facts:
-            return integrity.problem(folder, facts[FILES])
-        return _problem_without_hashes(folder, int(facts["documents"])) if "documents" in facts else ""
+        if FILES in content:
+            return integrity.problem(folder, content[FILES])
+        if "documents" not in content:
+            return ""
+        # version 0.1.0: each document has a line, or several filters a line each
+        logs, documents = sorted(folder.glob("samples_*.jsonl")), int(content["documents"])
+        if len(logs) != 1 or len(list(folder.glob("results_*.json"))) != 1:
+            return "one samples_*.jsonl and one results_*.json are needed"
+        lines = integrity.fingerprint(logs[0]).lines
+        return "" if lines and lines % documents == 0 else f"{logs[0].name} has {lines} lines for {documents} documents"
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"{UNIT} is not what a run writes"
 
@@ -65,14 +67,12 @@ def bertscore_problem(folder: Path) -> str:
     """The same of the BERTScore of a unit's answers."""
     try:
         return "" if {"key", "scores"} <= _content(folder / BERTSCORE).keys() else f"{BERTSCORE} cannot be read"
-    except FileNotFoundError:
-        return f"{BERTSCORE} is missing"
     except (OSError, ValueError, TypeError) as error:
-        return str(error) if isinstance(error, _ChangedError) else f"{BERTSCORE} cannot be read"
+        return _unreadable(BERTSCORE, error)
 
 
 def scores_file(family: str) -> str:
-    """Of a family of metrics that was measured on a unit's answers later."""
+    """The file of a family of metrics that was measured on a unit's answers later."""
     return f"{_SCORES}{family}.json"
 
 
@@ -89,35 +89,56 @@ def read_unit(folder: Path, *, texts: bool = True, scores: bool = True) -> Unit:
     if problem := unit_problem(folder):
         raise _broken(folder, problem)
     try:
-        facts = _content(folder / UNIT)
-        if FILES in facts:
-            (name,) = [name for name in facts[FILES] if name.startswith("results_")]
-            results = folder / name
+        content = _content(folder / UNIT)
+        if FILES in content:
+            (results,) = [folder / name for name in content[FILES] if name.startswith("results_")]
         else:
             (results,) = folder.glob("results_*.json")
-            facts[UNVERIFIED] = "documents" in facts
-        (unit,) = units_of(results, facts["model"], texts)
+        (evaluation,) = evaluations_of(results)
+        unit = read_evaluation(evaluation, content["model"], texts=texts)
         samples = unit.samples
+        facts = _facts(content, unit.facts)
         if scores and os.path.lexists(folder / BERTSCORE):
             if problem := bertscore_problem(folder):
                 raise _broken(folder, problem)
-            encoded = _content(folder / BERTSCORE)
-            triples = encoded.pop("scores")
-            if encoded.get(WITHOUT_REASONING) or not any(sample.reasoning for sample in samples):
-                samples = _with_scores(
-                    samples, [dict(zip(BERTSCORE_METRICS.names, triple, strict=True)) for triple in triples]
-                )
-                facts["bertscore"] = {"encoder": "unknown", "hash": "unknown", **encoded}
+            bertscore = _content(folder / BERTSCORE)
+            if bertscore.get(WITHOUT_REASONING) or not any(sample.reasoning for sample in samples):
+                names = BERTSCORE_METRICS.names
+                samples = _with_scores(samples, [dict(zip(names, s, strict=True)) for s in bertscore["scores"]])
+                encoder, digest = (str(bertscore.get(name, "unknown")) for name in ("encoder", "hash"))
+                facts = replace(facts, encoder=Encoder(encoder, digest, str(bertscore["key"])))
             else:
-                facts[WITH_REASONING] = True
+                facts = replace(facts, bertscore_with_reasoning=True)
         for path in sorted(folder.glob(f"{_SCORES}*.json")) if scores else ():
             samples = _with_scores(samples, _content(path)["scores"])
-        facts |= {name: unit.facts[name] for name in ("invalid", "invalid_aggregates") if name in unit.facts}
-        return replace(unit, samples=samples, provenance=facts["key"], facts=facts)
+        return replace(unit, samples=samples, provenance=content["key"], facts=facts)
     except DataError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _broken(folder, repr(error)) from error
+
+
+def _facts(content: Mapping[str, Any], logged: UnitFacts) -> UnitFacts:
+    """Of `unit.json`, and what was noticed when lm-eval's files were read."""
+    inputs = content.get("inputs") or {}
+    decoding = dict(inputs.get("decoding") or {})
+    decoding.pop("until", None)  # what ends an answer belongs to the template
+    digest = content.get("template_hash")
+    return UnitFacts(
+        template=" ".join(filter(None, (content.get("template"), digest and f"({digest})"))),
+        documents=str(inputs.get("documents") or ""),
+        version=text_of(inputs.get("version")),
+        shots=text_of(inputs.get("shots")),
+        decoding=json.dumps(decoding, sort_keys=True) if decoding else "",
+        limit=text_of(content.get("limit")),
+        versions=content.get("versions") or {},
+        work=content.get("work"),
+        finished=str(content.get("finished") or ""),
+        seconds=float(content.get("seconds") or 0),
+        invalid=logged.invalid,
+        invalid_aggregates=logged.invalid_aggregates,
+        unverified=FILES not in content and "documents" in content,
+    )
 
 
 class _ChangedError(ValueError):
@@ -141,17 +162,14 @@ def _content(path: Path) -> dict[str, Any]:
     return content
 
 
+def _unreadable(name: str, error: Exception) -> str:
+    if isinstance(error, _ChangedError):
+        return str(error)
+    return f"{name} is missing" if isinstance(error, FileNotFoundError) else f"{name} cannot be read"
+
+
 def _broken(folder: Path, problem: str) -> DataError:
     return DataError(f"{folder}: a broken unit: {problem}. `s2eval run` with its configuration evaluates it again")
-
-
-def _problem_without_hashes(folder: Path, documents: int) -> str:
-    """Of a unit of version 0.1.0: each document has a line, or several filters a line each."""
-    logs = sorted(folder.glob("samples_*.jsonl"))
-    if len(logs) != 1 or len(list(folder.glob("results_*.json"))) != 1:
-        return "one samples_*.jsonl and one results_*.json are needed"
-    lines = integrity.fingerprint(logs[0]).lines
-    return "" if lines and lines % documents == 0 else f"{logs[0].name} has {lines} lines for {documents} documents"
 
 
 def _with_scores(samples: Sequence[Sample], scores: Sequence[Mapping[str, float]]) -> tuple[Sample, ...]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from s2eval.api.run import Run
     from s2eval.judge.verdicts.parsers import Parser
     from s2eval.report.comparisons import Compared, Side
-    from s2eval.report.read.items import Found
+    from s2eval.report.read.items import LogContents
 
 log = logging.getLogger("s2eval")
 
@@ -112,33 +112,33 @@ def compare(
         UsageError: nothing can be compared.
     """
     from s2eval.api.run import Run
-    from s2eval.report.read import scored as scored_logs
+    from s2eval.report.read import item_scores
 
     several = [runs] if isinstance(runs, (str, Path, Run)) else runs
     paths: list[Path] = []
     for run in several:
         paths += [Path(run)] if isinstance(run, (str, Path)) else list(run.paths)
-    found = scored_logs.read(paths, parser)
+    found = item_scores.read(paths, parser)
     return compare_found(found, baseline, [models] if isinstance(models, str) else models, mix_prompts=mix_prompts)
 
 
 def compare_found(
-    found: Found, baseline: str | None, models: Sequence[str] | None, *, mix_prompts: bool = False
+    found: LogContents, baseline: str | None, models: Sequence[str] | None, *, mix_prompts: bool = False
 ) -> Comparison:
     """`compare` of what was read."""
     from s2eval.report.compare import compare as compare_scored
-    from s2eval.report.read.items import whatever_the_prompt
+    from s2eval.report.read.items import ignore_prompt_hash
 
     pairs = sides(found, baseline, models or [])
     if mix_prompts:
-        found = replace(found, scored=tuple(whatever_the_prompt(scored) for scored in found.scored))
+        found = replace(found, scored=tuple(ignore_prompt_hash(scored) for scored in found.scored))
     compared = compare_scored(found.scored, pairs, found.contests, found.remarks)
     if not compared.tables:
         raise UsageError("nothing can be compared:" + "".join(f"\n  {reason}" for reason in compared.refused))
     return Comparison(compared)
 
 
-def sides(found: Found, baseline: str | None, models: Sequence[str]) -> list[tuple[Side, Side]]:
+def sides(found: LogContents, baseline: str | None, models: Sequence[str]) -> list[tuple[Side, Side]]:
     """(baseline, model) of each comparison.
 
     Raises:
@@ -183,5 +183,5 @@ def sides(found: Found, baseline: str | None, models: Sequence[str]) -> list[tup
     return pairs
 
 
-def _contestants(found: Found) -> Iterable[str]:
+def _contestants(found: LogContents) -> Iterable[str]:
     return (name for contests in found.contests for name in (contests.against, contests.model))

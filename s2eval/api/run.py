@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from s2eval.api.plots import Plot
     from s2eval.api.scoreboard import Scoreboard
     from s2eval.report.build import Report
-    from s2eval.report.read.items import Found, Scored
+    from s2eval.report.read.items import LogContents, Scored
 
 SCORE_COLUMNS = tuple(field.name for field in fields(Row))
 """Columns of `Run.scores`, as of `scores.csv`; see `s2eval.records.Row`."""
@@ -81,28 +81,28 @@ class Run:
     @cached_property
     def _report(self) -> Report | None:
         """Of folders with tables; None of judgments or logs of other tools alone."""
+        from s2eval.report import sources
         from s2eval.report.build import Report
-        from s2eval.report.read import folders
 
         try:
-            sources = folders.read_all(self.paths)
+            read = sources.read_all(self.paths)
         except DataError:
             if self._found.scored or self._found.contests:
                 return None
             raise
-        return Report(sources, published=any(source.references for source in sources))
+        return Report(read, published=any(source.references for source in read))
 
     @cached_property
-    def _found(self) -> Found:
-        from s2eval.report.read import scored as scored_logs
+    def _found(self) -> LogContents:
+        from s2eval.report.read import item_scores
 
-        return scored_logs.read(self.paths)
+        return item_scores.read(self.paths)
 
     @cached_property
     def _rows(self) -> list[Row]:
-        from s2eval.report.read import folders
+        from s2eval.report.rows import rows_of
 
-        return self._report.rows if self._report else list(folders.rows_of_scored(self._found.scored))
+        return self._report.rows if self._report else rows_of(self._found.scored)
 
     @property
     def models(self) -> list[str]:

@@ -12,8 +12,8 @@ from s2eval.terminal import note
 from s2eval.terminal.options import OutFile
 
 if TYPE_CHECKING:
-    from s2eval.report.read.folders import Source
     from s2eval.report.render import ReportFormat
+    from s2eval.report.sources import Source
 
 
 EXAMPLES = (
@@ -79,8 +79,8 @@ def report(
 ) -> None:
     """Print the paper's tables from what lies in one or more folders."""
     from s2eval import store
+    from s2eval.report import sources
     from s2eval.report.build import Report
-    from s2eval.report.read import folders as sources
     from s2eval.report.render import REPORT_FORMATS, RenderOptions
 
     chosen = REPORT_FORMATS.find(format)

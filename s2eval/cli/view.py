@@ -24,10 +24,10 @@ def view(
     """Serve the report on 127.0.0.1; a reload shows what has changed in the folders."""
     import tempfile
 
+    from s2eval.report import sources
     from s2eval.report.build import Report
     from s2eval.report.html import write_page
     from s2eval.report.html.server import Server
-    from s2eval.report.read import folders as sources
 
     def make(page: Path) -> None:
         read = sources.read_all(folders)

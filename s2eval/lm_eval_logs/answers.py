@@ -1,10 +1,9 @@
-"""The answer in a sample of lm-eval, its reasoning split off, and what our metrics say of the answer alone."""
+"""The answer in a sample of lm-eval, without its reasoning, and our metrics of the answer alone."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from s2eval.metrics import answers
 from s2eval.metrics.answers import OF_DOCUMENTS
@@ -26,31 +25,31 @@ _HINT = re.compile(
 )
 
 
-def answer_in(line: Mapping[str, Any]) -> Split | None:
+def answer_in(line: Mapping[str, object]) -> Split | None:
     """The first answer of a line of `samples_*.jsonl`; None where it has log-likelihoods."""
-    answers: Any = line.get("filtered_resps") or [None]
-    text = answers[0]
+    responses = line.get("filtered_resps")
+    text = responses[0] if isinstance(responses, list | tuple) and responses else None
     if not isinstance(text, str):
         return None
-    doc: Any = line.get("doc")
+    doc = line.get("doc")
     parts = split_text(text, doc if isinstance(doc, dict) else {})
     beside = line.get(REASONING)
     return parts._replace(reasoning=beside) if isinstance(beside, str) and beside and not parts.reasoning else parts
 
 
-def split_text(text: str, doc: Mapping[str, Any]) -> Split:
+def split_text(text: str, doc: Mapping[str, object]) -> Split:
     """The answer in a model's text to a document."""
     parts = split(text.strip(), opened=bool(doc.get(OPENED)))
     return parts._replace(answer=parts.answer.strip())
 
 
 def may_have_reasoning(line: bytes) -> bool:
-    """A quick look at a line as it stands in the file."""
+    """Whether a line, as it stands in the file, may hold reasoning; never False where it does."""
     return _HINT.search(line, max(line.rfind(b'"resps": '), 0)) is not None or b'"reasoning_opened": true' in line
 
 
 def values_of(values: Mapping[str, float], parts: Split, reference: str) -> dict[str, float]:
-    """A sample's values with those that are measured on its text measured on the answer alone.
+    """A sample's values, with those of its text measured on the answer alone.
 
     Samples of older releases were scored with their reasoning.
     """
@@ -73,5 +72,5 @@ def is_ours(values: Mapping[str, float]) -> bool:
 
 
 def has_our_metrics(values: Mapping[str, float]) -> bool:
-    """Whether any metric of this package was measured, and so on the answer alone; others see the whole text."""
+    """Whether any metric of this package was measured, and so on the answer alone; others see the complete text."""
     return any(name.startswith("s2_") for name in values)

@@ -1,24 +1,24 @@
-"""What plain `lm_eval --output_path DIR` left in a folder → evaluations without repeats, units with samples."""
+"""The results of plain `lm_eval --output_path DIR` in a folder → evaluations without repeats, units with samples."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from s2eval.identity import name_models, without_repeats
 from s2eval.lm_eval_logs.results import Evaluation, evaluations_of, is_results
 from s2eval.lm_eval_logs.samples import read_sample_file
-from s2eval.records import Sample, Unit
+from s2eval.records import Unit
 
 UNIT = "unit.json"
-"""What marks the folder of a unit of a run; its files belong to `s2eval.store.read_unit`."""
+"""The file that marks a unit of a run; its folder is read by `s2eval.store.read_unit`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluations:
-    """What lm-eval left in a folder.
+    """The results of lm-eval in a folder.
 
     Attributes:
         used: of several evaluations with the same settings the newest, those with samples before others.
@@ -45,7 +45,9 @@ def find_evaluations(folder: Path) -> Evaluations:
     Raises:
         DataError: a `results_*.json` that lm-eval did not write.
     """
-    evaluations = [evaluation for path in sorted(_results_files(folder)) for evaluation in evaluations_of(path)]
+    paths = [folder] if folder.is_file() else folder.rglob("*.json")
+    files = (path for path in paths if path.is_file() and not (path.parent / UNIT).exists() and is_results(path))
+    evaluations = [evaluation for path in sorted(files) for evaluation in evaluations_of(path)]
     used, repeats = without_repeats(
         [evaluation for evaluation in evaluations if evaluation.scored],
         identity=lambda evaluation: evaluation.identity,
@@ -59,56 +61,39 @@ def find_evaluations(folder: Path) -> Evaluations:
     return Evaluations(tuple(used), tuple(notes))
 
 
-def units_of(path: Path, model: str, texts: bool) -> Iterator[Unit]:
-    """The tasks of one results file with their samples, under the name `model`."""
-    for evaluation in evaluations_of(path):
-        yield read_evaluation(evaluation, model, texts=texts)
-
-
 def read_evaluation(evaluation: Evaluation, model: str, *, texts: bool = True) -> Unit:
     """The evaluation with its samples, under the name `model`.
+
+    A metric of which lm-eval has an aggregate, and no sample a number, is that of the aggregate alone.
 
     Raises:
         DataError: a broken line of samples.
     """
-    facts = dict(evaluation.facts)
-    samples: tuple[Sample, ...] = ()
+    samples, facts = (), evaluation.facts
     if evaluation.log is not None:
         content = read_sample_file(evaluation.log, texts=texts, filters=evaluation.filters)
-        unknown = {name for name in content.invalid if math.isfinite(evaluation.aggregates.get(name, (math.nan,))[0])}
-        samples, facts["invalid"] = _without_empty_metrics(content.samples, unknown), content.invalid
+        samples, facts = content.samples, replace(facts, invalid=content.invalid)
+        empty = {
+            name
+            for name in content.invalid
+            if math.isfinite(evaluation.aggregates.get(name, (math.nan,))[0])
+            and all(math.isnan(sample.values.get(name, math.nan)) for sample in samples)
+        }
+        if empty:
+            samples = tuple(
+                replace(sample, values={name: value for name, value in sample.values.items() if name not in empty})
+                for sample in samples
+            )
     n = len(samples) if evaluation.n is None else evaluation.n
-    return Unit(
-        model,
-        evaluation.task,
-        samples,
-        evaluation.aggregates,
-        n,
-        evaluation.provenance,
-        facts,
-        evaluation.log,
-    )
+    return Unit(model, evaluation.task, samples, evaluation.aggregates, n, evaluation.provenance, facts, evaluation.log)
 
 
-def _without_empty_metrics(samples: Sequence[Sample], names: Collection[str]) -> tuple[Sample, ...]:
-    """Without those of some metrics of which no sample has a number: lm-eval made its aggregate of something else."""
-    empty = {name for name in names if all(math.isnan(sample.values.get(name, math.nan)) for sample in samples)}
-    if not empty:
-        return tuple(samples)
-    return tuple(
-        replace(sample, values={name: value for name, value in sample.values.items() if name not in empty})
-        for sample in samples
-    )
-
-
-def _results_files(folder: Path) -> Iterator[Path]:
-    """`results_*.json`, and other JSON files that begin as lm-eval's do."""
-    paths = [folder] if folder.is_file() else folder.rglob("*.json")
-    return (path for path in paths if path.is_file() and not (path.parent / UNIT).exists() and is_results(path))
-
-
-def _repeat_notes(repeats: Sequence[tuple[Evaluation, Evaluation]], folder: Path) -> Iterable[str]:
+def _repeat_notes(repeats: Sequence[tuple[Evaluation, Evaluation]], folder: Path) -> Iterator[str]:
     """A sentence for each pair of files, with the tasks that they repeat."""
+
+    def below(path: Path) -> Path:
+        return path.relative_to(folder) if path.is_relative_to(folder) else path
+
     tasks: dict[tuple[str, Path, Path], list[str]] = {}
     for left_out, used in repeats:
         differs = left_out.aggregates != used.aggregates
@@ -118,9 +103,5 @@ def _repeat_notes(repeats: Sequence[tuple[Evaluation, Evaluation]], folder: Path
     for (model, used_path, left_out_path), names in tasks.items():
         yield (
             f"{model} was evaluated again with the same settings on {', '.join(names)}: "
-            f"{_below(used_path, folder)} is used, {_below(left_out_path, folder)} is not."
+            f"{below(used_path)} is used, {below(left_out_path)} is not."
         )
-
-
-def _below(path: Path, folder: Path) -> str:
-    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)

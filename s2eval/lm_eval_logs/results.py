@@ -13,12 +13,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from s2eval.errors import DataError
+from s2eval.files import Json, JsonObject
 from s2eval.identity import Identity, key_of
 from s2eval.lm_eval_logs import settings
 from s2eval.lm_eval_logs.samples import NO_FILTER, PLACEHOLDER, metric_name, number_of
+from s2eval.lm_eval_logs.settings import text_of
+from s2eval.records import UnitFacts
 
 _HEAD = 4096
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d[-:]\d\d[-:]\d\d(\.\d+)?")
@@ -30,10 +32,11 @@ class Evaluation:
 
     Attributes:
         identity: the model, the task, and what else determined the result.
-        path: the results file.
-        log: its file of samples; None where there is none.
-        aggregates, n, provenance, facts: as of `Unit`.
-        date: when it was made, as text that sorts.
+        path, log: the results file, and its file of samples.
+        aggregates, n, provenance, facts: as of `Unit`; n is None where the file does not say.
+        date: when it was made, as text and number that sort.
+        filters: of the task, in the order of its results.
+        scored: whether anything was; `lm_eval --predict_only` scores nothing.
     """
 
     identity: Identity
@@ -44,17 +47,13 @@ class Evaluation:
     provenance: str
     date: tuple[str, float]
     filters: tuple[str, ...] = (NO_FILTER,)
-    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    facts: UnitFacts = field(default_factory=UnitFacts)
+    scored: bool = True
 
     @property
     def task(self) -> str:
         """The task's name."""
         return self.identity.part[0]
-
-    @property
-    def scored(self) -> bool:
-        """Whether anything was scored; `lm_eval --predict_only` scores nothing."""
-        return not self.facts.get("predict_only")
 
 
 def evaluations_of(path: Path) -> Iterator[Evaluation]:
@@ -64,43 +63,45 @@ def evaluations_of(path: Path) -> Iterator[Evaluation]:
         DataError: not a results file of lm-eval.
     """
     try:
-        content = json.loads(path.read_bytes())
-        results: dict[str, dict[str, Any]] = content["results"]
-        groups = content.get("groups") or {}  # averages over tasks, which `configs` has not
-        names = content.get("configs", [name for name in results if name not in groups])
-        tasks = {str(task): results.get(task, {}) for task in names}
-        scores = {task: _scores_of(of_task) for task, of_task in tasks.items()}
+        content: JsonObject = json.loads(path.read_bytes())
+        results = _object(content["results"])
+        groups = _object(content.get("groups") or {})  # averages over tasks, which `configs` has not
+        tasks = [name for name in results if name not in groups]
+        names = _object(content["configs"]) if "configs" in content else tasks
+        scores = {str(task): _scores_of(_object(results.get(str(task), {}))) for task in names}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{path}: not a results file of lm-eval ({error!r})") from error
     own = settings.settings_of(content)
     model = settings.model_name(content) or path.parent.name
-    date = _DATE.search(path.name)
-    when = content.get("date")
-    for task, of_task in scores.items():
-        aggregates, invalid = _aggregates(of_task)
+    named = _DATE.search(path.name)
+    date, transformers = content.get("date"), content.get("transformers_version")
+    for task, task_scores in scores.items():
+        aggregates, invalid = _aggregates(task_scores)
+        metrics = {key.partition(",")[0].removesuffix("_stderr") for key in task_scores}
+        filters = tuple(dict.fromkeys(key.partition(",")[2] for key in task_scores if "," in key))
         yield Evaluation(
             identity=Identity(model, (task, "", ""), own, settings.task_settings_of(content, task), str(path.parent)),
             path=path,
             log=_log_of(path, task, content),
             aggregates=aggregates,
             n=settings.documents_of(content, task),
-            provenance=key_of({"results": results, "date": when, "task": task}),
-            date=(date[0] if date else "", float(when) if isinstance(when, int | float) else 0.0),
-            filters=_filters(of_task),
-            facts={
-                "versions": content.get("transformers_version"),
-                "limit": settings.limit_of(content),
-                "version": settings.version_of(content, task),
-                "shots": settings.shots_of(content, task),
-                "chat_template_sha": content.get("chat_template_sha"),
-                "invalid_aggregates": invalid,
-                "predict_only": _is_placeholder(of_task),
-            },
+            provenance=key_of({"results": results, "date": date, "task": task}),
+            date=(named[0] if named else "", float(date) if isinstance(date, int | float) else 0.0),
+            filters=filters or (NO_FILTER,),
+            facts=UnitFacts(
+                template=text_of(content.get("chat_template_sha")),
+                version=text_of(settings.version_of(content, task)),
+                shots=text_of(settings.shots_of(content, task)),
+                limit=text_of(settings.limit_of(content) or None),
+                versions={"transformers": str(transformers)} if transformers else {},
+                invalid_aggregates=invalid,
+            ),
+            scored=metrics != {PLACEHOLDER},
         )
 
 
 def is_results(path: Path) -> bool:
-    """Whether a JSON file is called, or begins, as lm-eval's results are."""
+    """Whether a JSON file is named, or begins, as lm-eval's results are."""
     if path.name.startswith("results_"):
         return True
     with path.open("rb") as file:
@@ -113,34 +114,34 @@ def is_results(path: Path) -> bool:
         return False
 
 
-def _log_of(path: Path, task: str, content: Mapping[str, Any]) -> Path | None:
+def _object(value: Json) -> JsonObject:
+    if not isinstance(value, dict):
+        raise TypeError(f"{value!r} is no object")
+    return value
+
+
+def _log_of(path: Path, task: str, content: JsonObject) -> Path | None:
     """The samples beside a results file: of its date, or without a date where no other results could own them."""
-    date = _DATE.search(path.name)
-    names = [f"samples_{task}_{path.stem.removeprefix('results_')}.jsonl"]
-    names += [f"samples_{task}_{date[0]}.jsonl"] if date else []
-    log = next((path.parent / name for name in names if (path.parent / name).is_file()), None)
-    if log is not None:
+    date, prefix = _DATE.search(path.name), settings.samples_prefix(content)
+    stamps = [path.stem.removeprefix("results_"), *([date[0]] if date else [])]
+    dated = [path.parent / f"samples_{task}_{stamp}.jsonl" for stamp in stamps]
+    undated = [path.parent / f"{name}_{task}.jsonl" for name in ("samples", prefix) if name]
+    if log := next(filter(Path.is_file, dated), None):
         return log
-    prefix = settings.samples_prefix(content)
-    names = [f"samples_{task}.jsonl", *([f"{prefix}_{task}.jsonl"] if prefix else [])]
-    log = next((path.parent / name for name in names if (path.parent / name).is_file()), None)
-    return log if log and _is_alone(path, dated=date is not None) else None
+    log = next(filter(Path.is_file, undated), None)
+    rivals = [other for other in path.parent.glob("*.json") if other != path]
+    if not date:
+        rivals = [other for other in rivals if _DATE.search(other.name) is None]
+    return None if log is None or any(map(is_results, rivals)) else log
 
 
-def _is_alone(path: Path, *, dated: bool) -> bool:
-    """Whether no other results beside the file could own samples without a date."""
-    others = [other for other in path.parent.glob("*.json") if other != path]
-    undated = [other for other in others if _DATE.search(other.name) is None]
-    return not any(map(is_results, others if dated else undated))
-
-
-def _scores_of(results: Mapping[str, Any]) -> dict[str, Any]:
+def _scores_of(results: JsonObject) -> JsonObject:
     """The metrics of a task: keys `acc,none` and `acc_stderr,none`, before lm-eval 0.4 `acc` and `acc_stderr`."""
-    named = {key: value for key, value in results.items() if "," in key}
-    return named or {key: value for key, value in results.items() if key not in ("alias", "sample_len", "name")}
+    filtered = {key: value for key, value in results.items() if "," in key}
+    return filtered or {key: value for key, value in results.items() if key not in ("alias", "sample_len", "name")}
 
 
-def _aggregates(scores: Mapping[str, Any]) -> tuple[dict[str, tuple[float, float | None]], dict[str, str]]:
+def _aggregates(scores: JsonObject) -> tuple[dict[str, tuple[float, float | None]], dict[str, str]]:
     """Metric → value and standard error, NaN where it is no number; metric → text of what is none."""
     aggregates: dict[str, tuple[float, float | None]] = {}
     invalid: dict[str, str] = {}
@@ -155,14 +156,3 @@ def _aggregates(scores: Mapping[str, Any]) -> tuple[dict[str, tuple[float, float
         error = number_of(scores.get(f"{metric}_stderr{comma}{filter_name}"))
         aggregates[name] = (math.nan if number is None else number, error)
     return aggregates, invalid
-
-
-def _filters(scores: Mapping[str, Any]) -> tuple[str, ...]:
-    """The task's filters in the order of its results."""
-    names = [key.partition(",")[2] for key in scores if "," in key]
-    return tuple(dict.fromkeys(names)) or (NO_FILTER,)
-
-
-def _is_placeholder(scores: Mapping[str, Any]) -> bool:
-    metrics = {key.partition(",")[0].removesuffix("_stderr") for key in scores}
-    return metrics == {PLACEHOLDER}

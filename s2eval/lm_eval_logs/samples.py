@@ -16,10 +16,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from s2eval.errors import DataError
-from s2eval.files import jsonl
+from s2eval.files import Json, jsonl
 from s2eval.lm_eval_logs.answers import answer_in, counts_of, is_ours, may_have_reasoning, values_of
 from s2eval.records import Sample
 
@@ -33,23 +33,18 @@ _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 @dataclass(frozen=True, slots=True)
 class SampleFile:
-    """What one file of samples holds.
-
-    Attributes:
-        samples: in document order.
-        invalid: metric → text of each value that is no number → how often it was there.
-    """
+    """The samples of a file in document order, and metric → text of each value that is no number → how often."""
 
     samples: tuple[Sample, ...]
     invalid: Mapping[str, Mapping[str, int]]
 
 
-def number_of(value: Any) -> float | None:
+def number_of(value: Json) -> float | None:
     """A number, a boolean, or the text of either (`0.5`, `True`: lm-eval writes NumPy's so); None for all else."""
     if isinstance(value, str):
-        text = value.strip()
-        if text.casefold() in ("true", "false"):
-            return float(text.casefold() == "true")
+        text = value.strip().casefold()
+        if text in ("true", "false"):
+            return float(text == "true")
         value = float(text) if _NUMBER.fullmatch(text) else None
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
@@ -75,16 +70,20 @@ def read_sample_file(path: Path, *, texts: bool = True, filters: Sequence[str] =
         filters: of a file whose lines do not name theirs, in the order of the task's results.
 
     Raises:
-        DataError: a line that is no JSON or lacks a field, or a document that is there twice; file and line are named.
+        DataError: a line is not JSON or lacks a field, or a document is a duplicate; file and line are named.
     """
     samples: dict[int, Sample] = {}
     passes: Counter[int] = Counter()
     invalid: dict[str, Counter[str]] = {}
     for number, line in sample_lines(path):
         try:
-            fields = jsonl.parse(line) if texts else _without_texts(line)
-            if "filter" not in fields:
-                fields = {**fields, "filter": _next_filter(fields, passes, filters)}
+            fields: Mapping[str, Any] = jsonl.parse(line) if texts else _without_texts(line)
+            if "filter" not in fields:  # that of the document's first line is the first, and so on
+                doc_id = int(fields["doc_id"])
+                passes[doc_id] += 1
+                if passes[doc_id] > len(filters):
+                    raise ValueError(f"document {doc_id} was met before")
+                fields = {**fields, "filter": filters[passes[doc_id] - 1]}
             sample = _sample(fields, invalid)
             first = samples.setdefault(sample.doc_id, sample)
             if first is not sample:
@@ -100,31 +99,17 @@ def read_sample_file(path: Path, *, texts: bool = True, filters: Sequence[str] =
 
 
 def sample_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The samples of a file as JSON on one line each, with line numbers; of an array, with the samples' places."""
-    lines = jsonl.lines(path)
-    for number, line in lines:
+    """The samples of a file as JSON on one line each, with line numbers; of an array, with the samples' positions."""
+    for number, line in jsonl.lines(path):
         if number == 1 and line.lstrip().startswith(b"["):
-            yield from _of_array(path)
+            try:
+                samples: list[Json] = jsonl.parse(path.read_bytes().removeprefix(jsonl.BOM))
+            except ValueError as error:
+                raise DataError(f"{path}, line 1: not a sample of lm-eval ({error})") from error
+            for position, sample in enumerate(samples, 1):
+                yield position, json.dumps(sample, ensure_ascii=False).encode("utf-8", "surrogatepass")
             return
         yield number, line
-
-
-def _of_array(path: Path) -> Iterator[tuple[int, bytes]]:
-    try:
-        content = jsonl.parse(path.read_bytes().removeprefix(jsonl.BOM))
-    except ValueError as error:
-        raise DataError(f"{path}, line 1: not a sample of lm-eval ({error})") from error
-    for number, sample in enumerate(cast("list[Any]", content), 1):
-        yield number, json.dumps(sample, ensure_ascii=False).encode("utf-8", "surrogatepass")
-
-
-def _next_filter(fields: Mapping[str, Any], passes: Counter[int], filters: Sequence[str]) -> str:
-    """The filter of a line that names none: the first of the document's first line, and so on."""
-    doc_id = int(fields["doc_id"])
-    passes[doc_id] += 1
-    if passes[doc_id] > len(filters):
-        raise ValueError(f"document {doc_id} was met before")
-    return filters[passes[doc_id] - 1]
 
 
 def _without_texts(line: bytes) -> Mapping[str, Any]:
@@ -132,25 +117,21 @@ def _without_texts(line: bytes) -> Mapping[str, Any]:
     another order.
 
     Quotes within a string are escaped, so that the bytes sought are keys; a key of that name within `doc` leaves a
-    piece that is no JSON.
+    piece that is not JSON.
     """
-    if may_have_reasoning(line):  # its values may have to be measured anew
-        whole: dict[str, Any] = jsonl.parse(line)
-        return {**whole, **{name: _hash_of(whole, name) for name in ("doc_hash", "prompt_hash")}}
-    start, end = line.find(b'"doc": '), line.rfind(b'"filter": ')
-    if end < 0:
-        end = line.rfind(b'"doc_hash": ')
-    if 0 < start < end:
-        try:
-            return json.loads((line[:start] + line[end:]).decode("utf-8"))
-        except ValueError:
-            pass
-    whole = jsonl.parse(line)
-    hashes = {name: _hash_of(whole, name) for name in ("doc_hash", "prompt_hash")}
-    return {
-        **{name: value for name, value in whole.items() if name not in ("doc", "target", "filtered_resps")},
-        **hashes,
-    }
+    if not (reasoning := may_have_reasoning(line)):  # of which the values may have to be measured anew
+        start, end = line.find(b'"doc": '), line.rfind(b'"filter": ')
+        if end < 0:
+            end = line.rfind(b'"doc_hash": ')
+        if 0 < start < end:
+            try:
+                return json.loads((line[:start] + line[end:]).decode("utf-8"))
+            except ValueError:
+                pass
+    fields: Mapping[str, Any] = jsonl.parse(line)
+    hashes = {name: _hash_of(fields, name) for name in ("doc_hash", "prompt_hash")}
+    dropped = () if reasoning else ("doc", "target", "filtered_resps")
+    return {name: value for name, value in fields.items() if name not in dropped} | hashes
 
 
 def _hash_of(fields: Mapping[str, Any], name: str) -> str:
@@ -160,7 +141,7 @@ def _hash_of(fields: Mapping[str, Any], name: str) -> str:
     if name == "doc_hash":
         text = json.dumps(fields["doc"], indent=2, ensure_ascii=False)
     else:
-        calls: Any = fields["arguments"]
+        calls = fields["arguments"]
         first = next(iter(calls.values())) if isinstance(calls, dict) else calls[0]
         text = str(next(iter(first.values())) if isinstance(first, dict) else first[0])
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -170,25 +151,23 @@ def _sample(line: Mapping[str, Any], invalid: dict[str, Counter[str]]) -> Sample
     values: dict[str, float] = {}
     stratum, counts = "", None
     for name in line["metrics"] if "metrics" in line else [name for name in line if name not in _FIELDS]:
-        value = line[name]
+        value: Json = line[name]
         if name == PLACEHOLDER:
             continue
         key = sys.intern(metric_name(name, line["filter"]))
         if name.startswith("s2_") and name.endswith("_corpus") and not isinstance(value, int | float):
-            words, sentences, syllables = value
+            words, sentences, syllables = line[name]
             counts = (int(words), int(sentences), int(syllables))
         elif isinstance(value, list):
-            parts = cast("list[Any]", value)
-            if len(parts) == 2 and isinstance(parts[0], str) and isinstance(parts[1], int | float):
-                stratum, values[key] = sys.intern(parts[0]), _value(parts[1], key, invalid)
+            if len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], int | float):
+                stratum, values[key] = sys.intern(value[0]), _value(value[1], key, invalid)
         elif not isinstance(value, dict):
             values[key] = _value(value, key, invalid)
     answer = answer_in(line)
     if answer is not None and answer.answer != line["filtered_resps"][0].strip():
         values = values_of(values, answer, str(line.get("target", "")))
         counts = counts_of(answer) if counts or is_ours(values) else None
-    doc: Any = line.get("doc")
-    doc = doc if isinstance(doc, dict) else {}
+    doc = line["doc"] if isinstance(line.get("doc"), dict) else {}
     return Sample(
         doc_id=int(line["doc_id"]),
         doc_hash=sys.intern(_hash_of(line, "doc_hash")),  # of documents that other models answered too
@@ -203,7 +182,7 @@ def _sample(line: Mapping[str, Any], invalid: dict[str, Counter[str]]) -> Sample
     )
 
 
-def _value(value: Any, metric: str, invalid: dict[str, Counter[str]]) -> float:
+def _value(value: Json, metric: str, invalid: dict[str, Counter[str]]) -> float:
     number = number_of(value)
     if number is None:
         invalid.setdefault(metric, Counter())["null" if value is None else str(value)] += 1

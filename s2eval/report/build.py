@@ -11,7 +11,7 @@ from s2eval.report import provenance
 from s2eval.report.comparisons import Compared
 from s2eval.report.document import Chart, Document, Table
 from s2eval.report.read.items import Scored
-from s2eval.report.read.source import Source
+from s2eval.report.sources import Source
 from s2eval.report.tables import run_notes
 from s2eval.report.tables.definitions import FAMILIES, definitions
 from s2eval.report.tables.differences import against_baseline, comparison_key, sentences, with_sentences

@@ -24,7 +24,7 @@ from s2eval.records import Scale
 from s2eval.report.comparisons import LEVEL, Compared, Comparison, ComparisonTable, SeedRow, Side
 from s2eval.report.pairing import Joined, join, objections
 from s2eval.report.places import Place, is_another_form, place_of
-from s2eval.report.read.items import Contests, Scored
+from s2eval.report.read.items import PairwiseResults, Scored
 from s2eval.report.tables.definitions import FAMILIES
 from s2eval.tasks.leaderboard.scores import COUNTED
 
@@ -59,7 +59,7 @@ _Piece = _Entry | _Refusal | _Note | SeedRow
 def compare(
     scored: Sequence[Scored],
     pairs: Sequence[tuple[Side, Side]],
-    contests: Sequence[Contests] = (),
+    contests: Sequence[PairwiseResults] = (),
     remarks: Sequence[str] = (),
     *,
     metrics: Collection[str] | None = None,
@@ -236,11 +236,11 @@ def _average(baseline: Side, model: Side, task: str, parts: Sequence[Joined], re
     return _entry(baseline, model, one, POINTS, means, found, 100.0)
 
 
-def _is_between(baseline: Side, model: Side, contests: Contests) -> bool:
+def _is_between(baseline: Side, model: Side, contests: PairwiseResults) -> bool:
     return {baseline.members, model.members} == {(contests.against,), (contests.model,)}
 
 
-def _contest(baseline: Side, model: Side, contests: Contests, resamples: int) -> _Entry:
+def _contest(baseline: Side, model: Side, contests: PairwiseResults, resamples: int) -> _Entry:
     """Win rates: the difference of the two is that of the shares of contests which each has won."""
     points = np.array([math.nan if one is None else one for one in contests.points])
     points = points if model.members == (contests.model,) else 1 - points

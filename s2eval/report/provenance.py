@@ -9,12 +9,13 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
 from s2eval import store
+from s2eval.records import UnitFacts
 
 FILE = "provenance.json"
 _PACKAGES = ("s2eval", "lm-eval", "transformers", "torch", "python")
@@ -35,18 +36,15 @@ def record(folder: Path) -> None:
         file.write(json.dumps(content, indent=1) + "\n")
 
 
-def facts(folder: Path, units: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
-    """Name and value of what is known, for people.
-
-    Args:
-        folder: of the run.
-        units: what `unit.json` says of each.
-    """
+def facts(folder: Path, units: Sequence[UnitFacts]) -> tuple[tuple[str, str], ...]:
+    """Name and value of what is known of a run, for people."""
     content = _read(folder)
-    dates = [str(unit["finished"]) for unit in units if unit.get("finished")]
-    seconds = sum(float(unit.get("seconds") or 0) for unit in units)
-    versions = {name: list(dict.fromkeys(_versions(units, name))) for name in _PACKAGES}
-    shown = [f"{name} {' and '.join(found)}" for name, found in versions.items() if found]
+    dates = [unit.finished for unit in units if unit.finished]
+    seconds = sum(unit.seconds for unit in units)
+    versions = {
+        name: dict.fromkeys(unit.versions[name] for unit in units if name in unit.versions) for name in _PACKAGES
+    }
+    shown = [f"{name} {' and '.join(numbers)}" for name, numbers in versions.items() if numbers]
     known = (
         ("Finished", f"{datetime.fromisoformat(max(dates)):%Y-%m-%d %H:%M} UTC" if dates else ""),
         ("Computing time", _duration(seconds) if seconds else ""),
@@ -74,10 +72,6 @@ def _read(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return cast("dict[str, Any]", content) if isinstance(content, dict) else {}
-
-
-def _versions(units: Iterable[Mapping[str, Any]], name: str) -> Iterable[str]:
-    return (str(unit["versions"][name]) for unit in units if name in (unit.get("versions") or {}))
 
 
 def _duration(seconds: float) -> str:

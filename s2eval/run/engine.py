@@ -133,15 +133,14 @@ def write_plan(run: RunPlan) -> None:
 def write_report(folder: Path) -> Path:
     """Write `scores.csv`, `report.md` and `report.html` of what is done; gives the page's path."""
     from s2eval import store
-    from s2eval.report import provenance, render_markdown
+    from s2eval.report import provenance, render_markdown, sources
     from s2eval.report.build import Report
     from s2eval.report.charts.files import write_radars
     from s2eval.report.html import write_page
-    from s2eval.report.read import folders
 
     with store.explain_os_errors(folder):
         provenance.record(folder)
-    source = folders.read(folder)
+    source = sources.read(folder)
     page = (folder / store.REPORT).with_suffix(".html")
     with store.explain_os_errors(folder):
         store.write_scores(folder / store.SCORES, source.rows)

@@ -127,7 +127,7 @@ def _evaluate(merged: Merged, names: Sequence[str], limit: int | None, folder: P
     import s2eval
     from s2eval.report.compare import compare
     from s2eval.report.comparisons import Side
-    from s2eval.report.read import scored as scored_logs
+    from s2eval.report.read import item_scores
 
     try:
         s2eval.evaluate(
@@ -141,7 +141,7 @@ def _evaluate(merged: Merged, names: Sequence[str], limit: int | None, folder: P
         )
     except InterruptedRunError:  # the command resumes, not the call
         raise KeyboardInterrupt from None
-    scores = scored_logs.read([folder])
+    scores = item_scores.read([folder])
     sides = [Side(name, (name,)) for name in merged.models]
     return compare(scores.scored, list(combinations(sides, 2)), scores.contests, scores.remarks)
 

@@ -17,8 +17,8 @@ from s2eval.judge.suite.definition import Suite, load
 from s2eval.judge.suite.questions import read_answers
 from s2eval.llm.calls import Call
 from s2eval.llm.ledger import Ledger
-from s2eval.report.read import folders
-from s2eval.report.read import scored as scored_logs
+from s2eval.report import sources
+from s2eval.report.read import item_scores
 from s2eval.report.tables.judged import WARNING, judged_tables, mixed, notes_of
 from tests.judge.judges import client, handle, memory
 
@@ -208,12 +208,12 @@ def test_changed_files_of_a_judge_have_no_score(
     assert found == []
     assert told in broken[0]
     with pytest.raises(DataError, match="Judge again"):
-        folders.read(tmp_path)
+        sources.read(tmp_path)
     with pytest.raises(DataError, match="not compared: "):
-        scored_logs.read([tmp_path])
+        item_scores.read([tmp_path])
 
     results.write(tmp_path, rated(suite, ledger, "theirs"))  # another model's are there still
-    source = folders.read(tmp_path)
+    source = sources.read(tmp_path)
     assert source.models == ("theirs",)
     assert told in source.broken[0]
     assert any(told in note for note in source.notes)

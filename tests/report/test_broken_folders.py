@@ -9,8 +9,8 @@ import pytest
 
 from s2eval.cli import main
 from s2eval.errors import DataError
-from s2eval.report.read import folders, run_config
-from s2eval.report.read import scored as scored_logs
+from s2eval.report import sources
+from s2eval.report.read import item_scores, runs
 from tests.store.test_units import unit
 
 __all__ = ["unit"]  # the fixture: mine/s2_eli5 of two answers
@@ -48,15 +48,15 @@ def run(unit: Path) -> Path:
 )
 def test_a_broken_configuration_is_told(run: Path, content: str) -> None:
     (run / "run.yaml").write_text(content)
-    for read in (folders.read, lambda folder: scored_logs.read([folder])):
+    for read in (sources.read, lambda folder: item_scores.read([folder])):
         with pytest.raises(DataError, match="not the configuration of a run") as caught:
             read(run)
         assert len(str(caught.value)) < 1000
 
 
 def test_a_good_one_is_read(run: Path) -> None:
-    assert run_config.read(run)["models"] == [{"name": "mine", "model": "./mine"}]
-    assert folders.read(run).models == ("mine",)
+    assert runs.configured(run).config["models"] == [{"name": "mine", "model": "./mine"}]
+    assert sources.read(run).models == ("mine",)
 
 
 def loop(path: Path) -> None:

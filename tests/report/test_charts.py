@@ -15,11 +15,10 @@ import yaml
 
 from s2eval import stats
 from s2eval.records import Row
-from s2eval.report import Chart, build_tables
+from s2eval.report import Chart, build_tables, sources
 from s2eval.report.build import Report
 from s2eval.report.charts.report_charts import categories, draw_all, forest, leaderboard, readability
 from s2eval.report.comparisons import Compared
-from s2eval.report.read import folders
 from s2eval.report.read.items import Item, Scored
 from s2eval.report.tables.differences import against_baseline
 from tests.report import lm_eval_logs as logs
@@ -197,7 +196,7 @@ def test_what_the_configuration_leaves_out_is_not_drawn(tmp_path: Path) -> None:
     config = {"name": "run", "models": [{"name": name, "model": name} for name in "ab"], "tasks": ["s2_eli5"]}
     for metrics, expected in ((["readability"], 1), (["readability", "rouge"], 2)):
         (tmp_path / "run.yaml").write_text(yaml.safe_dump({**config, "metrics": metrics}))
-        document = Report([folders.read(tmp_path)]).illustrated
+        document = Report([sources.read(tmp_path)]).illustrated
         assert sum(chart.key.endswith("-forest") for chart in document.charts) == expected
 
 
@@ -206,12 +205,12 @@ def test_matplotlib_is_loaded_for_charts_only(tmp_path: Path) -> None:
         logs.write(tmp_path, name, {"s2_arc_challenge": logs.points("acc_norm", [1.0, 0.0, 1.0])})
     code = f"""
 import pathlib, sys
-from s2eval.report.read import folders
+from s2eval.report import sources
 from s2eval.report import render_markdown
 from s2eval.report.build import Report
 from s2eval.report.render.csv import render_csv
 from s2eval.report.render.latex import render_latex
-source = folders.read(pathlib.Path({str(tmp_path)!r}))
+source = sources.read(pathlib.Path({str(tmp_path)!r}))
 document = Report([source], published=True).document
 render_markdown(document), render_latex(document), render_csv(source.rows)
 print(sorted({{'matplotlib', 'torch', 'pandas', 'transformers', 'lm_eval'}} & sys.modules.keys()))

@@ -12,7 +12,7 @@ from s2eval.errors import DataError
 from s2eval.records import Estimate, Scale
 from s2eval.report.compare import compare
 from s2eval.report.comparisons import Compared, Comparison, Side
-from s2eval.report.read.items import Contests, Item, Scored, whatever_the_prompt
+from s2eval.report.read.items import Item, PairwiseResults, Scored, ignore_prompt_hash
 
 A, B, C = (Side(name, (name,)) for name in "ABC")
 
@@ -130,7 +130,7 @@ def test_a_judges_turns_and_their_questions() -> None:
 
 
 def test_win_rates() -> None:
-    contests = Contests("B", "A", "mt_bench", "gpt-4", (1.0, 1.0, 1.0, 0.5, 0.0, None), tuple("abcdef"))
+    contests = PairwiseResults("B", "A", "mt_bench", "gpt-4", (1.0, 1.0, 1.0, 0.5, 0.0, None), tuple("abcdef"))
     row = rows(compare([], [(A, B)], [contests]))["mt_bench", "s2_win_rate"]
     assert row.scores == pytest.approx((30, 70))  # (3 + 1/2) / 5
     assert row.difference.estimate.value == pytest.approx(40)  # (3 - 1) / 5
@@ -302,7 +302,7 @@ def test_models_asked_in_their_own_templates() -> None:
 
     data = [asked("A", "s2"), asked("B", "chat")]
     assert "template: s2 (A) and chat (B)" in compare(data, [(A, B)]).refused[0]
-    mixed = compare([whatever_the_prompt(one) for one in data], [(A, B)])
+    mixed = compare([ignore_prompt_hash(one) for one in data], [(A, B)])
     assert rows(mixed)["s2_eli5", "s2_rouge1"].difference.estimate.n_valid == 3
     assert {"A was asked with template s2", "B was asked with template chat"} <= set(mixed.notes)
 

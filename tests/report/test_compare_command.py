@@ -12,7 +12,7 @@ import pytest
 from s2eval.api.comparison import sides
 from s2eval.cli import main
 from s2eval.report.comparisons import Side
-from s2eval.report.read.items import Found, Scored
+from s2eval.report.read.items import LogContents, Scored
 from s2eval.stats import tango_interval
 from tests.report import lm_eval_logs
 
@@ -116,7 +116,7 @@ def test_nothing_heavy_is_imported(logs: Path) -> None:
 
 def test_a_group_of_seeds_is_named_like_a_model() -> None:
     seeds = [Scored(f"eli5-{n}", "quiz", (), group="eli5", seed=n) for n in (1, 2)]
-    found = Found((Scored("base", "quiz", ()), *seeds))
+    found = LogContents((Scored("base", "quiz", ()), *seeds))
     assert sides(found, "base", ["eli5"]) == [(Side("base", ("base",)), Side("eli5", ("eli5-1", "eli5-2")))]
     assert sides(found, "eli5", []) == [(Side("eli5", ("eli5-1", "eli5-2")), Side("base", ("base",)))]
     assert [side.name for _, side in sides(found, "base", [])] == ["eli5-1", "eli5-2"]

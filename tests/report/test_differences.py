@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from s2eval.errors import UnknownNameError
+from s2eval.report import sources
 from s2eval.report.build import Report
-from s2eval.report.read import folders
 from s2eval.report.read.items import Item, Scored
 from s2eval.report.tables.differences import against_baseline, comparison_key, difference_table, sentences, sides
 from tests.report import lm_eval_logs as logs
@@ -89,7 +89,7 @@ def test_a_document_says_what_is_shown_and_what_is_not_comparable(tmp_path: Path
     logs.write(tmp_path, "a", {"s2_arc_challenge": logs.points("acc_norm", right)})
     logs.write(tmp_path, "b", {"s2_arc_challenge": logs.points("acc_norm", [0.0] * 3 + right[3:])})
     logs.write(tmp_path, "c", {"s2_arc_challenge": logs.points("acc_norm", right)}, version=2.0)
-    document = Report([folders.read(tmp_path)]).document
+    document = Report([sources.read(tmp_path)]).document
     notes = document.tables[0].notes
     [note] = [note for note in notes if note.startswith("b against a")]
     assert note.startswith("b against a: ARC -15.00 (no difference shown; ")  # 3 of 20
@@ -101,5 +101,5 @@ def test_a_document_says_what_is_shown_and_what_is_not_comparable(tmp_path: Path
 def test_the_baseline_can_be_named(tmp_path: Path) -> None:
     for name, values in {"a": [1.0] * 20, "b": [0.0, *[1.0] * 19]}.items():
         logs.write(tmp_path, name, {"s2_arc_challenge": logs.points("acc_norm", values)})
-    document = Report([folders.read(tmp_path)], baseline="b").document
+    document = Report([sources.read(tmp_path)], baseline="b").document
     assert any(note.startswith("a against b: ARC +5.00") for note in document.tables[0].notes)

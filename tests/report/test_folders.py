@@ -14,10 +14,9 @@ from s2eval import stats, store
 from s2eval.errors import DataError
 from s2eval.metrics import answers as qa
 from s2eval.records import Row
-from s2eval.report import render_markdown
+from s2eval.report import render_markdown, sources
 from s2eval.report.build import Report
 from s2eval.report.document import Table
-from s2eval.report.read import folders
 
 DATE = "2023-09-24T12-00-00.000000"
 Z = 1.959964
@@ -101,13 +100,13 @@ def leaderboard(folder: Path, prefix: str = "s2_", **more: Any) -> Path:
     return lm_eval(folder, {prefix + name: lines for name, lines in LEADERBOARD.items()}, **more)
 
 
-def by_key(source: folders.Source) -> dict[tuple[str, str, str], Row]:
+def by_key(source: sources.Source) -> dict[tuple[str, str, str], Row]:
     rows = {(row.task, row.subset, row.metric): row for row in source.rows}
     assert len(rows) == len(source.rows)
     return rows
 
 
-def table(source: folders.Source, key: str) -> Table:
+def table(source: sources.Source, key: str) -> Table:
     (found,) = (one for one in Report([source]).document.tables if one.key == key)
     return found
 
@@ -116,7 +115,7 @@ def table(source: folders.Source, key: str) -> Table:
 
 
 def test_lm_evals_output_becomes_rows(tmp_path: Path) -> None:
-    source = folders.read(leaderboard(tmp_path / "out"))
+    source = sources.read(leaderboard(tmp_path / "out"))
     assert (source.title, source.models) == ("out", ("org__tiny",))
     rows = by_key(source)
     arc = rows["s2_arc_challenge", "", "leaderboard_pct"]
@@ -133,7 +132,7 @@ def test_lm_evals_output_becomes_rows(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("prefix", ["s2_", "s2demo_"])
 def test_the_average_appears_when_all_four_are_there(tmp_path: Path, prefix: str) -> None:
-    rows = by_key(folders.read(leaderboard(tmp_path, prefix)))
+    rows = by_key(sources.read(leaderboard(tmp_path, prefix)))
     average = rows[f"{prefix}leaderboard", "", "leaderboard_pct"]
     assert average.value == pytest.approx((25 + 75 + 50 + 70) / 4)  # TruthfulQA: (20 + 40 + 90) / 3 = 50
     # standard errors √(p (1 - p) / (n - 1)): √(.1875 / 3) twice; mc2: variance (.09 + .01 + .16) / 2, over 3;
@@ -146,26 +145,26 @@ def test_the_average_appears_when_all_four_are_there(tmp_path: Path, prefix: str
 @pytest.mark.parametrize("missing", LEADERBOARD)
 def test_without_one_of_the_four_there_is_no_average(tmp_path: Path, missing: str) -> None:
     tasks = {f"s2_{name}": lines for name, lines in LEADERBOARD.items() if name != missing}
-    rows = by_key(folders.read(lm_eval(tmp_path, tasks)))
+    rows = by_key(sources.read(lm_eval(tmp_path, tasks)))
     assert not any(task == "s2_leaderboard" for task, _, _ in rows)
 
 
 def test_two_families_do_not_make_one_average(tmp_path: Path) -> None:
     half = dict(list(LEADERBOARD.items())[:2])
     tasks = {("s2_" if name in half else "s2demo_") + name: lines for name, lines in LEADERBOARD.items()}
-    rows = by_key(folders.read(lm_eval(tmp_path, tasks)))
+    rows = by_key(sources.read(lm_eval(tmp_path, tasks)))
     assert not any(task.endswith("_leaderboard") for task, _, _ in rows)
 
 
 def test_the_document_has_the_table_with_all_four_and_the_average(tmp_path: Path) -> None:
-    found = table(folders.read(leaderboard(tmp_path)), "s2_leaderboard")
+    found = table(sources.read(leaderboard(tmp_path)), "s2_leaderboard")
     assert found.columns == ("Average", "ARC", "HellaSwag", "MMLU", "TruthfulQA")
     (row,) = found.rows
     assert [cell.text for cell in row.cells] == ["55.00", "25.00", "75.00", "70.00", "50.00"]
 
 
 def test_mmlu_on_some_subjects_is_told_below_the_table(tmp_path: Path) -> None:
-    source = folders.read(leaderboard(tmp_path / "out"))
+    source = sources.read(leaderboard(tmp_path / "out"))
     note = "MMLU on 2 of 57 subjects: anatomy, virology."
     assert note in table(source, "s2_leaderboard").notes
     text = render_markdown(Report([source, source]).document)
@@ -176,7 +175,7 @@ def test_mmlu_on_all_subjects_needs_no_note(tmp_path: Path) -> None:
     from s2eval.tasks.leaderboard.rows import SUBJECTS
 
     lines = [sample(number, leaderboard_pct=[name, 100.0]) for number, name in enumerate(SUBJECTS)]
-    source = folders.read(lm_eval(tmp_path, {"s2_mmlu": lines}))
+    source = sources.read(lm_eval(tmp_path, {"s2_mmlu": lines}))
     assert not source.table_notes
 
 
@@ -187,7 +186,7 @@ def test_answers_become_rouge_and_readability(tmp_path: Path) -> None:
         answered(2, "A dog ran away from the garden yesterday.", "A dog ran away from the garden yesterday."),
     ]
     pair = {"s2_bertscore_f1,none": 0.8, "s2_bertscore_f1_stderr,none": 0.1}
-    rows = by_key(folders.read(lm_eval(tmp_path, {"s2_eli5": lines}, aggregates={"s2_eli5": pair})))
+    rows = by_key(sources.read(lm_eval(tmp_path, {"s2_eli5": lines}, aggregates={"s2_eli5": pair})))
     assert rows["s2_eli5", "", "s2_rouge1"].value == pytest.approx((2 / 3 + 0 + 1) / 3)
     assert rows["s2_eli5", "", "s2_empty"].value == pytest.approx(1 / 3)
     # 11 words, 2 sentences, 3 + 12 syllables (a dog ran a-way from the gar-den yes-ter-day)
@@ -201,7 +200,7 @@ def test_without_samples_the_interval_is_made_of_the_standard_error_and_the_note
     printed = {"leaderboard_pct,none": 25.0, "leaderboard_pct_stderr,none": 12.5, "acc,none": 0.5}
     tasks = {"s2_arc_challenge": LEADERBOARD["arc_challenge"]}
     aggregates = {"s2_arc_challenge": {**printed, "acc_stderr,none": "N/A"}}
-    source = folders.read(lm_eval(tmp_path, tasks, aggregates=aggregates, log_samples=False))
+    source = sources.read(lm_eval(tmp_path, tasks, aggregates=aggregates, log_samples=False))
     rows = by_key(source)
     one = rows["s2_arc_challenge", "", "leaderboard_pct"]
     assert (one.value, one.stderr, one.n, one.n_valid) == (25.0, 12.5, 4, 4)
@@ -214,7 +213,7 @@ def test_without_samples_the_interval_is_made_of_the_standard_error_and_the_note
 
 
 def test_with_samples_no_such_note(tmp_path: Path) -> None:
-    assert folders.read(leaderboard(tmp_path)).notes == ()
+    assert sources.read(leaderboard(tmp_path)).notes == ()
 
 
 def test_without_samples_the_average_is_there_too(tmp_path: Path) -> None:
@@ -222,7 +221,7 @@ def test_without_samples_the_average_is_there_too(tmp_path: Path) -> None:
         f"s2_{name}": {"leaderboard_pct,none": value, "leaderboard_pct_stderr,none": error}
         for name, value, error in zip(LEADERBOARD, (50.0, 80.0, 45.0, 39.0), (3.0, 4.0, 0.0, 12.0), strict=True)
     }
-    rows = by_key(folders.read(leaderboard(tmp_path, aggregates=aggregates, log_samples=False)))
+    rows = by_key(sources.read(leaderboard(tmp_path, aggregates=aggregates, log_samples=False)))
     average = rows["s2_leaderboard", "", "leaderboard_pct"]
     assert average.value == pytest.approx(53.5)  # (50 + 80 + 45 + 39) / 4
     assert average.stderr == pytest.approx(13 / 4)  # √(9 + 16 + 0 + 144) / 4
@@ -230,25 +229,25 @@ def test_without_samples_the_average_is_there_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("limit", "told"), [(20.0, "`--limit 20`"), (0.1, "`--limit 0.1`")])
 def test_a_limit_is_told(tmp_path: Path, limit: float, told: str) -> None:
-    (note,) = folders.read(leaderboard(tmp_path, limit=limit)).notes
+    (note,) = sources.read(leaderboard(tmp_path, limit=limit)).notes
     assert told in note
 
 
 def test_tasks_that_no_table_has_are_named(tmp_path: Path) -> None:
     tasks = {"gsm8k": points("exact_match", ARC), "s2_arc_challenge": LEADERBOARD["arc_challenge"], "arc_easy": mmlu()}
-    document = Report([folders.read(lm_eval(tmp_path, tasks))]).document
+    document = Report([sources.read(lm_eval(tmp_path, tasks))]).document
     assert [table.key for table in document.tables] == ["s2_leaderboard"]
     assert document.notes[0].startswith(
         "In no table of this report: gsm8k, arc_easy. `s2eval report FOLDER --format csv`"
     )
     assert not any(
         "In no table" in note
-        for note in Report([folders.read(lm_eval(tmp_path / "known", {"s2_mmlu": mmlu()}))]).document.notes
+        for note in Report([sources.read(lm_eval(tmp_path / "known", {"s2_mmlu": mmlu()}))]).document.notes
     )
 
 
 def test_a_folder_without_any_table_says_what_it_has(tmp_path: Path) -> None:
-    text = render_markdown(Report([folders.read(lm_eval(tmp_path, {"gsm8k": mmlu()}))]).document)
+    text = render_markdown(Report([sources.read(lm_eval(tmp_path, {"gsm8k": mmlu()}))]).document)
     assert "In no table of this report: gsm8k. `s2eval report FOLDER --format csv` prints their numbers" in text
 
 
@@ -256,30 +255,30 @@ def test_a_folder_without_any_table_says_what_it_has(tmp_path: Path) -> None:
 
 
 def test_a_folder_with_scores_only(tmp_path: Path) -> None:
-    source = folders.read(leaderboard(tmp_path / "out"))
+    source = sources.read(leaderboard(tmp_path / "out"))
     (tmp_path / "kept").mkdir()
     store.write_scores(tmp_path / "kept" / "scores.csv", source.rows)
-    again = folders.read(tmp_path / "kept")
+    again = sources.read(tmp_path / "kept")
     assert (again.title, again.models, again.rows) == ("kept", source.models, source.rows)
 
 
 def test_a_folder_with_nothing_is_told(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("")
     with pytest.raises(DataError, match="nothing to report") as caught:
-        folders.read(tmp_path)
+        sources.read(tmp_path)
     for part in (str(tmp_path), "run.yaml", "scores.csv", "results_*.json"):
         assert part in str(caught.value)
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such folder") as caught:
-        folders.read(tmp_path / "nowhere")
+        sources.read(tmp_path / "nowhere")
     assert str(tmp_path / "nowhere") in str(caught.value)
 
 
 def test_several_folders_make_one_document(tmp_path: Path) -> None:
-    sources = [folders.read(leaderboard(tmp_path / name, model=name)) for name in ("b", "a")]
-    document = Report(sources).document
+    each = [sources.read(leaderboard(tmp_path / name, model=name)) for name in ("b", "a")]
+    document = Report(each).document
     assert document.title == "b, a"
     assert [row.header for row in document.tables[0].rows] == [("b",), ("a",)]  # in the order given
 
@@ -307,7 +306,7 @@ def run_folder(folder: Path, **more: Any) -> Path:
 
 
 def test_a_run_folder(tmp_path: Path) -> None:
-    source = folders.read(run_folder(tmp_path))
+    source = sources.read(run_folder(tmp_path))
     assert (source.title, source.models) == ("title", ("other", "mine"))  # as configured
     assert source.references == {"other": "Llama-2-7b"}
     row = next(row for row in source.rows if row.model == "mine")
@@ -317,7 +316,7 @@ def test_a_run_folder(tmp_path: Path) -> None:
 
 
 def test_what_is_not_finished_is_told_and_an_older_result_of_it_left_out(tmp_path: Path) -> None:
-    source = folders.read(run_folder(tmp_path, unfinished=["mine/s2_arc_challenge"], limit=4))
+    source = sources.read(run_folder(tmp_path, unfinished=["mine/s2_arc_challenge"], limit=4))
     assert {row.model for row in source.rows} == {"other"}
     assert any(note.startswith("Not finished, so not in the tables: mine/s2_arc_challenge. ") for note in source.notes)
     assert any("first 4 documents" in note for note in source.notes)
@@ -325,7 +324,7 @@ def test_what_is_not_finished_is_told_and_an_older_result_of_it_left_out(tmp_pat
 
 def test_a_task_that_is_no_longer_configured_is_left_out(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no finished unit"):
-        folders.read(run_folder(tmp_path, tasks=["s2_hellaswag"]))
+        sources.read(run_folder(tmp_path, tasks=["s2_hellaswag"]))
 
 
 def test_a_run_without_a_finished_unit_is_told_with_the_command(tmp_path: Path) -> None:
@@ -333,17 +332,17 @@ def test_a_run_without_a_finished_unit_is_told_with_the_command(tmp_path: Path) 
     run_folder(tmp_path, unfinished=unfinished)
     store.write_scores(tmp_path / "scores.csv", [])  # of the earlier configuration
     with pytest.raises(DataError, match="no finished unit yet") as caught:
-        folders.read(tmp_path)
+        sources.read(tmp_path)
     assert f"s2eval run CONFIG --out {tmp_path}" in str(caught.value)
 
 
 def test_a_run_of_which_the_numbers_alone_were_kept(tmp_path: Path) -> None:
-    source = folders.read(run_folder(tmp_path / "run"))
+    source = sources.read(run_folder(tmp_path / "run"))
     kept = tmp_path / "kept"
     kept.mkdir()
     (kept / "run.yaml").write_bytes((tmp_path / "run" / "run.yaml").read_bytes())
     store.write_scores(kept / "scores.csv", source.rows)
-    again = folders.read(kept)
+    again = sources.read(kept)
     assert (again.title, again.models, again.rows) == (source.title, source.models, source.rows)
     assert again.references == source.references
 
@@ -352,5 +351,5 @@ def test_a_run_of_which_the_numbers_alone_were_kept(tmp_path: Path) -> None:
 def test_a_run_yaml_that_somebody_damaged_is_told(tmp_path: Path, content: str) -> None:
     (tmp_path / "run.yaml").write_text(content)
     with pytest.raises(DataError, match="not the configuration of a run") as caught:
-        folders.read(tmp_path)
+        sources.read(tmp_path)
     assert str(tmp_path / "run.yaml") in str(caught.value)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from s2eval.errors import DataError, UsageError
-from s2eval.report.read import judgments as rated
+from s2eval.report.read import judgment_reader as rated
 
 
 def judged(question: int, turn: int, text: str, model: str = "vicuna", **more: Any) -> dict[str, Any]:

@@ -15,11 +15,11 @@ from s2eval.report.read.formats import LOG_FORMATS
 MODULE = """
 import json
 from s2eval.report.read.formats import LogFormat
-from s2eval.report.read.items import Found, Item, Scored
+from s2eval.report.read.items import LogContents, Item, Scored
 
 def read(path, parser):
     files = [path] if path.is_file() else sorted(path.rglob("*.tally.json"))
-    return Found(tuple(scored(file) for file in files))
+    return LogContents(tuple(scored(file) for file in files))
 
 def scored(file):
     tally = json.loads(file.read_text())

@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2eval import paths
-from s2eval.report import Cell, Document, Table, TableRow
+from s2eval.report import Cell, Document, Table, TableRow, sources
 from s2eval.report.build import Report
-from s2eval.report.read import folders
 from s2eval.report.render.latex import escape, render_latex
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -125,7 +124,7 @@ def test_code_and_text_in_notes() -> None:
 
 
 def test_environments_and_braces_are_closed() -> None:
-    document = Report([folders.read(PRODUCED)], published=True).document
+    document = Report([sources.read(PRODUCED)], published=True).document
     text = render_latex(document)
     opened: list[str] = []
     for kind, name in re.findall(r"\\(begin|end)\{(\w+)\}", text):
@@ -144,14 +143,14 @@ def test_environments_and_braces_are_closed() -> None:
 
 
 def test_golden_small_run() -> None:
-    document = Report([folders.read(PRODUCED)]).document
+    document = Report([sources.read(PRODUCED)]).document
     assert render_latex(document) == (GOLDEN / "smollm2-qa.tex").read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif("S2_LATEX" not in os.environ, reason="compiled by make docs, where LaTeX is")
 @pytest.mark.parametrize("engine", ["pdflatex", "xelatex"])
 def test_it_compiles(tmp_path: Path, engine: str) -> None:
-    document = Report([folders.read(PRODUCED)], published=True).document
+    document = Report([sources.read(PRODUCED)], published=True).document
     strange = TableRow(("[a] \\ {b} 中 é ß 100% <&> _x_ ``y''",), (Cell(1.0, 0.5, 1.5, tied=True),))
     tables = [*document.tables, Table("strange", "Größe & $x", ("model",), ("x",), (strange,), ("a `note`",))]
     (tmp_path / "report.tex").write_text(render_latex(Document("100% & more", tables, document.notes)))

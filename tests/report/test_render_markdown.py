@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from s2eval import paths
 from s2eval.records import Row
-from s2eval.report import Cell, Document, Table, TableRow, build_tables, render_markdown
+from s2eval.report import Cell, Document, Table, TableRow, build_tables, render_markdown, sources
 from s2eval.report.build import Report
-from s2eval.report.read import folders
 from s2eval.report.render.markdown import escape, render_table
 
 markdown_it = pytest.importorskip("markdown_it")
@@ -113,7 +112,7 @@ def test_golden_report_beside_the_paper() -> None:
 
 def test_golden_small_run() -> None:
     folder = paths.references().parent / "produced" / "smollm2-qa"
-    document = Report([folders.read(folder)]).document
+    document = Report([sources.read(folder)]).document
     golden = Path(__file__).parent / "golden" / "smollm2-qa.md"
     assert render_markdown(document) == golden.read_text(encoding="utf-8")
 

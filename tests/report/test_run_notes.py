@@ -13,8 +13,8 @@ import yaml
 from s2eval import store
 from s2eval.errors import DataError
 from s2eval.records import Row, Sample, Unit
+from s2eval.report import sources
 from s2eval.report.build import Report
-from s2eval.report.read import folders
 from s2eval.report.tables import run_notes
 from tests.report import lm_eval_logs as logs
 
@@ -49,7 +49,7 @@ def run_folder(
 
 
 def notes(folder: Path) -> list[str]:
-    return list(Report([folders.read(folder)]).document.notes)
+    return list(Report([sources.read(folder)]).document.notes)
 
 
 LINES = logs.points("acc_norm", RIGHT)
@@ -85,7 +85,7 @@ def test_a_broken_unit_is_left_out_and_told(tmp_path: Path) -> None:
     folder = run_folder(tmp_path, {"a": LINES, "b": LINES})
     [samples] = (folder / "b").rglob("samples_*.jsonl")
     samples.write_bytes(samples.read_bytes()[:-40])  # as if the disk had been full
-    document = Report([folders.read(folder)]).document
+    document = Report([sources.read(folder)]).document
     [note] = [note for note in document.notes if note.startswith("Left out: ")]
     assert "line 6" in note
     assert [(*row.header, row.cells[1].text) for row in document.tables[0].rows] == [("a", "100.00")]
@@ -93,13 +93,13 @@ def test_a_broken_unit_is_left_out_and_told(tmp_path: Path) -> None:
     [samples] = (folder / "a").rglob("samples_*.jsonl")
     samples.write_text("{")
     with pytest.raises(DataError, match="samples_"):
-        folders.read(folder)
+        sources.read(folder)
 
 
 def test_fewer_documents_are_told(tmp_path: Path) -> None:
     found = notes(run_folder(tmp_path, {"a": LINES, "b": LINES[:4]}))
     assert "Fewer items of s2_arc_challenge than the 6 of others: b 4." in found
-    document = Report([folders.read(tmp_path)]).document
+    document = Report([sources.read(tmp_path)]).document
     assert [row.cells[1].counts for row in document.tables[0].rows] == ["6/6", "4/4"]
 
 
@@ -107,7 +107,7 @@ def test_missing_values_are_told(tmp_path: Path) -> None:
     lines = [{**LINES[0], "leaderboard_pct": float("nan"), "acc_norm": float("nan")}, *LINES[1:]]
     found = notes(run_folder(tmp_path, {"a": lines, "b": LINES}))
     assert "a, s2_arc_challenge: 1 of 6 items without a value are in no mean (acc_norm, leaderboard_pct)." in found
-    document = Report([folders.read(tmp_path)]).document
+    document = Report([sources.read(tmp_path)]).document
     [cell, _] = [row.cells[1] for row in document.tables[0].rows]
     assert (cell.text, cell.counts) == ("100.00", "5/6")  # not 5/6 = 83.33
 
@@ -115,7 +115,7 @@ def test_missing_values_are_told(tmp_path: Path) -> None:
 def test_a_document_that_is_there_twice_is_an_error_that_names_it(tmp_path: Path) -> None:
     folder = run_folder(tmp_path, {"a": [*LINES, LINES[2]]})
     with pytest.raises(DataError, match="document 2 was met before"):
-        folders.read(folder)
+        sources.read(folder)
 
 
 def row(**more: Any) -> Row:

@@ -11,14 +11,14 @@ import yaml
 
 from s2eval import store
 from s2eval.errors import DataError
-from s2eval.report.read import scored as scored_logs
+from s2eval.report.read import item_scores
 from tests.report import lm_eval_logs, test_inspect_log, test_rated
 
 
 def test_plain_lm_eval(tmp_path: Path) -> None:
     rows = lm_eval_logs.points("acc", [1.0, 0.0], stratum="anatomy")
     folder = lm_eval_logs.write(tmp_path, "org__tiny", {"s2_mmlu": rows}, version=2.0, chat_template_sha="c0ffee")
-    (found,) = scored_logs.read([folder]).scored
+    (found,) = item_scores.read([folder]).scored
     assert (found.model, found.task, found.source) == ("org__tiny", "s2_mmlu", str(folder))
     assert found.conditions == {"task version": "2", "shots": "0", "template": "c0ffee"}
     assert [(item.key, item.prompt, item.stratum) for item in found.items] == [
@@ -30,13 +30,13 @@ def test_plain_lm_eval(tmp_path: Path) -> None:
 
 def test_averages_without_samples(tmp_path: Path) -> None:
     folder = lm_eval_logs.write(tmp_path, "m", {"quiz": lm_eval_logs.lines("acc", [1.0])}, log_samples=False)
-    (found,) = scored_logs.read([folder]).scored
+    (found,) = item_scores.read([folder]).scored
     assert (found.items, found.averages) == ((), ("acc",))
 
 
 def test_a_document_that_is_there_twice(tmp_path: Path) -> None:
     rows = [lm_eval_logs.line(n, document="same", acc=float(n)) for n in range(3)]
-    (found,) = scored_logs.read([lm_eval_logs.write(tmp_path, "m", {"quiz": rows})]).scored
+    (found,) = item_scores.read([lm_eval_logs.write(tmp_path, "m", {"quiz": rows})]).scored
     assert [item.key for item in found.items] == ["same", "same, time 2", "same, time 3"]
 
 
@@ -60,7 +60,7 @@ def run(folder: Path, **config: Any) -> Path:
 
 
 def test_a_run(tmp_path: Path) -> None:
-    found = scored_logs.read([run(tmp_path / "run")])
+    found = item_scores.read([run(tmp_path / "run")])
     assert [(one.model, one.task, one.group, one.seed) for one in found.scored] == [
         ("a", "s2_eli5", "recipe", 1),
         ("a", "s2_wiki", "recipe", 1),
@@ -78,15 +78,15 @@ def test_a_run(tmp_path: Path) -> None:
 def test_the_same_model_in_two_folders_is_told_apart(tmp_path: Path) -> None:
     rows = {"quiz": lm_eval_logs.lines("acc", [1.0, 0.0])}
     folders = [lm_eval_logs.write(tmp_path / name, "m", rows) for name in ("old", "new")]
-    assert [one.model for one in scored_logs.read(folders).scored] == [f"{folder}/m" for folder in folders]
-    assert [one.model for one in scored_logs.read(folders[:1]).scored] == ["m"]
+    assert [one.model for one in item_scores.read(folders).scored] == [f"{folder}/m" for folder in folders]
+    assert [one.model for one in item_scores.read(folders[:1]).scored] == ["m"]
 
 
 def test_one_models_tasks_in_two_folders(tmp_path: Path) -> None:
     folders = [
         lm_eval_logs.write(tmp_path / task, "m", {task: lm_eval_logs.lines("acc", [1.0])}) for task in ("x", "y")
     ]
-    assert {(one.model, one.task) for one in scored_logs.read(folders).scored} == {("m", "x"), ("m", "y")}
+    assert {(one.model, one.task) for one in item_scores.read(folders).scored} == {("m", "x"), ("m", "y")}
 
 
 def test_judgments_beside_our_numbers(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_judgments_beside_our_numbers(tmp_path: Path) -> None:
     }
     (place / "single.json").write_text(json.dumps({"facts": facts, "rows": []}))
     test_rated.write(place / "judgments.jsonl", [test_rated.judged(1, 1, "[[7]]", model="mine")])
-    first, both = scored_logs.read([tmp_path]).scored
+    first, both = item_scores.read([tmp_path]).scored
     assert (first.model, first.task, first.judge, first.turn, both.turn) == (
         "mine",
         "s2_mtsbench",
@@ -117,29 +117,29 @@ def test_fastchats_folder_and_inspects(tmp_path: Path) -> None:
     test_rated.write(judgments / "gpt-4_single.jsonl", [test_rated.judged(81, 1, "[[7]]")])
     test_rated.write(judgments / "gpt-4_pair.jsonl", [test_rated.compared(81, 1, "tie", "tie")])
     test_inspect_log.write(tmp_path / "log.json", test_inspect_log.log([test_inspect_log.sample(1, "C")]))
-    found = scored_logs.read([tmp_path])
+    found = item_scores.read([tmp_path])
     assert [(one.model, one.task) for one in found.scored] == [("vicuna", "mt_bench")] * 2 + [
         ("ollama/llama3.1", "popularity")
     ]
     assert [one.against for one in found.contests] == ["llama"]
     files = [judgments / "gpt-4_single.jsonl", judgments / "gpt-4_pair.jsonl", tmp_path / "log.json"]
-    assert scored_logs.read(files).contests == found.contests
+    assert item_scores.read(files).contests == found.contests
 
 
 def test_what_has_nothing_to_compare(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such folder or file"):
-        scored_logs.read([tmp_path / "missing"])
+        item_scores.read([tmp_path / "missing"])
     with pytest.raises(DataError, match="nothing to compare"):
-        scored_logs.read([tmp_path])
+        item_scores.read([tmp_path])
     (tmp_path / store.SCORES).write_text("")
     with pytest.raises(DataError, match=r"averages only \(scores.csv\)"):
-        scored_logs.read([tmp_path])
+        item_scores.read([tmp_path])
     (tmp_path / "x.eval").write_bytes(b"PK")
     with pytest.raises(DataError, match="inspect log convert"):
-        scored_logs.read([tmp_path])
+        item_scores.read([tmp_path])
     (tmp_path / "run.yaml").write_text("models: 3")
     with pytest.raises(DataError, match="not the configuration of a run"):
-        scored_logs.read([tmp_path])
+        item_scores.read([tmp_path])
 
 
 def test_broken_numbers_of_a_judge(tmp_path: Path) -> None:
@@ -147,4 +147,4 @@ def test_broken_numbers_of_a_judge(tmp_path: Path) -> None:
     place.mkdir(parents=True)
     (place / "single.json").write_text("{}")
     with pytest.raises(DataError, match="not the numbers of a judge"):
-        scored_logs.read([tmp_path])
+        item_scores.read([tmp_path])

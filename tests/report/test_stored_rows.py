@@ -9,10 +9,10 @@ import pytest
 
 from s2eval import store
 from s2eval.records import Row
+from s2eval.report import sources
 from s2eval.report.build import Report
-from s2eval.report.read import folders
-from s2eval.report.read.stored_rows import up_to_date
 from s2eval.report.render.markdown import render_markdown
+from s2eval.report.rows import up_to_date
 
 
 def row(metric: str, value: float, stderr: float, low: float, high: float, n: int) -> Row:
@@ -47,6 +47,6 @@ def test_two_documents_have_none_and_what_is_right_stays() -> None:
 
 def test_a_folder_of_scores_alone(tmp_path: Path) -> None:
     store.write_scores(tmp_path / store.SCORES, [row("leaderboard_pct", 45.12, 23.6, -29.9, 120.2, 4)])
-    report = render_markdown(Report([folders.read(tmp_path)]).document)
+    report = render_markdown(Report([sources.read(tmp_path)]).document)
     assert "45.12 [" in report
     assert "-29.9" not in report

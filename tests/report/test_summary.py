@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from s2eval import paths
-from s2eval.records import Row
-from s2eval.report import provenance
+from s2eval.records import Row, UnitFacts
+from s2eval.report import provenance, sources
 from s2eval.report.build import Report
 from s2eval.report.document import Cell, Table, TableRow
-from s2eval.report.read import folders
 from s2eval.report.tables.paper import build_tables
 from s2eval.report.tables.summary import scoreboard, summarise, verdict
 
@@ -87,7 +86,7 @@ def test_the_leaderboard_alone_is_shown_whole() -> None:
 
 
 def test_significance_is_that_of_the_paired_tests() -> None:
-    report = Report([folders.read(paths.references().parent / "produced" / "smollm2-qa")])
+    report = Report([sources.read(paths.references().parent / "produced" / "smollm2-qa")])
     assert report.document.summary is not None
     assert "smollm2 is best in 9 of 9 columns" in report.document.summary.verdict[0]
 
@@ -99,8 +98,8 @@ def test_a_run_records_how_it_came_about(tmp_path: Path, monkeypatch: pytest.Mon
     results.write_text(json.dumps({"config": {"model_dtype": "torch.bfloat16"}}))
     provenance.record(tmp_path)
     units = [
-        {"finished": "2026-12-01T10:00:00+00:00", "seconds": 100.0, "versions": {"s2eval": "0.1.0"}},
-        {"finished": "2026-12-01T11:30:00+00:00", "seconds": 7100.0, "versions": {"s2eval": "0.2.0"}},
+        UnitFacts(finished="2026-12-01T10:00:00+00:00", seconds=100.0, versions={"s2eval": "0.1.0"}),
+        UnitFacts(finished="2026-12-01T11:30:00+00:00", seconds=7100.0, versions={"s2eval": "0.2.0"}),
     ]
     known = dict(provenance.facts(tmp_path, units))
     assert known["Finished"] == "2026-12-01 11:30 UTC"

@@ -11,9 +11,8 @@ import pytest
 
 from s2eval import stats
 from s2eval.records import Row
-from s2eval.report import Document, Table, build_tables
+from s2eval.report import Document, Table, build_tables, sources
 from s2eval.report.build import Report
-from s2eval.report.read import folders
 from s2eval.report.read.items import Item, Scored
 from s2eval.report.tables.judged import judged_tables, mixed
 from s2eval.report.tables.ties import BY_NUMBERS, mark_ties
@@ -24,7 +23,7 @@ BEST, FIVE, TWELVE = [1.0] * N, [0.0] * 5 + [1.0] * 15, [0.0] * 12 + [1.0] * 8
 
 
 def report(folder: Path) -> Document:
-    return Report([folders.read(folder)]).document
+    return Report([sources.read(folder)]).document
 
 
 def marks(table: Table, title: str) -> dict[str, str]:

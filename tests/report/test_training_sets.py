@@ -9,10 +9,9 @@ import pytest
 import yaml
 
 from s2eval.records import Row
-from s2eval.report import render_markdown
+from s2eval.report import render_markdown, sources
 from s2eval.report.build import Report
 from s2eval.report.document import Table
-from s2eval.report.read import folders
 from s2eval.report.read.items import Item, Scored
 from s2eval.report.tables.training_sets import is_diagonal, matrices, training_set
 from tests.report import lm_eval_logs as logs
@@ -143,7 +142,7 @@ def test_a_run_that_says_what_its_models_were_trained_on(tmp_path: Path) -> None
     models = [{"name": name, "model": name, "trained_on": name.removeprefix("on-")} for name in scores]
     config = {"name": "run", "models": models, "tasks": ["s2_eli5", "s2_wiki"]}
     (tmp_path / "run.yaml").write_text(yaml.safe_dump(config))
-    document = Report([folders.read(tmp_path)]).document
+    document = Report([sources.read(tmp_path)]).document
     assert [table.key for table in document.tables] == ["s2_rouge", "s2_matrix", "s2_gaps_differences"]
     text = render_markdown(document)
     # 0.31 and 0.4 times 1.0095, less 0.2 and 0.11 times it

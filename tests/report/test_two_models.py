@@ -11,10 +11,10 @@ import yaml
 
 from s2eval import store
 from s2eval.cli import main
+from s2eval.report import sources
 from s2eval.report.build import Report
 from s2eval.report.html.samples import sample_sets
-from s2eval.report.read import folders
-from s2eval.report.read import scored as scored_logs
+from s2eval.report.read import item_scores
 from tests.report import lm_eval_logs, test_inspect_log, test_rated
 
 TASK = "s2_arc_challenge"
@@ -40,13 +40,13 @@ def evaluate(folder: Path, date: str, values: list[float], *, arguments: str = "
 
 def report(folder: Path) -> dict[str, str]:
     """Model → its ARC, as the report prints it."""
-    (table,) = Report([folders.read(folder)]).document.tables[:1]
+    (table,) = Report([sources.read(folder)]).document.tables[:1]
     return {row.header[0]: row.cells[1].text for row in table.rows}
 
 
 def compared(folder: Path) -> dict[str, float]:
     """Model → the share of right answers, as `s2eval compare` reads them."""
-    found = scored_logs.read([folder]).scored
+    found = item_scores.read([folder]).scored
     assert len({one.model for one in found}) == len(found)
     return {one.model: 100 * sum(item.values["acc_norm"] or 0 for item in one.items) / len(one.items) for one in found}
 
@@ -143,8 +143,8 @@ def test_a_repeat_is_used_once_and_the_file_is_named(tmp_path: Path) -> None:
         f"{PYTHIA} was evaluated again with the same settings on {TASK}: {PYTHIA}/results_{SECOND}.json is used, "
         f"{PYTHIA}/results_{FIRST}.json is not"
     )
-    assert f"{note}." in folders.read(tmp_path).notes
-    assert scored_logs.read([tmp_path]).remarks == (note,)
+    assert f"{note}." in sources.read(tmp_path).notes
+    assert item_scores.read([tmp_path]).remarks == (note,)
 
 
 def test_a_repeat_without_samples_does_not_replace_them(tmp_path: Path) -> None:
@@ -159,10 +159,10 @@ def test_two_runs_in_two_folders_stay_two(tmp_path: Path) -> None:
         evaluate(tmp_path / name, FIRST, values)
     wanted = {f"{tmp_path}/a/{PYTHIA}": "35.00", f"{tmp_path}/b/{PYTHIA}": "75.00"}
     assert report(tmp_path) == wanted
-    sources = folders.read_all([tmp_path / "a", tmp_path / "b"])
-    (table,) = Report(sources).document.tables[:1]
+    each = sources.read_all([tmp_path / "a", tmp_path / "b"])
+    (table,) = Report(each).document.tables[:1]
     assert {row.header[0]: row.cells[1].text for row in table.rows} == wanted
-    assert {one.model for one in scored_logs.read([tmp_path / "a", tmp_path / "b"]).scored} == set(wanted)
+    assert {one.model for one in item_scores.read([tmp_path / "a", tmp_path / "b"]).scored} == set(wanted)
 
 
 def test_across_folders_settings_name_models_too(tmp_path: Path) -> None:
@@ -170,20 +170,20 @@ def test_across_folders_settings_name_models_too(tmp_path: Path) -> None:
     evaluate(tmp_path / "b", FIRST, HIGH, arguments=",revision=step143000")
     both = [tmp_path / "a", tmp_path / "b"]
     names = [f"{PYTHIA} (step1000)", f"{PYTHIA} (step143000)"]
-    assert [source.models for source in folders.read_all(both)] == [(name,) for name in names]
-    assert [one.model for one in scored_logs.read(both).scored] == names
+    assert [source.models for source in sources.read_all(both)] == [(name,) for name in names]
+    assert [one.model for one in item_scores.read(both).scored] == names
 
 
 def test_a_folder_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
     evaluate(tmp_path, FIRST, LOW)
-    assert len(folders.read_all([tmp_path, tmp_path])) == 1
-    assert len(scored_logs.read([tmp_path, tmp_path]).scored) == 1
+    assert len(sources.read_all([tmp_path, tmp_path])) == 1
+    assert len(item_scores.read([tmp_path, tmp_path]).scored) == 1
 
 
 def test_the_page_shows_the_samples_of_both(tmp_path: Path) -> None:
     evaluate(tmp_path, FIRST, LOW, arguments=",revision=step1000")
     evaluate(tmp_path, SECOND, HIGH, arguments=",revision=step143000")
-    (samples,) = sample_sets(folders.read(tmp_path).scored)
+    (samples,) = sample_sets(sources.read(tmp_path).scored)
     assert list(samples.models) == [f"{PYTHIA} (step1000)", f"{PYTHIA} (step143000)"]
     assert [answers.scored.log for answers in samples.models.values()] == [
         tmp_path / PYTHIA / f"samples_{TASK}_{date}.jsonl" for date in (FIRST, SECOND)
@@ -243,15 +243,15 @@ def run(folder: Path, values: list[float], **model: Any) -> Path:
 def test_our_own_runs(tmp_path: Path, first: dict[str, Any], second: dict[str, Any], names: list[str]) -> None:
     both = [run(tmp_path / "a", LOW, **first), run(tmp_path / "b", HIGH, **second)]
     wanted = [name.format(*both) for name in names]
-    sources = folders.read_all(both)
-    assert [source.models for source in sources] == [(name,) for name in wanted]
-    assert [list(source.references) for source in sources] == [[name] for name in wanted]
-    assert [{row.group for row in source.rows} for source in sources] == [{name} for name in wanted]
-    (table,) = Report(sources).document.tables[:1]
+    each = sources.read_all(both)
+    assert [source.models for source in each] == [(name,) for name in wanted]
+    assert [list(source.references) for source in each] == [[name] for name in wanted]
+    assert [{row.group for row in source.rows} for source in each] == [{name} for name in wanted]
+    (table,) = Report(each).document.tables[:1]
     assert {row.header[0]: row.cells[1].text for row in table.rows} == dict(
         zip(wanted, ["35.00", "75.00"], strict=True)
     )
-    assert [one.model for one in scored_logs.read(both).scored] == wanted
+    assert [one.model for one in item_scores.read(both).scored] == wanted
 
 
 def test_a_model_and_its_judgments_in_two_folders_are_one(tmp_path: Path) -> None:
@@ -264,17 +264,17 @@ def test_a_model_and_its_judgments_in_two_folders_are_one(tmp_path: Path) -> Non
     test_rated.write(place / "judgments.jsonl", [test_rated.judged(1, 1, "[[7]]", model="m")])
     pair = {"question_id": 1, "model": "m", "against": "base", "judge": ["gpt-4", "p"], "turn": 1, "points": 1.0}
     test_rated.write(place / "pairwise-base.jsonl", [{**pair, "place": place_} for place_ in "AB"])
-    found = scored_logs.read([run(tmp_path / "run", LOW), tmp_path / "judged"])
+    found = item_scores.read([run(tmp_path / "run", LOW), tmp_path / "judged"])
     assert {one.model for one in found.scored} == {"m"}
     assert [(one.model, one.against) for one in found.contests] == [("m", "base")]
 
 
 def test_numbers_alone_in_two_folders(tmp_path: Path) -> None:
     for name, values in (("a", LOW), ("b", HIGH)):
-        source = folders.read(run(tmp_path / "runs" / name, values))
-        store.write_scores(tmp_path / name / store.SCORES, source.rows)
-    sources = folders.read_all([tmp_path / "a", tmp_path / "b"])
-    assert [source.models for source in sources] == [(f"{tmp_path}/a/m",), (f"{tmp_path}/b/m",)]
+        stored = sources.read(run(tmp_path / "runs" / name, values))
+        store.write_scores(tmp_path / name / store.SCORES, stored.rows)
+    each = sources.read_all([tmp_path / "a", tmp_path / "b"])
+    assert [source.models for source in each] == [(f"{tmp_path}/a/m",), (f"{tmp_path}/b/m",)]
 
 
 # --- judgments and Inspect's logs ------------------------------------------------------------------------------
@@ -285,7 +285,7 @@ def test_fastchats_judgments_in_two_folders(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         test_rated.write(tmp_path / name / "gpt-4_single.jsonl", [test_rated.judged(81, 1, rating)])
         test_rated.write(tmp_path / name / "gpt-4_pair.jsonl", [test_rated.compared(81, 1, "model_1", "model_1")])
-    found = scored_logs.read([tmp_path])
+    found = item_scores.read([tmp_path])
     ratings = {one.model: one.items[0].values["s2_judge_score"] for one in found.scored if one.turn == "1"}
     assert ratings == {f"{tmp_path}/a/vicuna": 2.0, f"{tmp_path}/b/vicuna": 9.0}
     assert {one.model.rpartition("/")[0] for one in found.contests} == {f"{tmp_path}/a", f"{tmp_path}/b"}
@@ -294,7 +294,7 @@ def test_fastchats_judgments_in_two_folders(tmp_path: Path) -> None:
 def test_fastchats_judgments_in_two_files(tmp_path: Path) -> None:
     for name, rating in (("gpt-4_single", "[[2]]"), ("old_gpt-4_single", "[[9]]")):
         test_rated.write(tmp_path / f"{name}.jsonl", [test_rated.judged(81, 1, rating)])
-    found = scored_logs.read([tmp_path]).scored
+    found = item_scores.read([tmp_path]).scored
     ratings = {one.model: one.items[0].values["s2_judge_score"] for one in found if one.turn == "1"}
     assert ratings == {"vicuna (gpt-4_single.jsonl)": 2.0, "vicuna (old_gpt-4_single.jsonl)": 9.0}
 
@@ -318,7 +318,7 @@ def inspect_log(path: Path, letter: str, created: str, plan: dict[str, Any] | No
 def test_inspects_logs(tmp_path: Path, task: dict[str, Any], ending: str) -> None:
     inspect_log(tmp_path / "a.json", "C", "2025-01-01", config={}, plan={})
     inspect_log(tmp_path / "b.json", "I", "2025-01-02", **{"config": {}, "plan": {}, **task})
-    scores = {one.model: one.items[0].values["match"] for one in scored_logs.read([tmp_path]).scored}
+    scores = {one.model: one.items[0].values["match"] for one in item_scores.read([tmp_path]).scored}
     assert list(scores.values()) == [1.0, 0.0]
     assert f"ollama/llama3.1{ending}" in scores
 
@@ -326,7 +326,7 @@ def test_inspects_logs(tmp_path: Path, task: dict[str, Any], ending: str) -> Non
 def test_inspects_repeats_are_used_once(tmp_path: Path) -> None:
     inspect_log(tmp_path / "b.json", "C", "2025-01-01")
     inspect_log(tmp_path / "a.json", "I", "2025-01-02")
-    found = scored_logs.read([tmp_path])
+    found = item_scores.read([tmp_path])
     assert [(one.model, one.items[0].values["match"]) for one in found.scored] == [("ollama/llama3.1", 0.0)]
     assert found.remarks == (
         "ollama/llama3.1 was evaluated again with the same settings on popularity: a.json is used, b.json is not",
@@ -338,26 +338,26 @@ def test_files_that_are_named_are_two(tmp_path: Path) -> None:
     both = [tmp_path / "a.json", tmp_path / "b.json"]
     for path, letter in zip(both, "CI", strict=True):
         inspect_log(path, letter, "2025-01-01")
-    assert [one.model for one in scored_logs.read(both).scored] == [f"{path}/ollama/llama3.1" for path in both]
+    assert [one.model for one in item_scores.read(both).scored] == [f"{path}/ollama/llama3.1" for path in both]
     evaluate(tmp_path, FIRST, LOW)
     evaluate(tmp_path, SECOND, HIGH)
     results = sorted((tmp_path / PYTHIA).glob("results_*"))
-    assert [one.model for one in scored_logs.read(results).scored] == [f"{path}/{PYTHIA}" for path in results]
+    assert [one.model for one in item_scores.read(results).scored] == [f"{path}/{PYTHIA}" for path in results]
 
 
 def test_a_group_of_seeds_is_not_mixed_with_that_of_another_run(tmp_path: Path) -> None:
     both = [run(tmp_path / "a", LOW, group="g", seed=1), run(tmp_path / "b", HIGH, group="g", seed=1)]
     groups = [f"{folder}/g" for folder in both]
-    assert [one.group for one in scored_logs.read(both).scored] == groups
-    assert [{row.group for row in source.rows} for source in folders.read_all(both)] == [{group} for group in groups]
+    assert [one.group for one in item_scores.read(both).scored] == groups
+    assert [{row.group for row in source.rows} for source in sources.read_all(both)] == [{group} for group in groups]
 
 
 def test_a_folder_is_read_once_however_it_is_spelt(tmp_path: Path) -> None:
     evaluate(tmp_path / "a", FIRST, LOW)
     spelt = [tmp_path / "a", tmp_path / "b" / ".." / "a"]
     (tmp_path / "b").mkdir()
-    assert [source.models for source in folders.read_all(spelt)] == [(PYTHIA,)]
-    assert [one.model for one in scored_logs.read(spelt).scored] == [PYTHIA]
+    assert [source.models for source in sources.read_all(spelt)] == [(PYTHIA,)]
+    assert [one.model for one in item_scores.read(spelt).scored] == [PYTHIA]
 
 
 def test_long_values_are_named_by_their_hash(tmp_path: Path) -> None:

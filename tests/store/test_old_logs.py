@@ -12,8 +12,8 @@ import pytest
 
 from s2eval import store
 from s2eval.errors import DataError
+from s2eval.report import sources
 from s2eval.report.html import logs
-from s2eval.report.read import folders
 from tests.report import lm_eval_logs
 
 DATE = "2024-05-01T12-00-00.000000"
@@ -80,7 +80,7 @@ def test_filters_are_consecutive_passes_in_the_order_of_the_results(tmp_path: Pa
 
 
 def test_the_report_has_both_filters(tmp_path: Path) -> None:
-    rows = {row.metric: row for row in folders.read(write(tmp_path, passes(), **FILTERED)).rows}
+    rows = {row.metric: row for row in sources.read(write(tmp_path, passes(), **FILTERED)).rows}
     assert rows["exact_match@strict-match"].value == pytest.approx(1 / 3)
     assert rows["exact_match@flexible-extract"].value == pytest.approx(2 / 3)
     assert {row.n for row in rows.values()} == {3}
@@ -214,17 +214,17 @@ def test_predict_only_scores_nothing(tmp_path: Path) -> None:
         tmp_path / "only", [old_line(0, "7", bypass=None)], **{"bypass,none": 999, "bypass_stderr,none": "N/A"}
     )
     with pytest.raises(DataError, match="Answers without scores") as caught:
-        folders.read(folder)
+        sources.read(folder)
     assert "EleutherAI__pythia-70m/gsm8k" in str(caught.value)
     both = write(tmp_path / "both", passes(), **FILTERED)
     later = lm_eval_logs.write(tmp_path / "later", "m", {"gsm8k": [lm_eval_logs.line(0, bypass=999)]})
     content = json.loads((both / f"results_{DATE}.json").read_text())
     content["results"] = {"gsm8k": {"alias": "gsm8k", "bypass,none": 999, "bypass_stderr,none": "N/A"}}
     (both / "results_2025-05-01T12-00-00.000000.json").write_text(json.dumps(content))
-    source = folders.read(both)
+    source = sources.read(both)
     assert {row.metric for row in source.rows} == {"exact_match@strict-match", "exact_match@flexible-extract"}
     assert any(note.startswith("Answers without scores (`--predict_only`), left out: ") for note in source.notes)
-    assert "bypass" not in {row.metric for row in folders.read(later).rows}
+    assert "bypass" not in {row.metric for row in sources.read(later).rows}
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_numbers_as_numpy_leaves_them(tmp_path: Path, value: Any, expected: floa
 @pytest.mark.parametrize("value", [None, "N/A", "", "maybe", "1_0", "nan", float("nan"), float("inf"), "-inf", "٣"])
 def test_what_is_no_number_is_counted_and_named(tmp_path: Path, value: Any) -> None:
     lines = [old_line(n, "7", acc=one) for n, one in enumerate([1.0, value, 0.0])]
-    source = folders.read(write(tmp_path, lines, **{"acc,none": 0.5, "acc_stderr,none": "N/A"}))
+    source = sources.read(write(tmp_path, lines, **{"acc,none": 0.5, "acc_stderr,none": "N/A"}))
     (row,) = source.rows
     assert (row.value, row.n, row.n_valid) == (0.5, 3, 2)
     shown = "null" if value is None else str(value)
@@ -252,7 +252,7 @@ def test_what_is_no_number_is_counted_and_named(tmp_path: Path, value: Any) -> N
 @pytest.mark.parametrize("value", ["N/A", None, float("nan"), float("inf"), True])
 def test_an_aggregate_that_is_no_number(tmp_path: Path, value: Any) -> None:
     folder = write(tmp_path, [], **{"acc,none": value, "acc_stderr,none": "N/A", "f1,none": "0.5"})
-    source = folders.read(folder)
+    source = sources.read(folder)
     rows = {row.metric: row for row in source.rows}
     assert (rows["acc"].value, rows["acc"].n_valid) == (None, 0)
     assert (rows["f1"].value, rows["f1"].stderr) == (0.5, None)
@@ -263,4 +263,4 @@ def test_metrics_of_which_only_the_aggregate_is_a_number(tmp_path: Path) -> None
     lines = [old_line(n, "7", bleu=["a", "b"], own=None) for n in range(2)]
     (unit,) = store.find_lm_eval(write(tmp_path, lines, **{"bleu,none": 12.5, "own,none": 3.0}))
     assert [dict(sample.values) for sample in unit.samples] == [{}, {}]
-    assert {row.metric: row.value for row in folders.read(tmp_path).rows} == {"bleu": 12.5, "own": 3.0}
+    assert {row.metric: row.value for row in sources.read(tmp_path).rows} == {"bleu": 12.5, "own": 3.0}

@@ -174,7 +174,7 @@ def test_a_results_file_without_samples(tmp_path: Path) -> None:
     (unit,) = store.find_lm_eval(tmp_path)
     assert (unit.model, unit.task, unit.n, unit.samples) == ("org__tiny", "arc", 4, ())
     assert unit.aggregates == {"acc": (0.5, 0.25), "f1@strict": (1.0, None)}
-    assert unit.facts["limit"] == 4.0
+    assert unit.facts.limit == "4"
 
 
 def test_samples_lie_beside_their_results(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def unit_folder(folder: Path, *, scores: list[list[float]] | None = None) -> Pat
 
 def test_a_unit_is_read_with_the_bertscores_of_its_answers(tmp_path: Path) -> None:
     unit = store.read_unit(unit_folder(tmp_path, scores=[[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]))
-    assert (unit.model, unit.task, unit.provenance, unit.facts["template"]) == ("mine", "s2_eli5", "k", "s2")
+    assert (unit.model, unit.task, unit.provenance, unit.facts.template) == ("mine", "s2_eli5", "k", "s2")
     names = ("s2_bertscore_precision", "s2_bertscore_recall", "s2_bertscore_f1")
     assert [[sample.values[name] for name in names] for sample in unit.samples] == [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]
     assert unit.samples[1].values["s2_rouge1"] == 0.5

@@ -135,7 +135,7 @@ def test_a_unit_without_hashes_opens(unit: Path) -> None:
     without_hashes(unit)
     assert store.is_done(unit, "k")
     read = store.read_unit(unit)
-    assert read.facts[store.UNVERIFIED] is True
+    assert read.facts.unverified
     assert read.samples[0].values["s2_bertscore_f1"] == 0.3
 
 

@@ -18,7 +18,7 @@ from s2eval.identity import Identity, without_repeats
 from s2eval.judge.verdicts.parsers import Parser
 from s2eval.lm_eval_logs.results import is_results
 from s2eval.lm_eval_logs.samples import number_of
-from s2eval.report.read.items import Found, Item, Scored, invalid_sentence
+from s2eval.report.read.items import Item, LogContents, Scored, invalid_sentence
 
 CONVERT = "convert it first: inspect log convert LOG.eval --to json --output-dir DIR"
 _LETTERS = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}  # correct, partial, incorrect, no answer
@@ -90,16 +90,16 @@ def is_file(path: Path) -> bool:
     return path.suffix == ".eval" or (path.suffix == ".json" and not is_results(path))
 
 
-def read_scored(path: Path, parser: Parser) -> Found:
+def read_scored(path: Path, parser: Parser) -> LogContents:
     """A log, or those below a folder."""
     del parser
     if path.is_file():
-        return Found((read(path),))
+        return LogContents((read(path),))
     files = [file for file in sorted(path.rglob("*.json")) if file.is_file() and not is_results(file)]
     return read_all([file for file in files if is_log(file)], path)
 
 
-def read_all(paths: Sequence[Path], root: Path) -> Found:
+def read_all(paths: Sequence[Path], root: Path) -> LogContents:
     """Some logs below a folder; of repeats the newest, one that ended well before others."""
     read_logs = [(path, *_read(path)) for path in paths]
 
@@ -112,7 +112,7 @@ def read_all(paths: Sequence[Path], root: Path) -> Found:
         f"{best[0].relative_to(root)} is used, {left_out[0].relative_to(root)} is not"
         for left_out, best in repeats
     ]
-    return Found(tuple(scored for _, scored, _ in used), (), tuple(notes))
+    return LogContents(tuple(scored for _, scored, _ in used), (), tuple(notes))
 
 
 def read(path: Path) -> Scored:

@@ -1,4 +1,4 @@
-"""What a model scored, item by item: what two models can be compared by. From units, ours and plain lm-eval's."""
+"""What a model scored on a task, item by item: what two models can be compared by."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +13,12 @@ from numpy.typing import NDArray
 from s2eval.identity import Identity, key_of, name_like
 from s2eval.metrics.answers import WHOLE_TEXT
 from s2eval.metrics.bertscore import BERTSCORE
-from s2eval.records import Sample, Unit
+from s2eval.records import Sample, Unit, UnitFacts
 
 TEMPLATE = "template"
-"""The condition that says how questions were put; see `whatever_the_prompt`."""
+"""The condition that says how questions were put; see `ignore_prompt_hash`."""
+_AGAIN = ", time "
+_SHOWN, _LONGEST = 4, 40  # values in a sentence, and characters of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,13 @@ class Item:
 
     Attributes:
         key: the same for the same document, whichever model answered it.
-        content: the same for the same question and reference, however it was put; "" where they are not known.
-        name: how a note names it.
-        prompt: hash or name of what was asked; "" where it is not known.
+        name: of the document in notes.
+        prompt: hash or name of the prompt; "" where it is not known.
         values: metric → value; None = there is none.
+        content: the same for the same question and reference, in any template; "" where they are not known.
         stratum: part of the task over which scores are averaged first; "" = none.
         cluster: what items that are not independent share; "" = the item alone.
-        counts: words, sentences, syllables of the answer, of which the readability of the whole text is made.
+        counts: words, sentences, syllables of the answer, for the readability of all answers as one text.
     """
 
     key: str
@@ -50,10 +51,9 @@ class Columns:
     """The items of a model on a task as columns, each of shape (n,).
 
     Attributes:
-        keys, names, prompts, strata: of the items.
         clusters: an item alone is a cluster of its own.
         clustered: whether any item is not alone.
-        repeated: whether the document was there before.
+        repeated: whether the document occurred before.
         values: metric → values; NaN where there is none, or none that is finite.
         counts: shape (n, 3); NaN where there are none.
     """
@@ -71,19 +71,17 @@ class Columns:
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """One model on one task.
+    """One model on one task; `model`, `task`, `judge` and `turn` as in `scores.csv`.
 
     Attributes:
-        model, task, judge, turn: names as in `scores.csv`.
-        items: in the task's order; empty where only averages were kept.
-        conditions: what must be alike for two models to be compared: name → what it was.
-        metric_conditions: metric → what must be alike for that metric alone (BERTScore's encoder).
+        items: in the task's order; empty where only averages are stored.
+        conditions: what must be equal for two models to be compared: name → value.
+        metric_conditions: metric → what must be equal for that metric alone (BERTScore's encoder).
         averages: metrics that are known as an average only.
-        group, seed: of the model, where it has them.
         source: the folder or file.
         remarks: what a reader must know of it, such as a run that did not end.
         identity: what determined the scores; None where nothing but the names is known.
-        log: lm-eval's file of samples; None where there is none.
+        unit: with the samples; None where there is none, as of judgments and other tools' logs.
     """
 
     model: str
@@ -99,16 +97,21 @@ class Scored:
     source: str = ""
     remarks: tuple[str, ...] = ()
     identity: Identity | None = None
-    log: Path | None = None
+    unit: Unit | None = None
 
     @property
     def recorded(self) -> str:
         """The model's name in its own files."""
         return self.identity.model if self.identity else self.model
 
+    @property
+    def log(self) -> Path | None:
+        """lm-eval's file of samples; None where there is none."""
+        return self.unit.log if self.unit else None
+
     @cached_property
     def columns(self) -> Columns:
-        """The items as columns; made once."""
+        """The items as columns."""
         items = self.items
         metrics = dict.fromkeys(name for item in items for name in item.values)
         return Columns(
@@ -128,9 +131,23 @@ class Scored:
         """Of any item, in the order in which they appear."""
         return tuple(self.columns.values)
 
+    def renamed(self, model: str) -> Scored:
+        """The same under another name, in its remarks too."""
+        if model == self.model:
+            return self
+        return replace(
+            self,
+            model=model,
+            group=name_like(self.model, model, self.group) if self.group else "",
+            remarks=tuple(
+                model + text.removeprefix(self.model) if text.startswith(self.model) else text for text in self.remarks
+            ),
+            unit=self.unit and replace(self.unit, model=model),
+        )
+
 
 @dataclass(frozen=True, slots=True)
-class Contests:
+class PairwiseResults:
     """Two models' answers shown to a judge beside each other.
 
     Attributes:
@@ -151,8 +168,8 @@ class Contests:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What lies in some folders.
+class LogContents:
+    """What some files or folders hold.
 
     Attributes:
         scored: every model on every task.
@@ -161,71 +178,73 @@ class Found:
     """
 
     scored: tuple[Scored, ...] = ()
-    contests: tuple[Contests, ...] = ()
+    contests: tuple[PairwiseResults, ...] = ()
     remarks: tuple[str, ...] = ()
 
 
-def renamed(scored: Scored, model: str) -> Scored:
-    """The same under another name, in its remarks too."""
-    if model == scored.model:
-        return scored
-    old = scored.model
-    remarks = tuple(model + text.removeprefix(old) if text.startswith(old) else text for text in scored.remarks)
-    group = name_like(old, model, scored.group) if scored.group else ""
-    return replace(scored, model=model, group=group, remarks=remarks)
+def joined(parts: Iterable[LogContents]) -> LogContents:
+    """The contents of several files or folders; each remark once."""
+    listed = list(parts)
+    return LogContents(
+        tuple(scored for part in listed for scored in part.scored),
+        tuple(contest for part in listed for contest in part.contests),
+        tuple(dict.fromkeys(remark for part in listed for remark in part.remarks)),
+    )
 
 
-def recorded_names(scored: Iterable[Scored], contests: Iterable[Contests] = ()) -> dict[str, str]:
+def recorded_names(scored: Iterable[Scored], contests: Iterable[PairwiseResults] = ()) -> dict[str, str]:
     """Name of each model here → its name in its own files."""
-    found = {one.model: one.recorded for one in scored}
-    for one in contests:
-        if one.identities:
-            found |= {one.model: one.identities[0].model, one.against: one.identities[1].model}
-    return found
+    names = {samples.model: samples.recorded for samples in scored}
+    for contest in contests:
+        if contest.identities:
+            names |= {contest.model: contest.identities[0].model, contest.against: contest.identities[1].model}
+    return names
 
 
-def of_unit(
-    unit: Unit,
-    conditions: Mapping[str, str],
-    source: str,
-    group: str = "",
-    seed: int | None = None,
-    identity: Identity | None = None,
-) -> Scored:
-    """A unit's samples as items. Documents that are there twice are told apart by how often they came before."""
-    encoder: Any = unit.facts.get("bertscore")
-    by_encoder = f"{encoder['encoder']} ({encoder['hash']})" if encoder else ""
+def of_unit(unit: Unit, source: str, identity: Identity, group: str = "", seed: int | None = None) -> Scored:
+    """A unit's samples as items. Duplicate documents are told apart by how often they occurred before."""
+    encoder = unit.facts.encoder
+    by_encoder = dict.fromkeys(BERTSCORE.names, f"{encoder.name} ({encoder.hash})") if encoder else {}
     seen: dict[str, int] = {}
     items: list[Item] = []
     for sample in unit.samples:
         times = seen[sample.doc_hash] = seen.get(sample.doc_hash, 0) + 1
         items.append(_item(sample, times))
     known = {name for sample in unit.samples for name in sample.values}
-    whole = WHOLE_TEXT if any(sample.counts for sample in unit.samples) else ()
+    known |= {*WHOLE_TEXT} if any(sample.counts for sample in unit.samples) else set()
     return Scored(
         model=unit.model,
         task=unit.task,
         items=tuple(items),
-        conditions=conditions,
-        metric_conditions=dict.fromkeys(BERTSCORE.names, by_encoder) if by_encoder else {},
-        averages=tuple(name for name in unit.aggregates if name not in known and name not in whole),
+        conditions=_conditions(unit.facts),
+        metric_conditions=by_encoder,
+        averages=tuple(name for name in unit.aggregates if name not in known),
         group=group,
         seed=seed,
         source=source,
         remarks=tuple(invalid_values(unit)),
         identity=identity,
-        log=unit.log,
+        unit=unit,
     )
+
+
+def _conditions(facts: UnitFacts) -> dict[str, str]:
+    """Prompts are compared document by document; the template says why they differ."""
+    known = {
+        "task version": facts.version,
+        "shots": facts.shots,
+        TEMPLATE: facts.template,
+        "decoding": facts.decoding,
+    }
+    return {name: value for name, value in known.items() if value}
 
 
 def invalid_values(unit: Unit) -> Iterator[str]:
     """A sentence for each metric of which some values are no numbers."""
-    known: Mapping[str, Mapping[str, int]] = unit.facts.get("invalid") or {}
-    for metric, values in known.items():
+    for metric, values in unit.facts.invalid.items():
         yield invalid_sentence(f"{unit.model}, {unit.task}", metric, values, len(unit.samples))
-    aggregates: Mapping[str, str] = unit.facts.get("invalid_aggregates") or {}
-    for metric, value in aggregates.items():
-        if metric not in known:
+    for metric, value in unit.facts.invalid_aggregates.items():
+        if metric not in unit.facts.invalid:
             yield f"{unit.model}, {unit.task}: {metric} is no number in lm-eval's results ({value!r})"
 
 
@@ -238,15 +257,15 @@ def invalid_sentence(what: str, metric: str, values: Mapping[str, int], n: int) 
     return f"{what}: {number} of {n} values of {metric} {are} and not counted ({shown})"
 
 
-def whatever_the_prompt(scored: Scored) -> Scored:
-    """The same, to be joined by question and reference: for models that are each asked in their own template."""
+def ignore_prompt_hash(scored: Scored) -> Scored:
+    """The same, to be joined by question and reference: for models that have a template each."""
     items = tuple(
         replace(item, key=_repeated(item.content, _times(item.key)), prompt="") if item.content else item
         for item in scored.items
     )
     conditions = {name: value for name, value in scored.conditions.items() if name != TEMPLATE}
-    asked = scored.conditions.get(TEMPLATE)
-    remarks = (f"{scored.model} was asked with template {asked}",) if asked else ()
+    template = scored.conditions.get(TEMPLATE)
+    remarks = (f"{scored.model} was asked with template {template}",) if template else ()
     return replace(scored, items=items, conditions=conditions, remarks=(*scored.remarks, *remarks))
 
 
@@ -261,10 +280,6 @@ def _item(sample: Sample, times: int) -> Item:
         stratum=sample.stratum,
         counts=sample.counts,
     )
-
-
-_AGAIN = ", time "
-_SHOWN, _LONGEST = 4, 40  # values in a sentence, and characters of each
 
 
 def _repeated(key: str, times: int) -> str:

@@ -1,17 +1,14 @@
-"""What plain `lm_eval --output_path … --log_samples` wrote, as items to compare."""
+"""Results of plain `lm_eval --output_path … --log_samples`, item by item."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from s2eval.judge.verdicts.parsers import Parser
-from s2eval.lm_eval_logs import evaluations as lm_eval_logs
+from s2eval.lm_eval_logs.evaluations import find_evaluations, read_evaluation
 from s2eval.lm_eval_logs.results import is_results
 from s2eval.report.read import runs
-from s2eval.report.read.items import TEMPLATE, Found, of_unit
-from s2eval.report.read.runs import text_of
+from s2eval.report.read.items import LogContents, of_unit
 
 
 def is_file(path: Path) -> bool:
@@ -19,29 +16,21 @@ def is_file(path: Path) -> bool:
     return path.suffix == ".json" and is_results(path)
 
 
-def read_scored(path: Path, parser: Parser) -> Found:
-    """Every evaluation in a folder, or of a file of results; a run's own are read as its units."""
+def read_scored(path: Path, parser: Parser) -> LogContents:
+    """Every evaluation in a folder, or of a file of results, by model and task; a run's own are read as its units."""
     del parser
     if path.is_dir() and runs.has_run(path):
-        return Found()
-    evaluations = lm_eval_logs.find_evaluations(path)
+        return LogContents()
+    contents = read(path)
+    scored = sorted(contents.scored, key=lambda samples: (samples.model, samples.task))
+    return LogContents(tuple(scored), remarks=contents.remarks)
+
+
+def read(path: Path, *, texts: bool = True) -> LogContents:
+    """The same in the order of the files; without `texts` nothing is read that tables do not need."""
+    evaluations = find_evaluations(path)
     scored = (
-        of_unit(
-            lm_eval_logs.read_evaluation(one, one.identity.model),
-            conditions(one.facts),
-            str(path),
-            identity=one.identity,
-        )
-        for one in sorted(evaluations.used, key=lambda one: (one.identity.model, one.task))
+        of_unit(read_evaluation(used, used.identity.model, texts=texts), str(path), used.identity)
+        for used in evaluations.used
     )
-    return Found(tuple(scored), (), tuple(note.removesuffix(".") for note in evaluations.notes))
-
-
-def conditions(facts: Mapping[str, Any]) -> dict[str, str]:
-    """Of an evaluation: its task's version and shots, and the chat template."""
-    known = {
-        "task version": text_of(facts.get("version")),
-        "shots": text_of(facts.get("shots")),
-        TEMPLATE: text_of(facts.get("chat_template_sha")),
-    }
-    return {name: value for name, value in known.items() if value}
+    return LogContents(tuple(scored), remarks=tuple(note.removesuffix(".") for note in evaluations.notes))

@@ -4,92 +4,150 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+
+import yaml
 
 from s2eval import store
-from s2eval.errors import DataError
+from s2eval.errors import ConfigError, DataError
+from s2eval.files import Json, JsonObject, yamltext
+from s2eval.identity import Identity, key_of
 from s2eval.judge.verdicts.parsers import Parser
-from s2eval.records import Unit
-from s2eval.report.read import run_config
-from s2eval.report.read.items import TEMPLATE, Found, Scored, of_unit
-from s2eval.report.read.run_settings import RunModels
+from s2eval.report.read.items import LogContents, Scored, of_unit
+
+_LISTS = ("tasks", "unfinished", "metrics", "judges")
+_LONGEST = 40  # characters of a value in a name
+
+
+@dataclass(frozen=True, slots=True)
+class RunModels:
+    """The models of a folder.
+
+    Attributes:
+        folder: as the user wrote it.
+        config: of the run; empty where there was none.
+        models: name → its entry in the configuration.
+    """
+
+    folder: Path
+    config: JsonObject = field(default_factory=dict[str, Json])
+    models: Mapping[str, JsonObject] = field(default_factory=dict[str, JsonObject])
+
+    def names(self, key: str) -> list[str]:
+        """A list of the configuration, such as `tasks`; empty where it has none."""
+        listed = self.config.get(key)
+        return [str(name) for name in listed] if isinstance(listed, list) else []
+
+    def identity(self, name: str, *part: str) -> Identity:
+        """Of a model's result on a part; the settings of a model that the configuration lacks are not known."""
+        model = self.models.get(name)
+        if model is None:
+            return Identity(name, part, None, {}, str(self.folder))
+        template = model.get("template") or self.config.get("template")  # some tasks have none, whatever it is
+        task_settings = {"template": f"template {template}"} if template else {}
+        return Identity(name, part, _settings_of(model, self.config.get("limit")), task_settings, str(self.folder))
+
+
+def _settings_of(model: JsonObject, limit: Json) -> dict[str, str]:
+    """Setting → how a name shows it; defaults are left out."""
+    written = model.get("args")
+    arguments = dict(written) if isinstance(written, dict) else {}
+    revision, dtype = arguments.pop("revision", None), model.get("dtype")
+
+    def shown(value: Json) -> str:
+        text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+        return text if len(text) <= _LONGEST else key_of({"": text})[:8]
+
+    settings = {
+        "model": str(model.get("model") or "").removeprefix("./").rstrip("/"),
+        "revision": "" if revision in (None, "main") else str(revision),
+        "dtype": "" if dtype in (None, "auto") else str(dtype),
+        **{name: f"{name}={shown(arguments[name])}" for name in sorted(arguments)},
+        "limit": f"limit {limit}" if limit else "",
+    }
+    return {setting: text for setting, text in settings.items() if text}
 
 
 @dataclass(frozen=True)
 class StoredRun:
-    """What lies in a run folder.
+    """The results in a run folder.
 
     Attributes:
         models: of the configuration, in its order, and what determined their results.
-        units: that are complete, of the configuration's tasks. Units of an earlier one may lie there too.
+        scored: complete units of the configuration's tasks; units of an earlier configuration may lie there too.
         broken: what is wrong with units whose files are missing or changed.
-        missing: folders of units that should be there and are not.
-        unfinished: `model/task` of units that the run had not ended.
+        missing: folders of units that should exist and do not.
         has_units: whether there is a folder of any unit, complete or not.
     """
 
     models: RunModels
-    units: tuple[Unit, ...]
+    scored: tuple[Scored, ...]
     broken: tuple[str, ...]
     missing: tuple[Path, ...]
-    unfinished: tuple[str, ...]
     has_units: bool
-
-    @property
-    def scored(self) -> tuple[Scored, ...]:
-        """What each document of the units scored."""
-        return tuple(
-            of_unit(
-                unit,
-                conditions(unit.facts),
-                str(self.models.folder),
-                self.group(unit.model),
-                self.models.models[unit.model].get("seed"),
-                self.models.identity(unit.model, unit.task, "", ""),
-            )
-            for unit in self.units
-        )
-
-    def group(self, model: str) -> str:
-        """Of a model; "" where it has none."""
-        return str(self.models.models[model].get("group") or "")
 
 
 def read_run(folder: Path, *, texts: bool = True) -> StoredRun:
-    """Read a run folder.
-
-    Args:
-        folder: has a `run.yaml`.
-        texts: whether prompts and answers are read too; tables need none.
+    """Read a run folder, which has a `run.yaml`; without `texts` nothing that tables do not need.
 
     Raises:
-        DataError: its `run.yaml` is none.
+        DataError: `run.yaml` is not the configuration of a run.
     """
     models = configured(folder)
-    tasks = sorted({str(name) for name in models.config.get("tasks") or ()})
-    unfinished = tuple(str(name) for name in models.config.get("unfinished") or ())
-    wanted = [folder / model / task for model in models.models for task in tasks]
-    wanted = [path for path in wanted if f"{path.parent.name}/{path.name}" not in unfinished]
-    units: list[Unit] = []
+    tasks, unfinished = sorted({*models.names("tasks")}), models.names("unfinished")
+    scored: list[Scored] = []
     broken: list[str] = []
-    for path in wanted:
-        if path.is_dir():
+    missing: list[Path] = []
+    for name, model in models.models.items():
+        for task in tasks:
+            path = folder / name / task
+            if f"{name}/{task}" in unfinished:
+                continue
+            if not path.is_dir():
+                missing.append(path)
+                continue
             try:
-                units.append(store.read_unit(path, texts=texts))
+                unit = store.read_unit(path, texts=texts)
             except DataError as error:
                 broken.append(str(error))
-    missing = tuple(path for path in wanted if not path.is_dir()) if units or broken else ()
+                continue
+            group, seed = str(model.get("group") or ""), model.get("seed")
+            identity = models.identity(unit.model, unit.task, "", "")
+            scored.append(of_unit(unit, str(folder), identity, group, seed if isinstance(seed, int) else None))
     folders = [path for name in models.models for path in (folder / name).glob("*") if path.is_dir()]
     has_units = any((path / store.UNIT).exists() or path.name in tasks for path in folders)
-    return StoredRun(models, tuple(units), tuple(broken), missing, unfinished, has_units)
+    return StoredRun(models, tuple(scored), tuple(broken), tuple(missing) if scored or broken else (), has_units)
 
 
 def configured(folder: Path) -> RunModels:
-    """The models of a run's configuration."""
-    config = run_config.read(folder)
-    return RunModels(folder, config, {str(model["name"]): model for model in config["models"]})
+    """The models of a run's `run.yaml`, which people edit and disks cut: so it is checked.
+
+    Raises:
+        DataError: it is not the configuration of a run.
+    """
+    path = folder / store.RUN
+    try:
+        config: Json = yamltext.read_run(path)
+        if not isinstance(config, dict) or not isinstance(listed := config["models"], list):
+            raise TypeError("models is no list")
+        config["name"] = str(config["name"])
+        models: dict[str, JsonObject] = {}
+        for model in listed:
+            if not isinstance(model, dict):
+                raise TypeError("a model is no mapping")
+            name = model["name"] = str(model["name"])
+            model["model"] = str(model.get("model", ""))
+            if name in ("", ".", "..") or any(char in name for char in "/\0"):
+                raise ValueError(f"a model's name, {name!r}, is no folder of the run")
+            models[name] = model
+        for key in _LISTS:
+            if not isinstance(config.get(key) or [], list):
+                raise TypeError(f"{key} is no list")
+    except (OSError, ConfigError, yaml.YAMLError, ValueError, KeyError, TypeError, RecursionError) as error:
+        why = " ".join(str(error).split())[:300] if not isinstance(error, KeyError) else f"{error} is missing"
+        raise DataError(f"{path}: not the configuration of a run ({why or type(error).__name__})") from error
+    return RunModels(folder, config, models)
 
 
 def has_run(path: Path) -> bool:
@@ -97,31 +155,12 @@ def has_run(path: Path) -> bool:
     return (path / store.RUN).is_file()
 
 
-def read_scored(path: Path, parser: Parser) -> Found:
+def read_scored(path: Path, parser: Parser) -> LogContents:
     """What the finished units of a run folder scored; nothing of other folders."""
     del parser
     if not has_run(path):
-        return Found()
+        return LogContents()
     run = read_run(path)
-    remarks = [f"{path}: not finished, so not compared: {', '.join(run.unfinished)}"] if run.unfinished else []
-    return Found(run.scored, (), (*remarks, *(f"not compared: {problem}" for problem in run.broken)))
-
-
-def conditions(facts: Mapping[str, Any]) -> dict[str, str]:
-    """Of a unit of a run. Prompts are compared document by document; the template says why they differ."""
-    inputs = cast("Mapping[str, Any]", facts.get("inputs") or {})
-    template = f"{facts['template']} ({facts.get('template_hash')})" if facts.get("template") else ""
-    decoding = dict(cast("Mapping[str, Any]", inputs.get("decoding") or {}))
-    decoding.pop("until", None)  # what ends an answer belongs to the template
-    known = {
-        "task version": text_of(inputs.get("version")),
-        "shots": text_of(inputs.get("shots")),
-        TEMPLATE: template,
-        "decoding": json.dumps(decoding, sort_keys=True) if decoding else "",
-    }
-    return {name: value for name, value in known.items() if value}
-
-
-def text_of(value: Any) -> str:
-    """A setting as conditions show it; "" where it is not known."""
-    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    unfinished = run.models.names("unfinished")
+    remarks = [f"{path}: not finished, so not compared: {', '.join(unfinished)}"] if unfinished else []
+    return LogContents(run.scored, remarks=(*remarks, *(f"not compared: {problem}" for problem in run.broken)))

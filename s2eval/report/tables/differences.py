@@ -11,7 +11,7 @@ from s2eval.judge.scores.estimates import SCORE
 from s2eval.report.compare import compare
 from s2eval.report.comparisons import Compared, Comparison, ComparisonTable, Side
 from s2eval.report.document import MISSING, Cell, Table, TableRow
-from s2eval.report.read.items import Contests, Scored, recorded_names
+from s2eval.report.read.items import PairwiseResults, Scored, recorded_names
 from s2eval.report.tables.definitions import definitions
 
 
@@ -40,7 +40,7 @@ def sides(scored: Iterable[Scored], models: Sequence[str]) -> dict[str, Side]:
 
 
 def against_baseline(
-    scored: Sequence[Scored], contests: Sequence[Contests], models: Sequence[str], baseline: str | None = None
+    scored: Sequence[Scored], contests: Sequence[PairwiseResults], models: Sequence[str], baseline: str | None = None
 ) -> Compared:
     """Every model, or recipe of several seeds, against one: by default the first that has samples.
 

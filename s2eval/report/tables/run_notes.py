@@ -11,9 +11,8 @@ from s2eval.metrics.answers import LATIN_ONLY
 from s2eval.models.backend.backend_stats import remarks
 from s2eval.records import Row
 from s2eval.report.tables.definitions import FAMILIES
-from s2eval.store import UNVERIFIED, Unit
+from s2eval.store import Unit
 from s2eval.tasks.leaderboard.rows import SUBJECTS
-from s2eval.units import WITH_REASONING
 
 PAPERS_ENCODER = "roberta-large"
 _SHOWN = 4
@@ -27,27 +26,18 @@ def of_run(
         yield f"Only the first {config['limit']} documents of each task were evaluated (`limit`)."
     for model in models:
         of_model = [unit for unit in units if unit.model == model["name"]]
-        templates = sorted(
-            {
-                f"{unit.facts['template']} ({unit.facts['template_hash']})"
-                for unit in of_model
-                if unit.facts.get("template")
-            }
-        )
+        templates = sorted({unit.facts.template for unit in of_model if unit.facts.template})
         template = f"; questions asked with template {', '.join(templates)}" if templates else ""
         yield f"{model['name']} is `{model['model']}`{_seed(model)}{template}."
-        if details := remarks(
-            [cast("dict[str, Any]", unit.facts["work"]) for unit in of_model if "work" in unit.facts]
-        ):
+        if details := remarks([unit.facts.work for unit in of_model if unit.facts.work is not None]):
             yield f"{model['name']}: {'; '.join(details)}."
     yield from _data(units)
-    for encoder in sorted(
-        {(str(of["encoder"]), str(of["hash"])) for unit in units if (of := unit.facts.get("bertscore"))}
-    ):
-        yield f"BERTScore by {encoder[0]}: {encoder[1]}."
+    used = [unit.facts.encoder for unit in units if unit.facts.encoder]
+    for name, digest in sorted({(encoder.name, encoder.hash) for encoder in used}):
+        yield f"BERTScore by {name}: {digest}."
     yield from reasoning(units)
     yield from versions(units)
-    if unverified := sorted(f"{unit.model}/{unit.task}" for unit in units if unit.facts.get(UNVERIFIED)):
+    if unverified := sorted(f"{unit.model}/{unit.task}" for unit in units if unit.facts.unverified):
         yield (
             f"Written without hashes by an earlier version, so that a changed value would not be noticed: "
             f"{_some(unverified)}. Their numbers of documents are right."
@@ -69,11 +59,11 @@ def _data(units: Sequence[Unit]) -> Iterator[str]:
     """Hash of each task's documents, with the task's version and shots."""
     by_task: dict[str, dict[str, list[str]]] = {}
     for unit in units:
-        inputs = cast("Mapping[str, Any]", unit.facts.get("inputs") or {})
-        if inputs.get("documents"):
-            parts = [f"data {inputs['documents']}"]
-            parts += [f"version {inputs['version']:g}"] if isinstance(inputs.get("version"), int | float) else []
-            parts += [f"{inputs['shots']} shots"] if inputs.get("shots") else []
+        facts = unit.facts
+        if facts.documents:
+            parts = [f"data {facts.documents}"]
+            parts += [f"version {facts.version}"] if facts.version else []
+            parts += [f"{facts.shots} shots"] if facts.shots not in ("", "0") else []
             by_task.setdefault(unit.task, {}).setdefault(", ".join(parts), []).append(unit.model)
     if by_task:
         tasks = [f"{task} ({_hows(hows)})" for task, hows in by_task.items()]
@@ -90,10 +80,7 @@ def versions(units: Sequence[Unit]) -> Iterator[str]:
     """The packages that evaluated; where they differ, which models had which."""
     each: dict[str, dict[str, None]] = {}
     for unit in units:
-        known: Any = unit.facts.get("versions") or {}
-        if isinstance(known, str):  # plain lm-eval knows that of transformers
-            known = {"transformers": known}
-        packages = ", ".join(f"{name} {number}" for name, number in cast("dict[str, Any]", known).items())
+        packages = ", ".join(f"{name} {number}" for name, number in unit.facts.versions.items())
         if packages:
             each.setdefault(packages, {})[unit.model] = None
     for packages, models in sorted(each.items()):
@@ -103,16 +90,12 @@ def versions(units: Sequence[Unit]) -> Iterator[str]:
             yield f"Mixed versions: {', '.join(models)} evaluated with {packages}."
 
 
-def _shown(limit: Any) -> str:
-    return f"{limit:g}" if isinstance(limit, int | float) else str(limit)
-
-
 def of_lm_eval(units: Sequence[Unit]) -> Iterator[str]:
     """Sentences of folders that plain lm-eval left."""
     limited: dict[str, dict[str, None]] = {}
     for unit in units:
-        if unit.facts.get("limit"):
-            limited.setdefault(_shown(unit.facts["limit"]), {})[unit.model] = None
+        if unit.facts.limit:
+            limited.setdefault(unit.facts.limit, {})[unit.model] = None
     for limit, models in sorted(limited.items()):
         some = f": {', '.join(models)}" if len(models) < len({unit.model for unit in units}) else ""
         yield f"Evaluated with `--limit {limit}`{some}."
@@ -140,7 +123,7 @@ def reasoning(units: Sequence[Unit]) -> Iterator[str]:
             counts.append(f"{unit.model}, {unit.task}: {len(thought)} of {len(unit.samples)} answers{cut}")
     if counts:
         yield f"Reasoning before the answer, which is kept with the samples and not scored: {'; '.join(counts)}."
-    if old := sorted(f"{unit.model}/{unit.task}" for unit in units if unit.facts.get(WITH_REASONING)):
+    if old := sorted(f"{unit.model}/{unit.task}" for unit in units if unit.facts.bertscore_with_reasoning):
         yield (
             f"BERTScore of {_some(old)} was measured by an earlier version with the reasoning, so it is left out; "
             "`s2eval run` with its configuration measures it again."
@@ -178,7 +161,7 @@ def of_rows(rows: Sequence[Row]) -> Iterator[str]:
 
 def encoders(units: Sequence[Unit]) -> dict[str, tuple[str, ...]]:
     """A sentence below the table of BERTScore where another encoder than the paper's compared the answers."""
-    names = sorted({str(of["encoder"]) for unit in units if (of := unit.facts.get("bertscore"))} - {PAPERS_ENCODER})
+    names = sorted({unit.facts.encoder.name for unit in units if unit.facts.encoder} - {PAPERS_ENCODER})
     if not names:
         return {}
     sentence = f"By {', '.join(names)}, not by {PAPERS_ENCODER}: not to be set beside the paper's numbers."

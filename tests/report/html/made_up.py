@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from s2eval.report import sources
 from s2eval.report.build import Report
 from s2eval.report.document import Document
-from s2eval.report.read import folders
 from s2eval.report.read.items import Scored
-from s2eval.report.read.judgments import ratings
+from s2eval.report.read.judgment_reader import ratings
 from tests.report.lm_eval_logs import DATE, line, write
 from tests.report.test_rated import judged
 
@@ -93,6 +93,6 @@ def judgments(folder: Path) -> list[Scored]:
 
 def report(folder: Path) -> tuple[Document, list[Scored]]:
     """The document of both, with charts, and what its samples are of."""
-    source = folders.read(logs(folder / "logs"))
+    source = sources.read(logs(folder / "logs"))
     document = Report([source], title="Two <models>").illustrated
     return document, [*source.scored, *judgments(folder / "judged")]

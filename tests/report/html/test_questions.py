@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from s2eval.report import sources
 from s2eval.report.html import logs
 from s2eval.report.html.samples import sample_sets
-from s2eval.report.read import folders
 from tests.report.lm_eval_logs import line, write
 
 MMLU = "What is the colour of the hottest stars?\nA. Orange\nB. Blue\nAnswer:"
@@ -61,5 +61,5 @@ def test_a_target_that_is_no_position_stays_as_it_is(tmp_path: Path, target: Any
 
 def test_the_tasks_own_metric_comes_first(tmp_path: Path) -> None:
     write(tmp_path, "a", {"s2_arc_challenge": [line(at, acc=1.0, acc_norm=0.0) for at in range(5)]})
-    (samples,) = sample_sets(folders.read(tmp_path).scored)
+    (samples,) = sample_sets(sources.read(tmp_path).scored)
     assert samples.metrics[0] == "acc_norm"
