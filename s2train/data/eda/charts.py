@@ -5,143 +5,213 @@ from __future__ import annotations
 import hashlib
 import math
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib import import_module
-from typing import Any
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from s2eval.report.charts.canvas import COLOURS, GREY, INK, drawing
-from s2eval.report.document import Chart, Charts
-from s2train.data.eda.chart_kinds import Bars, ChartKind, Cumulative, Distribution, Style
+from s2eval.report.charts.canvas import COLOURS, GREY, INK, Drawing, drawing
+from s2eval.report.document import Chart
+from s2train.data.eda.measures import Measure
+from s2train.data.eda.numbers import percent, shown
+from s2train.data.eda.tallies import Histogram
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+Style = Literal["before", "after", "other"]
+"""How a series is drawn: what is filled, dashed or hatched besides its colour."""
+
+Group = tuple[str, Style, Histogram]
+"""A name, its style, and its numbers."""
 
 _SIZE = (4.4, 2.9)  # inches; a phone's width shows it at about that size
 _BAR = 0.19  # inches a bar
 _BLOCKS = " ▁▂▃▄▅▆▇█"
+_BINS = 28  # of a histogram, at most
+_PLACES = 150  # at which a curve is drawn
+_DRAWN = (0.005, 0.995)  # percentiles of the numbers; a note counts those outside
 
-_STYLES: Mapping[Style, Mapping[str, Any]] = {
-    "before": {"color": GREY, "linestyle": (0, (2.5, 1.2)), "fill": False, "hatch": ""},
-    "after": {"color": COLOURS[0], "linestyle": "-", "fill": True, "hatch": ""},
-    "one": {"color": COLOURS[0], "linestyle": "-", "fill": True, "hatch": ""},
-    "other": {"color": COLOURS[1], "linestyle": (0, (5, 2)), "fill": False, "hatch": "////"},
+
+class _Look(NamedTuple):
+    color: str
+    linestyle: str | tuple[float, Sequence[float]]
+    fill: bool
+    hatch: str
+
+
+_LOOKS: dict[Style, _Look] = {
+    "before": _Look(GREY, (0, (2.5, 1.2)), fill=False, hatch=""),
+    "after": _Look(COLOURS[0], "-", fill=True, hatch=""),
+    "other": _Look(COLOURS[1], (0, (5, 2)), fill=False, hatch="////"),
 }
 
 
-def charts(kinds: Iterable[ChartKind]) -> Charts:
-    """A block of charts, drawn; the same bytes for the same numbers."""
-    return Charts([draw(kind) for kind in kinds])
+def distribution(
+    measure: Measure, groups: Sequence[Group], bounds: Sequence[float] = (), title: str = ""
+) -> list[Chart]:
+    """A histogram of each group over 99% of its numbers, with the filters' `bounds`; none if all numbers are alike."""
+    title = title or measure.name
+    edges = bin_edges([numbers for _, _, numbers in groups], measure.width, measure.scale)
+    counts = [numbers.counted(edges) for _, _, numbers in groups]
+    if len({key for _, _, numbers in groups for key in numbers.bins}) < 2 or not any(map(any, counts)):
+        return []
+    rare = measure.scale == "rare"
+    with _axes(measure.axis) as (drawn, axes):
+        baseline = 0.5 if rare else 0
+        for (name, style, _), values in zip(groups, counts, strict=True):
+            look = _LOOKS[style]
+            heights = [value or math.nan for value in values]  # no line where there is nothing
+            if look.fill:
+                axes.stairs(heights, edges, baseline=baseline, fill=True, color=look.color, alpha=0.35)
+            axes.stairs(
+                heights,
+                edges,
+                baseline=baseline,
+                label=name,
+                color=look.color,
+                linestyle=look.linestyle,
+                linewidth=1.3,
+            )
+        label = "a filter's bound"
+        for bound in bounds:
+            if edges[0] <= bound <= edges[-1]:
+                axes.axvline(bound, color=INK, linewidth=0.9, linestyle=":", label=label)
+                label = None
+        axes.set_ylabel("pairs (log scale)" if rare else "pairs")
+        _scale_numbers(axes, measure.scale, edges)
+        if rare:
+            axes.set_yscale("log")
+            axes.minorticks_off()
+        else:
+            axes.yaxis.set_major_locator(_round_steps(5, integer=True))
+        axes.set_ylim(bottom=baseline)
+        axes.yaxis.set_major_formatter(_thousands)
+    outside = [
+        f"{name} {percent(count, numbers.n)}"
+        for (name, _, numbers), values in zip(groups, counts, strict=True)
+        if (count := numbers.n - sum(values))
+    ]
+    note = f"Outside of the chart: {', '.join(outside)}." if outside else ""
+    alt = f"Histogram of {title}. {_summary_text(measure, groups)}"
+    return [_chart(drawn, title, alt, note, _block_lines(title, measure.scale, edges, groups, counts))]
 
 
-def draw(kind: ChartKind) -> Chart:
-    """The chart, at a size that a phone's width shows legibly."""
+def cumulative(measure: Measure, groups: Sequence[Group], note: str = "") -> Chart:
+    """Of each group the share up to each number."""
+    scale = "log" if measure.scale == "log" else "linear"
+    edges = bin_edges([numbers for _, _, numbers in groups], measure.width, scale)
+    low, high = edges[0], edges[-1]
+    if scale == "log":
+        places = [low * (high / low) ** (step / _PLACES) for step in range(_PLACES + 1)]
+    elif measure.width == 1 and high - low <= _PLACES:
+        places = [float(place) for place in range(int(low), int(high) + 1)]
+    else:
+        places = [low + (high - low) * step / _PLACES for step in range(_PLACES + 1)]
+    with _axes(measure.axis) as (drawn, axes):
+        for name, style, numbers in groups:
+            shares = [count / numbers.n * 100 for count in numbers.below(places, inclusive=True)]
+            color, linestyle, *_ = _LOOKS[style]
+            axes.plot(places, shares, color=color, linestyle=linestyle, linewidth=1.5, label=name)
+        axes.set_ylabel("pairs with at most so much (%)")
+        axes.set_ylim(0, 103)
+        axes.set_yticks(range(0, 101, 20))
+        _scale_numbers(axes, scale, places)
+    alt = f"Cumulative shares of {measure.name}. {_summary_text(measure, groups)}"
+    return _chart(drawn, measure.name, alt, note)
+
+
+def bars(
+    title: str,
+    axis: str,
+    labels: Sequence[str],
+    series: Sequence[tuple[str, Style, Sequence[float]]],
+    alt: str,
+    texts: Sequence[str] = (),
+) -> Chart:
+    """Horizontal bars of percentages, one a label and series.
+
+    Args:
+        series: name, style, and a percentage a label.
+        texts: beside the bars, one a label; the percentages if empty.
+    """
+    number = len(series)
+    with _axes(axis) as (drawn, axes):
+        drawn.figure.set_size_inches(_SIZE[0], 0.8 + _BAR * len(labels) * (number + 0.6))
+        wrapped = ["\n".join(textwrap.wrap(label, 24, max_lines=2, placeholder="…")) for label in labels]
+        widest = max(len(line) for label in wrapped for line in label.split("\n"))
+        _set_margins(drawn.figure, left=0.2 + 0.075 * widest, top=0.3 if number > 1 else 0.1)
+        longest = 0.0
+        for place, (name, style, shares) in enumerate(series):
+            look = _LOOKS[style]
+            longest = max(longest, *shares)
+            drawn_bars = axes.barh(
+                [row + (place - (number - 1) / 2) * 0.8 / number for row in range(len(labels))],
+                shares,
+                height=0.8 / number,
+                facecolor=(look.color, 0.45) if look.fill else "none",
+                edgecolor=look.color,
+                hatch=look.hatch,
+                linewidth=1,
+                linestyle="-" if look.hatch else look.linestyle,
+                label=name,
+            )
+            axes.bar_label(drawn_bars, texts or [f"{share:.1f}" for share in shares], padding=3, fontsize=8)
+        axes.set_xlim(0, longest * (1.45 if texts else 1.15) or 1)
+        axes.set_xticks([tick for tick in axes.get_xticks() if tick <= max(longest, 1) + 1e-9])
+        axes.set_yticks(range(len(wrapped)), wrapped, fontsize=8)
+        axes.tick_params(axis="y", length=0)
+        axes.invert_yaxis()
+    return _chart(drawn, title, alt)
+
+
+def bin_edges(groups: Sequence[Histogram], width: float, scale: str) -> list[float]:
+    """Round numbers between which 99% of each group lie."""
+    if scale == "rare":  # probabilities
+        return [step / 20 for step in range(21)]
+    low = min(numbers.percentile(_DRAWN[0]) for numbers in groups)
+    high = max(numbers.percentile(_DRAWN[1]) for numbers in groups)
+    if scale == "log":
+        return [2.0**power for power in range(max(0, int(math.log2(max(low, 1)))), int(math.log2(max(high, 1))) + 2)]
+    step = _bin_width((high - low) / _BINS, integer=width == 1)
+    first = math.floor(low / step)
+    last = max(math.floor(high / step) + 1, first + 1)
+    return [round(number * step, 6) for number in range(first, last + 1)]
+
+
+def _bin_width(least: float, *, integer: bool) -> float:
+    """The least of … 0.1, 0.2, 0.25, 0.5, 1, 2, 2.5, 5, 10 … that is no less than this."""
+    if integer and least <= 1:
+        return 1.0
+    if least <= 0:
+        return 0.1
+    power = 10.0 ** math.floor(math.log10(least))
+    steps = (factor * power for factor in (1, 2, 2.5, 5, 10))
+    return next(step for step in steps if step >= least * (1 - 1e-9) and (not integer or step == round(step)))
+
+
+@contextmanager
+def _axes(label: str) -> Generator[tuple[Drawing, Axes]]:
+    """Axes with this label below, and a legend above where there are several series."""
     with drawing(*_SIZE, tight=False) as drawn:
         axes = drawn.figure.add_subplot()
         _set_margins(drawn.figure)
-        match kind:
-            case Distribution():
-                _distribution(axes, kind)
-            case Cumulative():
-                _cumulative(axes, kind)
-            case Bars():
-                _bars(drawn.figure, axes, kind)
-        axes.set_xlabel(kind.axis)
-        _legend(axes)
-    key = "c" + hashlib.sha256(f"{kind.title}\0{kind.alt}".encode()).hexdigest()[:10]
-    lines = tuple(_lines(kind)) if isinstance(kind, Distribution) else ()
-    notes = (kind.note,) if kind.note else ()
-    return Chart(key, kind.title, kind.alt, drawn.svg(key, kind.title, kind.alt), notes=notes, lines=lines)
+        yield drawn, axes
+        axes.set_xlabel(label)
+        handles, labels = axes.get_legend_handles_labels()
+        if len(labels) > 1:
+            above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": len(labels)}
+            axes.legend(handles, labels, frameon=False, fontsize=8.5, **above)
 
 
-def _lines(chart: Distribution) -> Iterator[str]:
-    """A line of block characters per series, as high as its share of the pairs; all on one scale."""
-    low, high = (f"{edge:,g}" for edge in (chart.edges[0], chart.edges[-1]))
-    yield f"{chart.title}, {low} to {high}{', by powers of 2' if chart.scale == 'log' else ''}"
-    most = max((max(series.values) / series.all for series in chart.series), default=0) or 1
-    width = max(len(series.name) for series in chart.series)
-    for series in chart.series:
-        blocks = "".join(_block(value / series.all / most) for value in series.values)
-        yield f"  {series.name:<{width}} {blocks}".rstrip()
+def _set_margins(figure: Figure, left: float = 0.66, top: float = 0.3) -> None:
+    """In inches: for numbers of five digits, two lines below and a legend above."""
+    width, height = figure.get_size_inches()
+    figure.subplots_adjust(left / width, 0.48 / height, 1 - 0.25 / width, 1 - top / height)
 
 
-def _block(height: float) -> str:
-    """Any share above 0 is visible."""
-    return _BLOCKS[max(round(height * 8), 1 if height else 0)]
-
-
-def _distribution(axes: Any, chart: Distribution) -> None:
-    baseline = 0.5 if chart.scale == "rare" else 0
-    for series in chart.series:
-        style = _STYLES[series.style]
-        values = [value or math.nan for value in series.values]  # no line where there is nothing
-        if style["fill"]:
-            axes.stairs(values, chart.edges, baseline=baseline, fill=True, color=style["color"], alpha=0.35)
-        line = {"color": style["color"], "linestyle": style["linestyle"], "linewidth": 1.3}
-        axes.stairs(values, chart.edges, baseline=baseline, label=series.name, **line)
-    for number, bound in enumerate(chart.bounds):
-        label = "a filter's bound" if number == 0 else None
-        axes.axvline(bound, color=INK, linewidth=0.9, linestyle=":", label=label)
-    axes.set_ylabel(chart.unit + (" (log scale)" if chart.scale == "rare" else ""))
-    _scaled(axes, chart.scale, chart.edges)
-    if chart.scale == "rare":
-        axes.set_yscale("log")
-        axes.set_ylim(bottom=0.5)
-        axes.yaxis.set_major_formatter(_thousands)
-        axes.minorticks_off()
-    else:
-        axes.set_ylim(bottom=0)
-        axes.yaxis.set_major_locator(_round_steps(5, integer=True))
-        axes.yaxis.set_major_formatter(_thousands)
-
-
-def _cumulative(axes: Any, chart: Cumulative) -> None:
-    for series in chart.series:
-        style = _STYLES[series.style]
-        shares = [value / series.all * 100 for value in series.values]
-        axes.plot(
-            chart.places,
-            shares,
-            color=style["color"],
-            linestyle=style["linestyle"],
-            linewidth=1.5,
-            label=series.name,
-        )
-    axes.set_ylabel("pairs with at most so much (%)")
-    axes.set_ylim(0, 103)
-    axes.set_yticks(range(0, 101, 20))
-    _scaled(axes, chart.scale, chart.places)
-
-
-def _bars(figure: Any, axes: Any, chart: Bars) -> None:
-    number = len(chart.series)
-    figure.set_size_inches(_SIZE[0], 0.8 + _BAR * len(chart.labels) * (number + 0.6))
-    labels = [_wrapped(label) for label in chart.labels]
-    longest_line = max(len(line) for label in labels for line in label.split("\n"))
-    _set_margins(figure, left=0.2 + 0.075 * longest_line, top=0.3 if number > 1 else 0.1)
-    longest = 0.0
-    for place, series in enumerate(chart.series):
-        style = _STYLES[series.style]
-        shares = [value / series.all * 100 for value in series.values]
-        longest = max(longest, *shares)
-        at = [row + (place - (number - 1) / 2) * 0.8 / number for row in range(len(chart.labels))]
-        drawn = axes.barh(
-            at,
-            shares,
-            height=0.8 / number,
-            facecolor=(style["color"], 0.45) if style["fill"] else "none",
-            edgecolor=style["color"],
-            hatch=style["hatch"],
-            linewidth=1,
-            linestyle=style["linestyle"] if not style["hatch"] else "-",
-            label=series.name,
-        )
-        texts = chart.texts or [f"{share:.1f}" for share in shares]
-        axes.bar_label(drawn, texts, padding=3, fontsize=8)
-    axes.set_xlim(0, longest * (1.45 if chart.texts else 1.15) or 1)
-    axes.set_xticks([tick for tick in axes.get_xticks() if tick <= max(longest, 1) + 1e-9])
-    axes.set_yticks(range(len(labels)), labels, fontsize=8)
-    axes.tick_params(axis="y", length=0)
-    axes.invert_yaxis()
-
-
-def _scaled(axes: Any, scale: str, values: Sequence[float]) -> None:
+def _scale_numbers(axes: Axes, scale: str, values: Sequence[float]) -> None:
     axes.set_xlim(values[0], values[-1])
     if scale == "log":
         axes.set_xscale("log")
@@ -151,30 +221,38 @@ def _scaled(axes: Any, scale: str, values: Sequence[float]) -> None:
     axes.xaxis.set_major_formatter(_thousands)
 
 
-def _thousands(value: float, _: int) -> str:
+def _thousands(value: float, _: float) -> str:
     return f"{value:,.0f}" if value == round(value) else f"{value:g}"
 
 
-def _round_steps(most: int, *, integer: bool = False) -> Any:
-    ticker: Any = import_module("matplotlib.ticker")
-    return ticker.MaxNLocator(nbins=most, steps=[1, 2, 5, 10], integer=integer)
+def _round_steps(most: int, *, integer: bool = False) -> MaxNLocator:
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(nbins=most, steps=[1, 2, 5, 10], integer=integer)
 
 
-def _legend(axes: Any) -> None:
-    """Above the axes, over nothing."""
-    handles, labels = axes.get_legend_handles_labels()
-    if len(labels) > 1:
-        axes.legend(
-            handles, labels, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(labels), frameon=False, fontsize=8.5
-        )
+def _summary_text(measure: Measure, groups: Sequence[Group]) -> str:
+    return " ".join(
+        f"{name}: {numbers.n:,} pairs, median {shown(numbers.percentile(0.5), measure.places)}, 5th to 95th percentile "
+        f"{shown(numbers.percentile(0.05), measure.places)} to {shown(numbers.percentile(0.95), measure.places)}."
+        for name, _, numbers in groups
+    )
 
 
-def _set_margins(figure: Any, left: float = 0.66, top: float = 0.3) -> None:
-    """The axes' margins, in inches: for numbers of five digits, two lines below and a legend above."""
-    width, height = figure.get_size_inches()
-    figure.subplots_adjust(left / width, 0.48 / height, 1 - 0.25 / width, 1 - top / height)
+def _block_lines(
+    title: str, scale: str, edges: Sequence[float], groups: Sequence[Group], counts: Sequence[Sequence[int]]
+) -> list[str]:
+    """A line of block characters per group, as high as its share of the pairs, above 0 always visible; on one scale."""
+    lines = [f"{title}, {edges[0]:,g} to {edges[-1]:,g}{', by powers of 2' if scale == 'log' else ''}"]
+    shares = [[count / numbers.n for count in row] for (_, _, numbers), row in zip(groups, counts, strict=True)]
+    most = max(map(max, shares))
+    width = max(len(name) for name, _, _ in groups)
+    for (name, _, _), row in zip(groups, shares, strict=True):
+        blocks = "".join(_BLOCKS[max(round(share / most * 8), 1 if share else 0)] for share in row)
+        lines.append(f"  {name:<{width}} {blocks}".rstrip())
+    return lines
 
 
-def _wrapped(label: str) -> str:
-    """Two lines at most, as a bar has the room for."""
-    return "\n".join(textwrap.wrap(label, 24, max_lines=2, placeholder="…"))
+def _chart(drawn: Drawing, title: str, alt: str, note: str = "", lines: Sequence[str] = ()) -> Chart:
+    key = "c" + hashlib.sha256(f"{title}\0{alt}".encode()).hexdigest()[:10]
+    return Chart(key, title, alt, drawn.svg(key, title, alt), notes=(note,) if note else (), lines=tuple(lines))

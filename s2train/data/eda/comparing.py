@@ -1,4 +1,4 @@
-"""Whether two groups of numbers are alike: how far apart they are, and how far a random split would put them."""
+"""How far apart two groups of numbers are, and how far a random split would put them."""
 
 from __future__ import annotations
 
@@ -28,21 +28,22 @@ class Comparison:
 
     @property
     def apart(self) -> bool:
-        """Whether chance does not explain it."""
+        """Whether chance does not explain the distance."""
         return self.d is None or abs(self.d) > self.d_by_chance or self.gap > self.gap_by_chance
 
 
 def compare(first: Histogram, second: Histogram, n_first: int, n_second: int, tests: int) -> Comparison:
-    """Compare two groups that have a number at least.
+    """Compare two groups of at least one number each.
 
     Args:
-        n_first, n_second: how many of each count as drawn by themselves; less than there are numbers where several come
-            of one question.
-        tests: how many measures are looked at together; the 5% are for all of them and for d and D (Bonferroni).
+        n_first, n_second: independent items of each group; fewer than its numbers where several share a question.
+        tests: measures compared together; the 5% are for all of them and for d and D (Bonferroni).
     """
     share = CHANCE / (2 * tests)
-    spread = math.sqrt((first.deviation**2 + second.deviation**2) / 2)
-    by_split = math.sqrt(_variance_of_both(first, second) * (1 / n_first + 1 / n_second))
+    n = first.n + second.n
+    variance = max(0.0, (first.squares + second.squares) / n - ((first.total + second.total) / n) ** 2)
+    by_split = math.sqrt(variance * (1 / n_first + 1 / n_second))
+    spread = _spread(first, second)
     return Comparison(
         d=standardised_difference(first, second),
         d_by_chance=NormalDist().inv_cdf(1 - share / 2) * by_split / spread if spread else 0.0,
@@ -54,13 +55,12 @@ def compare(first: Histogram, second: Histogram, n_first: int, n_second: int, te
 def standardised_difference(first: Histogram, second: Histogram) -> float | None:
     """(mean - mean) / √((variance + variance) / 2), Austin 2009; None where neither varies and the means differ."""
     difference = first.mean - second.mean
-    spread = math.sqrt((first.deviation**2 + second.deviation**2) / 2)
+    spread = _spread(first, second)
     return difference / spread if spread else None if difference else 0.0
 
 
-def _variance_of_both(first: Histogram, second: Histogram) -> float:
-    n = first.n + second.n
-    return max(0.0, (first.squares + second.squares) / n - ((first.total + second.total) / n) ** 2)
+def _spread(first: Histogram, second: Histogram) -> float:
+    return math.sqrt((first.deviation**2 + second.deviation**2) / 2)
 
 
 def largest_gap(first: Histogram, second: Histogram) -> float:

@@ -6,19 +6,23 @@ from collections.abc import Iterator
 
 import s2train
 from s2eval.metrics.safety import named
-from s2eval.report.document import Block, Document, Prose, Section, TextTable
+from s2eval.report.document import Block, Chart, Charts, Document, Prose, Section, TextTable
 from s2train.data.eda import measures as m
-from s2train.data.eda.chart_kinds import ChartKind, Style
-from s2train.data.eda.charts import charts
+from s2train.data.eda.charts import Group, cumulative
 from s2train.data.eda.folder import Explored, Measured
-from s2train.data.eda.histograms import Group, cumulative
 from s2train.data.eda.numbers import NOTHING, shown
 from s2train.data.eda.preference_sections import preference_section
 from s2train.data.eda.set_sections import set_section
 from s2train.data.eda.tallies import Tally
 from s2train.data.layout import SETS
 
-TITLE = "What the sets hold"
+_GLANCE = (  # heading, measure, and whether its median or its mean is shown
+    ("question, median words", m.QUESTION_WORDS, True),
+    ("answer, median words", m.ANSWER_WORDS, True),
+    ("mean reading ease", m.EASE, False),
+    ("mean grade", m.GRADE, False),
+    ("mean toxicity", m.ANSWER_TOXICITY, False),
+)
 
 
 def contents(explored: Explored) -> Document:
@@ -29,65 +33,49 @@ def contents(explored: Explored) -> Document:
     for name, measured in explored.sets.items():
         sections.append(set_section(measured, manifest.sets.get(name) if manifest else None, filters))
     for name, measured in explored.preferences.items():
-        section = preference_section(measured, manifest.preferences.get(name) if manifest else None)
-        sections.append(Section(f"Preferences: {section.title}", section.blocks, section.parts))
+        sections.append(preference_section(measured, manifest.preferences.get(name) if manifest else None))
     sections.append(Section("How it was measured", list(_method(filters.toxicity.classifier if filters else None))))
     intro = (
         f"Distributions in the training sets of this folder, made by s2train data eda {s2train.__version__}: before "
         "and after the filters, train against validation, and the preferences. The same folder gives the same bytes."
     )
-    return Document(TITLE, sections=sections, intro=[Prose(intro), *map(Prose, explored.notes)])
+    return Document("What the sets hold", sections=sections, intro=[Prose(intro), *map(Prose, explored.notes)])
 
 
 def _glance(explored: Explored) -> Iterator[Block]:
-    columns = (
-        ("question, median words", m.QUESTION_WORDS, True),
-        ("answer, median words", m.ANSWER_WORDS, True),
-        ("mean reading ease", m.EASE, False),
-        ("mean grade", m.GRADE, False),
-        ("mean toxicity", m.ANSWER_TOXICITY, False),
-    )
-    rows = [
-        [name, part, f"{tally.pairs:,}", *(_typical(tally, measure, median) for _, measure, median in columns)]
-        for name, measured in explored.sets.items()
-        for part, tally in _parts(measured)
-    ]
+    rows: list[list[str]] = []
+    for name, measured in explored.sets.items():
+        parts = {"left out": measured.left_out, "train": measured.train, "validation": measured.validation}
+        for part, tally in parts.items():
+            if tally is not None:
+                typical = (_typical(tally, measure, median=median) for _, measure, median in _GLANCE)
+                rows.append([name, part, f"{tally.pairs:,}", *typical])
     if rows:
-        yield TextTable(["set", "part", "pairs", *(head for head, _, _ in columns)], rows, words=(0, 1))
+        yield TextTable(["set", "part", "pairs", *(head for head, _, _ in _GLANCE)], rows, words=(0, 1))
     if explored.preferences:
-        sides = [
-            (name, measured.train.pairs, measured.validation.pairs) for name, measured in explored.preferences.items()
-        ]
         yield TextTable(
             ["preferences", "train", "validation"],
-            [[name, f"{train:,}", f"{validation:,}"] for name, train, validation in sides],
+            [
+                [name, f"{measured.train.pairs:,}", f"{measured.validation.pairs:,}"]
+                for name, measured in explored.preferences.items()
+            ],
         )
-    both = [explored.sets[name] for name in SETS if name in explored.sets]
-    if len(both) == len(SETS):
-        yield charts(list(_side_by_side(both)))
+    if all(name in explored.sets for name in SETS):
+        yield Charts(list(_side_by_side(*(explored.sets[name] for name in SETS))))
 
 
-def _parts(measured: Measured) -> list[tuple[str, Tally]]:
-    left_out = [] if measured.left_out is None else [("left out", measured.left_out)]
-    return [*left_out, ("train", measured.train), ("validation", measured.validation)]
-
-
-def _typical(tally: Tally, measure: m.Measure, median: bool) -> str:
-    numbers = tally.number(measure.name)
+def _typical(tally: Tally, measure: m.Measure, *, median: bool) -> str:
+    numbers = tally.numbers.get(measure.name)
     if numbers is None:
         return NOTHING
     return shown(numbers.percentile(0.5), measure.places) if median else shown(numbers.mean, max(1, measure.places))
 
 
-def _side_by_side(sets: list[Measured]) -> Iterator[ChartKind]:
-    styles: tuple[Style, Style] = ("one", "other")
+def _side_by_side(first: Measured, second: Measured) -> Iterator[Chart]:
     for measure in (m.ANSWER_WORDS, m.EASE, m.GRADE):
-        groups: list[Group] = [
-            (measured.name, style, numbers)
-            for measured, style in zip(sets, styles, strict=True)
-            if (numbers := measured.kept.number(measure.name)) is not None
-        ]
-        if len(groups) == len(sets):
+        numbers = first.kept.numbers.get(measure.name), second.kept.numbers.get(measure.name)
+        if numbers[0] and numbers[1]:
+            groups: list[Group] = [(first.name, "after", numbers[0]), (second.name, "other", numbers[1])]
             yield cumulative(measure, groups, "After the filters.")
 
 

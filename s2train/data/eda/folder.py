@@ -1,14 +1,14 @@
-"""What lies in a folder, measured: its sets, what was left out of them, and its preferences; each text once."""
+"""The sets of a folder, what was left out of them, and its preferences, measured; each text is read once."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 from s2eval.errors import DataError
+from s2eval.files.integrity import fingerprint
 from s2train.data import layout
 from s2train.data.build import candidates, manifest
 from s2train.data.eda.measures import Key, Tagged, measure_pairs
@@ -30,8 +30,8 @@ class Measured:
     """A set, or the preferences of an aspect.
 
     Attributes:
-        train, validation: its two files.
-        left_out: candidates in neither of them; None where nobody knows, as the candidates are not there.
+        left_out: candidates on neither side; None where the candidates are not in the folder.
+        kept: both sides together.
     """
 
     name: str
@@ -46,13 +46,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Explored:
-    """A folder.
-
-    Attributes:
-        sets, preferences: those that are built, by name.
-        manifest: of the folder, where there is one.
-        notes: what is missing, a sentence each.
-    """
+    """What a folder holds; `notes` are sentences on what it lacks."""
 
     sets: dict[str, Measured]
     preferences: dict[str, Measured]
@@ -64,7 +58,7 @@ def measure_folder(out: Path, engine: Engine) -> Explored:
     """Read every set of a folder once, a few batches in memory at a time.
 
     Raises:
-        DataError: no set is built, a file is broken, or a set was built of other candidates than those that lie there.
+        DataError: no set is built, a file is broken, or the candidates in the folder are not those of a set.
     """
     described = manifest.read(out)
     sets = [name for name in (*SETS, FULL) if any(path.is_file() for path in _files(out, name))]
@@ -74,14 +68,16 @@ def measure_folder(out: Path, engine: Engine) -> Explored:
             f"{out}: no set to show; build one: s2train data eli5 (or wiki, preferences) --input FILE --out {out}"
         )
     tallies: dict[Key, Tally] = {}
-    for counted in engine.map(measure_pairs, _batches(_everything(out, sets, aspects))):
+    everything = _everything(out, sets, aspects)
+    batches = iter(lambda: list(islice(everything, _BATCH)), [])
+    for counted in engine.map(measure_pairs, batches):
         for key, tally in counted.items():
             tallies.setdefault(key, Tally()).merge(tally)
 
     def measured(name: str) -> Measured:
         train, validation = (tallies.get((name, side), Tally()) for side in SIDES)
-        left_out = tallies.get((name, LEFT_OUT), Tally()) if layout.candidates(out, name).is_file() else None
-        return Measured(name, train, validation, left_out if name in SETS else None)
+        with_candidates = name in SETS and layout.candidates(out, name).is_file()
+        return Measured(name, train, validation, tallies.get((name, LEFT_OUT), Tally()) if with_candidates else None)
 
     return Explored(
         sets={name: measured(name) for name in sets},
@@ -115,7 +111,7 @@ def _notes(out: Path, sets: Iterable[str], described: manifest.Manifest | None) 
         for path in _files(out, name):
             if not path.is_file():
                 yield f"{name}/{path.name} is not in the folder."
-            elif (entry := listed.get(name, {}).get(path.name)) and entry.sha256 != _sha256(path):
+            elif (entry := listed.get(name, {}).get(path.name)) and entry.sha256 != fingerprint(path).sha256:
                 yield (
                     f"{name}/{path.name} is not the file that {layout.MANIFEST} describes: its funnel is of another "
                     "build."
@@ -124,31 +120,23 @@ def _notes(out: Path, sets: Iterable[str], described: manifest.Manifest | None) 
         yield f"There is no {layout.MANIFEST} in the folder, so what each filter removed is unknown."
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-# --- reading ---
-
-
 def _everything(out: Path, sets: Iterable[str], aspects: Iterable[str]) -> Iterator[Tagged]:
     for name in sets:
-        for part, pair in _parted(out, name):
+        for part, pair in _parts(out, name):
             yield Tagged((name, part), pair)
     for aspect in aspects:
         for side, path in zip(SIDES, _preference_files(out, aspect), strict=True):
             if path.is_file():
-                before = None
+                previous = None
                 for line in Source(path, PreferenceLine):  # those of one prompt follow one another
-                    yield Tagged((aspect, side), line, drawn=line.prompt != before)
-                    before = line.prompt
+                    yield Tagged((aspect, side), line, drawn=line.prompt != previous)
+                    previous = line.prompt
 
 
-def _parted(out: Path, name: str) -> Iterator[tuple[str, Pair]]:
+def _parts(out: Path, name: str) -> Iterator[tuple[str, Pair]]:
     """The pairs of a set and of its candidates, each with the part that it belongs to.
 
-    Both sides of a set stand in the order of its candidates, so that the three files are read side by side.
+    Both sides of a set are in the order of its candidates, so that the three files are read side by side.
     """
     sides = {
         side: (line.pair() for line in Source(path, PairLine))
@@ -157,8 +145,7 @@ def _parted(out: Path, name: str) -> Iterator[tuple[str, Pair]]:
     }
     if name not in SETS or not layout.candidates(out, name).is_file():
         for side, pairs in sides.items():
-            for pair in pairs:
-                yield side, pair
+            yield from ((side, pair) for pair in pairs)
         return
     questions = written.read(out) if name == "wiki" else None
     heads = {side: next(pairs, None) for side, pairs in sides.items()}
@@ -169,22 +156,13 @@ def _parted(out: Path, name: str) -> Iterator[tuple[str, Pair]]:
                 heads[side] = next(sides[side], None)
                 break
         else:
-            yield LEFT_OUT, candidate if questions is None else _asked(candidate, questions)
+            question = candidate.question
+            if questions is not None:
+                question = questions[candidate.id].question if candidate.id in questions else ""
+            yield LEFT_OUT, replace(candidate, question=question)
     for side, head in heads.items():
         if head is not None:
             raise DataError(
                 f"{out / name / side}.jsonl: {head.id!r} is not among {layout.candidates(out, name)}, or not in its "
                 f"order: the set was not built of these candidates. Build it again: s2train data {name} --out {out}"
             )
-
-
-def _asked(candidate: Pair, questions: Mapping[str, written.Written]) -> Pair:
-    """With its written question, or with none where none was written."""
-    written_question = questions.get(candidate.id)
-    return replace(candidate, question=written_question.question if written_question else "")
-
-
-def _batches(tagged: Iterable[Tagged]) -> Iterator[list[Tagged]]:
-    source = iter(tagged)
-    while batch := list(islice(source, _BATCH)):
-        yield batch

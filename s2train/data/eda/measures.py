@@ -1,12 +1,11 @@
-"""What is measured of a pair and of a preference, by the very functions that filters and evaluation use."""
+"""What is measured of a pair and of a preference, by the functions that the filters and the evaluation use."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from s2eval.metrics import count, flesch_applies, readability
 from s2eval.metrics.safety import toxicity
@@ -16,7 +15,6 @@ from s2train.data.preferences import PreferenceLine
 from s2train.data.records import Pair
 
 CLASSIFIER = "profanity"  # offline: the report sends no text anywhere
-
 UNKNOWN = "unknown"
 EQUAL = "equal"
 
@@ -26,11 +24,10 @@ class Measure:
     """A number of a pair.
 
     Attributes:
-        name: as tables show it.
         axis: label of a chart's axis, with the unit.
         width: of the bins that percentiles come from.
         places: decimals shown.
-        scale: how it is drawn; `log` = numbers over powers of ten, `rare` = frequencies over powers of ten.
+        scale: `linear`, `log` (numbers over powers of two) or `rare` (frequencies over powers of ten).
     """
 
     name: str
@@ -59,26 +56,17 @@ REJECTED_TOXICITY = Measure("rejected (toxicity)", "toxicity (probability)", 0.0
 PROMPT_WORDS = Measure("prompt (words)", "length of the prompt (words)", 1)
 MARGIN = Measure("margin", "margin", 0.001, 2)
 
-# Chosen and rejected, with what is asked of the two, and the answers to that.
+# Chosen and rejected, with how the two are compared: the chosen answer is …
 AGAINST = (
     (CHOSEN_WORDS, REJECTED_WORDS, "shorter", "longer"),
     (CHOSEN_GRADE, REJECTED_GRADE, "of the lower grade", "of the higher grade"),
     (CHOSEN_TOXICITY, REJECTED_TOXICITY, "less toxic", "more toxic"),
 )
-PREFERENCE = (
-    PROMPT_WORDS,
-    CHOSEN_WORDS,
-    REJECTED_WORDS,
-    CHOSEN_GRADE,
-    REJECTED_GRADE,
-    CHOSEN_TOXICITY,
-    REJECTED_TOXICITY,
-    MARGIN,
-)
+PREFERENCE = (PROMPT_WORDS, *(measure for against in AGAINST for measure in against[:2]), MARGIN)
 
 WIDTHS = {measure.name: measure.width for measure in (*PAIR, *PREFERENCE)}
 
-ASKS, SOURCE, CATEGORY, YEAR = "question word", "source", "category", "year"
+QUESTION_WORD, SOURCE, CATEGORY, YEAR = "question word", "source", "category", "year"
 BY_SOURCE = "by source"
 
 Key = tuple[str, str]
@@ -87,7 +75,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """What is to be measured, where it belongs, and whether its question is another one than that before it."""
+    """A pair or a preference, and the part it belongs to; `drawn` as in `Facts`."""
 
     key: Key
     content: Pair | PreferenceLine
@@ -100,37 +88,34 @@ def measure_pairs(batch: Sequence[Tagged]) -> dict[Key, Tally]:
     Raises:
         PrerequisiteError: the classifier's package is missing.
     """
+    texts: list[str] = []
+    for tagged in batch:
+        content = tagged.content
+        texts += (content.question, content.answer) if isinstance(content, Pair) else (content.chosen, content.rejected)
+    toxic = toxicity(texts, CLASSIFIER)
     tallies: dict[Key, Tally] = {}
-    toxic = toxicity([text for tagged in batch for text in _texts(tagged.content)], CLASSIFIER)
     for tagged, first, second in zip(batch, toxic[::2], toxic[1::2], strict=True):
-        match tagged.content:
-            case Pair() as pair:
-                facts = pair_facts(pair, first, second)
-            case line:
-                facts = preference_facts(line, first, second, drawn=tagged.drawn)
+        if isinstance(tagged.content, Pair):
+            facts = pair_facts(tagged.content, first, second)
+        else:
+            facts = preference_facts(tagged.content, first, second, drawn=tagged.drawn)
         tallies.setdefault(tagged.key, Tally()).add(facts, WIDTHS)
     return tallies
 
 
-def _texts(content: Pair | PreferenceLine) -> tuple[str, str]:
-    return (content.question, content.answer) if isinstance(content, Pair) else (content.chosen, content.rejected)
-
-
 def pair_facts(pair: Pair, question_toxicity: float, answer_toxicity: float) -> Facts:
-    """A pair in numbers; one whose question is not written yet has none of the question."""
+    """A pair in numbers; where its question is not written yet, there are none of the question."""
     readable = readability(pair.answer)
-    numbers = {
-        ANSWER_WORDS.name: readable.counts.words,
-        ANSWER_TOXICITY.name: answer_toxicity,
-    }
+    numbers = {ANSWER_WORDS.name: readable.counts.words, ANSWER_TOXICITY.name: answer_toxicity}
     if flesch_applies(pair.answer):
         numbers |= {EASE.name: readable.fre, GRADE.name: readable.fkg}
     names = {SOURCE: pair.source, YEAR: year_of(pair.extra.get("created_utc"))}
     groups = [(SOURCE, pair.source)]
     if pair.question:
         numbers |= {QUESTION_WORDS.name: count(pair.question).words, QUESTION_TOXICITY.name: question_toxicity}
-        names[ASKS] = question_word(pair.question)
-    if (score := _finite(pair.extra.get("score"))) is not None:
+        names[QUESTION_WORD] = question_word(pair.question)
+    score = pair.extra.get("score")
+    if isinstance(score, int | float) and not isinstance(score, bool) and math.isfinite(score):
         numbers[VOTES.name] = score
     if isinstance(category := pair.extra.get("category"), str) and category:
         names[CATEGORY] = category
@@ -138,20 +123,18 @@ def pair_facts(pair: Pair, question_toxicity: float, answer_toxicity: float) -> 
     return Facts(numbers, names, words_of(pair.question, pair.answer), tuple(groups))
 
 
-def year_of(seconds: Any) -> str:
-    """Of seconds since 1970, UTC; `unknown` for all else.
+def year_of(seconds: object) -> str:
+    """Of seconds since 1970, UTC; `unknown` for everything else.
 
     >>> year_of(1420070400), year_of(None)
     ('2015', 'unknown')
     """
+    if not isinstance(seconds, int | float | str):
+        return UNKNOWN
     try:
         return str(datetime.fromtimestamp(float(seconds), UTC).year)
-    except (TypeError, ValueError, OverflowError, OSError):
+    except (ValueError, OverflowError, OSError):
         return UNKNOWN
-
-
-def _finite(value: Any) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) else None
 
 
 def preference_facts(
@@ -167,17 +150,13 @@ def preference_facts(
         CHOSEN_TOXICITY.name: chosen_toxicity,
         REJECTED_TOXICITY.name: rejected_toxicity,
     }
+    names: dict[str, Hashable] = {SOURCE: line.source}
+    for chosen_measure, rejected_measure, less, more in AGAINST:
+        difference = numbers[chosen_measure.name] - numbers[rejected_measure.name]
+        names[less] = outcome = less if difference < 0 else more if difference > 0 else EQUAL
+        names[f"{less} {BY_SOURCE}"] = (line.source, outcome)
     if drawn:
         numbers[PROMPT_WORDS.name] = count(line.prompt).words
     if math.isfinite(line.margin):
         numbers[MARGIN.name] = line.margin
-    names: dict[str, Hashable] = {SOURCE: line.source}
-    for chosen_measure, rejected_measure, less, more in AGAINST:
-        names[less] = against = _against(numbers, chosen_measure, rejected_measure, less, more)
-        names[f"{less} {BY_SOURCE}"] = (line.source, against)
     return Facts(numbers, names, drawn=drawn)
-
-
-def _against(numbers: Mapping[str, float], chosen: Measure, rejected: Measure, less: str, more: str) -> str:
-    difference = numbers[chosen.name] - numbers[rejected.name]
-    return less if difference < 0 else more if difference > 0 else EQUAL

@@ -1,94 +1,89 @@
-"""What pairs are one of: sources, categories, years, question words; as tables and as bars."""
+"""Sources, categories, years and question words of pairs, as tables and as bars."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
 
-from s2eval.report.document import Prose, TextTable
+from s2eval.report.document import Chart, Prose, TextTable
 from s2train.data.eda import measures as m
-from s2train.data.eda.chart_kinds import Bars, Series, Style
-from s2train.data.eda.numbers import NOTHING, percent
+from s2train.data.eda.charts import Style, bars
+from s2train.data.eda.numbers import percent
 from s2train.data.eda.tallies import Tally
-from s2train.data.eda.words import ASKED, NO_WORD, YES_OR_NO
-
-OTHERS = "others"
+from s2train.data.eda.words import NO_WORD, QUESTION_WORDS, YES_OR_NO
 
 Part = tuple[str, Style, Tally]
 """A name, its style, and its pairs."""
 
-_QUESTIONS = (*ASKED, YES_OR_NO, NO_WORD)
-_LABELS = 12
+_MOST = 12  # sources or categories shown
 
 
-def bars(parts: Sequence[Part]) -> list[Bars]:
-    """The share of each question word, source, category and year; a chart each, where there are several."""
-    return [_bars(kind, parts, columns) for kind, columns in _columns(parts).items() if len(_different(columns)) > 1]
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How many pairs of each part have each name of one kind."""
+
+    kind: str
+    parts: Sequence[Part]
+    counts: Sequence[dict[Hashable, int]]
+
+    @property
+    def different(self) -> set[Hashable]:
+        return {name for counts in self.counts for name in counts}
+
+    @property
+    def shown(self) -> list[Hashable]:
+        """Question words and years in their order, of all else the most frequent of the first part."""
+        if self.kind == m.QUESTION_WORD:
+            return [name for name in (*QUESTION_WORDS, YES_OR_NO, NO_WORD) if name in self.different]
+        if self.kind == m.YEAR:
+            return sorted(self.different, key=str)
+        return sorted(self.different, key=lambda name: (-self.counts[0].get(name, 0), str(name)))[:_MOST]
+
+    def table(self) -> TextTable:
+        names = self.shown
+        totals = [sum(counts.values()) for counts in self.counts]
+        rows = {str(name): [counts.get(name, 0) for counts in self.counts] for name in names}
+        rest = [total - sum(column) for total, column in zip(totals, zip(*rows.values(), strict=True), strict=True)]
+        if any(rest):
+            rows["others"] = rest
+        cells = [
+            [name, *(cell for count, total in zip(row, totals, strict=True) for cell in _cells(count, total))]
+            for name, row in rows.items()
+        ]
+        return TextTable([self.kind, *(head for name, _, _ in self.parts for head in (name, "%"))], cells)
+
+    def chart(self) -> Chart:
+        names = self.shown
+        series: list[tuple[str, Style, list[float]]] = []
+        alt = f"Shares by {self.kind}."
+        for (part, style, _), counts in zip(self.parts, self.counts, strict=True):
+            total = sum(counts.values())
+            series.append((part, style, [counts.get(name, 0) / max(total, 1) * 100 for name in names]))
+            alt += f" {part}: {', '.join(f'{name} {percent(counts.get(name, 0), total)}' for name in names)}."
+        return bars(self.kind, "pairs (%)", [str(name) for name in names], series, alt)
 
 
-def tables(parts: Sequence[Part]) -> list[TextTable]:
-    """The same, with how many pairs each has."""
-    return [_table(kind, parts, columns) for kind, columns in _columns(parts).items() if len(_different(columns)) > 1]
+def _cells(count: int, total: int) -> tuple[str, str]:
+    return f"{count:,}", percent(count, total).removesuffix("%")
+
+
+def names_of(parts: Sequence[Part]) -> list[Names]:
+    """The kinds of names, a record each."""
+    kinds = (m.QUESTION_WORD, m.SOURCE, m.CATEGORY, m.YEAR)
+    return [Names(kind, parts, [tally.shares(kind) for _, _, tally in parts]) for kind in kinds]
+
+
+def varied(parts: Sequence[Part]) -> list[Names]:
+    """The kinds of which the pairs have several names."""
+    return [names for names in names_of(parts) if len(names.different) > 1]
 
 
 def shared(parts: Sequence[Part]) -> Iterator[Prose]:
-    """What all pairs are of."""
+    """The names that all pairs have in common, a sentence each."""
     pairs = sum(tally.pairs for _, _, tally in parts)
-    for kind, columns in _columns(parts).items():
-        different = _different(columns)
-        if different == {m.UNKNOWN}:
-            yield Prose(f"The {kind} of no pair is known.")
-        elif len(different) == 1:
-            some = "" if pairs == sum(sum(counts.values()) for counts in columns) else " that have one"
-            yield Prose(f"The {kind} of all pairs{some}: {next(iter(different))}.")
-
-
-def _columns(parts: Sequence[Part]) -> dict[str, list[dict[Hashable, int]]]:
-    return {kind: [tally.shares(kind) for _, _, tally in parts] for kind in (m.ASKS, m.SOURCE, m.CATEGORY, m.YEAR)}
-
-
-def _different(columns: Sequence[Mapping[Hashable, int]]) -> set[Hashable]:
-    return {name for counts in columns for name in counts}
-
-
-def _table(kind: str, parts: Sequence[Part], columns: Sequence[Mapping[Hashable, int]]) -> TextTable:
-    names = _shown(kind, columns)
-    totals = [sum(counts.values()) for counts in columns]
-    rows = [[str(name), *_cells([counts.get(name, 0) for counts in columns], totals)] for name in names]
-    rest = [total - sum(counts.get(name, 0) for name in names) for counts, total in zip(columns, totals, strict=True)]
-    if any(rest):
-        rows.append([OTHERS, *_cells(rest, totals)])
-    return TextTable([kind, *(head for name, _, _ in parts for head in (name, "%"))], rows)
-
-
-def _cells(counts: Sequence[int], totals: Sequence[int]) -> Iterator[str]:
-    for count, total in zip(counts, totals, strict=True):
-        yield f"{count:,}"
-        yield f"{count / total * 100:.1f}" if total else NOTHING
-
-
-def _bars(kind: str, parts: Sequence[Part], columns: Sequence[Mapping[Hashable, int]]) -> Bars:
-    names = _shown(kind, columns)
-    series = [
-        Series(name, style, [counts.get(label, 0) for label in names], sum(counts.values()))
-        for (name, style, _), counts in zip(parts, columns, strict=True)
-    ]
-    shares = " ".join(
-        f"{part.name}: {', '.join(f'{name} {percent(count, part.all)}' for name, count in _named(names, part))}."
-        for part in series
-    )
-    return Bars(kind, "pairs (%)", [str(name) for name in names], series, alt=f"Shares by {kind}. {shares}")
-
-
-def _named(names: Sequence[Hashable], series: Series) -> Iterator[tuple[str, int]]:
-    for name, value in zip(names, series.values, strict=True):
-        yield str(name), int(value)
-
-
-def _shown(kind: str, columns: Sequence[Mapping[Hashable, int]]) -> list[Hashable]:
-    """Question words in their order, years in theirs, of all else the most frequent of the first part."""
-    names = _different(columns)
-    if kind == m.ASKS:
-        return [name for name in _QUESTIONS if name in names]
-    if kind == m.YEAR:
-        return sorted(names, key=str)
-    return sorted(names, key=lambda name: (-columns[0].get(name, 0), str(name)))[:_LABELS]
+    for names in names_of(parts):
+        if names.different == {m.UNKNOWN}:
+            yield Prose(f"The {names.kind} of no pair is known.")
+        elif len(names.different) == 1:
+            some = "" if pairs == sum(sum(counts.values()) for counts in names.counts) else " that have one"
+            yield Prose(f"The {names.kind} of all pairs{some}: {next(iter(names.different))}.")

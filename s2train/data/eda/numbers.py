@@ -10,20 +10,18 @@ SUMMARY = ("n", "mean", "median", "5th percentile", "95th percentile")
 
 
 def shown(value: float | None, places: int) -> str:
-    """With thousands' commas; nothing where there is no number."""
-    if value is None:
-        return NOTHING
-    return f"{round(value, places) + 0.0:,.{places}f}".replace("-", "−")
+    """With thousands' commas; `NOTHING` for None."""
+    return NOTHING if value is None else f"{round(value, places) + 0.0:,.{places}f}".replace("-", "−")
 
 
-def percent(part: int, whole: int) -> str:
-    """To one decimal; nothing where there is no whole."""
-    return f"{part / whole:.1%}" if whole else NOTHING
+def percent(part: int, total: int) -> str:
+    """To one decimal; `NOTHING` of a total of 0."""
+    return f"{part / total:.1%}" if total else NOTHING
 
 
 def summary(measure: Measure, numbers: Histogram | None) -> list[str]:
-    """n, mean, median, 5th and 95th percentile."""
+    """The cells of `SUMMARY`."""
     if numbers is None:
         return ["0", *[NOTHING] * 4]
-    means = shown(numbers.mean, max(measure.places, 1))
-    return [f"{numbers.n:,}", means, *(shown(numbers.percentile(share), measure.places) for share in (0.5, 0.05, 0.95))]
+    mean = shown(numbers.mean, max(measure.places, 1))
+    return [f"{numbers.n:,}", mean, *(shown(numbers.percentile(share), measure.places) for share in (0.5, 0.05, 0.95))]

@@ -1,97 +1,81 @@
-"""What a report says of one set: its funnel, before against after the filters, train against validation, topics."""
+"""The section of one set: its funnel, before against after the filters, train against validation, topics."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from s2eval.report.document import Block, Prose, Section, TextTable
+from s2eval.report.document import Block, Chart, Charts, Details, Prose, Section, TextTable
 from s2train.data.build.manifest import SetMade
 from s2train.data.eda import measures as m
-from s2train.data.eda.chart_kinds import ChartKind
-from s2train.data.eda.charts import charts
+from s2train.data.eda.charts import Group, distribution
 from s2train.data.eda.folder import Measured
-from s2train.data.eda.funnels import examples, funnel, templates
-from s2train.data.eda.histograms import Group, distribution
-from s2train.data.eda.names import Part, bars, shared, tables
+from s2train.data.eda.funnels import examples, funnel
+from s2train.data.eda.names import Part, shared, varied
 from s2train.data.eda.numbers import SUMMARY, summary
 from s2train.data.eda.sides import train_validation
-from s2train.data.eda.tallies import Tally, merged
-from s2train.data.eda.topics import topics, words
-from s2train.data.eda.words import contrast
+from s2train.data.eda.tallies import merged
+from s2train.data.eda.topics import contrast_words, topics
 from s2train.data.filters.config import Filters
 
 
 def set_section(measured: Measured, manifest: SetMade | None, filters: Filters | None) -> Section:
-    """All of one set.
-
-    Args:
-        manifest: what the folder's manifest has of it.
-        filters: the thresholds it was filtered by.
-    """
+    """Of the set, what the folder's manifest holds of it, and the thresholds it was filtered by."""
     parts: list[Section] = []
     if manifest is not None and manifest.funnel:
-        parts.append(
-            Section(
-                "What was left out",
-                [
-                    *funnel(manifest.read, manifest.funnel),
-                    *templates(manifest.lost_templates),
-                    *examples(manifest.funnel),
-                ],
-            )
-        )
+        blocks = list(funnel(manifest.read, manifest.funnel))
+        if lost := manifest.lost_templates:
+            rows = [[name, f"{count:,}"] for name, count in lost.items()]
+            table = TextTable(["template", "sentences left out"], rows, words=(0,))
+            blocks.append(Details(f"{sum(lost.values()):,} sentences held a template whose text is not known", table))
+        parts.append(Section("What was left out", [*blocks, *examples(manifest.funnel)]))
     title = "All pairs" if measured.left_out is None else "Before against after the filters"
     parts.append(Section(title, list(_distributions(measured, filters))))
     parts.append(Section("Train against validation", list(train_validation(measured, m.PAIR))))
-    blocks = list(topics(measured))
-    if blocks:
+    if blocks := list(topics(measured.kept)):
         parts.append(Section("Topics", blocks))
     return Section(measured.name, [], parts)
 
 
 def _distributions(measured: Measured, filters: Filters | None) -> Iterator[Block]:
-    """Before and after the filters; what there is, where nobody knows what was before."""
+    """Before and after the filters; all pairs, where it is not known what was left out."""
+    kept, left_out = measured.kept, measured.left_out
     sides = f"{measured.train.pairs:,} in train and {measured.validation.pairs:,} in validation"
-    if measured.left_out is None:
-        parts: list[Part] = [("all", "after", measured.kept)]
-        yield Prose(f"There are {measured.kept.pairs:,} pairs, {sides}.")
-        yield _summaries([("all", measured.kept)])
+    if left_out is None:
+        parts: list[Part] = [("all", "after", kept)]
+        summarised = {"all": kept}
+        yield Prose(f"There are {kept.pairs:,} pairs, {sides}.")
     else:
-        before = merged((measured.kept, measured.left_out))
-        parts = [("before", "before", before), ("after", "after", measured.kept)]
+        before = merged((kept, left_out))
+        parts = [("before", "before", before), ("after", "after", kept)]
+        summarised = {"before": before, "left out": left_out, "after": kept}
         yield Prose(
-            f"Before the filters there are {before.pairs:,} pairs, after them {measured.kept.pairs:,}: {sides}. What "
+            f"Before the filters there are {before.pairs:,} pairs, after them {kept.pairs:,}: {sides}. What "
             "is left out here was left out by a filter, as a near-duplicate, or as contained in an evaluation set."
         )
-        yield _summaries([("before", before), ("left out", measured.left_out), ("after", measured.kept)])
-    kinds: list[ChartKind] = []
+    rows = [
+        [measure.name if number == 0 else "", name, *summary(measure, tally.numbers.get(measure.name))]
+        for measure in m.PAIR
+        if any(measure.name in tally.numbers for tally in summarised.values())
+        for number, (name, tally) in enumerate(summarised.items())
+    ]
+    yield TextTable(["", "", *SUMMARY], rows, words=(0, 1))
+    charts: list[Chart] = []
     for measure in m.PAIR:
         groups: list[Group] = [
-            (name, style, numbers)
-            for name, style, tally in parts
-            if (numbers := tally.number(measure.name)) is not None
+            (name, style, tally.numbers[measure.name]) for name, style, tally in parts if measure.name in tally.numbers
         ]
         if groups:
-            kinds += distribution(measure, groups, _bounds(measure, filters))
-    yield charts([*kinds, *bars(parts)])
-    yield from tables(parts)
+            charts += distribution(measure, groups, _bounds(measure, filters))
+    names = varied(parts)
+    yield Charts([*charts, *(kind.chart() for kind in names)])
+    yield from (kind.table() for kind in names)
     yield from shared(parts)
-    if measured.left_out is not None:
-        apart = contrast(measured.kept.words, measured.left_out.words, measured.kept.pairs + measured.left_out.pairs)
-        yield from words(apart, ("kept", measured.kept.pairs), ("left out", measured.left_out.pairs))
-
-
-def _summaries(parts: Sequence[tuple[str, Tally]]) -> TextTable:
-    rows = [
-        [measure.name if number == 0 else "", name, *summary(measure, tally.number(measure.name))]
-        for measure in m.PAIR
-        if any(tally.number(measure.name) for _, tally in parts)
-        for number, (name, tally) in enumerate(parts)
-    ]
-    return TextTable(["", "", *SUMMARY], rows, words=(0, 1))
+    if left_out is not None:
+        yield from contrast_words(("kept", kept), ("left out", left_out))
 
 
 def _bounds(measure: m.Measure, filters: Filters | None) -> list[float]:
+    """The thresholds of the filters that ran on this measure."""
     if filters is None:
         return []
     length, readability = filters.length, filters.readability

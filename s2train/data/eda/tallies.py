@@ -1,14 +1,13 @@
-"""What many pairs have in common, in bounded memory: counts and histograms that can be added up.
-
-Tallies of parts of a set, merged in the order of the parts, give the same bytes in every process.
-"""
+"""Counts and histograms of many pairs, in bounded memory: merged in order, tallies of batches give the same bytes."""
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from typing import Generic, TypeVar
 
 Name = TypeVar("Name", bound=Hashable)
@@ -16,19 +15,13 @@ Name = TypeVar("Name", bound=Hashable)
 Group = tuple[str, str]
 """A kind of name, and a name."""
 
-DIFFERENT = 400_000  # names that are told apart; of words some 60 MB
-BINS = 1_000_000  # on either side of 0: what lies further out counts in the last
+DIFFERENT = 400_000  # names that are counted apart; of words some 60 MB
+BINS = 1_000_000  # on either side of 0; numbers further out count in the last bin
 
 
 @dataclass(slots=True)
 class Counts(Generic[Name]):
-    """How often each of many names came; where there are too many different ones, the rarest are forgotten.
-
-    Attributes:
-        counts: name → how often, of those that are remembered.
-        forgotten: occurrences of the others.
-        most: names that are told apart.
-    """
+    """Occurrences by name; above `most` different names the rarest are forgotten, and `forgotten` counts them."""
 
     counts: Counter[Name] = field(default_factory=Counter)
     forgotten: int = 0
@@ -48,27 +41,18 @@ class Counts(Generic[Name]):
         self._forget()
 
     def _forget(self) -> None:
-        """Half of `most` stay, or fewer where many are equally rare: which, does not depend on their order."""
+        """Keep half of `most`, or fewer where many are equally rare, so that the names' order does not matter."""
         if len(self.counts) > self.most:
             rare = sorted(self.counts.values(), reverse=True)[self.most // 2]
             for name in [name for name, count in self.counts.items() if count <= rare]:
                 self.forgotten += self.counts.pop(name)
-
-    def ordered(self) -> list[tuple[Name, int]]:
-        """The most frequent first; equally frequent ones by their names."""
-        return sorted(self.counts.items(), key=lambda item: (-item[1], str(item[0])))
 
 
 @dataclass(slots=True)
 class Histogram:
     """Numbers in bins of one width, with their exact mean and standard deviation.
 
-    A bin holds what is at least `key * width` and less than `(key + 1) * width`.
-
-    Attributes:
-        width: of a bin; 1 for whole numbers.
-        bins: key → how many.
-        total, squares: sums of the numbers and of their squares.
+    Bin `key` holds numbers from `key * width` to less than `(key + 1) * width`; whole numbers have width 1.
     """
 
     width: float
@@ -94,40 +78,37 @@ class Histogram:
 
     @property
     def mean(self) -> float:
-        """Of one number at least."""
         return self.total / self.n
 
     @property
     def deviation(self) -> float:
-        """The standard deviation of these numbers, √(mean of squares - square of the mean)."""
+        """The population standard deviation, √(mean of squares - square of the mean)."""
         return math.sqrt(max(0.0, self.squares / self.n - self.mean**2))
 
-    def percentile(self, share: float) -> float:
-        """The least number that so many of all do not exceed (nearest rank); of bins less than 1 wide their middle."""
-        wanted, seen = share * self.n, 0
+    def values(self) -> Iterator[tuple[float, int]]:
+        """Number and count, ascending; a bin less than 1 wide stands for its middle."""
         for key, count in sorted(self.bins.items()):
+            yield key * self.width if self.width == 1 else (key + 0.5) * self.width, count
+
+    def percentile(self, share: float) -> float:
+        """The nearest rank: the least number that at least this share of all numbers does not exceed."""
+        rank, seen = share * self.n, 0
+        for value, count in self.values():
             seen += count
-            if seen >= wanted:
-                return self._shown(key)
+            if seen >= rank:
+                return value
         raise ValueError("percentile of no numbers")
 
+    def below(self, bounds: Sequence[float], *, inclusive: bool = False) -> list[int]:
+        """How many numbers are less than each bound, or equal to it if `inclusive`."""
+        values, counts = zip(*self.values(), strict=True)
+        totals = [0, *accumulate(counts)]
+        bisect = bisect_right if inclusive else bisect_left
+        return [totals[bisect(values, bound)] for bound in bounds]
+
     def counted(self, edges: Sequence[float]) -> list[int]:
-        """How many lie between each two edges, the lower one included."""
-        counts, place = [0] * (len(edges) - 1), 0
-        for value, count in self.values():
-            while place < len(edges) and value >= edges[place]:
-                place += 1
-            if 0 < place < len(edges):
-                counts[place - 1] += count
-        return counts
-
-    def values(self) -> Iterator[tuple[float, int]]:
-        """Number → how many, ascending; a bin stands for what it shows."""
-        for key, count in sorted(self.bins.items()):
-            yield self._shown(key), count
-
-    def _shown(self, key: int) -> float:
-        return key * self.width if self.width == 1 else (key + 0.5) * self.width
+        """How many numbers lie between each two edges, the lower edge included."""
+        return [high - low for low, high in pairwise(self.below(edges))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +116,10 @@ class Facts:
     """What is measured of one pair.
 
     Attributes:
-        numbers: measure → value.
-        names: what it is one of, kind → name.
-        words: its different words.
-        groups: to which the words are counted as well.
-        drawn: whether it comes of a question of its own; not, where the pair before has the same.
+        numbers: by measure.
+        names: by kind of name.
+        groups: those under which its words are counted as well.
+        drawn: False where the pair before it has the same question.
     """
 
     numbers: Mapping[str, float]
@@ -154,12 +134,9 @@ class Tally:
     """The facts of many pairs.
 
     Attributes:
-        pairs: how many.
-        drawn: how many of them come of a question of their own.
-        numbers: measure → histogram.
-        names: kind → how many pairs are of each name.
-        words: in how many pairs each word stands.
-        by_group: the same by group; the more groups, the fewer words of each are told apart.
+        drawn: pairs with a question of their own.
+        words: in how many pairs each word occurs.
+        by_group: the same by group; the more groups, the fewer words of each are counted apart.
     """
 
     pairs: int = 0
@@ -170,7 +147,7 @@ class Tally:
     by_group: dict[Group, Counts[str]] = field(default_factory=dict["Group", Counts[str]])
 
     def add(self, facts: Facts, widths: Mapping[str, float]) -> None:
-        """Count one pair; `widths` are the measures' bins."""
+        """Count one pair; `widths` are the bins of the measures."""
         self.pairs += 1
         self.drawn += facts.drawn
         for name, value in facts.numbers.items():
@@ -182,7 +159,6 @@ class Tally:
             self.by_group.setdefault(group, Counts()).add(facts.words)
 
     def merge(self, other: Tally) -> None:
-        """Add what another counted."""
         self.pairs += other.pairs
         self.drawn += other.drawn
         for name, histogram in other.numbers.items():
@@ -191,27 +167,18 @@ class Tally:
             self.names.setdefault(kind, Counts()).merge(counts)
         self.words.merge(other.words)
         for group, counts in other.by_group.items():
-            mine = self.by_group.setdefault(group, Counts())
-            mine.most = max(DIFFERENT // len(self.by_group), 1)
-            mine.merge(counts)
-
-    def number(self, name: str) -> Histogram | None:
-        """A measure, where a pair at least has it."""
-        return self.numbers.get(name)
+            own = self.by_group.setdefault(group, Counts())
+            own.most = max(DIFFERENT // len(self.by_group), 1)
+            own.merge(counts)
 
     def shares(self, kind: str) -> dict[Hashable, int]:
-        """Name → pairs, the most frequent first; empty where no pair is of that kind."""
-        return dict(self.names[kind].ordered()) if kind in self.names else {}
-
-    def split_words(self, group: Group) -> tuple[Counts[str], Counts[str]]:
-        """The words of a group's pairs, and those of all others."""
-        own = self.by_group[group]
-        return own, Counts(self.words.counts - own.counts)
+        """Pairs by name, the most frequent first, equally frequent ones by name; empty if no pair has such a name."""
+        counts = self.names[kind].counts if kind in self.names else {}
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], str(item[0]))))
 
 
 def merged(tallies: Iterable[Tally]) -> Tally:
-    """All as one, in their order."""
-    whole = Tally()
+    total = Tally()
     for tally in tallies:
-        whole.merge(tally)
-    return whole
+        total.merge(tally)
+    return total

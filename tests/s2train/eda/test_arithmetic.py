@@ -14,10 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s2eval.metrics import readability
-from s2train.data.eda.chart_kinds import Bars, Distribution, Series
-from s2train.data.eda.charts import draw
+from s2train.data.eda.charts import bars, bin_edges, cumulative, distribution
 from s2train.data.eda.comparing import compare, gap_by_chance, largest_gap, standardised_difference
-from s2train.data.eda.histograms import cumulative, distribution
 from s2train.data.eda.measures import (
     ANSWER_WORDS,
     PROMPT_WORDS,
@@ -37,10 +35,10 @@ from tests.s2train.eda.made_up import preference, svg_of
 
 
 def histogram(values: Iterable[float], width: float = 1) -> Histogram:
-    made = Histogram(width)
+    numbers = Histogram(width)
     for value in values:
-        made.add(value)
-    return made
+        numbers.add(value)
+    return numbers
 
 
 # --- numbers ---
@@ -107,8 +105,8 @@ def test_facts_are_tallied_and_merged() -> None:
     assert whole.numbers["votes"].mean == 4.0
     assert whole.shares("source") == {"a": 1, "b": 1}
     assert whole.shares("year") == {}
-    own, rest = whole.split_words(("source", "b"))
-    assert (own.counts, rest.counts) == ({"sky": 1, "blue": 1}, {"sky": 1})
+    assert whole.words.counts == {"sky": 2, "blue": 1}
+    assert whole.by_group["source", "b"].counts == {"sky": 1, "blue": 1}
 
 
 def test_numbers_as_they_are_shown() -> None:
@@ -222,9 +220,9 @@ def test_words_tell_groups_apart_only_beyond_chance() -> None:
     words = {f"word{number}": 20 for number in range(300)}
     alike = contrast(counts(**words), counts(**words), pairs=3000)
     assert alike.by_chance == pytest.approx(300 * 0.0027, rel=1e-3)
-    assert (alike.far, alike.tells, alike.more_in_first(5), alike.more_in_second(5)) == (0, False, [], [])
+    assert (alike.far, alike.differs, alike.more_in_first(5), alike.more_in_second(5)) == (0, False, [], [])
     other = contrast(counts(**words, rain=200, sun=90), counts(**words, snow=150, sun=90), pairs=3000)
-    assert (other.far, other.tells) == (2, True)
+    assert (other.far, other.differs) == (2, True)
     assert [word.word for word in other.more_in_first(5)] == ["rain"]
     assert [word.word for word in other.more_in_second(5)] == ["snow"]
 
@@ -296,18 +294,22 @@ def words_measure(scale: str = "linear") -> Measure:
     return Measure("length", "length (words)", 1, 0, scale)
 
 
-def test_bins_have_round_edges_and_nothing_is_hidden_unsaid() -> None:
+def test_bins_have_round_edges_and_a_note_counts_what_they_leave_out() -> None:
     numbers = histogram([*range(1, 1001), 100_000])
+    edges = bin_edges([numbers], width=1, scale="linear")
+    assert edges[:3] == [0, 50, 100]
+    assert edges[-1] == 1000
+    assert sum(numbers.counted(edges)) == 999
     (chart,) = distribution(words_measure(), [("all", "after", numbers)])
-    assert chart.edges[:3] == [0, 50, 100]
-    assert chart.edges[-1] == 1000
-    assert sum(chart.series[0].values) == 999
-    assert chart.note == "Outside of the chart: all 0.2%."  # 1,000 and 100,000 of 1,001 numbers
+    assert chart.notes == ("Outside of the chart: all 0.2%.",)  # 1,000 and 100,000 of 1,001 numbers
 
 
 def test_a_bound_is_drawn_where_the_chart_reaches() -> None:
-    (chart,) = distribution(words_measure(), [("all", "after", histogram(range(100)))], [50, 400])
-    assert chart.bounds == [50]
+    def lines(*bounds: float) -> int:
+        (chart,) = distribution(words_measure(), [("all", "after", histogram(range(100)))], bounds)
+        return chart.svg.count("stroke-dasharray") - chart.svg.count("a filter's bound")  # less that of the legend
+
+    assert (lines(), lines(400), lines(50), lines(50, 400)) == (0, 0, 1, 1)
 
 
 def test_no_chart_of_nothing() -> None:
@@ -315,26 +317,23 @@ def test_no_chart_of_nothing() -> None:
     assert distribution(words_measure("log"), [("all", "after", histogram([-3, -2, 0]))]) == []
 
 
-def test_a_curve_ends_with_all() -> None:
-    chart = cumulative(words_measure(), [("train", "one", histogram([1, 2, 2, 3]))])
-    assert list(zip(chart.places, chart.series[0].values, strict=True)) == [(1, 1), (2, 3), (3, 4), (4, 4)]
+def test_numbers_up_to_each_place() -> None:
+    assert histogram([1, 2, 2, 3]).below([1, 2, 3, 4], inclusive=True) == [1, 3, 4, 4]
+    chart = cumulative(words_measure(), [("train", "after", histogram([1, 2, 2, 3]))])
+    assert chart.description.startswith("Cumulative shares of length. train: 4 pairs, median 2")
 
 
 def test_a_name_stands_in_a_chart_as_it_is() -> None:
     short = "<b> & $x_{1}$ -->"
-    bars = Bars("source", "pairs (%)", [short, "other"], [Series("all", "after", [3, 1], 4)], alt=f"Shares: {short}")
-    drawn = svg_of(draw(bars).svg)
+    chart = bars("source", "pairs (%)", [short, "other"], [("all", "after", [75, 25])], alt=f"Shares: {short}")
+    drawn = svg_of(chart.svg)
     assert short in ["".join(text.itertext()) for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
     assert drawn.findtext("{http://www.w3.org/2000/svg}desc") == f"Shares: {short}"
 
 
 def test_series_differ_in_more_than_colour() -> None:
-    series = [Series("before", "before", [3, 5], 8), Series("after", "after", [2, 1], 3)]
-    text = draw(Distribution("words", "words", [0, 5, 10], series, alt="words")).svg
-    dashed, filled = (
-        re.findall(r'<path(?=[^>]*stroke-dasharray="[0-9])(?=[^>]*stroke="[^"]*#8a8a8a)', text),
-        re.findall(r'fill="[^"]*#0072b2', text),
-    )
-    assert dashed
-    assert filled
-    assert not re.findall(r'fill="[^"]*#8a8a8a', text)
+    before, after = histogram([1, 1, 1, 6, 6, 6, 6, 6]), histogram([1, 1, 6])
+    (chart,) = distribution(words_measure(), [("before", "before", before), ("after", "after", after)])
+    assert re.findall(r'<path(?=[^>]*stroke-dasharray="[0-9])(?=[^>]*stroke="[^"]*#8a8a8a)', chart.svg)
+    assert re.findall(r'fill="[^"]*#0072b2', chart.svg)
+    assert not re.findall(r'fill="[^"]*#8a8a8a', chart.svg)

@@ -19,7 +19,7 @@ import pytest
 
 import s2train
 from s2eval.errors import DataError
-from s2eval.report.document import Document, Prose, Section, TextTable
+from s2eval.report.document import Charts, Document, Prose, Section, TextTable
 from s2eval.report.html.shell import render_page
 from s2eval.report.render.markdown import render_markdown
 from s2train.data import layout
@@ -29,15 +29,10 @@ from s2train.data.build.sets import build
 from s2train.data.config import DataConfig
 from s2train.data.dedup.evaluations import Evaluations
 from s2train.data.eda import explore
-from s2train.data.eda.chart_kinds import Distribution, Series
-from s2train.data.eda.charts import charts
+from s2train.data.eda.charts import distribution
 from s2train.data.eda.folder import measure_folder
-from s2train.data.eda.measures import (
-    MARGIN,
-    PAIR,
-    PROMPT_WORDS,
-    VOTES,
-)
+from s2train.data.eda.measures import MARGIN, PAIR, PROMPT_WORDS, VOTES, Measure
+from s2train.data.eda.tallies import Histogram
 from s2train.data.engine import Local
 from s2train.data.preferences import PreferenceSettings, read_preferences
 from tests.s2train.eda.made_up import HOSTILE, make_folder, preference, row, svg_of, write, write_candidates
@@ -63,7 +58,7 @@ def test_every_candidate_is_in_one_part(folder: Path) -> None:
 def test_measured_numbers_are_those_of_the_files(folder: Path) -> None:
     train = measure_folder(folder, HERE).sets["eli5"].train
     rows = [json.loads(line) for line in (folder / "eli5" / "train.jsonl").read_text().splitlines()]
-    votes = train.number(VOTES.name)
+    votes = train.numbers.get(VOTES.name)
     assert votes is not None
     assert votes.mean == pytest.approx(sum(one["score"] for one in rows) / len(rows))
     assert train.shares("category") == Counter(one["category"] for one in rows)
@@ -93,7 +88,7 @@ def test_pairs_of_one_prompt_are_drawn_once(tmp_path: Path) -> None:
     write(tmp_path / "preferences" / "helpfulness.jsonl", lines)
     train = measure_folder(tmp_path, HERE).preferences["helpfulness"].train
     assert (train.pairs, train.drawn) == (4, 2)
-    prompts = train.number(PROMPT_WORDS.name)
+    prompts = train.numbers.get(PROMPT_WORDS.name)
     assert prompts is not None
     assert prompts.n == 2
 
@@ -281,10 +276,10 @@ def test_a_document_in_both_formats() -> None:
 
 
 def test_histograms_are_rows_of_blocks_in_markdown() -> None:
-    series = [Series("before", "before", [8, 4, 0], 12), Series("after", "after", [1, 0, 0], 12)]
-    kind = Distribution("words", "words", [0, 5, 10, 15], series, alt="")
-    lines = render_markdown(Document("T", sections=[Section("S", [charts([kind])])])).splitlines()
-    assert lines[4:] == ["```text", "words, 0 to 15", "  before █▄", "  after  ▁", "```"]
+    before, after = Histogram(1, Counter({0: 8, 1: 4})), Histogram(1, Counter({0: 1, 9: 11}))
+    charts = distribution(Measure("words", "words", 1), [("before", "before", before), ("after", "after", after)])
+    lines = render_markdown(Document("T", sections=[Section("S", [Charts(charts)])])).splitlines()
+    assert lines[4:] == ["```text", "words, 0 to 10", "  before ▆▃", "  after  ▁        █", "```"]
 
 
 # --- real data ---
@@ -333,7 +328,7 @@ def test_parts_add_up_to_the_manifest(built: Path) -> None:
 def test_filters_show_in_what_is_kept(built: Path) -> None:
     """Grades above 10 and reading ease below 50 are left out, by default."""
     kept = measure_folder(built, HERE).sets["eli5"].kept
-    ease, grade = kept.number("reading ease"), kept.number("grade")
+    ease, grade = kept.numbers.get("reading ease"), kept.numbers.get("grade")
     assert ease is not None
     assert grade is not None
     assert ease.percentile(0.0) >= 50
