@@ -197,7 +197,7 @@ def test_out_of_memory_halves_the_width_and_goes_on(
     with caplog.at_level(logging.WARNING, logger="s2eval"):
         answers = lm.generate_until(requests(PROMPTS), disable_tqdm=True)
     assert answers == by_hf(model, tokenizer, requests(PROMPTS))
-    assert "out of memory: going on with 3 answers at a time" in caplog.text  # 6 // 2
+    assert "out of memory: continuing with 3 answers at a time" in caplog.text  # 6 // 2
 
 
 def test_a_wrong_decoding_step_is_refused(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:

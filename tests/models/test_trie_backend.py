@@ -151,7 +151,7 @@ def test_out_of_memory_halves_the_budget_and_loses_nothing(
     monkeypatch.setattr(model, "forward", small_machine)
     with caplog.at_level(logging.WARNING, logger="s2eval"):
         measured = ours.loglikelihood(requests(), disable_tqdm=True)
-    assert "out of memory: going on with 18 tokens a forward pass" in caplog.text  # 37 // 2
+    assert "out of memory: continuing with 18 tokens a forward pass" in caplog.text  # 37 // 2
     for (total, _), (wanted, _) in zip(measured, hf.loglikelihood(requests(), disable_tqdm=True), strict=True):
         assert total == pytest.approx(wanted, abs=2e-4)
 

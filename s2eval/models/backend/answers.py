@@ -1,11 +1,11 @@
-"""lm-eval's rules for `generate_until`: how a request is read, when its answer ends, what is kept of it.
+"""lm-eval's rules for `generate_until`: how a request is read, when its answer ends, what remains of it.
 
-They are those of lm-eval's `hf` at batch size 1, made for one request at a time.
+They are those of lm-eval's `hf` at batch size 1, for one request at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lm_eval.models.utils import (
@@ -24,13 +24,9 @@ from s2eval.reasoning import split
 
 
 class Rules:
-    """The rules as they apply to one model.
+    """The rules as they apply to one model."""
 
-    Args:
-        lm: lm-eval's HFLM.
-    """
-
-    def __init__(self, lm: Any) -> None:
+    def __init__(self, lm: Any) -> None:  # an HFLM, which its decorator hides
         self._lm = lm
         self._eos = lm.tok_decode(lm.eot_token_id, skip_special_tokens=False)
         self._lengths: dict[tuple[str, ...], int] = {}
@@ -53,40 +49,41 @@ class Rules:
             return chosen
         if limit >= lm.max_length:
             raise UsageError(f"{limit} new tokens leave no room for a prompt in a context of {lm.max_length}")
-        tokens = self._encode(text)
-        kept = tokens[-(lm.max_length - limit) :]
-        why = support.refusal(lm.model, len(kept) + limit) if kept else "an empty prompt"
-        cut = len(kept) < len(tokens)
-        return why or Prompt(kept, limit, *chosen, self._stopping(until), decoding.generator(text, repeat), cut)
+        if control_tokens.JOINER in text:
+            tokens: list[int] = lm.tok_batch_encode([text])[0][0].tolist()
+        else:  # as hf's `tok_batch_encode`, without padding
+            special = {} if lm.add_bos_token is None else {"add_special_tokens": lm.add_bos_token}
+            if has_bos_prefix(text, getattr(lm.tokenizer, "bos_token", None)):
+                special = {"add_special_tokens": False}
+            tokens = lm.tokenizer(text, truncation=lm.truncation, **special)["input_ids"]
+        fitting = tokens[-(lm.max_length - limit) :]
+        why = support.refusal(lm.model, len(fitting) + limit) if fitting else "an empty prompt"
+        cut = len(fitting) < len(tokens)
+        return why or Prompt(fitting, limit, *chosen, self._stopping(until), decoding.generator(text, repeat), cut)
 
-    def text(self, tokens: list[int], settings: dict[str, Any]) -> str:
-        """The answer as text: what was thought before it and what follows a stop string left out."""
-        lm, thinking = self._lm, self._lm.think_end_token
-        until = handle_stop_sequences(normalize_gen_kwargs(settings, 1).get("until"), eos=self._eos)
+    def text(self, tokens: list[int], settings: Mapping[str, Any]) -> str:
+        """The answer without the reasoning before it and what follows a stop string."""
+        thinking = self._lm.think_end_token
+        until = handle_stop_sequences(normalize_gen_kwargs(dict(settings), 1).get("until"), eos=self._eos)
+        text = self._lm.tok_decode(tokens[self._reasoning_end(tokens) :])
         if isinstance(thinking, int):
-            ends = [place for place, token in enumerate(tokens) if token == thinking]
-            text = lm.tok_decode(tokens[ends[-1] + 1 :] if ends else tokens).lstrip()
-        else:
-            text = lm.tok_decode(tokens)
+            text = text.lstrip()
         return postprocess_generated_text(text, until, thinking if isinstance(thinking, str) else None)
 
     def reasoning(self, tokens: list[int]) -> str:
         """What `text` leaves out before the model's `think_end_token`."""
         lm, thinking = self._lm, self._lm.think_end_token
         if isinstance(thinking, int):
-            ends = [place for place, token in enumerate(tokens) if token == thinking]
-            return lm.tok_decode(tokens[: ends[-1]]).strip() if ends else ""
+            end = self._reasoning_end(tokens)
+            return lm.tok_decode(tokens[: end - 1]).strip() if end else ""
         return split(lm.tok_decode(tokens), end=thinking).reasoning if thinking else ""
 
-    def _encode(self, text: str) -> list[int]:
-        """As hf's `tok_batch_encode`, without padding."""
-        lm = self._lm
-        if control_tokens.JOINER in text:
-            return lm.tok_batch_encode([text])[0][0].tolist()
-        special = {} if lm.add_bos_token is None else {"add_special_tokens": lm.add_bos_token}
-        if has_bos_prefix(text, getattr(lm.tokenizer, "bos_token", None)):
-            special = {"add_special_tokens": False}
-        return lm.tokenizer(text, truncation=lm.truncation, **special)["input_ids"]
+    def _reasoning_end(self, tokens: list[int]) -> int:
+        """The place behind the last token that ends reasoning, where one token does; 0 where it does not occur."""
+        thinking = self._lm.think_end_token
+        if not isinstance(thinking, int) or thinking not in tokens:
+            return 0
+        return len(tokens) - tokens[::-1].index(thinking)
 
     def _stopping(self, until: Sequence[str]) -> Callable[[Sequence[int]], bool]:
         """Whether the last tokens of an answer hold a stop string; two more than it takes to write the longest."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING
 
 from s2eval.errors import DisagreementError
+
+if TYPE_CHECKING:
+    from lm_eval.api.instance import Instance
 
 # By the name of the model's dtype. How far two right computations of one log-likelihood may lie apart: rounding
 # differs with the shape of a batch. In fp32 the largest seen was 1e-4; in half precision see docs/backend.md.
@@ -15,27 +18,33 @@ TOLERANCE = {"float32": 2e-3, "float64": 2e-3, "float16": 0.25, "bfloat16": 2.0}
 MARGIN = {"float16": 0.05, "bfloat16": 0.4}
 
 
-def first_of_each(requests: Sequence[Any]) -> list[int]:
+def first_of_each(requests: Sequence[Instance]) -> list[int]:
     """The first and the last request of the first document of every task: two branches of one context.
 
     Args:
-        requests: lm-eval's instances, those of a document beside one another.
+        requests: those of a document beside one another.
     """
-    chosen: list[int] = []
-    for numbers in _documents(requests, first_only=True):
-        chosen += dict.fromkeys((numbers[0], numbers[-1]))
-    return chosen
+    first: dict[str | None, list[int]] = {}
+    for task, numbers in _documents(requests):
+        first.setdefault(task, numbers)
+    return [number for numbers in first.values() for number in dict.fromkeys((numbers[0], numbers[-1]))]
 
 
-def near_ties(requests: Sequence[Any], results: Sequence[tuple[float, bool]], margin: float) -> list[int]:
+def near_ties(requests: Sequence[Instance], results: Sequence[tuple[float, bool]], margin: float) -> list[int]:
     """All requests of the documents whose two best choices lie within `margin`, by sum or by sum per character."""
     chosen: list[int] = []
-    for numbers in _documents(requests, first_only=False):
+    for _, numbers in _documents(requests):
         sums = [results[number][0] for number in numbers]
-        lengths = [max(len(requests[number].args[1]), 1) for number in numbers]
+        lengths = [max(len(requests[number].arguments[1]), 1) for number in numbers]
         if len(numbers) > 1 and (_close(sums, [1] * len(sums), margin) or _close(sums, lengths, margin)):
             chosen += numbers
     return chosen
+
+
+def _documents(requests: Sequence[Instance]) -> Iterator[tuple[str | None, list[int]]]:
+    """The task and the numbers of the requests of each document."""
+    for (task, _), numbers in groupby(range(len(requests)), lambda n: (requests[n].task_name, requests[n].doc_id)):
+        yield task, list(numbers)
 
 
 def _close(sums: Sequence[float], lengths: Sequence[int], margin: float) -> bool:
@@ -60,13 +69,3 @@ def compare(what: str, ours: float, by_hf: float, dtype: str) -> float:
             "trie=False among the model's arguments), and please report the model's architecture"
         )
     return difference
-
-
-def _documents(requests: Sequence[Any], *, first_only: bool) -> Iterable[list[int]]:
-    """Numbers of the requests of each document; `first_only`: of each task's first document."""
-    seen: set[str] = set()
-    for (task, _), numbers in groupby(range(len(requests)), lambda n: (requests[n].task_name, requests[n].doc_id)):
-        if first_only and task in seen:
-            continue
-        seen.add(task)
-        yield list(numbers)

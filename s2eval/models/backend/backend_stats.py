@@ -1,4 +1,4 @@
-"""What a backend did for its answers: counted, so that it can be shown beside them."""
+"""What a backend did for its answers, counted."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ class BackendStats:
         truncated: of them, longer than the model's context and cut from the left.
         naive: tokens to compute if each request is by itself.
         unique: distinct prefixes among those: the least that can be computed.
-        computed: tokens computed by the trie.
-        forwards: forward passes over the trie.
+        computed, forwards: tokens and forward passes of the trie.
         generated: tokens of answers.
         rescored: requests of documents too close to call, answered again by hf's path (half precision only).
         checked: requests that were compared with hf's path.
@@ -56,9 +55,9 @@ def remarks(stats: Iterable[Mapping[str, Any]]) -> list[str]:
         counts.update({name: part[name] for name in ("requests", "truncated", "rescored")})
         fallbacks.update(part["by_hf"])
     of = f"of {counts['requests']} requests"
-    phrases = [f"{number} {of} through hf's path: {why}" for why, number in fallbacks.items()]
-    if counts["rescored"]:
-        phrases.insert(0, f"{counts['rescored']} {of} too close to call in half precision, scored again by hf's path")
-    if counts["truncated"]:
-        phrases.insert(0, f"{counts['truncated']} {of} longer than the context, cut from the left")
-    return phrases
+    phrases = {
+        f"{counts['truncated']} {of} longer than the context, cut from the left": counts["truncated"],
+        f"{counts['rescored']} {of} too close to call in half precision, scored again by hf's path": counts["rescored"],
+        **{f"{number} {of} through hf's path: {why}": number for why, number in fallbacks.items()},
+    }
+    return [phrase for phrase, number in phrases.items() if number]

@@ -6,29 +6,24 @@ import hashlib
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from transformers import GenerationConfig, MinPLogitsWarper, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
-# Fields of a generation configuration that do not change which tokens come out, or that are handled here.
-_HANDLED = {"do_sample", "temperature", "top_k", "top_p", "min_p", "eos_token_id"}
-_HARMLESS = {
-    "bos_token_id",
-    "pad_token_id",
-    "decoder_start_token_id",
-    "max_length",
-    "max_new_tokens",
-    "early_stopping",
-    "length_penalty",
-    "use_cache",
-    "cache_implementation",
-    "cache_config",
-    "transformers_version",
-    "renormalize_logits",
-    "remove_invalid_values",
-}
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+# Fields of a generation configuration that are handled here, or that do not change which tokens come out.
+_KNOWN = frozenset(
+    (
+        *("do_sample", "temperature", "top_k", "top_p", "min_p", "eos_token_id"),
+        *("bos_token_id", "pad_token_id", "decoder_start_token_id", "max_length", "max_new_tokens"),
+        *("early_stopping", "length_penalty", "use_cache", "cache_implementation", "cache_config"),
+        *("transformers_version", "renormalize_logits", "remove_invalid_values"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +36,21 @@ class Decoding:
     min_p: float = 0.0
 
 
-def read(model: Any, kwargs: Mapping[str, Any]) -> tuple[Decoding, frozenset[int]] | str:
+def read(model: PreTrainedModel, kwargs: Mapping[str, Any]) -> tuple[Decoding, frozenset[int]] | str:
     """The settings that `model.generate(**kwargs)` would follow, and the ids of the tokens that end an answer.
 
-    As in transformers, what the call says comes before the checkpoint's generation_config.json, and that before the
-    library's defaults. A string says what of it only transformers' own loop can do.
+    As in transformers, the call's arguments come before the checkpoint's generation_config.json, and that before the
+    library's defaults. A string names what only transformers' own loop can do.
     """
     config = GenerationConfig()
     config.update(**model.generation_config.to_dict(), defaults_only=True, allow_custom_entries=True)
     defaults = GenerationConfig._get_default_generation_params()
     config.update(**defaults, defaults_only=True)
-    unknown = config.update(**dict(kwargs))
-    if unknown:
+    if unknown := config.update(**dict(kwargs)):
         return f"generation argument {', '.join(sorted(unknown))}"
     for name, value in sorted(config.to_dict().items()):
         neutral = value in (None, defaults.get(name), False, {}) or name.startswith(("output_", "return_", "_"))
-        if name not in _HANDLED | _HARMLESS and not neutral:
+        if name not in _KNOWN and not neutral:
             return f"{name}={value}"
     ends = config.eos_token_id
     ids = frozenset(ends if isinstance(ends, list) else [] if ends is None else [ends])
@@ -73,31 +67,18 @@ def generator(prompt: str, repeat: int) -> random.Random:
 
 
 def choose(logits: Tensor, decoding: Decoding, randoms: list[random.Random]) -> Tensor:
-    """The next token of each row.
-
-    Args:
-        logits: (B, V).
-        randoms: one a row; each gives one number if `decoding` samples.
-    """
+    """The next token of each row of (B, V) logits; each row's random source gives one number if `decoding` samples."""
     if decoding.temperature == 0.0:
         return logits.argmax(-1)
     scores = logits.float()
-    for warp in _warpers(decoding):
+    warpers: tuple[Any, ...] = (  # transformers' own, in its order
+        TemperatureLogitsWarper(decoding.temperature) if decoding.temperature != 1.0 else None,
+        TopKLogitsWarper(top_k=decoding.top_k) if decoding.top_k else None,
+        TopPLogitsWarper(top_p=decoding.top_p) if decoding.top_p < 1.0 else None,
+        MinPLogitsWarper(min_p=decoding.min_p) if decoding.min_p else None,
+    )
+    for warp in filter(None, warpers):
         scores = warp(None, scores)
     mass = scores.double().softmax(-1).cumsum(-1)
     points = torch.tensor([[source.random()] for source in randoms], dtype=mass.dtype, device=mass.device)
     return torch.searchsorted(mass, points * mass[:, -1:], right=True).clamp_(max=mass.shape[1] - 1)[:, 0]
-
-
-def _warpers(decoding: Decoding) -> list[Any]:
-    """transformers' own, in its order."""
-    warpers: list[Any] = []
-    if decoding.temperature != 1.0:
-        warpers.append(TemperatureLogitsWarper(decoding.temperature))
-    if decoding.top_k:
-        warpers.append(TopKLogitsWarper(top_k=decoding.top_k))
-    if decoding.top_p < 1.0:
-        warpers.append(TopPLogitsWarper(top_p=decoding.top_p))
-    if decoding.min_p:
-        warpers.append(MinPLogitsWarper(min_p=decoding.min_p))
-    return warpers

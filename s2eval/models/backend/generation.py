@@ -26,12 +26,10 @@ class Prompt:
     """A prompt to answer.
 
     Attributes:
-        tokens: what the model reads, one or more.
+        tokens: one or more.
         limit: new tokens at most.
-        decoding: how tokens are chosen.
         ends: ids of tokens that end the answer.
         stopped: whether an answer so far, as token ids, holds a stop string.
-        random: source of its random numbers.
         truncated: whether it was longer, and was cut from the left.
     """
 
@@ -46,13 +44,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a prompt.
-
-    Attributes:
-        number: of the prompt.
-        tokens: new ones, the one that ended it included.
-        cut: whether it reached the limit without ending by itself.
-    """
+    """The new tokens of a prompt, the one that ended them included; `cut` = the limit was reached first."""
 
     number: int
     tokens: list[int]
@@ -66,23 +58,12 @@ class _Row:
     new: list[int] = field(default_factory=list[int])
     held: int = 0  # tokens whose keys its row holds: all but the last
 
-    def take(self, token: int) -> Answer | None:
-        """Add a token; the answer, if that ends it."""
-        self.new.append(token)
-        ended = token in self.prompt.ends or self.prompt.stopped(self.new)
-        if ended or len(self.new) == self.prompt.limit:
-            return Answer(self.number, self.new, not ended)
-        return None
-
 
 @torch.no_grad()
 def answer(engine: Engine, prompts: Sequence[Prompt], width: int) -> Iterator[Answer]:
-    """Each answer as soon as it has ended; long prompts are begun first.
+    """Each answer as soon as it has ended; long prompts are started first.
 
-    Out of memory halves the width, and goes on with the answers as far as they are.
-
-    Args:
-        width: rows that are decoded together at most.
+    At most `width` rows are decoded together. Out of memory halves it; answers resume where they were.
     """
     order = sorted(range(len(prompts)), key=lambda number: len(prompts[number].tokens), reverse=True)
     queue = deque(_Row(number, prompts[number]) for number in order)
@@ -98,11 +79,11 @@ def answer(engine: Engine, prompts: Sequence[Prompt], width: int) -> Iterator[An
             queue.extendleft(reversed(active))
             width = max(width // 2, 1)
             free_memory()
-            _log.warning("out of memory: going on with %d answers at a time", width)
+            _log.warning("out of memory: continuing with %d answers at a time", width)
 
 
 def _decode(engine: Engine, queue: deque[_Row], active: list[_Row], keys: attention.Keys) -> Iterator[Answer]:
-    """Empty the queue. `active` are the rows in work, row i of `keys` belonging to the i-th."""
+    """Empty the queue. `active` are the rows being decoded, row i of `keys` belonging to the i-th."""
     while queue or active:
         free = keys.rows - len(active)
         if queue and (free >= REFILL * keys.rows or not active):
@@ -140,25 +121,21 @@ def _step(engine: Engine, active: Sequence[_Row], keys: attention.Keys) -> Tenso
 
 def _take(rows: Sequence[_Row], logits: Tensor, active: list[_Row], keys: attention.Keys) -> Iterator[Answer]:
     """Choose the next token of each row; a row that ends gives its place to the last one."""
-    for row, token in zip(rows, _next(rows, logits), strict=True):
-        ended = row.take(token)
-        if ended is None:
+    tokens = [0] * len(rows)
+    for decoding in dict.fromkeys(row.prompt.decoding for row in rows):  # together for all rows of the same settings
+        mine = [number for number, row in enumerate(rows) if row.prompt.decoding == decoding]
+        part = logits if len(mine) == len(rows) else logits[mine]
+        chosen = choose(part, decoding, [rows[number].prompt.random for number in mine])
+        for number, token in zip(mine, chosen.tolist(), strict=True):
+            tokens[number] = token
+    for row, token in zip(rows, tokens, strict=True):
+        row.new.append(token)
+        ended = token in row.prompt.ends or row.prompt.stopped(row.new)
+        if not ended and len(row.new) < row.prompt.limit:
             continue
         place, last = active.index(row), len(active) - 1
         if place != last:
             keys.move(last, place, active[last].held)
             active[place] = active[last]
         active.pop()
-        yield ended
-
-
-def _next(rows: Sequence[_Row], logits: Tensor) -> list[int]:
-    """The next token of each row, chosen together for all rows of the same settings."""
-    chosen = [0] * len(rows)
-    for decoding in dict.fromkeys(row.prompt.decoding for row in rows):
-        mine = [number for number, row in enumerate(rows) if row.prompt.decoding == decoding]
-        part = logits if len(mine) == len(rows) else logits[mine]
-        tokens = choose(part, decoding, [rows[number].prompt.random for number in mine])
-        for number, token in zip(mine, tokens.tolist(), strict=True):
-            chosen[number] = token
-    return chosen
+        yield Answer(row.number, row.new, not ended)

@@ -1,4 +1,4 @@
-"""What the backend `s2` has beside the answers themselves: its model, its engine, and its account of what was done."""
+"""What the backend `s2` has beside the answers themselves: its model, its engine, and its statistics."""
 
 # lm-eval's register_model hides the class that it decorates from type checkers.
 # pyright: reportCallIssue=false, reportAttributeAccessIssue=false
@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from lm_eval.models.huggingface import HFLM
@@ -25,7 +25,12 @@ from s2eval.models.sources.embedded import resolve
 from s2eval.models.trie.engine import Engine
 from s2eval.weights import check_files, complete
 
+if TYPE_CHECKING:
+    from lm_eval.api.instance import Instance
+    from torch import Tensor, nn
+
 _log = logging.getLogger(__name__)
+_REMEMBERED = 8  # texts whose tokens are kept: the context that a document's choices share is encoded once
 
 
 class Backend(HFLM):
@@ -43,15 +48,16 @@ class Backend(HFLM):
     Attributes:
         cut: prompt → whether its answer reached the limit of new tokens without ending by itself; filled by
             `generate_until`.
-        stats: what was done since the last reset; a caller may replace it by a new one.
+        reasoning: prompt → the reasoning that was taken off its answer.
+        stats: since the last reset; a caller may replace it by a new one.
     """
 
     def __init__(
         self,
-        pretrained: Any = "smollm2",
+        pretrained: Any = "smollm2",  # or a model, as for hf
         *,
         peft: str | None = None,
-        loaded: Any = None,
+        loaded: nn.Module | None = None,
         trie: bool = True,
         token_budget: int | None = None,
         flex: bool | None = None,
@@ -73,8 +79,9 @@ class Backend(HFLM):
         self.stats = BackendStats()
         self._trie, self._token_budget, self._flex = trie, token_budget, flex
         self._doubted: set[tuple[str, str] | None] = set()  # requests to compare with hf's path
-        self._told: set[str] = set()
-        self._instances: list[Any] = []  # lm-eval's instances of the requests that are being encoded
+        self._reported: set[str] = set()  # reasons for hf's path
+        self._instances: list[Instance] = []  # of the requests that are being encoded
+        self._encoded: dict[tuple[object, ...], list[int]] = {}
         self._control: set[str] | None = None  # texts of control tokens, when they are first needed
         self._loaded, self._vocabulary = loaded, None
         super().__init__(pretrained=pretrained, **arguments)
@@ -85,7 +92,7 @@ class Backend(HFLM):
         control_tokens.stop_appending(self.tokenizer)
         if (self.tokenizer.pad_token_id or 0) >= rows_of(self.model):  # it is masked, but looked up
             self.tokenizer.pad_token = self.tokenizer.eos_token
-        self._join(arguments)
+        self._join(tensor_parallel=bool(arguments.get("tp_plan")))
 
     def _create_model(self, *args: Any, **kwargs: Any) -> None:
         """hf's, or what is loaded already. On a CPU the weights of one in 4 bits are dequantised, to fp32."""
@@ -93,19 +100,21 @@ class Backend(HFLM):
         if self._loaded is not None:
             self._model = self._loaded
             return
-        how = quantized.configuration(kwargs)
+        quantization = quantized.configuration(kwargs)
+        if quantization is not None:
+            kwargs["quantization_config"] = quantization
         with complete(f"model {kwargs.get('pretrained') or args[0]}"):
-            super()._create_model(*args, **(kwargs if how is None else {**kwargs, "quantization_config": how}))
-        if getattr(how, "load_in_4bit", False) and self._device.type == "cpu":
+            super()._create_model(*args, **kwargs)
+        if getattr(quantization, "load_in_4bit", False) and self._device.type == "cpu":
             self._model = quantized.widen(self._model)
 
-    def _join(self, arguments: dict[str, Any]) -> None:
+    def _join(self, *, tensor_parallel: bool) -> None:
         """Take the place among several processes that hf leaves empty where there is no GPU."""
         started = int(os.environ.get("WORLD_SIZE", "1"))
         accelerator = getattr(self, "accelerator", None)
         if accelerator is not None and self.world_size == 1 and self.device.type == "cpu":
             self._rank, self._world_size = accelerator.process_index, accelerator.num_processes
-        if started > 1 and self.world_size == 1 and not arguments.get("tp_plan"):
+        if started > 1 and self.world_size == 1 and not tensor_parallel:
             raise PrerequisiteError(
                 f"{started} processes were started, and each would evaluate everything. On a CPU set "
                 "ACCELERATE_USE_CPU=true for them; on GPUs start them with accelerate launch, one a GPU"
@@ -126,12 +135,12 @@ class Backend(HFLM):
     def _dtype(self) -> str:
         return str(self.mixed_precision_dtype or self.model.dtype).removeprefix("torch.")
 
-    def _tell(self, why: str, requests: int) -> None:
-        """Count what goes through hf's path, and say why, once."""
+    def _fall_back(self, why: str, requests: int) -> None:
+        """Count what goes through hf's path, and log each reason once."""
         self.stats.fallbacks[why] = self.stats.fallbacks.get(why, 0) + requests
-        if why not in self._told:
+        if why not in self._reported:
             _log.warning("hf's path instead of the token trie: %s", why)
-        self._told.add(why)
+        self._reported.add(why)
 
     def _compare(self, what: str, ours: float, by_hf: float) -> None:
         self.stats.difference = max(self.stats.difference, backend_checks.compare(what, ours, by_hf, self._dtype))
@@ -144,12 +153,20 @@ class Backend(HFLM):
         **options: Any,
     ) -> list[int]:
         """HFLM's; the texts of control tokens that a template hid are encoded as text."""
-        if control_tokens.JOINER not in string:
-            return super().tok_encode(string, add_special_tokens, left_truncate_len, **options)
-        special = self.add_bos_token if add_special_tokens is None else add_special_tokens
-        if add_special_tokens is None and has_bos_prefix(string, self.tokenizer.decode(self.prefix_token_id)):
-            special = False
-        return control_tokens.encode(self.tokenizer, [string], special)[0][-(left_truncate_len or 0) :]
+        key = (string, add_special_tokens, left_truncate_len, self.add_bos_token, *sorted(options.items()))
+        if key in self._encoded:
+            return self._encoded[key]
+        if control_tokens.JOINER in string:
+            special = self.add_bos_token if add_special_tokens is None else add_special_tokens
+            if add_special_tokens is None and has_bos_prefix(string, self.tokenizer.decode(self.prefix_token_id)):
+                special = False
+            tokens = control_tokens.encode(self.tokenizer, [string], special)[0][-(left_truncate_len or 0) :]
+        else:
+            tokens = super().tok_encode(string, add_special_tokens, left_truncate_len, **options)
+        if len(self._encoded) == _REMEMBERED:
+            self._encoded.pop(next(iter(self._encoded)))
+        self._encoded[key] = tokens
+        return tokens
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
         """HFLM's, for lm-eval's own tasks; the texts of control tokens in the messages stay text."""
@@ -171,17 +188,18 @@ class Backend(HFLM):
         padding_side: str = "left",
         left_truncate_len: int | None = None,
         truncation: bool = False,
-    ) -> Any:
+    ) -> tuple[Tensor, Tensor]:
         """HFLM's, by `tok_encode` where a text is hidden; remembers the prompts for `_model_generate`."""
         self._prompts = list(strings)
         if not any(control_tokens.JOINER in string for string in strings):
             return super().tok_batch_encode(strings, padding_side, left_truncate_len, truncation)
         special = False if has_bos_prefix(strings[0], getattr(self.tokenizer, "bos_token", None)) else None
         rows = [self.tok_encode(string, special) for string in strings]
-        made = self.tokenizer.pad({"input_ids": rows}, padding_side=padding_side, return_tensors="pt")
-        return tuple(made[name][:, -(left_truncate_len or 0) :] for name in ("input_ids", "attention_mask"))
+        padded = self.tokenizer.pad({"input_ids": rows}, padding_side=padding_side, return_tensors="pt")
+        start = -(left_truncate_len or 0)
+        return padded["input_ids"][:, start:], padded["attention_mask"][:, start:]
 
-    def _model_generate(self, context: Any, max_length: int, stop: list[str], **generation_kwargs: Any) -> Any:
+    def _model_generate(self, context: Tensor, max_length: int, stop: list[str], **generation_kwargs: Any) -> Tensor:
         """HFLM's, where it is hf's path that answers; notes which answers were cut."""
         tokens = super()._model_generate(context, max_length, stop, **generation_kwargs)
         ends = {self.eot_token_id, self.tokenizer.pad_token_id}
@@ -191,12 +209,12 @@ class Backend(HFLM):
         return tokens
 
     def get_model_info(self) -> dict[str, Any]:
-        """hf's, and what was done for the answers."""
+        """hf's, and the statistics."""
         return {**super().get_model_info(), "s2_work": self.stats.as_dict()}
 
 
 def best_device() -> str:
-    """`cuda`, `mps` or `cpu`: the first that there is."""
+    """`cuda`, `mps` or `cpu`: the first that is available."""
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"

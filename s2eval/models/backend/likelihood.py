@@ -32,14 +32,7 @@ class Request:
 
 
 class Scoring:
-    """The requests of a call as a trie with the places where they are scored.
-
-    Args:
-        first: number of the request that is computed first.
-
-    Attributes:
-        trie: of all inputs.
-    """
+    """The requests of a call as a trie with the places where they are scored; request `first` is computed first."""
 
     def __init__(self, requests: Sequence[Request], first: int = 0) -> None:
         lengths = [len(request.targets) for request in requests]
@@ -53,8 +46,7 @@ class Scoring:
     def run(self, engine: Engine, dtype: torch.dtype | None = None) -> Iterator[list[tuple[int, float, bool]]]:
         """After each forward pass, the requests that it completed: number, log-likelihood, whether it is greedy.
 
-        Args:
-            dtype: in which the logits are normalised; None = their own.
+        The logits are normalised in `dtype`; None = their own.
         """
         logprobs = torch.empty(len(self._places), dtype=torch.float32)
         greedy = np.empty(len(self._places), np.bool_)
@@ -69,22 +61,20 @@ class Scoring:
             row_of = np.searchsorted(rows, sorted_places[here])
             logprobs[entries], greedy[entries] = _pick(logits, row_of, self._targets[entries], dtype)
             until = int(np.searchsorted(last[queue], batch.stop))
-            yield [self._result(number, logprobs, greedy) for number in queue[done:until].tolist()]
+            completed: list[tuple[int, float, bool]] = []
+            for number in queue[done:until].tolist():
+                mine = slice(self._bounds[number], self._bounds[number + 1])
+                completed.append((number, float(logprobs[mine].sum()), bool(greedy[mine].all())))
+            yield completed
             done = until
-
-    def _result(self, number: int, logprobs: Tensor, greedy: np.ndarray) -> tuple[int, float, bool]:
-        mine = slice(self._bounds[number], self._bounds[number + 1])
-        return number, float(logprobs[mine].sum()), bool(greedy[mine].all())
 
 
 def _pick(
     logits: Tensor, rows: np.ndarray, targets: np.ndarray, dtype: torch.dtype | None
 ) -> tuple[Tensor, np.ndarray]:
-    """Log-probability of each target in its row of the logits, and whether it is the most likely token there.
+    """Log-probability of each target (E,) in its row of the logits (R, V), and whether it is the most likely there.
 
-    Args:
-        logits: (R, V).
-        rows, targets: (E,), rows ascending.
+    Rows are ascending.
     """
     row, target = (torch.from_numpy(part).to(logits.device) for part in (rows, targets))
     best = torch.empty(len(logits), dtype=torch.long, device=logits.device)

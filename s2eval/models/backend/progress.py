@@ -1,15 +1,14 @@
-"""How far the requests of a call are: a bar of tqdm, unless somebody listens."""
+"""How far the requests of a call are: a bar of tqdm, unless a listener is registered."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from tqdm import tqdm
 
 Listener = Callable[[int, int, str], object]
-"""(done, of how many, unit: `tok` or `answer`)."""
+"""(done, total, unit: `tok` or `answer`)."""
 
 _listeners: list[Listener] = []
 
@@ -25,12 +24,12 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 class ProgressBar:
-    """A bar over `total` tokens or answers; arguments as of tqdm."""
+    """A bar over `total` tokens or answers."""
 
-    def __init__(self, *, total: int, unit: str, disable: bool = False, **options: Any) -> None:
-        self.total, self.unit, self.n = total, unit, 0
-        self._bar: tqdm[Any] = tqdm(total=total, unit=unit, disable=disable or bool(_listeners), **options)
-        self._disabled = disable
+    def __init__(self, *, total: int, unit: str, desc: str, unit_scale: bool = False, disable: bool = False) -> None:
+        self.total, self.unit, self.n, self._disabled = total, unit, 0, disable
+        hidden = disable or bool(_listeners)
+        self._bar = tqdm(total=total, unit=unit, desc=desc, unit_scale=unit_scale, disable=hidden)
 
     def update(self, number: int = 1) -> None:
         """So many more are done."""

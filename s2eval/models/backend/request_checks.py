@@ -7,21 +7,28 @@ trie would score a choice without tokens as certain.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from s2eval.errors import UsageError
 from s2eval.models.tokenizers import rows_needed
 
+if TYPE_CHECKING:
+    from lm_eval.api.instance import Instance
+    from transformers import PreTrainedModel
+
 _SHOWN = 60  # characters of a text in a message
 
 
-def check_choices(lm: Any, requests: Sequence[tuple[Any, Sequence[int], Sequence[int]]], asked: Sequence[Any]) -> None:
+def check_choices(
+    lm: Any,  # an HFLM, which its decorator hides
+    requests: Sequence[tuple[tuple[str, str] | None, Sequence[int], Sequence[int]]],
+    instances: Sequence[Instance],
+) -> None:
     """Check the requests of a call for log-likelihoods.
 
     Args:
-        lm: the backend.
         requests: as lm-eval encodes them: (context, choice) or None of a rolling window, their tokens.
-        asked: lm-eval's instances of those requests, in the same order; empty where they are not known.
+        instances: of those requests, in the same order; empty where they are not known.
 
     Raises:
         UsageError: a prompt or a choice has no tokens, a choice is longer than the context, a token has no embedding.
@@ -30,7 +37,7 @@ def check_choices(lm: Any, requests: Sequence[tuple[Any, Sequence[int], Sequence
     for number, (strings, context, choice) in enumerate(requests):
         if context and choice and len(choice) <= lm.max_length and not beyond:
             continue
-        where = place(asked[number]) if len(asked) == len(requests) else ""
+        where = place(instances[number]) if len(instances) == len(requests) else ""
         prompt, text = strings if strings is not None else ("", "")
         if not context:
             raise UsageError(f"{where}its prompt {_short(prompt)} has no tokens, so that nothing predicts a choice")
@@ -49,11 +56,7 @@ def check_choices(lm: Any, requests: Sequence[tuple[Any, Sequence[int], Sequence
 
 
 def check_tokens(lm: Any, tokens: Sequence[int], where: str = "") -> None:
-    """Raise UsageError, naming the token, if one has no row in the model's embeddings.
-
-    Args:
-        where: beginning of the message, see `place`.
-    """
+    """Raise UsageError, naming the token, if one has no row in the model's embeddings."""
     rows = rows_of(lm.model)
     token = max(tokens, default=0)
     if token >= rows:
@@ -64,15 +67,15 @@ def check_tokens(lm: Any, tokens: Sequence[int], where: str = "") -> None:
         )
 
 
-def place(request: Any) -> str:
-    """`task, document 3: ` of an instance of lm-eval, as far as it says."""
+def place(request: object) -> str:
+    """`task, document 3: ` of an instance of lm-eval, as far as it is known."""
     task, document = getattr(request, "task_name", None), getattr(request, "doc_id", None)
     if task is None:
         return ""
     return f"{task}, document {document}: " if document is not None else f"{task}: "
 
 
-def rows_of(model: Any) -> int:
+def rows_of(model: PreTrainedModel) -> int:
     """Rows of a model's embeddings, by its configuration."""
     return getattr(model.config.get_text_config(), "vocab_size", None) or 1 << 62
 

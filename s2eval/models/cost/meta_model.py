@@ -211,7 +211,7 @@ class MetaModel(S2LM):
         self._asked += mine.values()
         return [""] * len(requests)
 
-    def _tell(self, why: str, requests: int) -> None:
+    def _fall_back(self, why: str, requests: int) -> None:
         self.stats.fallbacks[why] = self.stats.fallbacks.get(why, 0) + requests
 
     # --- what came of it ---------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ class MetaModel(S2LM):
             first = backend_checks.first_of_each(requests) if len(scored) == len(requests) else [0]  # rolling: windows
             compared = alone((len(scored[number].inputs) for number in first), everywhere=True)
             return Counts(naive=naive, read=_shared(Scoring(scored)), checks=compared, longest=longest)
-        self._tell(why, len(lengths))
+        self._fall_back(why, len(lengths))
         if self.backend == "causal" and self.logits_cache:  # hf computes equal inputs once
             lengths = [len(inputs) // 4 for inputs in {np.asarray(request.inputs).tobytes() for request in scored}]
         return Counts(naive=naive, read=alone(lengths, everywhere=True), longest=longest)

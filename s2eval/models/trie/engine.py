@@ -107,7 +107,7 @@ class Engine:
         if not out_of_memory(error) or self.budget <= SMALLEST:
             raise error
         self.budget, self.most_rows = max(self.budget // 2, SMALLEST), max(self.most_rows // 2, SMALLEST)
-        _log.warning("out of memory: going on with %d tokens a forward pass", self.budget)
+        _log.warning("out of memory: continuing with %d tokens a forward pass", self.budget)
         free_memory()
 
 
