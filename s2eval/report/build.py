@@ -14,7 +14,7 @@ from s2eval.report.read.items import Scored
 from s2eval.report.sources import Source
 from s2eval.report.tables import run_notes
 from s2eval.report.tables.definitions import FAMILIES, definitions
-from s2eval.report.tables.differences import against_baseline, comparison_key, sentences, with_sentences
+from s2eval.report.tables.differences import against_baseline, comparison_key, sentences
 from s2eval.report.tables.judged import SEVERAL, judged_tables, mixed
 from s2eval.report.tables.paper import build_tables
 from s2eval.report.tables.summary import summarise
@@ -102,7 +102,11 @@ class Report:
             *build_tables(shown, self.models, self.references, notes=table_notes),
             *judged_tables(shown, self.models, self.references, notes=judge_notes),
         ]
-        tables = with_sentences(mark_ties(tables, self.scored), sentences(self.compared))
+        differences = sentences(self.compared)
+        tables = [
+            replace(table, notes=(*table.notes, *differences.get(comparison_key(table.key), ())))
+            for table in mark_ties(tables, self.scored)
+        ]
         return [*tables, *matrices(self.rows, self.models, trained_on, self.scored)]
 
     @cached_property

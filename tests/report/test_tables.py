@@ -13,8 +13,8 @@ from s2eval.report import Cell, Table, build_tables, load_references
 from s2eval.report.document import Document
 from s2eval.report.render.latex import render_latex
 from s2eval.report.render.markdown import render_markdown
+from s2eval.report.tables.cells import mark_best
 from s2eval.report.tables.definitions import definitions
-from s2eval.report.tables.paper import mark_best
 
 
 def row(model: str, task: str, metric: str, value: float | None, n: int = 100, **changes: object) -> Row:

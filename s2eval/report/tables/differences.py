@@ -1,29 +1,28 @@
-"""What the report says of differences: every model against a baseline, in sentences below the tables and as tables."""
+"""Differences of every model from a baseline, in sentences below the tables and as tables of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 
 from s2eval.errors import UnknownNameError
 from s2eval.identity import choose
 from s2eval.judge.scores.estimates import SCORE
 from s2eval.report.compare import compare
-from s2eval.report.comparisons import Compared, Comparison, ComparisonTable, Side
+from s2eval.report.comparisons import Compared, ComparisonTable, Side
 from s2eval.report.document import MISSING, Cell, Table, TableRow
 from s2eval.report.read.items import PairwiseResults, Scored, recorded_names
 from s2eval.report.tables.definitions import definitions
 
 
 def reported() -> frozenset[str]:
-    """The metrics that any table has a column of."""
+    """The metrics that any table has a column of: the families within which `s2eval compare` corrects, too."""
     return frozenset({SCORE, *(column.metric for definition in definitions() for column in definition.columns)})
 
 
-"""Metrics that the report's tables show: the families within which `s2eval compare` corrects, too."""
-
-_UNTOLD = frozenset({"s2_fre_2023", "s2_fkg_2023", "s2_fre_corpus", "s2_fkg_corpus", "s2_words", "s2_empty", "s2_cut"})
-"""Not in the sentences: other forms of what is in them, and counts."""
+# Counts, and other forms of metrics that the sentences have.
+_NOT_IN_SENTENCES = frozenset(
+    {"s2_fre_2023", "s2_fkg_2023", "s2_fre_corpus", "s2_fkg_corpus", "s2_words", "s2_empty", "s2_cut"}
+)
 
 
 def sides(scored: Iterable[Scored], models: Sequence[str]) -> dict[str, Side]:
@@ -35,8 +34,8 @@ def sides(scored: Iterable[Scored], models: Sequence[str]) -> dict[str, Side]:
     for model in models:
         if model in group_of:
             members.setdefault(group_of[model] or model, []).append(model)
-    all_sides = [Side(name if len(own) > 1 else own[0], tuple(own)) for name, own in members.items()]
-    return {side.name: side for side in all_sides}
+    names = {name if len(own) > 1 else own[0]: tuple(own) for name, own in members.items()}
+    return {name: Side(name, own) for name, own in names.items()}
 
 
 def against_baseline(
@@ -61,43 +60,38 @@ def against_baseline(
 
 
 def sentences(compared: Compared) -> dict[str, tuple[str, ...]]:
-    """Comparison table's key → a sentence for each model against the baseline, of what is shown and what is not."""
+    """Comparison table's key → a sentence for each model against the baseline.
+
+    `a against b: ARC -1.20 (no difference shown; 3.1 points would have been detected); …`
+    """
     sentences_of: dict[str, tuple[str, ...]] = {}
     for table in compared.tables:
-        of_pair: dict[tuple[str, str], list[Comparison]] = {}
+        phrases: dict[str, list[str]] = {}
         for row in table.rows:
-            if row.metric not in _UNTOLD:
-                of_pair.setdefault((row.model, row.baseline), []).append(row)
-        lines = [
-            f"{model} against {baseline}: {'; '.join(_phrase(row) for row in rows)}."
-            for (model, baseline), rows in of_pair.items()
-        ]
-        sentences_of[table.key] = tuple(lines)
+            if row.metric not in _NOT_IN_SENTENCES:
+                value = row.difference.estimate.value
+                number = MISSING if value is None else f"{value:+z.{row.digits}f}"
+                phrase = f"{row.what.removesuffix(', %')} {number} ({row.verdict})"
+                phrases.setdefault(f"{row.model} against {row.baseline}", []).append(phrase)
+        sentences_of[table.key] = tuple(f"{models}: {'; '.join(parts)}." for models, parts in phrases.items())
     return sentences_of
-
-
-def _phrase(row: Comparison) -> str:
-    """`ARC −1.20 (no difference shown; 3.1 points would have been detected)`."""
-    value = row.difference.estimate.value
-    number = MISSING if value is None else f"{value:+z.{row.digits}f}"
-    return f"{row.what.removesuffix(', %')} {number} ({row.verdict})"
 
 
 def difference_table(table: ComparisonTable, title: str | None = None) -> Table:
     """A row a comparison: both scores, the difference with its interval, the adjusted p, and what it shows."""
-    rows = [
-        TableRow(
-            (row.what, row.model, row.baseline),
-            (
-                Cell(row.scores[1], digits=row.digits),
-                Cell(row.scores[0], digits=row.digits),
-                _difference(row),
-                Cell(row.adjusted, digits=3),
-                Cell(words=row.verdict),
-            ),
+    rows: list[TableRow] = []
+    for row in table.rows:
+        estimate, digits = row.difference.estimate, row.digits
+        few = estimate.value is not None and estimate.ci_low is None
+        interval = estimate.value, estimate.ci_low, estimate.ci_high
+        cells = (
+            Cell(row.scores[1], digits=digits),
+            Cell(row.scores[0], digits=digits),
+            Cell(*interval, estimate.n, estimate.n_valid, digits=digits, few=few),
+            Cell(row.adjusted, digits=3),
+            Cell(words=row.verdict),
         )
-        for row in table.rows
-    ]
+        rows.append(TableRow((row.what, row.model, row.baseline), cells))
     return Table(
         key=f"{table.key}_differences",
         title=title or f"Differences: {table.title}",
@@ -109,20 +103,6 @@ def difference_table(table: ComparisonTable, title: str | None = None) -> Table:
     )
 
 
-def _difference(row: Comparison) -> Cell:
-    estimate = row.difference.estimate
-    few = estimate.value is not None and estimate.ci_low is None
-    return Cell(
-        estimate.value, estimate.ci_low, estimate.ci_high, estimate.n, estimate.n_valid, digits=row.digits, few=few
-    )
-
-
-def with_sentences(tables: Sequence[Table], said: Mapping[str, Sequence[str]]) -> list[Table]:
-    """The tables with the sentences of `sentences` below them; a judge's stand below its scores."""
-    return [replace(table, notes=(*table.notes, *said.get(comparison_key(table.key), ()))) for table in tables]
-
-
 def comparison_key(key: str) -> str:
     """The key of the comparison table that belongs to a table: a judge's `…_scores_JUDGE` is `…_JUDGE` there."""
-    task, found, judge = key.partition("_scores_")
-    return f"{task}_{judge}" if found else key
+    return key.replace("_scores_", "_", 1)

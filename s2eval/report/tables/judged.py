@@ -5,7 +5,7 @@ Every judge has tables of its own: name, prompts and parser are one label, and n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -15,9 +15,9 @@ from s2eval.metrics.judgments import CONSISTENCY, FIRST_PLACE, FKG_WHOLE, FLAGGE
 from s2eval.models import EMBEDDED
 from s2eval.models.kinds import is_given
 from s2eval.records import Row
-from s2eval.report.document import MISSING, Cell, Table, TableRow
-from s2eval.report.references import References, load_references
-from s2eval.report.tables.paper import beside, mark_best, too_few
+from s2eval.report.document import Cell, Table, TableRow
+from s2eval.report.references import References
+from s2eval.report.tables.cells import Published, cell_of, mark_best
 
 PAPERS_SUITE = "s2_mtsbench"
 TITLES = {PAPERS_SUITE: "MT(S)-Bench", "s2_mtbench": "MT-bench"}
@@ -47,7 +47,7 @@ class _Column:
     published: tuple[str, str] | None = None  # table and column
     subset: str = ""
     factor: float = 1.0
-    counted: bool = True  # whether n_valid/n stands beside it
+    counted: bool = True  # whether n_valid/n is shown
 
 
 _SCORES = (
@@ -64,6 +64,13 @@ _READABILITY = (
     _Column("FRE", "s2_fre_corpus", "1", 2, "high"),
     _Column("FKG", "s2_fkg_corpus", "1", 1, "low"),
     _Column("Words per answer", "s2_words", "1", 1),
+)
+_COMPARISONS = (  # metric, turn and title
+    (WIN_RATE, "1", "Win rate, turn 1"),
+    (WIN_RATE, "2", "Win rate, turn 2"),
+    (WIN_RATE, "", "Win rate"),
+    (CONSISTENCY, "", "Orders agree"),
+    (FIRST_PLACE, "", "First one chosen"),
 )
 
 
@@ -84,22 +91,21 @@ def judged_tables(
     """Every table that rows with a judge belong to, one judge after the other.
 
     Args:
-        rows: of `scores.csv`; those without a judge are used for what stands beside the scores.
+        rows: of `scores.csv`; those without a judge are used for what is shown beside the scores.
         model_order, references, book: as of `build_tables`.
         notes: judge's label → sentences below its tables.
 
     Raises:
         DataError: two rows differ for the same model, judge, turn and metric.
     """
-    listed = list(rows)
-    labels = dict.fromkeys((row.task, row.judge) for row in listed if row.judge)
-    if references is not None:
-        book = book or load_references()
+    rows = list(rows)
+    models = list(dict.fromkeys([*model_order, *(row.model for row in rows)]))
+    published = Published.of(references, book)
     tables: list[Table] = []
-    for task, judge in labels:
-        index = _index(row for row in listed if row.task == task and row.judge in ("", judge))
-        models = [*dict.fromkeys([*model_order, *(row.model for row in listed)])]
-        builder = _Builder(task, judge, index, models, references or {}, book, tuple((notes or {}).get(judge, ())))
+    for task, judge in dict.fromkeys((row.task, row.judge) for row in rows if row.judge):
+        index = _index(row for row in rows if row.task == task and row.judge in ("", judge))
+        comparable = published if task == PAPERS_SUITE else None
+        builder = _Builder(task, judge, index, models, comparable, tuple((notes or {}).get(judge, ())))
         tables += [table for table in builder.tables() if table.rows]
     return tables
 
@@ -111,9 +117,8 @@ def notes_of(facts: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
         label, model, judge = str(entry["label"]), str(entry["model"]["name"]), str(entry["judge"]["text"])
         notes = notes_by_label.setdefault(label, {})
         if judge in EMBEDDED:
-            notes[f"The judge is `{judge}`, not a model that can judge: its ratings show that all runs, no more."] = (
-                None
-            )
+            sentence = f"The judge is `{judge}`, not a model that can judge: its ratings show that all runs, no more."
+            notes[sentence] = None
         suite, prompts = entry["suite"], entry["prompts"]
         notes[
             f"Questions: {suite['name']} ({suite['hash']}), {suite['questions']} of them. Judge: `{judge}`, prompts "
@@ -174,21 +179,13 @@ class _Builder:
     judge: str
     index: Mapping[Place, Row]
     models: Sequence[str]
-    references: Mapping[str, str]
-    book: References | None
+    published: Published | None
     notes: tuple[str, ...]
 
-    @property
-    def title(self) -> str:
-        return TITLES.get(self.task, self.task.removeprefix("s2_"))
-
-    @property
-    def _below(self) -> tuple[str, ...]:
-        return (*((WARNING,) if self.judge == SEVERAL else ()), *self.notes)
-
-    def tables(self) -> Iterable[Table]:
+    def tables(self) -> Iterator[Table]:
         """Scores, readability, categories, comparisons."""
         rated = [model for model in self.models if (model, "", "", SCORE) in self.index]
+        notes = (WARNING, *self.notes) if self.judge == SEVERAL else self.notes
         yield self._table(
             "scores",
             f"judged by {self.judge}",
@@ -197,7 +194,7 @@ class _Builder:
             "Mean rating from 1 to 10; turns, choices and repeats of a question are one cluster.",
             "Words and reading ease of the answers to the first turn stand beside it, since judges like length.",
             "Flagged: answers that look as if they were written for the judge; they keep their score.",
-            *self._below,
+            *notes,
         )
         yield self._table(
             "readability",
@@ -207,19 +204,18 @@ class _Builder:
             "All answers of a model as one text. FRE: higher reads more easily; FKG: a school grade, lower does. Of "
             "2023: with the roundings of the textstat of then, which the paper's numbers show; without interval.",
         )
-        categories = list(dict.fromkeys(place[2] for place in self.index if place[2] and place[3] == SCORE))
+        categories = dict.fromkeys(subset for _, _, subset, metric in self.index if subset and metric == SCORE)
         columns = [_Column(name, SCORE, "", 2, "high", subset=name) for name in categories]
         if columns:
             yield self._table("categories", f"both turns by category, judged by {self.judge}", columns, rated)
-        yield self._comparisons()
+        yield self._comparisons(notes)
 
     def _table(self, name: str, about: str, columns: Sequence[_Column], models: Sequence[str], *notes: str) -> Table:
         cells = [self._cells(column, models) for column in columns]
-        sources = [column.published[0] for column in columns if column.published and self._comparable]
-        book = self.book
+        sources = [column.published[0] for column in columns if column.published] if self.published else []
         return Table(
             key=f"{self.task}_{name}_{self.judge}",
-            title=f"{self.title}, {about}",
+            title=f"{self._title}, {about}",
             header_names=("model",),
             columns=tuple(column.title for column in columns),
             rows=tuple(TableRow((model,), row) for model, row in zip(models, zip(*cells, strict=True), strict=True)),
@@ -227,80 +223,45 @@ class _Builder:
             notes=(
                 *notes,
                 *((OWN_QUESTIONS,) if sources else ()),
-                *(
-                    f"Published numbers: {source}."
-                    for table in dict.fromkeys(sources)
-                    if book
-                    for source in book.sources(table)
-                ),
+                *(self.published.sources(sources) if self.published else ()),
             ),
         )
 
     @property
-    def _comparable(self) -> bool:
-        return self.book is not None and self.task == PAPERS_SUITE
+    def _title(self) -> str:
+        return TITLES.get(self.task, self.task.removeprefix("s2_"))
 
     def _cells(self, column: _Column, models: Sequence[str]) -> list[Cell]:
-        cells = [_cell(self.index.get((model, column.turn, column.subset, column.metric)), column) for model in models]
-        if column.published and self._comparable:
-            texts = [self._published(model, *column.published) for model in models]
-            cells = [beside(cell, text) if text else cell for cell, text in zip(cells, texts, strict=True)]
+        rows = [self.index.get((model, column.turn, column.subset, column.metric)) for model in models]
+        cells = [cell_of(row, column.digits, column.factor) for row in rows]
+        if not column.counted:
+            cells = [replace(cell, n=0, n_valid=0) for cell in cells]
+        if column.published and self.published:
+            table, metric = column.published
+            cells = self.published.beside(cells, models, table, "", metric)
         return mark_best(cells, column.best)
 
-    def _published(self, model: str, table: str, metric: str) -> str | None:
-        row = self.references.get(model)
-        if self.book is None or row is None:
-            return None
-        return self.book.published(row, table, "", metric) or MISSING
-
-    def _comparisons(self) -> Table:
+    def _comparisons(self, notes: Sequence[str]) -> Table:
         """One row a pair of models."""
         pairs = [
             (model, metric.partition("@")[2])
             for model, turn, subset, metric in self.index
             if metric.startswith(f"{WIN_RATE}@") and not turn and not subset
         ]
-
-        def column(metric: str, turn: str = "") -> Callable[[str, str], _Column]:
-            return lambda _, against: _Column("", f"{metric}@{against}", turn, 1, factor=100.0)
-
-        makers = (
-            column(WIN_RATE, "1"),
-            column(WIN_RATE, "2"),
-            column(WIN_RATE),
-            column(CONSISTENCY),
-            column(FIRST_PLACE),
-        )
         rows: list[TableRow] = []
         for model, against in sorted(pairs, key=lambda pair: self.models.index(pair[0])):
-            cells = [self._cells(make(model, against), [model])[0] for make in makers]
-            rows.append(TableRow((model, against), tuple(cells)))
+            columns = [_Column("", f"{metric}@{against}", turn, 1, factor=100.0) for metric, turn, _ in _COMPARISONS]
+            rows.append(TableRow((model, against), tuple(self._cells(column, [model])[0] for column in columns)))
         return Table(
             key=f"{self.task}_comparisons_{self.judge}",
-            title=f"{self.title}, compared in pairs by {self.judge}, percent",
+            title=f"{self._title}, compared in pairs by {self.judge}, percent",
             header_names=("model", "against"),
-            columns=("Win rate, turn 1", "Win rate, turn 2", "Win rate", "Orders agree", "First one chosen"),
+            columns=tuple(title for _, _, title in _COMPARISONS),
             rows=tuple(rows),
             notes=(
                 "Win rate: (wins + ties/2) / n; each pair is shown in both orders, and where these disagree it is a "
                 "tie. First one chosen: of all choices for one of the two; 50 without a preference for a place.",
-                *self._below,
+                *notes,
             ),
             kind="win_rates",
         )
-
-
-def _cell(row: Row | None, column: _Column) -> Cell:
-    if row is None:
-        return Cell(digits=column.digits)
-    counts = Cell(digits=column.digits, row=row)
-    if column.counted:
-        counts = replace(counts, n=row.n, n_valid=row.n_valid)
-    if row.value is None:
-        return counts
-
-    def times(x: float | None) -> float | None:
-        return None if x is None else x * column.factor
-
-    low, high = times(row.ci_low), times(row.ci_high)
-    return replace(counts, value=times(row.value), ci_low=low, ci_high=high, few=too_few(row))

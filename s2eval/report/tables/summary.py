@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from s2eval.judge.scores.estimates import SCORE
@@ -13,12 +12,6 @@ from s2eval.report.document import Cell, Summary, Table, TableRow
 from s2eval.report.tables.definitions import FAMILIES, Definition, definitions
 
 _LISTED = 6  # models or tasks that are named; of more, their number
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    title: str
-    cells: Mapping[str, Cell]
 
 
 def summarise(
@@ -50,49 +43,52 @@ def _listed(names: Sequence[str], kind: str) -> str:
 
 
 def scoreboard(tables: Sequence[Table], models: Sequence[str]) -> Table | None:
-    """A row per model, a column per table and data set: the headline of each; None where there is none.
+    """A row per model, a column per table and data set, the table's headline; None where there is none.
 
-    Of a report with the leaderboard alone, all its columns.
+    A report with the leaderboard alone has all its columns.
     """
     known = {f"{family.prefix}_{table.name}": (family, table) for family in FAMILIES for table in definitions()}
-    shown = [table for table in tables if table.kind == "scores" and table.rows]
-    shown = [table for table in shown if table.key in known or _is_judges(table)]
+    shown = [
+        table
+        for table in tables
+        if table.kind == "scores" and table.rows and (table.key in known or _is_of_a_judge(table))
+    ]
     several = len({known[table.key][0].prefix for table in shown if table.key in known}) > 1
-    columns = list[_Column]()
+    columns: list[tuple[str, Mapping[str, Cell]]] = []
     for table in shown:
         family, definition = known.get(table.key, (None, None))
         suffix = family.title if family and several else ""
         columns += _headlines(table, definition, suffix, alone=len(shown) == 1)
     if not columns:
         return None
-    rows = (TableRow((model,), tuple(column.cells.get(model, Cell()) for column in columns)) for model in models)
-    return Table("scoreboard", "Scoreboard", ("model",), tuple(column.title for column in columns), tuple(rows))
+    rows = (TableRow((model,), tuple(cells.get(model, Cell()) for _, cells in columns)) for model in models)
+    return Table("scoreboard", "Scoreboard", ("model",), tuple(title for title, _ in columns), tuple(rows))
 
 
-def _is_judges(table: Table) -> bool:
+def _is_of_a_judge(table: Table) -> bool:
     cells = (cell for row in table.rows for cell in row.cells)
     return "_scores_" in table.key and any(cell.row and cell.row.metric == SCORE for cell in cells)
 
 
-def _headlines(table: Table, definition: Definition | None, suffix: str, *, alone: bool) -> Iterator[_Column]:
+def _headlines(
+    table: Table, definition: Definition | None, suffix: str, *, alone: bool
+) -> Iterator[tuple[str, Mapping[str, Cell]]]:
+    """Title and the models' cells of each headline; a judge's is the mean over both turns, or the only turn."""
     for names, rows in groupby(table.rows, lambda row: row.header[:-1]):
         block = list(rows)
-        whole = alone and len(table.header_names) == 1
-        for at in range(len(table.columns)) if whole and definition else [_place(block, definition)]:
-            title = table.columns[at] if whole or definition is None else definition.headline_title or table.columns[at]
-            title = ("Rating" if definition is None else title) + "".join(f" ({name})" for name in names) + suffix
+        if definition is None:
+            rated = {at for row in block for at, cell in enumerate(row.cells) if cell.row and cell.row.metric == SCORE}
+            titles = {max(rated, default=0): "Rating"}
+        elif alone and len(table.header_names) == 1:
+            titles = dict(enumerate(table.columns))
+        else:
+            metrics = [column.metric for column in definition.columns]
+            at = metrics.index(definition.headline) if definition.headline else 0
+            titles = {at: definition.headline_title or table.columns[at]}
+        for at, title in titles.items():
             cells = {row.header[-1]: row.cells[at] for row in block}
             if any(cell.value is not None for cell in cells.values()):
-                yield _Column(title, cells)
-
-
-def _place(rows: Sequence[TableRow], definition: Definition | None) -> int:
-    """The column of the headline; of a judge's table that of the mean over both turns, or of the only turn."""
-    if definition is not None:
-        metrics = [column.metric for column in definition.columns]
-        return metrics.index(definition.headline) if definition.headline else 0
-    rated = {at for row in rows for at, cell in enumerate(row.cells) if cell.row and cell.row.metric == SCORE}
-    return max(rated, default=0)
+                yield title + "".join(f" ({name})" for name in names) + suffix, cells
 
 
 def verdict(board: Table) -> Iterator[str]:
@@ -116,7 +112,18 @@ def verdict(board: Table) -> Iterator[str]:
     total = f"{most} of {len(compared)} columns" if len(compared) > 1 else compared[0][0]
     if len(leaders) > 1:
         yield f"{_listed(leaders, 'models')} are each best in {total}."
-        yield from _undecided(compared)
+        # Best alone, and shown to be better than every other model.
+        clear = [
+            title
+            for title, cells in compared
+            if all(cell.best or cell.differs for cell in cells.values())
+            and sum(cell.best for cell in cells.values()) == 1
+        ]
+        yield (
+            f"The lead over every other model is significant on {', '.join(clear)} only."
+            if clear
+            else "No lead over every other model is significant."
+        )
         return
     leader = leaders[0]
     leads = _leads(leader, compared)
@@ -149,13 +156,3 @@ def _leads(leader: str, compared: Sequence[tuple[str, Mapping[str, Cell]]]) -> d
                 over = "" if len(others) == 1 else f" (over {_listed(models, 'models')})"
                 leads[kind].append(f"{title}{over}")
     return leads
-
-
-def _undecided(compared: Sequence[tuple[str, Mapping[str, Cell]]]) -> Iterator[str]:
-    clear = [title for title, cells in compared if all(cell.best or cell.differs for cell in cells.values())]
-    clear = [title for title in clear if sum(cell.best for cell in dict(compared)[title].values()) == 1]
-    yield (
-        f"The lead over every other model is significant on {', '.join(clear)} only."
-        if clear
-        else "No lead over every other model is significant."
-    )

@@ -20,8 +20,8 @@ from s2eval.report.comparisons import LEVEL, Comparison, Side
 from s2eval.report.document import Cell, Table
 from s2eval.report.pairing import objections
 from s2eval.report.read.items import Scored
+from s2eval.report.tables.cells import too_few
 from s2eval.report.tables.judged import SEVERAL
-from s2eval.report.tables.paper import too_few
 from s2eval.tasks.leaderboard.scores import COUNTED
 
 BY_NUMBERS = (

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from s2eval.records import Row
 from s2eval.report.compare import compare, corrected
 from s2eval.report.comparisons import Comparison, ComparisonTable, Side
-from s2eval.report.document import Cell, Table, TableRow
+from s2eval.report.document import Table, TableRow
 from s2eval.report.read.items import Scored
+from s2eval.report.tables.cells import cell_of
 from s2eval.report.tables.definitions import FAMILIES, Family, datasets
 from s2eval.report.tables.differences import difference_table, sides
-from s2eval.report.tables.paper import too_few
 
 NONE = "none"
 """The training set of a model that was trained on none of the evaluation sets' kinds of data."""
@@ -68,11 +69,6 @@ def is_diagonal(trained: str, evaluated: str) -> bool:
     return _PARTS.get(trained) == _PARTS[evaluated]
 
 
-def _is_off(trained: str, evaluated: str) -> bool:
-    """Whether its training set lacks something of the evaluation set: `full` contains `eli5`, and is no gap to it."""
-    return trained != NONE and not _PARTS[evaluated] <= _PARTS.get(trained, frozenset())
-
-
 def _matrix(
     family: Family,
     values: Mapping[tuple[str, str, str], Row],
@@ -90,7 +86,10 @@ def _matrix(
         for model in placed:
             trained = trained_on[model]
             cells = tuple(
-                _cell(values.get((model, f"{family.prefix}_{name}", metric)), digits, is_diagonal(trained, name))
+                replace(
+                    cell_of(values.get((model, f"{family.prefix}_{name}", metric)), digits),
+                    diagonal=is_diagonal(trained, name),
+                )
                 for name in sets
             )
             if any(cell.value is not None for cell in cells):
@@ -112,22 +111,6 @@ def _matrix(
     )
 
 
-def _cell(row: Row | None, digits: int, diagonal: bool) -> Cell:
-    if row is None:
-        return Cell(digits=digits, diagonal=diagonal)
-    return Cell(
-        row.value,
-        row.ci_low,
-        row.ci_high,
-        row.n,
-        row.n_valid,
-        diagonal=diagonal,
-        digits=digits,
-        row=row,
-        few=too_few(row),
-    )
-
-
 def _gaps(
     family: Family, sets: Sequence[str], models: Sequence[str], trained_on: Mapping[str, str], scored: Sequence[Scored]
 ) -> ComparisonTable:
@@ -136,8 +119,19 @@ def _gaps(
     notes: dict[str, None] = {}
     for name in sets:
         own = [samples for samples in scored if samples.task == f"{family.prefix}_{name}" and samples.model in models]
-        pairs = _pairs(list(sides(own, models).values()), name, trained_on)
-        if pairs:
+        diagonal: list[Side] = []
+        lacking: list[Side] = []
+        for side in sides(own, models).values():
+            trained = [trained_on[member] for member in side.members]
+            if all(is_diagonal(training, name) for training in trained):
+                diagonal.append(side)
+            # `full` contains `eli5`, and is no gap to it.
+            elif all(
+                training != NONE and not _PARTS[name] <= _PARTS.get(training, frozenset()) for training in trained
+            ):
+                lacking.append(side)
+        if diagonal and lacking:
+            pairs = [(baseline, side) for side in diagonal for baseline in lacking]
             compared = compare(own, pairs, metrics={metric for _, metric, _ in _METRICS})
             comparisons += [row for table in compared.tables for row in table.rows]
             notes |= dict.fromkeys([*(note for table in compared.tables for note in table.notes), *compared.refused])
@@ -146,18 +140,5 @@ def _gaps(
         "same questions.",
         *notes,
     )
-    return ComparisonTable(
-        f"{family.prefix}_gaps",
-        f"Gaps between the diagonal and the rest{family.title}",
-        corrected(comparisons),
-        explained,
-    )
-
-
-def _pairs(known: Sequence[Side], evaluated: str, trained_on: Mapping[str, str]) -> list[tuple[Side, Side]]:
-    def are(side: Side, wanted: str) -> bool:
-        decide = is_diagonal if wanted == "diagonal" else _is_off
-        return all(decide(trained_on[member], evaluated) for member in side.members)
-
-    off = [side for side in known if are(side, "off")]
-    return [(baseline, side) for side in known if are(side, "diagonal") for baseline in off]
+    title = f"Gaps between the diagonal and the rest{family.title}"
+    return ComparisonTable(f"{family.prefix}_gaps", title, corrected(comparisons), explained)
