@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Generic, Literal, NamedTuple, TypeVar
 
-from s2eval.judge.verdicts.phrases import (
-    BARE_LABEL,
-    CLAUSE,
-    COURTESY,
-    DENIED,
-    HYPOTHETICAL,
-    LABEL_LENGTH,
-    SENTENCE,
-    SPEAKER,
-)
-from s2eval.judge.verdicts.retractions import sentences, taken_back
+from s2eval.judge.verdicts.phrases import pattern
+from s2eval.judge.verdicts.retractions import Value, sentences, shown, taken_back
 from s2eval.reasoning import split
 
 API_ERROR = "$ERROR$"  # what FastChat stores as the judgment where the judge could not be called
+
+_LABEL_LENGTH = 120  # characters before the mark in which a label may stand
+_BARE_LABEL, _COURTESY, _SPEAKER = pattern("bare_label"), pattern("courtesy"), pattern("speaker")
+_DENIED, _HYPOTHETICAL = pattern("denied"), pattern("hypothetical")
+_SENTENCE, _CLAUSE = pattern("sentence"), pattern("clause")
 
 _MARK = re.compile(r"\[ ?\[([^\[\]\n]{1,40})\] ?\]")
 _UNFINISHED = re.compile(r"\[\[[^\[\]\n]{0,10}\]?$")
@@ -55,76 +51,69 @@ _BOXED = re.compile(
     r"\s{0,3}(?:\$\$?|\\[)\]])?"
 )
 _BOX_ALONE = re.compile(r"\$?\$?\\boxed\{(?:\\text(?:bf)?\{)?(\d{1,2}(?:\.\d)?|[ABC])\}?\}\$?\$?")
-_WINDOW = 400  # characters before and after a mark that are looked at
-_MANY = 200  # other ratings or choices that are looked at; no judgment has as many
+_WINDOW = 400  # characters before and after a mark that count
+_MAX_RIVALS = 200  # other ratings or choices that are compared; no judgment has as many
+
+V = TypeVar("V", bound=Value)
 
 
-class Kind(NamedTuple):
-    """What tells ratings and choices apart.
+class Kind(NamedTuple, Generic[V]):
+    """What differs between ratings and choices.
 
-    Attributes:
-        read: content of a mark → its value and None, or None and the problem.
-        label, announced: see `s2eval.judge.verdicts.phrases`.
-        restates: whether words after a mark, in lower case, only say its value again.
+    `read` gives the value of a mark's content and None, or None and the problem; `restates` says whether words after a
+    mark, in lower case, only repeat its value. The patterns are those of phrases.yaml.
     """
 
-    read: Callable[[str], tuple[Any, str | None]]
+    read: Callable[[str], tuple[V | None, str | None]]
     label: re.Pattern[str]
     announced: re.Pattern[str]
-    restates: Callable[[str, Any], bool]
+    restates: Callable[[str, V | None], bool]
 
 
-def anchored(text: str, kind: Kind, *, cut: bool = False) -> tuple[Any, str | None]:
-    """(the verdict, None), or (None, why there is none).
-
-    Args:
-        cut: the text did not end by itself: then only a verdict at its very end counts.
-    """
+def anchored(text: str, kind: Kind[V], *, cut: bool = False) -> tuple[V | None, str | None]:
+    """(the verdict, None), or (None, why there is none); of a text that was `cut`, only a verdict at its very end."""
     if text.strip() == API_ERROR:
         return None, "failed call"
     answer, _, closed = split(text)
     if _UNFINISHED.search(answer[-40:].rstrip()) or not closed:
         return None, "unfinished"
-    found = _Text(answer, kind)
-    if not found.marks:
+    judged = _Text(answer, kind)
+    if not judged.marks:
         return None, "no verdict"
-    verdict = found.marks[-1]
-    if len(found.marks) > 1 and found.alternative(found.marks[-2], verdict):
-        return None, f"contradictory: {_said(found.marks[-2])}, {_said(verdict)}"
-    problem = found.place(verdict).problem if found.concludes(verdict) else "not at the end"
+    verdict = judged.marks[-1]
+    if len(judged.marks) > 1 and judged.alternative(judged.marks[-2], verdict):
+        return None, _contradiction(judged.marks[-2], verdict)
+    problem = judged.place(verdict).problem if judged.concludes(verdict) else "not at the end"
     if problem:
-        opening = found.opening()
+        opening = judged.opening()
         if opening is None or cut:
             return None, "unfinished" if cut else problem
         verdict = opening
-    if verdict.problem:
+    if verdict.value is None:
         return None, verdict.problem
-    others = [mark for mark in found.marks if mark.value not in (None, verdict.value)]
-    if len(others) > _MANY:
-        return None, f"contradictory: more than {_MANY}"
-    rival = next((mark for mark in others if found.claims(mark) or found.below(mark, verdict)), None)
+    others = [mark for mark in judged.marks if mark.value not in (None, verdict.value)]
+    if len(others) > _MAX_RIVALS:
+        return None, f"contradictory: more than {_MAX_RIVALS}"
+    rival = next((mark for mark in others if judged.claims(mark) or judged.below(mark, verdict)), None)
     if rival:
-        return None, f"contradictory: {_said(rival)}, {_said(verdict)}"
-    if problem := taken_back(sentences(found.below_verdict(verdict)), verdict.value):
+        return None, _contradiction(rival, verdict)
+    if problem := taken_back(sentences(judged.below_verdict(verdict)), verdict.value):
         return None, problem
     return verdict.value, None
 
 
-class _Mark(NamedTuple):
-    """Double brackets.
+class _Mark(NamedTuple, Generic[V]):
+    """Double brackets in a line, numbered from 0, with the value or the problem that `Kind.read` gives.
 
-    Attributes:
-        line: number of the line, from 0.
-        start, end: place in the line.
-        quotes: quotation marks before it in the line: the straight ones, and how many more curly ones open than close.
-        value, problem: what `Kind.read` says.
+    `quotes` counts quotation marks before it in the line: the straight ones, and how many more curly ones open than
+    close.
     """
 
     line: int
     start: int
     end: int
     quotes: tuple[int, int]
-    value: Any
+    value: V | None
     problem: str | None
 
 
@@ -135,36 +124,41 @@ class _Place(NamedTuple):
     problem: str | None
 
 
-class _Text:
+class _Text(Generic[V]):
     """A judge's text as lines without blank ones, each known to be quoted or not, and the marks in them."""
 
-    def __init__(self, text: str, kind: Kind) -> None:
+    def __init__(self, text: str, kind: Kind[V]) -> None:
+        self.kind = kind
         text = text.translate(_WIDE).replace("\\[\\[", "[[").replace("\\]\\]", "]]")
         text = _ELEMENT.sub(r"\2", _BOXED.sub(r"\1", text))
         if "[[" not in text:
-            text = _BOX_ALONE.sub(lambda box: _in_brackets(box, kind), text)
+            text = _BOX_ALONE.sub(self._in_brackets, text)
         single_spaced = (" ".join(_STOP_TOKEN.sub("", line).split()) for line in text.splitlines())
-        self.kind = kind
         self.lines = [line for line in single_spaced if line]
         self.quoted = _quoted(self.lines)
         self.marks = [mark for number, line in enumerate(self.lines) for mark in _marks(number, line, kind)]
 
-    def concludes(self, mark: _Mark) -> bool:
+    def _in_brackets(self, box: re.Match[str]) -> str:
+        """A box without double brackets as a mark, where the judge has labelled it as its verdict."""
+        before = box.string[max(0, box.start() - _LABEL_LENGTH) : box.start()].rpartition("\n")[2]
+        return f"[[{box[1]}]]" if self.kind.label.search(before.rstrip(_OPENERS)) else box[0]
+
+    def concludes(self, mark: _Mark[V]) -> bool:
         """Whether nothing stands after the mark that could change it."""
         if mark.line + 6 < len(self.lines):
             return False
         following = [line for line in self.lines[mark.line + 1 :] if _tells(line) and not _FENCE.fullmatch(line)]
-        courteous = not following or (len(following) == 1 and COURTESY.fullmatch(following[0]) is not None)
+        courteous = not following or (len(following) == 1 and _COURTESY.fullmatch(following[0]) is not None)
         return courteous and self._says_no_more(mark)
 
-    def opening(self) -> _Mark | None:
+    def opening(self) -> _Mark[V] | None:
         """The mark that is all of the first line, where no part of the prompt follows."""
         mark = self.marks[0]
         if mark.line or not self._says_no_more(mark) or self.place(mark) != _Place("line", None):
             return None
         return None if any(_DELIMITER.match(line) for line in self.lines) else mark
 
-    def claims(self, mark: _Mark) -> bool:
+    def claims(self, mark: _Mark[V]) -> bool:
         """Whether a mark before the last reads as a verdict too."""
         rest = self._after(mark).lstrip(" *_~`\"'”’»)")
         if rest and rest[0] not in ".!,;|":
@@ -172,11 +166,11 @@ class _Text:
         where = self.place(mark)
         return bool(where.start) and where.problem is None
 
-    def below(self, mark: _Mark, verdict: _Mark) -> bool:
+    def below(self, mark: _Mark[V], verdict: _Mark[V]) -> bool:
         """Whether a mark stands in a later line than the verdict, and is nobody else's."""
         return mark.line > verdict.line and self.place(mark).problem != "quoted"
 
-    def below_verdict(self, verdict: _Mark) -> Iterator[str]:
+    def below_verdict(self, verdict: _Mark[V]) -> Iterator[str]:
         """The judge's own lines after the verdict."""
         last = len(self.lines) - 1
         for number in range(verdict.line + 1, last + 1):
@@ -186,19 +180,21 @@ class _Text:
             if not (self.quoted[number] or in_block or _FENCE.fullmatch(line)):
                 yield line
 
-    def alternative(self, mark: _Mark, verdict: _Mark) -> bool:
+    def alternative(self, mark: _Mark[V], verdict: _Mark[V]) -> bool:
         """Whether the two stand side by side and differ: `[[7]] or [[8]]`."""
         if None in (mark.value, verdict.value) or mark.value == verdict.value:
             return False
         between = self.lines[mark.line][mark.end : verdict.start] if mark.line == verdict.line else "no"
         return len(between) < 20 and _ALTERNATIVE.fullmatch(between) is not None
 
-    def place(self, mark: _Mark) -> _Place:
+    def place(self, mark: _Mark[V]) -> _Place:
         """Where the mark stands."""
         window = self.lines[mark.line][max(0, mark.start - _WINDOW) : mark.start]
         before = window.rstrip(_OPENERS)
         ahead = self._without_label(self._without_label(before))  # twice: "Final verdict: Rating: [[5]]"
-        if self.quoted[mark.line] or _opens_a_quotation(mark.quotes, window[len(ahead) :]):
+        own = window[len(ahead) :]
+        straight, curly = mark.quotes[0] - own.count('"'), mark.quotes[1] - own.count("“")
+        if self.quoted[mark.line] or straight % 2 == 1 or curly > 0:  # a quotation is open that began before the label
             return _Place("", "quoted")
         if _BULLET.fullmatch(ahead) and mark.start <= _WINDOW:
             return _Place("line", "quoted" if self._introduces_another(mark.line) else None)
@@ -208,25 +204,25 @@ class _Text:
             return _Place("sentence", None)
         return _Place("", self._unannounced(before, ahead))
 
-    def _after(self, mark: _Mark) -> str:
+    def _after(self, mark: _Mark[V]) -> str:
         """The start of the rest of the mark's line."""
         line, end = self.lines[mark.line], mark.end + _WINDOW
         return line[mark.end : end] + ("and more" if len(line) > end else "")
 
-    def _says_no_more(self, mark: _Mark) -> bool:
+    def _says_no_more(self, mark: _Mark[V]) -> bool:
         rest = self._after(mark)
         return not _tells(rest) or self.kind.restates(rest[:80].strip(_CLOSERS).lower(), mark.value)
 
     def _without_label(self, before: str) -> str:
-        match = self.kind.label.search(before[-LABEL_LENGTH:])
+        match = self.kind.label.search(before[-_LABEL_LENGTH:])
         return before[: len(before) - len(match[0])].rstrip(_OPENERS) if match else before
 
     def _unannounced(self, before: str, ahead: str) -> str | None:
         """Why the words before a mark within a sentence do not make it a verdict, if they do not."""
         sentence, clause = _last_clause(before)
-        if DENIED.search(clause) or HYPOTHETICAL.search(sentence):
+        if _DENIED.search(clause) or _HYPOTHETICAL.search(sentence):
             return "quoted"
-        if BARE_LABEL.match(before[len(ahead) :]):  # 'rated as follows: "Rating: [[3]]"': what is before it announces
+        if _BARE_LABEL.match(before[len(ahead) :]):  # 'rated as follows: "Rating: [[3]]"': what is before it announces
             clause = _last_clause(ahead)[1]
         return None if self.kind.announced.search(clause) else "in a sentence"
 
@@ -234,22 +230,16 @@ class _Text:
         """Whether the line above ends in a colon and announces no verdict, but somebody's words."""
         above = [line for line in self.lines[max(0, number - 2) : number] if not _FENCE.fullmatch(line)]
         lead = above[-1][-_WINDOW:].rstrip("*_ ") if above else ""
-        if not lead.endswith(":") or self.kind.label.search(lead[-LABEL_LENGTH:]):
+        if not lead.endswith(":") or self.kind.label.search(lead[-_LABEL_LENGTH:]):
             return False
         clause = _last_clause(lead)[1]
-        if DENIED.search(clause):
+        if _DENIED.search(clause):
             return True
-        short = len(clause.split()) <= 3 and not SPEAKER.search(lead)  # "In short:"
+        short = len(clause.split()) <= 3 and not _SPEAKER.search(lead)  # "In short:"
         return not short and not self.kind.announced.search(clause)
 
 
-def _in_brackets(box: re.Match[str], kind: Kind) -> str:
-    """A box without double brackets as a mark, where the judge has labelled it as its verdict."""
-    before = box.string[max(0, box.start() - LABEL_LENGTH) : box.start()].rpartition("\n")[2]
-    return f"[[{box[1]}]]" if kind.label.search(before.rstrip(_OPENERS)) else box[0]
-
-
-def _marks(number: int, line: str, kind: Kind) -> Iterator[_Mark]:
+def _marks(number: int, line: str, kind: Kind[V]) -> Iterator[_Mark[V]]:
     """The marks of a line, in one pass."""
     straight = curly = position = 0
     german = "„" in line  # „so“: what opens a quotation elsewhere closes it there
@@ -276,16 +266,10 @@ def _quoted(lines: list[str]) -> list[bool]:
     return quoted
 
 
-def _opens_a_quotation(quotes: tuple[int, int], own: str) -> bool:
-    """Whether a quotation is open that began before `own`: the mark's label and what stands around it."""
-    straight, curly = quotes
-    return (straight - own.count('"')) % 2 == 1 or curly - own.count("“") > 0
-
-
 def _last_clause(before: str) -> tuple[str, str]:
     """(the last sentence, its last clause)."""
-    sentence = SENTENCE.split(before.rstrip(" ,;—-–"))[-1]
-    return sentence, CLAUSE.split(sentence)[-1].strip()
+    sentence = _SENTENCE.split(before.rstrip(" ,;—-–"))[-1]
+    return sentence, _CLAUSE.split(sentence)[-1].strip()
 
 
 def _tells(rest: str) -> bool:
@@ -293,5 +277,6 @@ def _tells(rest: str) -> bool:
     return any(sign.isalnum() or sign in _TELLING for sign in rest)
 
 
-def _said(mark: _Mark) -> str:
-    return f"{mark.value:g}" if isinstance(mark.value, float) else str(mark.value)
+def _contradiction(mark: _Mark[V], verdict: _Mark[V]) -> str:
+    values = (mark.value, verdict.value)
+    return f"contradictory: {', '.join(shown(value) for value in values if value is not None)}"

@@ -14,10 +14,11 @@ import ast
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from s2eval.files import Json
 from s2eval.judge.verdicts.anchors import Kind, anchored
-from s2eval.judge.verdicts.phrases import CHOICE_ANNOUNCED, CHOICE_LABEL, OUT_OF_TEN, RATING_ANNOUNCED, RATING_LABEL
+from s2eval.judge.verdicts.phrases import pattern, regex
 from s2eval.judge.verdicts.retractions import sentences, taken_back
 from s2eval.llm.messages import json_in
 from s2eval.reasoning import answer_of
@@ -27,7 +28,7 @@ Winner = Literal["A", "B", "tie"]
 
 LOWEST, HIGHEST = 1, 10
 
-_EARLY = frozenset(
+_EARLY = frozenset(  # `finish_reason` of a reply that may lack its end: a limit, a call of a tool
     {"length", "max_tokens", "model_length", "incomplete"} | {"tool_calls", "tool_call", "tool_use", "function_call"}
 )
 
@@ -48,27 +49,18 @@ class Choice:
     problem: str | None = None
 
 
-def ended_early(finish: str) -> bool:
-    """Whether a reply that ended for this reason (`finish_reason`) may lack its end: its limit, a call of a tool."""
-    return finish.casefold() in _EARLY
-
-
 def spoken(text: str, reasoning: str, finish: str) -> tuple[str, bool]:
-    """The text that may hold a verdict, and whether only at its very end.
+    """The text that may hold a verdict, and whether only at its very end, because it did not end by itself.
 
-    Some servers leave `content` empty and put the whole reply where the reasoning belongs; a verdict at the end of
-    that, where the model ended by itself, is one.
+    Some servers leave `content` empty and put the complete reply where the reasoning belongs; a verdict at the end of
+    that, where the model ended by itself, counts.
     """
-    early = ended_early(finish)
+    early = finish.casefold() in _EARLY
     return (reasoning, True) if not text and not early else (text, early)
 
 
 def rating(text: str, parser: Parser = "strict", *, cut: bool = False) -> Rating:
-    """The rating that a judge's text gives; never raises, whatever the text.
-
-    Args:
-        cut: the text did not end by itself (`ended_early`); FastChat does not ask.
-    """
+    """The rating that a judge's text gives; `cut` where it did not end by itself, which FastChat ignores."""
     return Rating(*anchored(text, _RATINGS, cut=cut)) if parser == "strict" else _fastchat_rating(text)
 
 
@@ -98,14 +90,14 @@ def rating_json(text: str) -> Rating:
     value, problem = _rating_value(reply["rating"])
     if value is None:
         return Rating(None, problem)
-    names = list(reply)
-    for name in names:
+    for name in reply:
         if name != "rating" and _RATING_KEY.fullmatch(name.replace("_", " ")):
             other, _ = _rating_value(reply[name])
             if other not in (None, value):
                 return Rating(None, f"contradictory: {value:g}, {other:g}")
-    if "explanation" in names and names.index("explanation") > names.index("rating"):
-        return Rating(None, problem) if (problem := taken_back(sentences([explanation]), value)) else Rating(value)
+    names = [name for name in reply if name in ("rating", "explanation")]
+    if names == ["rating", "explanation"] and (problem := taken_back(sentences([explanation]), value)):
+        return Rating(None, problem)
     return Rating(value)
 
 
@@ -114,7 +106,7 @@ _RATING_KEY = re.compile(
 )
 
 
-def _rating_value(value: Any) -> tuple[float | None, str | None]:
+def _rating_value(value: Json) -> tuple[float | None, str | None]:
     """A number of JSON, or a text of digits; else None and the problem."""
     if isinstance(value, str):
         read, problem = _read_rating(value.strip().removeprefix("[[").removesuffix("]]"))
@@ -126,7 +118,7 @@ def _rating_value(value: Any) -> tuple[float | None, str | None]:
     return float(value), None
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_repeats(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     if len({key for key, _ in pairs}) < len(pairs):
         raise KeyError
     return dict(pairs)
@@ -139,13 +131,12 @@ def _printable(text: str) -> str:
 
 # --- what may stand in the brackets, for strict ---------------------------------------------------------------------
 
+_OUT_OF_TEN = regex("{out_of_ten}")
 _NUMBER = re.compile(
-    rf"(?:rating|score)? ?[:=]? ?([-−]?(?:0?\d|[1-9]\d{{1,14}})(?:\.\d{{0,6}})?) ?(?:{OUT_OF_TEN})?", re.I | re.A
+    rf"(?:rating|score)? ?[:=]? ?([-−]?(?:0?\d|[1-9]\d{{1,14}})(?:\.\d{{0,6}})?) ?{_OUT_OF_TEN}?", re.I | re.A
 )
 _LETTER = re.compile(r"(?:(?:assistant|answer|response) )?([abc])|tie", re.I)
-_SAME_NUMBER = re.compile(rf"[(=]? ?(\d{{1,2}}(?:\.\d)?) ?{OUT_OF_TEN}", re.A)
-
-
+_SAME_NUMBER = re.compile(rf"[(=]? ?(\d{{1,2}}(?:\.\d)?) ?{_OUT_OF_TEN}", re.A)
 _ENDINGS = r"(?:です|である|だ|とします|分|点|點|점|입니다|points?|punkte|puntos|баллов)"  # "[[8]]分", "[[B]]です"
 
 
@@ -167,7 +158,7 @@ def _read_choice(content: str) -> tuple[Winner | None, str | None]:
 
 def _restates_rating(words: str, value: float | None) -> bool:
     match = _SAME_NUMBER.fullmatch(words)
-    return re.fullmatch(rf"{OUT_OF_TEN}|{_ENDINGS}", words) is not None or (
+    return re.fullmatch(rf"{_OUT_OF_TEN}|{_ENDINGS}", words) is not None or (
         match is not None and float(match[1]) == value
     )
 
@@ -185,8 +176,8 @@ def _restates_choice(words: str, value: Winner | None) -> bool:
     return re.fullmatch(rf"(?:{subject} )?(?:{better})|{subject}", words) is not None
 
 
-_RATINGS = Kind(_read_rating, RATING_LABEL, RATING_ANNOUNCED, _restates_rating)
-_CHOICES = Kind(_read_choice, CHOICE_LABEL, CHOICE_ANNOUNCED, _restates_choice)
+_RATINGS = Kind(_read_rating, pattern("rating_label"), pattern("rating_announced"), _restates_rating)
+_CHOICES = Kind(_read_choice, pattern("choice_label"), pattern("choice_announced"), _restates_choice)
 
 
 # --- FastChat 0.2.36, llm_judge/common.py ---------------------------------------------------------------------------
