@@ -183,6 +183,7 @@ class RunConfig(_Section):
         description="families measured on answers",
     )
     limit: int | None = Field(None, ge=1, description="documents per task, the first of its order")
+    max_tokens: int | None = Field(None, ge=1, description="of an answer in a task; by default the task's own")
     template: Annotated[str, _known("template")] | None = Field(
         None, description="prompt template of all models that do not name their own"
     )

@@ -48,18 +48,9 @@ class Scoreboard:
         return f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 
 
-def headline(metrics: Sequence[str]) -> str:
-    """The metric that stands for a task: points of the leaderboard, a judge's score, else the first of the table."""
-    from s2eval.metrics import METRICS
-    from s2eval.metrics.choices import POINTS
-
-    order = [POINTS, *(name for family in METRICS.values() if family.of != "every answer" for name in family.names)]
-    return next((name for name in order if name in metrics), metrics[0])
-
-
 def scoreboard(rows: Sequence[Row]) -> Scoreboard:
     """Of the rows of whole tasks."""
-    from s2eval.metrics.table import metric_of
+    from s2eval.metrics.table import headline, metric_of
 
     whole = [row for row in rows if not row.subset and not row.turn]
     columns: list[tuple[str, str]] = []

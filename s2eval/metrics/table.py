@@ -15,8 +15,10 @@ Another package adds one by an entry point whose value is a `MetricFamily`:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from s2eval.metrics.bertscore import BERTSCORE
-from s2eval.metrics.choices import CHOICES
+from s2eval.metrics.choices import CHOICES, POINTS
 from s2eval.metrics.judgments import JUDGMENTS
 from s2eval.metrics.metric import Metric, MetricFamily
 from s2eval.metrics.readability import READABILITY
@@ -34,6 +36,12 @@ METRICS: Registry[MetricFamily] = Registry(
 )
 DEFAULT = (ROUGE.name, BERTSCORE.name, READABILITY.name)
 """The families that a run shows where its configuration names none."""
+
+
+def headline(metrics: Sequence[str]) -> str:
+    """The metric that stands for a task: points of the leaderboard, a judge's score, else the first of the table."""
+    order = [POINTS, *(name for family in METRICS.values() if family.of != "every answer" for name in family.names)]
+    return next((name for name in order if name in metrics), metrics[0])
 
 
 def of_answers() -> dict[str, MetricFamily]:

@@ -138,6 +138,8 @@ def plan(config: RunConfig, specs: Sequence[ModelSpec], run: Path) -> list[Unit]
         content = identity(spec)
         units += [_unit(task, entry, spec, content, config, run) for task in _load(names, entry, spec, config, shared)]
     _check_chat_arguments(units, config)
+    if config.max_tokens and not any(unit.task.OUTPUT_TYPE == "generate_until" for unit in units):
+        raise UsageError("max_tokens would change nothing: no task of this run generates text. Leave it out")
     return units
 
 
@@ -202,6 +204,8 @@ def _unit(
         chosen = template_for(entry.template or config.template, spec.pretrained, spec.peft, entry.args)
         stops = list(chosen.stop) or task.config.generation_kwargs["until"]
         task.set_config(key="generation_kwargs", value={"until": stops}, update=True)
+    if config.max_tokens and task.OUTPUT_TYPE == "generate_until":
+        task.set_config(key="generation_kwargs", value={"max_gen_toks": config.max_tokens}, update=True)
     on_cpu = (entry.device or best_device()).startswith("cpu")
     inputs = {
         "format": _FORMAT,

@@ -51,7 +51,8 @@ class Progress:
         self._seconds[unit.name] = time.monotonic() - started
         stats = facts(unit).get("work")
         notes = "".join(f"; {remark}" for remark in remarks([stats] if stats else []))
-        self.say(f"{title} done in {duration(self._seconds[unit.name])}{notes}{self._remaining()}")
+        score = f"; {' '.join(headline)}" if (headline := score_of(unit)) else ""
+        self.say(f"{title} done in {duration(self._seconds[unit.name])}{score}{notes}{self._remaining()}")
 
     def judging(self, name: str, who: str, done: int, total: int) -> None:
         """A model and a judge have had so many of their calls answered."""
@@ -77,6 +78,18 @@ class Progress:
 def facts(unit: Unit) -> dict[str, Any]:
     """The content of its `unit.json`; empty if it is not done."""
     return json.loads((unit.folder / store.UNIT).read_text(encoding="utf-8")) if unit.done else {}
+
+
+def score_of(unit: Unit) -> tuple[str, str] | None:
+    """The headline metric of a unit that is done, and its value as text."""
+    from s2eval.metrics.table import headline, metric_of
+
+    aggregates = store.read_unit(unit.folder).aggregates
+    if not aggregates:
+        return None
+    name = headline(list(aggregates))
+    metric = metric_of(name)
+    return name, f"{aggregates[name][0]:.{metric.digits if metric else 4}f}"
 
 
 def rough_seconds(unit: Unit, config: RunConfig) -> float:

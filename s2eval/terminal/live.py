@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from s2eval.run.engine import RunPlan
 from s2eval.run.log_file import quiet_libraries
-from s2eval.run.progress import Progress, duration, rough_seconds
+from s2eval.run.progress import Progress, duration, rough_seconds, score_of
 from s2eval.terminal import output
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class LiveProgress(Progress):
         self._run, self._console = run, console
         self._started = time.monotonic()
         self._rough = {unit.name: rough_seconds(unit, run.settings) for unit in run.chosen}
-        self._cells: dict[str, str] = {unit.name: _score(unit) for unit in run.chosen if unit.done}
+        self._cells: dict[str, str] = {unit.name: _shown_score(unit) for unit in run.chosen if unit.done}
         self._initially_done = set(self._cells)
         self._running: str | None = None
         self._running_since = 0.0
@@ -83,7 +83,7 @@ class LiveProgress(Progress):
         try:
             with listening(listen):
                 super().during(unit, work)
-            self._cells[unit.name] = _score(unit)
+            self._cells[unit.name] = _shown_score(unit)
         except BaseException:
             self._cells[unit.name] = "[red]failed[/]"
             raise
@@ -170,15 +170,6 @@ class LiveProgress(Progress):
         return f"[dim]{duration(self._rough[name] * self._pace())}[/]"
 
 
-def _score(unit: Unit) -> str:
-    """The headline number of a unit that is done."""
-    from s2eval import store
-    from s2eval.api.scoreboard import headline
-    from s2eval.metrics.table import metric_of
-
-    aggregates = store.read_unit(unit.folder).aggregates
-    if not aggregates:
-        return "done"
-    name = headline(list(aggregates))
-    metric = metric_of(name)
-    return f"{aggregates[name][0]:.{metric.digits if metric else 4}f}"
+def _shown_score(unit: Unit) -> str:
+    headline = score_of(unit)
+    return headline[1] if headline else "done"

@@ -46,7 +46,10 @@ def read(model: PreTrainedModel, kwargs: Mapping[str, Any]) -> tuple[Decoding, f
     config.update(**model.generation_config.to_dict(), defaults_only=True, allow_custom_entries=True)
     defaults = GenerationConfig._get_default_generation_params()
     config.update(**defaults, defaults_only=True)
-    if unknown := config.update(**dict(kwargs)):
+    settings = dict(kwargs)
+    if not settings.get("do_sample", config.do_sample):
+        settings.pop("temperature", None)  # tasks say 0, at which transformers warns
+    if unknown := config.update(**settings):
         return f"generation argument {', '.join(sorted(unknown))}"
     for name, value in sorted(config.to_dict().items()):
         neutral = value in (None, defaults.get(name), False, {}) or name.startswith(("output_", "return_", "_"))

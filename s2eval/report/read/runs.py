@@ -46,10 +46,10 @@ class RunModels:
             return Identity(name, part, None, {}, str(self.folder))
         template = model.get("template") or self.config.get("template")  # some tasks have none, whatever it is
         task_settings = {"template": f"template {template}"} if template else {}
-        return Identity(name, part, _settings_of(model, self.config.get("limit")), task_settings, str(self.folder))
+        return Identity(name, part, _settings_of(model, self.config), task_settings, str(self.folder))
 
 
-def _settings_of(model: JsonObject, limit: Json) -> dict[str, str]:
+def _settings_of(model: JsonObject, run: JsonObject) -> dict[str, str]:
     """Setting → how a name shows it; defaults are left out."""
     written = model.get("args")
     arguments = dict(written) if isinstance(written, dict) else {}
@@ -64,7 +64,7 @@ def _settings_of(model: JsonObject, limit: Json) -> dict[str, str]:
         "revision": "" if revision in (None, "main") else str(revision),
         "dtype": "" if dtype in (None, "auto") else str(dtype),
         **{name: f"{name}={shown(arguments[name])}" for name in sorted(arguments)},
-        "limit": f"limit {limit}" if limit else "",
+        **{name: f"{name} {run[name]}" for name in ("limit", "max_tokens") if run.get(name)},
     }
     return {setting: text for setting, text in settings.items() if text}
 

@@ -24,6 +24,8 @@ def of_run(
     """Sentences of a run folder: models, templates, seeds, data, versions, and what is not there."""
     if config.get("limit"):
         yield f"Only the first {config['limit']} documents of each task were evaluated (`limit`)."
+    if config.get("max_tokens"):
+        yield f"Answers were cut after {config['max_tokens']} tokens (`max_tokens`)."
     for model in models:
         of_model = [unit for unit in units if unit.model == model["name"]]
         templates = sorted({unit.facts.template for unit in of_model if unit.facts.template})
