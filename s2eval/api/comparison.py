@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from s2eval.api.run import Run
     from s2eval.judge.verdicts.parsers import Parser
-    from s2eval.report.comparisons import Compared, Side
+    from s2eval.report.compare import Compared, Side
     from s2eval.report.read.items import LogContents
 
 log = logging.getLogger("s2eval")
@@ -146,7 +146,7 @@ def sides(found: LogContents, baseline: str | None, models: Sequence[str]) -> li
         UsageError: fewer than two models, or a name of several.
     """
     from s2eval.identity import choose
-    from s2eval.report.comparisons import Side
+    from s2eval.report.compare import Side
     from s2eval.report.read.items import recorded_names
 
     known = dict.fromkeys([*(scored.model for scored in found.scored), *_contestants(found)])

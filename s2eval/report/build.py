@@ -8,7 +8,7 @@ from functools import cached_property
 
 from s2eval.records import Row
 from s2eval.report import provenance
-from s2eval.report.comparisons import Compared
+from s2eval.report.compare import Compared
 from s2eval.report.document import Chart, Document, Table
 from s2eval.report.read.items import Scored
 from s2eval.report.sources import Source

@@ -17,7 +17,7 @@ from s2eval.terminal import note, resumable
 from s2eval.terminal.options import Format, FormatOption
 
 if TYPE_CHECKING:
-    from s2eval.report.comparisons import Compared
+    from s2eval.report.compare import Compared
     from s2train.merge.effect import Effect
     from s2train.merge.effect.job import Merged
 
@@ -125,8 +125,7 @@ def merge_effect(
 def _evaluate(merged: Merged, names: Sequence[str], limit: int | None, folder: Path) -> Compared:
     """An ordinary run of all the models, and every two of them compared."""
     import s2eval
-    from s2eval.report.compare import compare
-    from s2eval.report.comparisons import Side
+    from s2eval.report.compare import Side, compare
     from s2eval.report.read import item_scores
 
     try:

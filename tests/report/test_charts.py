@@ -18,7 +18,7 @@ from s2eval.records import Row
 from s2eval.report import Chart, build_tables, sources
 from s2eval.report.build import Report
 from s2eval.report.charts.report_charts import categories, draw_all, forest, leaderboard, readability
-from s2eval.report.comparisons import Compared
+from s2eval.report.compare import Compared
 from s2eval.report.read.items import Item, Scored
 from s2eval.report.tables.differences import against_baseline
 from tests.report import lm_eval_logs as logs

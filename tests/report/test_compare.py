@@ -10,8 +10,7 @@ import pytest
 from s2eval import stats
 from s2eval.errors import DataError
 from s2eval.records import Estimate, Scale
-from s2eval.report.compare import compare
-from s2eval.report.comparisons import Compared, Comparison, Side
+from s2eval.report.compare import Compared, Comparison, Side, compare
 from s2eval.report.read.items import Item, PairwiseResults, Scored, ignore_prompt_hash
 
 A, B, C = (Side(name, (name,)) for name in "ABC")

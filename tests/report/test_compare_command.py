@@ -11,7 +11,7 @@ import pytest
 
 from s2eval.api.comparison import sides
 from s2eval.cli import main
-from s2eval.report.comparisons import Side
+from s2eval.report.compare import Side
 from s2eval.report.read.items import LogContents, Scored
 from s2eval.stats import tango_interval
 from tests.report import lm_eval_logs

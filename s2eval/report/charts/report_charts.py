@@ -13,7 +13,7 @@ from typing import Any
 from s2eval.judge.scores.estimates import SCORE
 from s2eval.records import Row
 from s2eval.report.charts.canvas import COLOURS, GREY, INK, Drawing, drawing, style_for
-from s2eval.report.comparisons import LEVEL, Compared, Comparison, ComparisonTable
+from s2eval.report.compare import LEVEL, Compared, Comparison, ComparisonTable
 from s2eval.report.document import MISSING, Chart, Table, TableRow
 from s2eval.report.tables.definitions import FAMILIES, datasets
 from s2eval.report.tables.differences import difference_table

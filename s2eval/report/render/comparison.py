@@ -8,7 +8,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from s2eval.report.comparisons import Compared, Comparison, ComparisonTable, SeedRow
+from s2eval.report.compare import Compared, Comparison, ComparisonTable, SeedRow
 from s2eval.report.document import MISSING
 from s2eval.report.render.markdown import escape
 from s2eval.report.render.numbers import interval_text

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from s2eval.errors import UnknownNameError
 from s2eval.identity import choose
 from s2eval.judge.scores.estimates import SCORE
-from s2eval.report.compare import compare
-from s2eval.report.comparisons import Compared, ComparisonTable, Side
+from s2eval.report.compare import Compared, ComparisonTable, Side, compare
 from s2eval.report.document import MISSING, Cell, Table, TableRow
 from s2eval.report.read.items import PairwiseResults, Scored, recorded_names
 from s2eval.report.tables.definitions import definitions

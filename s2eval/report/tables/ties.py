@@ -15,10 +15,8 @@ from typing import Literal
 
 from s2eval import stats
 from s2eval.records import Row
-from s2eval.report.compare import compare
-from s2eval.report.comparisons import LEVEL, Comparison, Side
+from s2eval.report.compare import LEVEL, Comparison, Side, compare, objections
 from s2eval.report.document import Cell, Table
-from s2eval.report.pairing import objections
 from s2eval.report.read.items import Scored
 from s2eval.report.tables.cells import too_few
 from s2eval.report.tables.judged import SEVERAL

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from s2eval.records import Row
-from s2eval.report.compare import compare, corrected
-from s2eval.report.comparisons import Comparison, ComparisonTable, Side
+from s2eval.report.compare import Comparison, ComparisonTable, Side, compare, corrected
 from s2eval.report.document import Table, TableRow
 from s2eval.report.read.items import Scored
 from s2eval.report.tables.cells import cell_of

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from s2eval.records import Estimate
-from s2eval.report.comparisons import LEVEL, Compared, Comparison
+from s2eval.report.compare import LEVEL, Compared, Comparison
 from s2train.merge.effect.records import BF16, QDQ, TRAINED, Effect, Predictions
 
 _MANY = 1000  # beyond that, how often is mere rounding

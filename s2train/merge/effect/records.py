@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from s2eval import stats
 from s2eval.records import Estimate, Scale
-from s2eval.report.comparisons import Compared
+from s2eval.report.compare import Compared
 
 NATS = Scale(0.0, None, graded=True)
 TRAINED, BF16, QDQ = "as-trained", "bf16", "qdq"

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from s2eval import stats
-from s2eval.report.comparisons import Compared, Comparison, ComparisonTable
+from s2eval.report.compare import Compared, Comparison, ComparisonTable
 from s2train.merge.effect import (
     BF16,
     QDQ,

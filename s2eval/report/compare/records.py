@@ -12,12 +12,7 @@ LEVEL = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A model, or several seeds of a recipe.
-
-    Attributes:
-        name: as the user named it.
-        members: models.
-    """
+    """A model, or several seeds of a recipe, under the name that the user gave."""
 
     name: str
     members: tuple[str, ...]
@@ -36,7 +31,7 @@ class Comparison:
         adjusted: p by Holm over the table; None without a test.
         tests: how many tests the table has.
         detectable: the smallest difference that would have been found with 80% power, at the level that the smallest p
-            of the table must meet; None where it cannot be told.
+            of the table must meet; None where it cannot be computed.
         digits: decimals to print.
         unit: `points` (of a percentage) or "" (the metric's own).
         better: which end is better, `high` or `low`; "" = neither.
@@ -63,42 +58,30 @@ class Comparison:
     @property
     def verdict(self) -> str:
         """What the comparison shows."""
-        if self.difference.estimate.value is None:
+        estimate, p = self.difference.estimate, self.difference.p
+        if estimate.value is None:
             return "cannot be told: no document with a value of both, or a part of the task without one"
-        if self.adjusted is None or self.difference.p is None:
+        if self.adjusted is None or p is None:
             return "cannot be told: too few documents"
         if self.difference.discordant == 0:
             return "the same on every document"
         if self.adjusted <= LEVEL:
-            higher = self.difference.estimate.value > 0
+            higher = estimate.value > 0
             good = "" if not self.better else " (better)" if higher == (self.better == "high") else " (worse)"
             return f"difference shown: {'higher' if higher else 'lower'}{good}"
-        alone = ""
-        if self.difference.p <= LEVEL:
-            alone = f" (alone p = {self.difference.p:.2g}, one of {self.tests} tests)"
-        return f"no difference shown{alone}; {self._detected()}"
-
-    def _detected(self) -> str:
-        if self.detectable:
-            return f"{self._amount(self.detectable)} would have been detected"
-        return f"they differ on {self.difference.differing} of {self.difference.estimate.n_valid} documents only"
-
-    def _amount(self, value: float) -> str:
-        """Two significant digits, rounded up."""
-        decimals = max(0, 1 - math.floor(math.log10(value)))
-        rounded = math.ceil(round(value * 10**decimals, 6)) / 10**decimals
-        return f"{rounded:.{decimals}f} {self.unit}".strip()
+        alone = f" (alone p = {p:.2g}, one of {self.tests} tests)" if p <= LEVEL else ""
+        if not self.detectable:
+            differing = f"{self.difference.differing} of {estimate.n_valid}"
+            return f"no difference shown{alone}; they differ on {differing} documents only"
+        decimals = max(0, 1 - math.floor(math.log10(self.detectable)))  # two significant digits, rounded up
+        amount = math.ceil(round(self.detectable * 10**decimals, 6)) / 10**decimals
+        shown = f"{amount:.{decimals}f} {self.unit}".strip()
+        return f"no difference shown{alone}; {shown} would have been detected"
 
 
 @dataclass(frozen=True, slots=True)
 class ComparisonTable:
-    """Comparisons that are corrected together.
-
-    Attributes:
-        key, title: unique in a report; one line.
-        rows: in the order to print.
-        notes: what was left out of them, as sentences.
-    """
+    """Comparisons that are corrected together, in the order to print; `key` is unique in a report."""
 
     key: str
     title: str
@@ -121,7 +104,7 @@ class SeedRow:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The result.
+    """The result of a comparison.
 
     Attributes:
         tables: each with Holm's correction over all its tests.

@@ -1,4 +1,4 @@
-"""Where a metric of a task stands among comparisons: in which table, under which name, at which place."""
+"""Where the comparison of a metric stands: in which table, under which name, at which position."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _JUDGED, _OTHER = 1000, 2000  # after the paper's tables
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
+class TableLocation:
     """A table: `order` sorts them; tests of one table are corrected together."""
 
     order: int
@@ -27,7 +27,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class RowName:
-    """A row of it: what it is of, decimals, which end is better (`high`, `low`, or "" for neither)."""
+    """A row of it, with its decimals and which end is better (`high`, `low`, or "" for neither)."""
 
     order: int
     title: str
@@ -35,19 +35,16 @@ class RowName:
     better: str = ""
 
 
-def place_of(task: str, metric: str, judge: str = "", turn: str = "") -> tuple[Place, RowName]:
-    """The table and the row; what no table of the paper has stands in one of its own for each task."""
+def location_of(task: str, metric: str, judge: str = "", turn: str = "") -> tuple[TableLocation, RowName]:
+    """The table and the row; what no table of the paper has stands in a table of its own for each task."""
     if judge:
-        title = TITLES.get(task, task)
-        place = Place(_JUDGED, f"{task}_{judge}", f"{title}, judged by {judge}")
+        table = TableLocation(_JUDGED, f"{task}_{judge}", f"{TITLES.get(task, task)}, judged by {judge}")
         if metric == WIN_RATE:
-            return place, RowName(3, "win rate", 2, "high")
+            return table, RowName(3, "win rate", 2, "high")
         order, name = _TURNS[turn]
-        return place, RowName(order, name if metric == SCORE else f"{name}, {metric}", 2, "high")
-    known = _columns(definitions()).get((task, metric))
-    if known:
-        return known
-    return Place(_OTHER, f"{task}_other", f"Other metrics of {task}"), RowName(0, f"{task}, {metric}")
+        return table, RowName(order, name if metric == SCORE else f"{name}, {metric}", 2, "high")
+    other = TableLocation(_OTHER, f"{task}_other", f"Other metrics of {task}"), RowName(0, f"{task}, {metric}")
+    return _columns(definitions()).get((task, metric), other)
 
 
 def is_another_form(task: str, metric: str) -> bool:
@@ -59,17 +56,17 @@ def is_another_form(task: str, metric: str) -> bool:
 
 
 @cache
-def _columns(tables: tuple[Definition, ...]) -> dict[tuple[str, str], tuple[Place, RowName]]:
-    """(task, metric) → its place, for every column of the tables."""
-    found: dict[tuple[str, str], tuple[Place, RowName]] = {}
+def _columns(tables: tuple[Definition, ...]) -> dict[tuple[str, str], tuple[TableLocation, RowName]]:
+    """(task, metric) → its location, for every column of the tables."""
+    locations: dict[tuple[str, str], tuple[TableLocation, RowName]] = {}
     for number, (family, definition) in enumerate((f, d) for f in FAMILIES for d in tables):
         data = family.title.removeprefix(", ")
         title = f"{definition.title} ({data})" if data else definition.title
-        place = Place(number, f"{family.prefix}_{definition.name}", title)
-        for at, (task, dataset) in enumerate(definition.datasets):
-            for column_at, column in enumerate(definition.columns):
+        table = TableLocation(number, f"{family.prefix}_{definition.name}", title)
+        for block, (task, dataset) in enumerate(definition.datasets):
+            for position, column in enumerate(definition.columns):
                 name = ", ".join(part for part in (dataset, column.title) if part)
                 better = column.best or (metric.best if (metric := metric_of(column.metric)) else None) or ""
-                row = RowName(100 * at + column_at, name, column.digits, better)
-                found[f"{family.prefix}_{column.task or task}", column.metric] = (place, row)
-    return found
+                row = RowName(100 * block + position, name, column.digits, better)
+                locations[f"{family.prefix}_{column.task or task}", column.metric] = (table, row)
+    return locations
