@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 _INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 _CHUNK = 1 << 24  # elements summed at once: sums are made in 64 bits, whole embeddings would double the memory
 
-State = tuple[dict[str, Any], dict[str, tuple[Any, ...]]]
-
 
 class Base:
-    """A loaded transformers model, remembered as it is.
+    """A loaded transformers model, with or without an adapter on it, that can be restored.
 
-    PEFT's own `unload` does not give back what was there: it leaves `modules_to_save` in the model, and PiSSA and
-    OLoRA have changed the base's weights before. So the modules are put back by us, and the weights compared.
-
-    Attributes:
-        model: the model, with or without an adapter on it.
+    PEFT's own `unload` leaves `modules_to_save` in the model, and PiSSA and OLoRA have changed the base's weights
+    before. So the modules are put back here, and the weights compared.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: PreTrainedModel) -> None:
         self.model = model
         self._attributes = {module: _copied(vars(module)) for module in model.modules()}
         self._state = _state(model)
@@ -30,8 +28,7 @@ class Base:
     def restore(self) -> bool:
         """Take off whatever was put on; whether the model is now, bit for bit, what it was.
 
-        False means that it cannot be told or undone (resized embeddings, weights changed in place, weights on a
-        disk): load it anew.
+        False: unknown or not undone (resized embeddings, weights changed in place, weights on a disk); load it again.
         """
         for module, attributes in self._attributes.items():
             vars(module).clear()
@@ -39,20 +36,18 @@ class Base:
         return self._state is not None and _state(self.model) == self._state
 
 
-def _copied(attributes: dict[str, Any]) -> dict[str, Any]:
+def _copied(attributes: dict[str, object]) -> dict[str, object]:
     """A module's attributes; its tables of parameters, submodules and hooks are copied, what is in them is not."""
     return {name: value.copy() if isinstance(value, dict | set) else value for name, value in attributes.items()}
 
 
-def _state(model: Any) -> State | None:
-    """The configuration, and a checksum of every parameter and buffer; None where some are not in memory."""
-    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
-    if any(tensor.is_meta for tensor in tensors.values()):
-        return None
-    return model.config.to_dict(), {name: _checksum(tensor.detach()) for name, tensor in tensors.items()}
-
-
-def _checksum(tensor: torch.Tensor) -> tuple[Any, ...]:
-    """Type, shape and the sum of its bits read as integers: another sum wherever training changed it."""
-    bits = tensor.contiguous().view(_INTEGERS[tensor.element_size()]).reshape(-1)
-    return str(tensor.dtype), tuple(tensor.shape), sum(int(part.sum()) for part in bits.split(_CHUNK))
+def _state(model: PreTrainedModel) -> tuple[object, ...] | None:
+    """The configuration, and type, shape and a checksum of every parameter and buffer; None where some are not in
+    memory. The sum of a tensor's bits read as integers is another wherever training changed it."""
+    checksums: dict[str, tuple[torch.dtype, torch.Size, int]] = {}
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if tensor.is_meta:
+            return None
+        bits = tensor.detach().contiguous().view(_INTEGERS[tensor.element_size()]).reshape(-1)
+        checksums[name] = tensor.dtype, tensor.shape, sum(int(part.sum()) for part in bits.split(_CHUNK))
+    return model.config.to_dict(), checksums

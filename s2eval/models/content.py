@@ -1,4 +1,4 @@
-"""What tells one model from another: a hash of its files."""
+"""What distinguishes one model from another: a hash of its files."""
 
 from __future__ import annotations
 
@@ -15,28 +15,27 @@ _WHOLE, _STEP, _BLOCK = 16 << 20, 1 << 20, 4 << 10
 def identity(spec: ModelSpec) -> str:
     """16 hex digits that change when the model does; the same for copies of it.
 
-    Files are hashed whole up to 16 MiB; of larger ones, which are weights, 4 KiB of every MiB and the end (a 7B
+    Files are hashed completely up to 16 MiB; of larger ones, which are weights, 4 KiB of every MiB and the end (a 7B
     model would take half a minute otherwise): enough to see that any weight matrix was trained. An adapter's
-    matrices are smaller than that, so its files are hashed whole. For a hub id the name and the commit of the local
-    snapshot, where there is one.
+    matrices are smaller than that, so its files are hashed completely. Of a hub id, its name and the commit of the
+    local snapshot.
     """
     digest = hashlib.sha256()
-    for name, whole in ((spec.pretrained, _WHOLE), (spec.peft, None)):
+    for name, limit in ((spec.pretrained, _WHOLE), (spec.peft, None)):
         if name is not None:
             path = Path(name).expanduser()
-            digest.update(_folder_digest(path, whole) if path.is_dir() else _hub_digest(name))
+            digest.update(_folder_digest(path, limit) if path.is_dir() else _hub_digest(name))
     return digest.hexdigest()[:16]
 
 
-def _folder_digest(folder: Path, whole: int | None) -> bytes:
-    """Of every file; of those above `whole` bytes a sample (None: of none)."""
+def _folder_digest(folder: Path, limit: int | None) -> bytes:
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         if path.is_file() and not path.name.startswith("."):
             size = path.stat().st_size
             digest.update(f"{path.name}\0{size}\0".encode())
             with path.open("rb") as file:
-                if whole is None or size <= whole:
+                if limit is None or size <= limit:
                     while block := file.read(_STEP):
                         digest.update(block)
                     continue
@@ -49,6 +48,6 @@ def _folder_digest(folder: Path, whole: int | None) -> bytes:
 def _hub_digest(name: str) -> bytes:
     from huggingface_hub import try_to_load_from_cache
 
-    found = (try_to_load_from_cache(name, file) for file in ("config.json", ADAPTER_CONFIG))
-    commit = next((Path(path).parent.name for path in found if isinstance(path, str)), "unknown")
+    cached = (try_to_load_from_cache(name, file) for file in ("config.json", ADAPTER_CONFIG))
+    commit = next((Path(path).parent.name for path in cached if isinstance(path, str)), "unknown")
     return f"{name}@{commit}".encode()

@@ -17,12 +17,15 @@ from s2eval.errors import UnknownNameError, UsageError
 from s2eval.models.model_kind import ModelKind, ModelSpec
 from s2eval.models.sources.adapter import ADAPTER
 from s2eval.models.sources.checkpoint import CHECKPOINT, EMBEDDED_MODEL
-from s2eval.models.sources.given import ANSWERS, BASELINE
 from s2eval.models.sources.openai import OPENAI
 from s2eval.models.sources.vllm import VLLM
 from s2eval.registry import Registry
 
 _PREFIX = re.compile(r"[A-Za-z][\w-]+(?=:)")  # two letters or more: C: is a drive
+
+# answers that exist already; `s2eval.judge` reads them
+BASELINE = ModelKind("baseline", "baseline:NAME", given=True)
+ANSWERS = ModelKind("answers", "answers:FILE.jsonl", given=True)
 
 MODEL_KINDS = Registry(
     "model kind",
@@ -63,8 +66,8 @@ def is_remote(text: str) -> bool:
 def parse(text: str) -> ModelSpec:
     """A MODEL that a run evaluates, checked as far as that is possible without loading it.
 
-    Embedded models are converted on the way if they are not there yet. Local folders are checked for weights and a
-    tokenizer; hub ids are taken as they are.
+    Embedded models are converted on first use. Local folders are checked for weights and a tokenizer; hub ids are
+    taken as they are.
 
     Raises:
         UsageError: a kind of model that does not run here, or the misspelt name of a kind or an embedded model.

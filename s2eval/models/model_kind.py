@@ -22,7 +22,7 @@ class ModelSpec:
     Attributes:
         text: what the user typed.
         pretrained: folder or hub id of the model, or of the adapter's base.
-        peft: folder or hub id of an adapter on top; None for a whole model.
+        peft: folder or hub id of an adapter on top.
         engine: what runs it: the backend `s2`, or the name of a kind that has a backend of its own.
     """
 
@@ -43,12 +43,12 @@ class Access:
 
     Attributes:
         base_url: of models behind an API; None = OpenAI's.
-        budget: what may be spent by all together.
+        budget: of all together.
         template: of models on this machine; None = what they were trained with.
         local: arguments of the backend for them.
         remote: arguments of the client (`s2eval.llm.client.OpenAIService`).
-        batches: where batches are noted, if models behind an API are asked by OpenAI's Batch API; None = directly.
-        say: is told in a sentence what happens to them.
+        batches: where batches are noted, if models behind an API are called by OpenAI's Batch API; None = directly.
+        say: is given a sentence on what happens to them.
     """
 
     base_url: str | None = None
@@ -65,9 +65,8 @@ class ModelService:
     """A model that answers calls.
 
     Attributes:
-        model: the name that its server is given.
-        identity: `Call.service`: whatever tells it from every other one.
-        service: answers calls.
+        model: the name by which its server knows it.
+        identity: `Call.service`: whatever distinguishes it from every other one.
         stop: texts at which an answer ends.
         template: what a dialogue is written in, and its hash; "" where the server decides that.
         server: client of the API that answers, which can check its models; None on this machine.
@@ -88,9 +87,9 @@ class ModelKind:
     Attributes:
         name: the prefix, without its colon.
         usage: as users type it.
-        names: the whole texts of this kind; given, it has no prefix.
+        names: all texts of this kind, where it has no prefix.
         prefixed: whether it has the prefix `NAME:`.
-        spec: REST and the whole text → a model for the tasks of a run. Checks what can be checked without loading;
+        spec: REST and the full text → a model for the tasks of a run. Checks what can be checked without loading;
             raises UsageError or PrerequisiteError. None: its models run no tasks.
         backend: the class of lm-eval that loads it, called as `HFLM` is; None = the backend `s2`. The specs' engine
             is the kind's name then.
@@ -106,7 +105,7 @@ class ModelKind:
     names: tuple[str, ...] = ()
     prefixed: bool = True
     spec: Callable[[str, str], ModelSpec] | None = None
-    backend: Callable[[], Any] | None = None
+    backend: Callable[..., Any] | None = None
     likelihoods: bool = True
     service: Callable[[str, Access], ModelService] | None = None
     remote: bool = False

@@ -5,22 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-# HFLM's argument → AutoTokenizer's.
-_OPTIONS = {
-    "revision": "revision",
-    "trust_remote_code": "trust_remote_code",
-    "subfolder": "subfolder",
-    "use_fast_tokenizer": "use_fast",
-}
-KEYS = ("tokenizer", *_OPTIONS)
+_OPTIONS = {"use_fast_tokenizer": "use_fast"}  # HFLM's argument → AutoTokenizer's, where they differ
+KEYS = ("tokenizer", "revision", "trust_remote_code", "subfolder", *_OPTIONS)
 
 
 def load(pretrained: str, options: Mapping[str, Any]) -> Any:
-    """A transformers tokenizer.
-
-    Args:
-        pretrained: folder or hub id of the model.
-        options: the model's arguments; those of `KEYS` matter here. `tokenizer` may be an object.
+    """A transformers tokenizer, of the folder or hub id `pretrained` unless `options` have a `tokenizer`.
 
     Raises:
         OSError, ValueError: transformers cannot load it.
@@ -30,7 +20,7 @@ def load(pretrained: str, options: Mapping[str, Any]) -> Any:
     name = options.get("tokenizer") or pretrained
     if not isinstance(name, str):
         return name
-    arguments = {ours: options[theirs] for theirs, ours in _OPTIONS.items() if options.get(theirs) is not None}
+    arguments = {_OPTIONS.get(key, key): options[key] for key in KEYS[1:] if options.get(key) is not None}
     return AutoTokenizer.from_pretrained(name, **arguments)
 
 

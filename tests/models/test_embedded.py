@@ -32,7 +32,7 @@ def test_the_conversion_is_there_and_whole(smollm2: Path) -> None:
     assert manifest["name"] == "smollm2"
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= set(manifest["sha256"])
     assert set(manifest["sha256"]) | {MANIFEST} == {path.name for path in smollm2.iterdir()}
-    assert embedded._is_whole(smollm2)
+    assert embedded._is_complete(smollm2)
 
 
 def test_it_is_smollm2_135m_instruct(smollm2: Path) -> None:
@@ -71,14 +71,14 @@ def test_a_damaged_copy_is_noticed(smollm2: Path, tmp_path: Path) -> None:
             (copy / path.name).symlink_to(path)
         else:
             (copy / path.name).write_bytes(path.read_bytes())
-    assert embedded._is_whole(copy)
+    assert embedded._is_complete(copy)
     config = copy / "config.json"
     content = bytearray(config.read_bytes())
     content[10] ^= 1
     config.write_bytes(content)
-    assert not embedded._is_whole(copy)
+    assert not embedded._is_complete(copy)
     config.unlink()
-    assert not embedded._is_whole(copy)
+    assert not embedded._is_complete(copy)
 
 
 def test_the_gguf_lies_in_the_package() -> None:
@@ -146,7 +146,7 @@ def test_a_damaged_folder_is_made_again(made: list[Path], damage: str) -> None:
     assert folder("small") == target
     assert len(made) == 2
     assert json.loads((target / "config.json").read_text()) == {"call": 2}
-    assert embedded._is_whole(target)
+    assert embedded._is_complete(target)
 
 
 def test_what_a_killed_process_left_is_removed(made: list[Path], cache: Path) -> None:

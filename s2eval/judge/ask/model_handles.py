@@ -13,8 +13,7 @@ from s2eval.judge.suite.definition import Suite
 from s2eval.judge.suite.questions import Answer, read_answers
 from s2eval.llm.calls import Call, Done, Reply, Service
 from s2eval.models import Access, kind_of
-from s2eval.models.kinds import is_remote
-from s2eval.models.sources.given import ANSWERS, BASELINE
+from s2eval.models.kinds import ANSWERS, BASELINE, is_remote
 
 if TYPE_CHECKING:
     from s2eval.llm.client import OpenAIService

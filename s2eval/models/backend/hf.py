@@ -27,7 +27,8 @@ from s2eval.weights import check_files, complete
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
-    from torch import Tensor, nn
+    from torch import Tensor
+    from transformers import PreTrainedModel
 
 _log = logging.getLogger(__name__)
 _REMEMBERED = 8  # texts whose tokens are kept: the context that a document's choices share is encoded once
@@ -52,12 +53,14 @@ class Backend(HFLM):
         stats: since the last reset; a caller may replace it by a new one.
     """
 
+    _model: Any  # of transformers, or PEFT's wrapper around one
+
     def __init__(
         self,
         pretrained: Any = "smollm2",  # or a model, as for hf
         *,
         peft: str | None = None,
-        loaded: nn.Module | None = None,
+        loaded: PreTrainedModel | None = None,
         trie: bool = True,
         token_budget: int | None = None,
         flex: bool | None = None,

@@ -19,9 +19,9 @@ def _spec(name: str, text: str) -> ModelSpec:
         raise UsageError(f"{text}: expected adapter:PATH or adapter:PATH@BASE")
     base_name = base or base_of(adapter)
     folder = local_folder(adapter, text)
-    if folder is not None and not any(next(folder.glob(pattern), None) for pattern in WEIGHTS):
-        raise PrerequisiteError(f"model {text}: {folder} has no weights ({', '.join(WEIGHTS[:2])})")
     if folder is not None:
+        if not any(next(folder.glob(pattern), None) for pattern in WEIGHTS):
+            raise PrerequisiteError(f"model {text}: {folder} has no weights ({', '.join(WEIGHTS[:2])})")
         check_pointers(folder, f"model {text}")
     where = text if base else f"{text} (base: its {ADAPTER_CONFIG}'s; for another adapter:{adapter}@BASE)"
     return ModelSpec(text, check(base_name, where), adapter if folder is None else str(folder))
@@ -32,7 +32,7 @@ def base_of(adapter: str) -> str:
 
     Raises:
         DataError: there is no such file, or it names none.
-        PrerequisiteError: a hub id whose file is neither here nor to be had.
+        PrerequisiteError: the file of a hub id cannot be fetched.
     """
     path = Path(adapter).expanduser() / ADAPTER_CONFIG
     if not path.parent.is_dir() and may_be_hub_id(adapter):

@@ -1,7 +1,7 @@
 """Names of an adapter's tensors as PEFT stores them, where a wrapper around the model left more in them.
 
-`model.save_pretrained` stores `base_model.model.…q_proj.lora_A.weight`. Whoever stores `model.state_dict()` has PEFT's
-own name of the adapter in it (`lora_A.default.weight`), and before or within it what torch.compile (`_orig_mod.`), DDP
+`model.save_pretrained` stores `base_model.model.…q_proj.lora_A.weight`. `torch.save(model.state_dict())` has PEFT's own
+name of the adapter in it (`lora_A.default.weight`), and before or within it what torch.compile (`_orig_mod.`), DDP
 and DeepSpeed (`module.`), FSDP and activation checkpointing put there.
 """
 
@@ -27,26 +27,26 @@ def plain_names(names: Iterable[str]) -> tuple[dict[str, str], tuple[str, ...]]:
     >>> plain_names(["_orig_mod.base_model.model.q_proj.lora_A.default.weight"])[1]
     ('_orig_mod.', '.default.')
     """
-    taken: dict[str, None] = {}
+    removed: dict[str, None] = {}
     plain: dict[str, str] = {}
     for name in names:
         parts = name.split(".")
-        taken |= dict.fromkeys(f"{part}." for part in parts if part in _WRAPPERS)
-        found = ".".join(part for part in parts if part not in _WRAPPERS)
-        outer = _OUTER.sub(lambda match: "" if match[1] else "base_model.model.", found)
-        if outer != found:
-            taken["module."] = None
+        removed |= dict.fromkeys(f"{part}." for part in parts if part in _WRAPPERS)
+        unwrapped = ".".join(part for part in parts if part not in _WRAPPERS)
+        outer = _OUTER.sub(lambda match: "" if match[1] else "base_model.model.", unwrapped)
+        if outer != unwrapped:
+            removed["module."] = None
         plain[name] = outer
         for pattern, rest in _DEFAULT:
             plain[name] = pattern.sub(rest, plain[name])
         if plain[name] != outer:
-            taken[".default."] = None
+            removed[".default."] = None
     if len(set(plain.values())) < len(plain):
         return {name: name for name in plain}, ()
-    return plain, tuple(taken)
+    return plain, tuple(removed)
 
 
-def left_by_wrapper(label: str, taken: Iterable[str]) -> str:
-    """The note on names that were read without what a wrapper left."""
-    parts = ", ".join(map(repr, taken))
+def left_by_wrapper(label: str, removed: Iterable[str]) -> str:
+    """The warning that names were read without what a wrapper left."""
+    parts = ", ".join(map(repr, removed))
     return f"{label}: its tensors' names hold {parts}, left by a wrapper around the model; they are read without"

@@ -1,44 +1,52 @@
 """Unmerged PEFT adapters: put on a loaded base, and proved to be in use.
 
-What PEFT lets pass in silence or with a warning is an error here: a tensor of the adapter's file that has no place in
-the model, one that the file lacks, an adapter with which the model answers as its base does. Otherwise a run would
-report the base's numbers under the adapter's name (EleutherAI/lm-evaluation-harness, issue 2432).
+What PEFT ignores or only warns of is an error here: a tensor of the adapter's file that has no place in the model, one
+that the file lacks, an adapter with which the model answers as its base does. Otherwise a run would report the base's
+numbers under the adapter's name (EleutherAI/lm-evaluation-harness, issue 2432).
 """
 
 from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from s2eval.errors import PrerequisiteError, UsageError
 from s2eval.models.sources.adapter_names import left_by_wrapper, plain_names
-from s2eval.weights import check_pointers
+from s2eval.weights import check_pointers, some
+
+if TYPE_CHECKING:
+    from peft import PeftConfig, PeftModel
+    from transformers import PreTrainedModel
 
 _log = logging.getLogger(__name__)
 
 _PROBE = 32  # tokens, spread evenly over the vocabulary
-_SHOWN = 3  # names in a message
 # What PEFT warns of there is either checked here and then an error, or concerns training only.
 _CHECKED = r"(?s).*(missing adapter keys|were not initialized|is_gradient_checkpointing|tie_word_embeddings)"
 
 
 def attach(
-    model: Any, path: str, *, name: str = "default", revision: str | None = None, vocabulary: int | None = None
-) -> Any:
+    model: PreTrainedModel,
+    path: str,
+    *,
+    name: str = "default",
+    revision: str | None = None,
+    vocabulary: int | None = None,
+) -> PeftModel:
     """The `PeftModel` of a loaded base with an adapter on it, active and in evaluation mode.
 
     Args:
-        model: a transformers model; changed in place, also where this fails (`Base.restore` undoes it).
+        model: changed in place, also where this fails (`Base.restore` undoes it).
         path: the adapter's folder or hub id.
         name: PEFT's name for the adapter.
-        revision: of the adapter, where it is a hub id.
         vocabulary: length of the tokenizer; embeddings of another length are resized to it first, as lm-eval's `hf`
             does, for adapters that were trained with added tokens. Not so where the adapter's own tensors have the
             base's length (hf fails there): the embeddings of some bases are longer than their tokenizers.
@@ -63,8 +71,12 @@ def attach(
     before = logits(model, tokens)
     with _folder(path, config, weights if wrapped else None) as folder:
         adapted = _put_on(model, folder, name, revision, where)
-    if found := list(problems(adapted, weights, name)):
-        raise UsageError(f"{where}: {'; '.join(found)}. {_advice(path, config)}")
+    if mismatches := list(problems(adapted, weights, name)):
+        base = f"Its adapter_config.json names {names}. " if (names := config.base_model_name_or_path) else ""
+        raise UsageError(
+            f"{where}: {'; '.join(mismatches)}. Is that the base it was trained on? {base}"
+            f"If it was trained with added tokens, its tokenizer is needed too: args: {{tokenizer: {path}}}"
+        )
     after = logits(adapted, tokens)
     if not after.isfinite().all():
         raise UsageError(
@@ -75,14 +87,14 @@ def attach(
     return adapted
 
 
-def logits(model: Any, tokens: torch.Tensor) -> torch.Tensor:
-    """What a model says at each of `tokens` (1 × n, one sequence): n × vocabulary, fp32, on the CPU."""
+def logits(model: PreTrainedModel | PeftModel, tokens: Tensor) -> Tensor:
+    """A model's logits at each of `tokens` (1 × n, one sequence): n × vocabulary, fp32, on the CPU."""
     with torch.no_grad():
-        found = model(input_ids=tokens.to(model.device)).logits
-    return found[0, -tokens.shape[1] :].float().cpu()  # prompt tuning puts virtual tokens before them
+        result = model(input_ids=tokens.to(model.device)).logits
+    return result[0, -tokens.shape[1] :].float().cpu()  # prompt tuning puts virtual tokens before them
 
 
-def _read(path: str, revision: str | None) -> tuple[Any, dict[str, torch.Tensor], bool]:
+def _read(path: str, revision: str | None) -> tuple[PeftConfig, dict[str, Tensor], bool]:
     """Its configuration; its tensors under PEFT's names; whether they have other names in the file."""
     from peft import PeftConfig
     from peft.utils import load_peft_weights
@@ -104,14 +116,14 @@ def _read(path: str, revision: str | None) -> tuple[Any, dict[str, torch.Tensor]
         raise PrerequisiteError(
             f"adapter {path}: its weights (adapter_model.safetensors or adapter_model.bin) cannot be read: {error}"
         ) from error
-    names, taken = plain_names(weights)
-    if taken:
-        _log.warning("%s", left_by_wrapper(f"adapter {path}", taken))
-    return config, {names[name]: tensor for name, tensor in weights.items()}, bool(taken)
+    names, removed = plain_names(weights)
+    if removed:
+        _log.warning("%s", left_by_wrapper(f"adapter {path}", removed))
+    return config, {names[name]: tensor for name, tensor in weights.items()}, bool(removed)
 
 
 @contextmanager
-def _folder(path: str, config: Any, weights: Mapping[str, torch.Tensor] | None) -> Iterator[str]:
+def _folder(path: str, config: PeftConfig, weights: Mapping[str, Tensor] | None) -> Iterator[str]:
     """The folder or hub id that PEFT loads; a temporary one where `weights` have other names than in the file."""
     if weights is None:
         yield path
@@ -120,9 +132,8 @@ def _folder(path: str, config: Any, weights: Mapping[str, torch.Tensor] | None) 
 
     with TemporaryDirectory() as folder:
         config.save_pretrained(folder)
-        save_file(
-            {name: weight.clone() for name, weight in weights.items()}, Path(folder) / "adapter_model.safetensors"
-        )
+        tensors = {name: weight.clone() for name, weight in weights.items()}
+        save_file(tensors, Path(folder) / "adapter_model.safetensors")
         yield folder
 
 
@@ -134,18 +145,18 @@ def readable(path: str) -> Iterator[str]:
         yield folder
 
 
-def _probe(model: Any, config: Any) -> torch.Tensor:
+def _probe(model: PreTrainedModel, config: PeftConfig) -> Tensor:
     """A short sequence of tokens, among them those without which the adapter would do nothing."""
-    tokens = torch.linspace(0, model.get_input_embeddings().weight.shape[0] - 1, _PROBE).long().tolist()
+    tokens = torch.linspace(0, next(model.get_input_embeddings().parameters()).shape[0] - 1, _PROBE).long().tolist()
     trained = getattr(config, "trainable_token_indices", None) or getattr(config, "token_indices", None) or []
-    for some in trained.values() if isinstance(trained, dict) else [trained]:
-        tokens += some[:_PROBE]
+    for indices in trained.values() if isinstance(trained, dict) else [trained]:
+        tokens += indices[:_PROBE]
     tokens += getattr(config, "alora_invocation_tokens", None) or []
     return torch.tensor([tokens])
 
 
-def _put_on(model: Any, path: str, name: str, revision: str | None, where: str) -> Any:
-    """As lm-eval's `hf` does it, except that tensors of a wrong shape are left for `problems` to tell."""
+def _put_on(model: PreTrainedModel, path: str, name: str, revision: str | None, where: str) -> PeftModel:
+    """As lm-eval's `hf` does it, except that tensors of a wrong shape are left for `problems`."""
     from peft import PeftModel
 
     try:
@@ -163,8 +174,8 @@ def _put_on(model: Any, path: str, name: str, revision: str | None, where: str) 
     return adapted.eval()
 
 
-def problems(adapted: Any, weights: Mapping[str, torch.Tensor], name: str) -> Iterator[str]:
-    """What of an adapter's file is not in the model that it was put on, or the other way round: one phrase a kind.
+def problems(adapted: PeftModel, weights: Mapping[str, Tensor], name: str) -> Iterator[str]:
+    """What of an adapter's file is not in the model that it was put on, or the other way round: a phrase a kind.
 
     Args:
         weights: the file's tensors, as PEFT names them.
@@ -172,64 +183,47 @@ def problems(adapted: Any, weights: Mapping[str, torch.Tensor], name: str) -> It
     """
     from peft.utils import get_peft_model_state_dict
 
-    weights = _renamed(adapted, weights, name)
-    state = adapted.state_dict()
-    own = get_peft_model_state_dict(adapted, state_dict=state, adapter_name=name, save_embedding_layers=False)
-    there = {**state, **own}  # a file may hold whole matrices of the base too, or the model's own names
-    if lost := [key for key in weights if key not in there]:
-        yield f"the model has no place for {len(lost)} of its {len(weights)} tensors ({_some(lost)})"
-    given = {id(there[key]) for key in weights if key in there}
-    if lacking := [key for key, tensor in own.items() if id(tensor) not in given]:
-        yield f"its configuration asks for {len(lacking)} more than its file has ({_some(lacking)})"
-    both = [key for key in weights if key in there]
-    if misshapen := [key for key in both if weights[key].shape != there[key].shape]:
-        shapes = [f"{key} is {_shape(weights[key])}, there {_shape(there[key])}" for key in misshapen]
-        yield f"the model wants another shape for {len(shapes)} of its {len(weights)} tensors ({_some(shapes)})"
-    if endless := [key for key in both if not weights[key].isfinite().all()]:
-        yield f"NaN or infinity stands in {len(endless)} of its {len(weights)} tensors ({_some(endless)})"
-    other = [key for key in both if key not in misshapen and key not in endless and not _same(weights[key], there[key])]
-    if other:
-        yield f"the model does not compute with {len(other)} of its {len(weights)} tensors ({_some(other)})"
-
-
-def _renamed(adapted: Any, weights: Mapping[str, torch.Tensor], name: str) -> Mapping[str, torch.Tensor]:
-    """`weights` as PEFT reads them where an architecture got other names in transformers 5 (experts, for one)."""
-    try:
+    try:  # an architecture may have other names in transformers 5 (experts, for one)
         from peft.utils import transformers_weight_conversion as conversion
     except ImportError:  # a PEFT that knows no such conversion
-        return weights
-    return conversion.convert_peft_adapter_state_dict_for_transformers(
-        model=adapted, peft_config=adapted.peft_config[name], adapter_state_dict=dict(weights), adapter_name=name
-    )
+        pass
+    else:
+        weights = conversion.convert_peft_adapter_state_dict_for_transformers(
+            model=adapted, peft_config=adapted.peft_config[name], adapter_state_dict=dict(weights), adapter_name=name
+        )
+    state = adapted.state_dict()
+    own = get_peft_model_state_dict(adapted, state_dict=state, adapter_name=name, save_embedding_layers=False)
+    model = {**state, **own}  # a file may hold complete matrices of the base too, or the model's own names
+    of = f"of its {len(weights)} tensors"
+    if lost := [key for key in weights if key not in model]:
+        yield f"the model has no place for {len(lost)} {of} ({some(lost)})"
+    both = [key for key in weights if key in model]
+    filled = {id(model[key]) for key in both}
+    if lacking := [key for key, tensor in own.items() if id(tensor) not in filled]:
+        yield f"its configuration asks for {len(lacking)} more than its file has ({some(lacking)})"
+    if misshapen := [key for key in both if weights[key].shape != model[key].shape]:
+        shapes = [f"{key} is {_shape(weights[key])}, there {_shape(model[key])}" for key in misshapen]
+        yield f"the model wants another shape for {len(shapes)} {of} ({some(shapes)})"
+    if endless := [key for key in both if not weights[key].isfinite().all()]:
+        yield f"NaN or infinity stands in {len(endless)} {of} ({some(endless)})"
+    rest = [key for key in both if key not in misshapen and key not in endless]
+    if other := [key for key in rest if not _same(weights[key], model[key])]:
+        yield f"the model does not compute with {len(other)} {of} ({some(other)})"
 
 
-def _same(mine: torch.Tensor, there: torch.Tensor) -> bool:
+def _same(stored: Tensor, used: Tensor) -> bool:
     """Equal but for the rounding to the model's type; True of what was offloaded to the disk."""
-    if there.is_meta:
+    if used.is_meta:
         return True
-    wanted = mine.to(there.device, torch.float32)
-    return bool((there.float() - wanted).norm() <= 0.01 * wanted.norm())
+    wanted = stored.to(used.device, torch.float32)
+    return bool((used.float() - wanted).norm() <= 0.01 * wanted.norm())
 
 
-def _some(names: Iterable[str]) -> str:
-    names = list(names)
-    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-
-
-def _shape(tensor: torch.Tensor) -> str:
+def _shape(tensor: Tensor) -> str:
     return "×".join(map(str, tensor.shape))
 
 
-def _advice(path: str, config: Any) -> str:
-    named = config.base_model_name_or_path
-    return (
-        "Is that the base it was trained on? "
-        + (f"Its adapter_config.json names {named}. " if named else "")
-        + f"If it was trained with added tokens, its tokenizer is needed too: args: {{tokenizer: {path}}}"
-    )
-
-
-def _why(weights: Mapping[str, torch.Tensor]) -> str:
+def _why(weights: Mapping[str, Tensor]) -> str:
     """The cause of equal answers, where the file shows it."""
     ends = [tensor for key, tensor in weights.items() if "lora_B" in key or "lora_embedding_B" in key]
     if ends and not any(tensor.any() for tensor in ends):

@@ -11,13 +11,8 @@ from s2eval.weights import check_pointers
 
 WEIGHTS = ("*.safetensors", "*.bin", "*.gguf")
 _TOKENIZERS = (
-    "tokenizer.json",
-    "tokenizer.model",
-    "vocab.json",
-    "vocab.txt",
-    "spiece.model",
-    "*.tiktoken",
-    "tokenization_*.py",
+    *("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model"),
+    *("*.tiktoken", "tokenization_*.py"),
 )
 
 
@@ -39,9 +34,7 @@ def may_be_hub_id(name: str) -> bool:
 def check(name: str, text: str) -> str:
     """The folder of an embedded or local model, which has weights and a tokenizer; a hub id as it is.
 
-    Args:
-        name: the model.
-        text: MODEL as the user typed it, for messages.
+    `text` is MODEL as the user typed it, for messages.
 
     Raises:
         PrerequisiteError: the folder is missing or incomplete.

