@@ -1,4 +1,4 @@
-"""The head of a safetensors file: names, types, shapes and places of its tensors.
+"""The head of a safetensors file: names, types, shapes and offsets of its tensors.
 
 Format: 8 bytes of length (little endian), that many bytes of JSON, then the tensors' bytes without gaps;
 https://huggingface.co/docs/safetensors.
@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from s2eval.errors import PrerequisiteError
 
@@ -25,14 +24,7 @@ _LONGEST = 100_000_000  # bytes of JSON, the format's own limit
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A tensor in a file.
-
-    Attributes:
-        name: unique in its file.
-        dtype: as the format calls it, e.g. `BF16`.
-        shape: of the tensor; () for a number.
-        start: byte in the file at which it begins.
-    """
+    """A tensor in a file: `dtype` as the format calls it, e.g. `BF16`; `start` is its first byte in the file."""
 
     name: str
     dtype: str
@@ -50,46 +42,46 @@ class Entry:
 
 
 def read(path: Path) -> list[Entry]:
-    """The tensors of a file, in the order in which they lie in it.
+    """The tensors of a file, in the order of their bytes.
 
     Raises:
-        PrerequisiteError: the file cannot be read, is no safetensors file, or ends too early.
+        PrerequisiteError: the file cannot be read, is not a safetensors file, or ends too early.
     """
     try:
         with path.open("rb") as file:
-            there = os.fstat(file.fileno()).st_size
+            file_size = os.fstat(file.fileno()).st_size
             length = int.from_bytes(file.read(8), "little")
-            if there < 8 or length > min(_LONGEST, there - 8):
-                raise _broken(path, f"it has {there:,} bytes, and its head alone would have {length + 8:,}")
-            raw = json.loads(file.read(length))
+            if file_size < 8 or length > min(_LONGEST, file_size - 8):
+                raise _broken(path, f"it has {file_size:,} bytes, and its head alone would have {length + 8:,}")
+            head: object = json.loads(file.read(length))
     except OSError as error:
         raise PrerequisiteError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise _broken(path, "its head is no JSON") from error
-    entries = sorted(_entries(path, raw, 8 + length), key=lambda entry: entry.start)
     end = 8 + length
+    entries = sorted(_entries(path, head, end), key=lambda entry: entry.start)
     for entry in entries:
         if entry.start != end:
             raise _broken(path, f"{entry.name} begins at byte {entry.start:,}, expected {end:,}")
         end += entry.size
-    if end != there:
-        raise _broken(path, f"it has {there:,} bytes, its head speaks of {end:,}")
+    if end != file_size:
+        raise _broken(path, f"it has {file_size:,} bytes, its head speaks of {end:,}")
     return entries
 
 
-def _entries(path: Path, raw: Any, offset: int) -> Iterable[Entry]:
-    if not isinstance(raw, dict):
+def _entries(path: Path, head: object, offset: int) -> Iterator[Entry]:
+    if not isinstance(head, dict):
         raise _broken(path, "its head is no mapping")
-    for name, about in raw.items():
+    for name, fields in head.items():
         if name == "__metadata__":
             continue
         try:
-            dtype, shape, (start, end) = about["dtype"], tuple(about["shape"]), about["data_offsets"]
+            dtype, shape, (start, end) = fields["dtype"], tuple(fields["shape"]), fields["data_offsets"]
             entry = Entry(name, dtype, shape, offset + start)
             if entry.size != end - start or any(length < 0 for length in shape):
                 raise ValueError("sizes")
         except (KeyError, TypeError, ValueError) as error:
-            raise _broken(path, f"what it says of {name} is wrong: {about}") from error
+            raise _broken(path, f"what it says of {name} is wrong: {fields}") from error
         yield entry
 
 
@@ -98,24 +90,20 @@ def _broken(path: Path, why: str) -> PrerequisiteError:
 
 
 def placed(entries: Iterable[Entry]) -> tuple[bytes, list[Entry]]:
-    """The head of a new file, and its tensors with the places that they get.
+    """The head of a new file, and its tensors with their offsets.
 
-    Tensors of wider types come first, as the format's own writer puts them, so that each begins at a multiple of its
-    item's size; beside that the order stays.
+    Wider types come first, as the format's own writer puts them, so that each tensor begins at a multiple of its item's
+    size; apart from that the order stays.
     """
-    ordered = sorted(entries, key=lambda entry: -SIZES[entry.dtype])
-    about: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    fields: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    ordered: list[Entry] = []
     begin = 0
-    for entry in ordered:
-        offsets = [begin, begin + entry.size]
-        about[entry.name] = {"dtype": entry.dtype, "shape": list(entry.shape), "data_offsets": offsets}
-        begin += entry.size
-    text = json.dumps(about, separators=(",", ":"), ensure_ascii=False).encode()
+    for entry in sorted(entries, key=lambda entry: -SIZES[entry.dtype]):
+        end = begin + entry.size
+        fields[entry.name] = {"dtype": entry.dtype, "shape": list(entry.shape), "data_offsets": [begin, end]}
+        ordered.append(replace(entry, start=begin))
+        begin = end
+    text = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
     head = len(text).to_bytes(8, "little") + text
-    result: list[Entry] = []
-    end = len(head)
-    for entry in ordered:
-        result.append(Entry(entry.name, entry.dtype, entry.shape, end))
-        end += entry.size
-    return head, result
+    return head, [replace(entry, start=len(head) + entry.start) for entry in ordered]

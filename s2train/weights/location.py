@@ -1,4 +1,4 @@
-"""Where a model or an adapter that a user named lies, and what to call it without telling this machine's folders."""
+"""Where a model or an adapter that a user named lies, and a name for it without this machine's folders."""
 
 from __future__ import annotations
 
@@ -24,41 +24,45 @@ class Location:
 
 
 def of_model(text: str) -> Location:
-    """A base model: an embedded one's name, a folder, or a hub id (from the cache, or fetched).
+    """A base model: an embedded model's name, a folder, or a hub id (from the cache, or downloaded).
 
     Raises:
-        PrerequisiteError: there is no such thing here, it has no `config.json`, or its files are not whole.
+        PrerequisiteError: it does not exist, has no `config.json`, or its files are incomplete.
     """
     location = Location(Path(resolve(text)), text) if text in EMBEDDED else _locate(text, "base", _MODEL)
     if not (location.folder / "config.json").is_file():
         raise PrerequisiteError(
             f"base {text}: {location.folder} has no config.json; is it a Hugging Face model folder?"
         )
-    check_pointers(location.folder, f"base {text}")
-    check_json(location.folder, f"base {text}")
-    return location
+    return _checked(location, f"base {text}")
 
 
 def of_adapter(text: str) -> Location:
-    """An adapter: a folder, or a hub id (from the cache, or fetched)."""
-    location = _locate(text, "adapter", _ADAPTER)
-    check_pointers(location.folder, f"adapter {text}")
-    check_json(location.folder, f"adapter {text}")
+    """An adapter: a folder, or a hub id (from the cache, or downloaded); errors as of `of_model`."""
+    return _checked(_locate(text, "adapter", _ADAPTER), f"adapter {text}")
+
+
+def _checked(location: Location, label: str) -> Location:
+    check_pointers(location.folder, label)
+    check_json(location.folder, label)
     return location
 
 
 def _locate(text: str, what: str, files: Sequence[str]) -> Location:
     path = Path(text).expanduser()
     if path.is_dir():
-        return Location(path.resolve(), _name(path.resolve()))
+        folder = path.resolve()
+        cached = folder.parent.parent.name
+        if folder.parent.name == "snapshots" and cached.startswith("models--"):  # the hub's cache
+            return Location(folder, cached.removeprefix("models--").replace("--", "/"))
+        return Location(folder, folder.name)
     if path.exists() or text.startswith((".", "/", "~")) or text.count("/") > 1:
         raise PrerequisiteError(f"{what} {text}: no folder {path}")
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        folder = snapshot_download(text, allow_patterns=list(files), ignore_patterns=list(_NOT))
-        return Location(Path(folder), text)
+        return Location(Path(snapshot_download(text, allow_patterns=list(files), ignore_patterns=list(_NOT))), text)
     except (OSError, ValueError) as error:
         if isinstance(error, LocalEntryNotFoundError):
             why = "it is not in the cache and the hub cannot be reached"
@@ -70,11 +74,3 @@ def _locate(text: str, what: str, files: Sequence[str]) -> Location:
             f"{what} {text}: no folder of that name, and it cannot be had from the hub: {why}. Check the name, or "
             f"download it where there is a network: hf download {text}"
         ) from error
-
-
-def _name(folder: Path) -> str:
-    """The folder's own name; of a snapshot in the hub's cache its hub id."""
-    cached = folder.parent.parent.name
-    if folder.parent.name == "snapshots" and cached.startswith("models--"):
-        return cached.removeprefix("models--").replace("--", "/")
-    return folder.name

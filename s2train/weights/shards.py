@@ -1,4 +1,4 @@
-"""The weights of a folder: one `.safetensors` file, or several with an index. Read in pieces, never mapped."""
+"""The weights of a folder: one `.safetensors` file, or several with an index. Read in chunks, never mapped."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STEP, _SAMPLE = 1 << 20, 4 << 10  # what `fingerprint` reads: 4 KiB of every Mi
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A tensor and the file that it lies in."""
+    """A tensor and the file that holds it."""
 
     path: Path
     entry: Entry
@@ -51,29 +51,22 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """All tensors of a model's folder.
-
-    Attributes:
-        folder: where they are.
-        files: file name → its tensors, in their order; files in the order of their names.
-    """
+    """All tensors of a model's folder, by file; files in the order of their names, tensors in that of their bytes."""
 
     folder: Path
     files: Mapping[str, tuple[Entry, ...]]
 
     def places(self) -> dict[str, Place]:
-        """Tensor → where it lies."""
         return {
             entry.name: Place(self.folder / name, entry) for name, entries in self.files.items() for entry in entries
         }
 
     def shapes(self) -> dict[str, Shape]:
-        """Tensor → its type and shape."""
-        return {name: (place.entry.dtype, place.entry.shape) for name, place in self.places().items()}
+        return {entry.name: (entry.dtype, entry.shape) for entries in self.files.values() for entry in entries}
 
 
 def find(folder: Path) -> Weights:
-    """The weights of a model's folder, by the files' heads.
+    """The weights of a model's folder; only the files' heads are read.
 
     Raises:
         PrerequisiteError: there are none, a shard is missing or broken, or the index and the shards disagree.
@@ -83,9 +76,9 @@ def find(folder: Path) -> Weights:
         return Weights(folder, {SINGLE: tuple(header.read(folder / SINGLE))})
     if not (folder / INDEX).is_file():
         for pattern, kind in _OTHER.items():
-            if found := next(folder.glob(pattern), None):
+            if path := next(folder.glob(pattern), None):
                 raise UsageError(
-                    f"{folder}: its weights are {kind} ({found.name}); merging reads safetensors. Load it with "
+                    f"{folder}: its weights are {kind} ({path.name}); merging reads safetensors. Load it with "
                     "transformers and save it again: save_pretrained(FOLDER)"
                 )
         raise PrerequisiteError(f"{folder}: no weights: neither {SINGLE} nor {INDEX}")
@@ -98,8 +91,8 @@ def find(folder: Path) -> Weights:
                 f"{folder}: the shard {name} is missing, {INDEX} expects {count} tensors in it. Fetch the model again"
             )
         files[name] = tuple(header.read(folder / name))
-    there = {entry.name: name for name, entries in files.items() for entry in entries}
-    if wrong := sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name)):
+    actual = {entry.name: name for name, entries in files.items() for entry in entries}
+    if wrong := sorted(name for name in wanted.keys() | actual.keys() if wanted.get(name) != actual.get(name)):
         shown = ", ".join(wrong[:3])
         raise PrerequisiteError(
             f"{folder / INDEX}: it and the shards disagree about {len(wrong)} tensors ({shown}): was a shard replaced?"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 
@@ -21,13 +20,10 @@ _FEWEST = 64  # rows
 
 def numbers(place: Place, start: int, end: int) -> torch.Tensor:
     """Numbers `start` to `end` of a tensor, in the order in which they are stored."""
-    entry = place.entry
-    dtype = DTYPES[entry.dtype]
+    dtype = DTYPES[place.entry.dtype]
     if start == end:
         return torch.empty(0, dtype=dtype)
-    buffer = bytearray((end - start) * dtype.itemsize)
-    place.read_into(memoryview(buffer), start * dtype.itemsize)
-    return torch.frombuffer(buffer, dtype=dtype)
+    return torch.frombuffer(place.read(start * dtype.itemsize, end * dtype.itemsize), dtype=dtype)
 
 
 def rows(place: Place, start: int, end: int) -> torch.Tensor:
@@ -38,7 +34,7 @@ def rows(place: Place, start: int, end: int) -> torch.Tensor:
 
 
 def load(place: Place) -> torch.Tensor:
-    """The whole tensor."""
+    """The tensor in full."""
     return numbers(place, 0, place.entry.items).reshape(place.entry.shape)
 
 
@@ -62,5 +58,4 @@ def _count(entry: Entry) -> int:
 
 def as_bytes(tensor: torch.Tensor) -> memoryview:
     """The tensor's own memory where it is contiguous, else a copy's."""
-    array: Any = tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy()
-    return memoryview(array)
+    return tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().data
