@@ -1,16 +1,16 @@
 """Adapters merged into their base, one tensor at a time: `s2train merge`, or from Python `merge(…)`.
 
-    request → adapters read and checked (adapters), the model's outline (outline) → which tensor gets what (plan)
+    request → adapters and base read and checked (preparation) → what each tensor is made of (plan)
     → arithmetic (delta, methods) → written, resumable (stream) → the rest of the folder (folder) → compared (verify)
 
-Nothing is mapped into memory, so memory in use is memory held. Which merge is the better one: `effect`.
+Nothing is mapped into memory, so memory in use is memory held. Which merge is better: `effect`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from s2eval.callable_package import make_callable
 
@@ -28,7 +28,7 @@ def merge(
     base: str | Path | None = None,
     weights: Sequence[float] = (),
     dtype: str | None = None,
-    quantization: Mapping[str, Any] | None = None,
+    quantization: Mapping[str, object] | None = None,
     template: str | None = None,
     verify: bool = False,
     log: Callable[[str], object] = lambda _: None,
@@ -39,19 +39,19 @@ def merge(
         adapter: folder or hub id, or several.
         method: `bf16`, `qdq`, or another of `s2train.merge.methods.MERGE_METHODS`.
         out: the merged model's folder.
-        base: folder, hub id, or an embedded model's name; None: what the adapter names.
-        weights: of several adapters; () for 1 each.
+        base: folder, hub id, or an embedded model's name; None: as the adapter's configuration names it.
+        weights: of the adapters; () for 1 each.
         dtype: that the base is loaded in, e.g. `bfloat16`; None: as it was in training, else as its files have it.
         quantization: fields of `s2train.checkpoint.Quantization` that replace what training recorded.
-        template: prompt template of the merged model; None: what training recorded.
+        template: prompt template of the merged model; None: as training recorded it.
         verify: compare logits with PEFT on the unmerged model, which needs it in memory.
-        log: is given each line of progress.
+        log: called with each line of progress.
 
     Returns:
-        What the merged model's `s2train.json` says.
+        The merged model's `s2train.json`.
 
     Raises:
-        UsageError: base and adapters do not go together, or cannot be merged.
+        UsageError: base and adapters do not fit together, or cannot be merged.
         PrerequisiteError: a file is missing or broken, or there is no space.
         DisagreementError: with `verify`, the logits differ by more than rounding.
     """
@@ -79,9 +79,9 @@ def merge(
     for line in proof.lines() if proof else ():
         log(line)
     log(f"{'already complete' if complete else 'written'}: {request.out}")
-    made = checkpoint.read(request.out)
-    assert made is not None  # a merge that ended well has written it
-    return made
+    merged = checkpoint.read(request.out)
+    assert merged is not None
+    return merged
 
 
 make_callable(__name__, "s2train.merge:merge")

@@ -1,11 +1,11 @@
-"""A merge before its first byte: base and adapters found, read, checked against one another, and planned."""
+"""A merge before its first byte: base and adapters read, checked against one another, and planned."""
 
 from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
 
 from s2eval.errors import UsageError
 from s2eval.models.sources.adapter_names import left_by_wrapper
@@ -13,23 +13,19 @@ from s2eval.weights import some
 from s2train import checkpoint
 from s2train.checkpoint import Checkpoint, Source
 from s2train.merge import adapters as adapters_of
-from s2train.merge import folder, outline, plan, quantization
+from s2train.merge import folder, meta_model, plan, quantization
 from s2train.merge.adapters import Adapter
-from s2train.merge.fit import Given
 from s2train.merge.job import Job, Request
 from s2train.merge.methods import MERGE_METHODS
-from s2train.merge.outline import Outline
-from s2train.merge.plan import Plan
 from s2train.weights import location, shards, tensors
-from s2train.weights.location import Location
-from s2train.weights.shards import Place, Weights
+from s2train.weights.shards import Weights
 
 
 def prepare(request: Request) -> Job:
     """Read and check everything; writes nothing.
 
     Raises:
-        UsageError: base and adapters do not go together, or cannot be merged here.
+        UsageError: base and adapters do not fit together, or cannot be merged.
         PrerequisiteError: a file is missing or broken.
     """
     method = MERGE_METHODS.find(request.method)
@@ -39,6 +35,7 @@ def prepare(request: Request) -> Job:
             f"how the base was quantised matters for --method {names} only: leave it out, or choose that one"
         )
     adapters = _adapters(request)
+    folders = [adapter.folder for adapter in adapters]
     base = location.of_model(request.base)
     weights = shards.find(base.folder)
     quantization.check_unquantized(base.folder, weights)
@@ -48,40 +45,37 @@ def prepare(request: Request) -> Job:
     dtype = request.dtype or (how.dtype if how else None)
     if how:
         how = how.model_copy(update={"dtype": dtype})
-    drawn = outline.draw(weights, adapters, how.skip if how else None)
-    if how and not drawn.quantised:
+    meta = meta_model.build(weights, adapters, how.skip if how else None)
+    if how and not meta.quantised:
         raise UsageError(
-            f"bitsandbytes quantises no layer of {drawn.architecture}: there is nothing for --method {method.name}"
+            f"bitsandbytes quantises no layer of {meta.architecture}: there is nothing for --method {method.name}"
         )
-    planned = plan.make(
-        weights,
-        drawn,
-        adapters,
-        quantise=how is not None,
-        dtype=next((name for name, called in tensors.FLOATS.items() if called == dtype), None),
-        equal=lambda one, other: _equal(one, other, adapters),
-    )
-    fingerprint = _fingerprint(weights, adapters)
-    folders, trained = [one.folder for one in adapters], adapters[0].made
-    tokenizer, lost = folder.tokenizer_of(base.folder, folders, _rows(drawn))
-    made = Checkpoint(
+    stored = next((name for name, torch_name in tensors.FLOATS.items() if torch_name == dtype), None)
+    planned = plan.make(weights, meta, adapters, quantise=how is not None, dtype=stored)
+    fingerprint = shards.fingerprint(weights)
+    for adapter in adapters:
+        trained = adapter.checkpoint.base if adapter.checkpoint else None
+        if trained and trained.sha256 and trained.sha256 != fingerprint:
+            raise UsageError(
+                f"adapter {adapter.name} was trained on {trained.name}, whose weights have the fingerprint "
+                f"{trained.sha256[:12]}…; those of {weights.folder.name} have {fingerprint[:12]}…: these are others"
+            )
+    rows = min((meta.shapes[name][0] for name in meta.embeddings if name in meta.shapes), default=sys.maxsize)
+    tokenizer, tokenizer_notes = folder.tokenizer_of(base.folder, folders, rows)
+    first = adapters[0].checkpoint
+    merged = Checkpoint(
         template=request.template or folder.template(base.folder, folders, tokenizer),
         kind="merge",
         base=Source(name=base.name, sha256=fingerprint),
-        adapters=tuple(Source(name=one.name, sha256=one.sha256, weight=one.weight) for one in adapters),
+        adapters=tuple(Source(name=adapter.name, sha256=adapter.sha256, weight=adapter.weight) for adapter in adapters),
         method=method.name,
         quantization=how,
-        recipe=trained.recipe if trained else None,
-        data=trained.data if trained else {},
+        recipe=first.recipe if first else None,
+        data=first.data if first else {},
         versions=checkpoint.versions(),
     )
-    notes = (*_notes(base, weights, adapters, planned, made, source, dtype), *lost)
-    return Job(request.out, base, adapters, planned, method, drawn.architecture, dtype, made, notes, tokenizer)
-
-
-def _rows(drawn: Outline) -> int:
-    """Of the embeddings: tokens that the merged model knows."""
-    return min((drawn.shapes[name][0] for name in drawn.embeddings if name in drawn.shapes), default=sys.maxsize)
+    job = Job(request.out, base, adapters, planned, method, meta.architecture, dtype, merged, (), tokenizer)
+    return replace(job, notes=(*_notes(job, weights, quantization_known=bool(source)), *tokenizer_notes))
 
 
 def _adapters(request: Request) -> tuple[Adapter, ...]:
@@ -99,62 +93,24 @@ def _adapters(request: Request) -> tuple[Adapter, ...]:
     return adapters
 
 
-def _fingerprint(weights: Weights, adapters: Sequence[Adapter]) -> str:
-    fingerprint = shards.fingerprint(weights)
+def _notes(job: Job, weights: Weights, *, quantization_known: bool) -> Iterator[str]:
+    base, adapters, planned, how = job.base, job.adapters, job.plan, job.checkpoint.quantization
     for adapter in adapters:
-        trained = adapter.made.base if adapter.made else None
-        if trained and trained.sha256 and trained.sha256 != fingerprint:
-            raise UsageError(
-                f"adapter {adapter.name} was trained on {trained.name}, whose weights have the fingerprint "
-                f"{trained.sha256[:12]}…; those of {weights.folder.name} have {fingerprint[:12]}…: these are others"
-            )
-    return fingerprint
-
-
-def _equal(one: Place | Given, other: Place | Given, adapters: Sequence[Adapter]) -> bool:
-    """Whether two tensors, of the base or of an adapter, hold the same."""
-    entries = [
-        side.entry if isinstance(side, Place) else adapters[side.adapter].entries[side.key] for side in (one, other)
-    ]
-    if entries[0].shape != entries[1].shape:
-        return False
-
-    def rows(side: Place | Given, start: int, end: int) -> Any:
-        if isinstance(side, Place):
-            return tensors.rows(side, start, end)
-        return adapters[side.adapter].rows(side.key, start, end)
-
-    return all(
-        bool((rows(one, start, end) == rows(other, start, end)).all())
-        for start, end in tensors.steps(entries[0], 1 << 22)
-    )
-
-
-def _notes(
-    base: Location,
-    weights: Weights,
-    adapters: Sequence[Adapter],
-    planned: Plan,
-    made: Checkpoint,
-    source: str,
-    dtype: str | None,
-) -> Iterator[str]:
-    for adapter in adapters:
-        named = str(adapter.config.get("base_model_name_or_path") or "").rstrip("/")
-        known = adapter.made is not None and adapter.made.base is not None and adapter.made.base.sha256 is not None
-        if named and not known and named.rpartition("/")[2] not in (base.name.rpartition("/")[2], base.folder.name):
+        named = adapter.base.rstrip("/")
+        trained = adapter.checkpoint.base if adapter.checkpoint else None
+        fits = named.rpartition("/")[2] in ("", base.name.rpartition("/")[2], base.folder.name)
+        if not fits and (trained is None or trained.sha256 is None):
             yield f"adapter {adapter.name} names {named} as its base; merged into {base.name}, whose shapes fit"
         if adapter.wrappers:
             yield left_by_wrapper(f"adapter {adapter.name}", adapter.wrappers)
         if adapter.untrained:
             yield f"adapter {adapter.name}: every B matrix is zero, as before training: it changes nothing"
-    if made.quantization and not source:
-        how = made.quantization
+    if how and not quantization_known:
         yield (
             f"nothing tells how the base was quantised in training; taken: {how.type}, blocks of {how.blocksize}, "
             f"{'double' if how.double else 'single'} quantisation (--quant-type, --blocksize, --double-quant)"
         )
-    if not made.quantization and any(adapter.made and adapter.made.quantization for adapter in adapters):
+    if not how and any(adapter.checkpoint and adapter.checkpoint.quantization for adapter in adapters):
         yield "the adapter was trained on a base in 4 bits; --method qdq merges it into what it was trained on"
     if len(adapters) > 1:
         yield "several adapters: the weighted sum of their changes, as add_weighted_adapter(…, combination_type='cat')"
@@ -164,7 +120,7 @@ def _notes(
         yield f"left out, because {len(planned.left_out)} tensors are not part of the merged model: " + some(
             planned.left_out
         )
-    stored = {place.entry.dtype for place in weights.places().values()} & tensors.FLOATS.keys()
-    said = folder.dtype(base.folder)
-    if said and stored and said not in {tensors.FLOATS[one] for one in stored} and not dtype:
-        yield f"config.json of the base says {said}, its files hold {', '.join(sorted(stored))}: kept; see --dtype"
+    stored = {dtype for dtype, _ in weights.shapes().values()} & tensors.FLOATS.keys()
+    stated = folder.dtype(base.folder)
+    if stated and stored and stated not in {tensors.FLOATS[name] for name in stored} and not job.dtype:
+        yield f"config.json of the base says {stated}, its files hold {', '.join(sorted(stored))}: kept; see --dtype"

@@ -1,7 +1,7 @@
-"""Shards written one after the other, hashed along the way, so that a killed run goes on where it was.
+"""Shards written one after the other and hashed on the way, so that a killed run resumes where it was.
 
-They are written into a hidden folder beside the one asked for. A shard gets its name when it is whole and on the disk;
-its hash then stands in a journal beside the hidden folder. The next run keeps the shards whose bytes still have it.
+They are written into a hidden folder beside the merged model's. A shard gets its name when it is complete and on the
+disk; its hash then stands in a journal beside the hidden folder. The next run keeps the shards whose bytes still match.
 """
 
 from __future__ import annotations
@@ -14,25 +14,22 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
 from s2eval import store
 from s2eval.errors import PrerequisiteError
-from s2train.checkpoint import Quantization
-from s2train.merge import delta
-from s2train.merge.adapters import Adapter
-from s2train.merge.methods import MergeMethod
+from s2train.checkpoint import sha256
 from s2train.merge.plan import Plan, Step
-from s2train.merge.workers import Workers
-from s2train.weights import header, tensors
+from s2train.weights import header
 
-_WAITING = 4  # pieces that are written but not hashed yet, at most
-_BEGIN = 64 << 20  # bytes after which the disk is asked to begin, so that less is left for the end
+_WAITING = 4  # chunks that are written but not hashed yet, at most
+_FLUSH = 64 << 20  # bytes after which the disk is asked to begin, so that less is left for the end
 _SPARE = 64 << 20  # bytes for tokenizer and the like
 Progress = Callable[[int], object]
+Chunk = bytes | bytearray | memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +42,12 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """What a hidden folder holds already.
+    """What a hidden folder holds.
 
     Attributes:
-        folder: the hidden one.
         path: of the journal itself.
         key: of everything that determines the bytes.
-        shards: those that are whole, by name.
+        shards: those that are complete, by name.
     """
 
     folder: Path
@@ -60,38 +56,34 @@ class Journal:
     shards: Mapping[str, Written]
 
     def with_shard(self, name: str, written: Written) -> Journal:
-        """The journal with one more, written to the disk."""
+        """The journal with one more shard, written to the disk."""
         shards = {**self.shards, name: written}
-        about = {name: {"bytes": one.bytes, "sha256": one.sha256} for name, one in shards.items()}
-        store.write_json(self.path, {"key": self.key, "shards": about})
+        store.write_json(self.path, {"key": self.key, "shards": {name: asdict(shards[name]) for name in shards}})
         return replace(self, shards=shards)
 
 
 def resume(folder: Path, path: Path, key: str) -> Journal:
-    """The journal of an interrupted run for the same `key`, as far as its shards are what it says; else an empty one.
+    """The journal of an interrupted run for the same `key`, with the shards that still match it; else an empty one.
 
-    A folder that was begun for something else is emptied.
+    Everything else in the folder is deleted.
     """
-    found: dict[str, Written] = {}
+    shards: dict[str, Written] = {}
     with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):  # the file may hold anything
-        told = json.loads(path.read_text(encoding="utf-8"))
-        if told["key"] == key:
-            found = {name: Written(one["bytes"], one["sha256"]) for name, one in told["shards"].items()}
-    found = {name: one for name, one in found.items() if is_whole(folder / name, one)}
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if stored["key"] == key:
+            shards = {name: Written(shard["bytes"], shard["sha256"]) for name, shard in stored["shards"].items()}
+    shards = {name: shard for name, shard in shards.items() if is_complete(folder / name, shard)}
     with store.explain_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.iterdir():
-            if left.name not in found:
-                left.unlink()
-    return Journal(folder, path, key, found)
+        for file in folder.iterdir():
+            if file.name not in shards:
+                file.unlink()
+    return Journal(folder, path, key, shards)
 
 
-def is_whole(path: Path, written: Written) -> bool:
+def is_complete(path: Path, written: Written) -> bool:
     """Whether a file has that length and hash."""
-    if not path.is_file() or path.stat().st_size != written.bytes:
-        return False
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == written.sha256
+    return path.is_file() and path.stat().st_size == written.bytes and sha256(path) == written.sha256
 
 
 def size(steps: Sequence[Step]) -> int:
@@ -100,34 +92,12 @@ def size(steps: Sequence[Step]) -> int:
     return len(head) + sum(step.entry.size for step in steps)
 
 
-def check_space(plan: Plan, journal: Journal) -> None:
-    """Raise PrerequisiteError if the disk cannot hold what is still to be written."""
-    wanted = _SPARE + sum(size(steps) for name, steps in plan.files.items() if name not in journal.shards)
-    free = shutil.disk_usage(journal.folder).free
-    if free < wanted:
-        raise PrerequisiteError(
-            f"{journal.folder.parent}: {wanted / 1e9:.2f} GB are needed there, {free / 1e9:.2f} GB are free. Make "
-            "room, or choose another disk with --out"
-        )
-
-
-def write(
-    plan: Plan,
-    journal: Journal,
-    adapters: Sequence[Adapter],
-    method: MergeMethod,
-    how: Quantization,
-    progress: Progress = lambda _: None,
-) -> Journal:
+def write(plan: Plan, journal: Journal, chunks: Callable[[Step], Iterator[Chunk]], progress: Progress) -> Journal:
     """Write the plan's shards that the journal does not have.
 
     Args:
-        plan: what is written.
-        journal: of the folder that it is written to.
-        adapters: that the plan speaks of.
-        method: how the adapters' change is added.
-        how: the base's quantisation in training, for methods that need it.
-        progress: told how many bytes were written since the last call.
+        chunks: the bytes of a tensor.
+        progress: called with the number of bytes written since the last call.
 
     Returns:
         The journal with all of them.
@@ -135,7 +105,14 @@ def write(
     Raises:
         PrerequisiteError: no space, no permission, a base that cannot be read to its end; NaN or infinity.
     """
-    with Workers() as workers, store.explain_os_errors(journal.folder):
+    needed = _SPARE + sum(size(steps) for name, steps in plan.files.items() if name not in journal.shards)
+    free = shutil.disk_usage(journal.folder).free
+    if free < needed:
+        raise PrerequisiteError(
+            f"{journal.folder.parent}: {needed / 1e9:.2f} GB are needed there, {free / 1e9:.2f} GB are free. Make "
+            "room, or choose another disk with --out"
+        )
+    with store.explain_os_errors(journal.folder):
         for name, steps in plan.files.items():
             if name in journal.shards:
                 progress(journal.shards[name].bytes)
@@ -147,22 +124,12 @@ def write(
                 file.write(head)
                 progress(len(head))
                 for entry in entries:
-                    for piece in _bytes(by_name[entry.name], adapters, plan.rank, method, how, workers):
-                        file.write(piece)
-                        progress(len(piece))
+                    for chunk in chunks(by_name[entry.name]):
+                        file.write(chunk)
+                        progress(len(chunk))
             part.rename(journal.folder / name)
             journal = journal.with_shard(name, file.written)
     return journal
-
-
-def _bytes(
-    step: Step, adapters: Sequence[Adapter], rank: int, method: MergeMethod, how: Quantization, workers: Workers
-) -> Iterator[bytearray | memoryview]:
-    if step.copied:
-        yield from delta.copied(step, workers)
-        return
-    for piece in delta.pieces(step, adapters, rank, method, how, workers):
-        yield tensors.as_bytes(piece)
 
 
 class Hashing:
@@ -171,17 +138,17 @@ class Hashing:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._digest = hashlib.sha256()
-        self._waiting: queue.Queue[bytes | bytearray | memoryview | None] = queue.Queue(_WAITING)
+        self._waiting: queue.Queue[Chunk | None] = queue.Queue(_WAITING)
         self._thread = threading.Thread(target=self._hash, daemon=True)
         self._file: BinaryIO | None = None
-        self._bytes = self._begun = 0
+        self._bytes = self._flushed = 0
 
     def __enter__(self) -> Hashing:
         self._file = self.path.open("wb", buffering=0)
         self._thread.start()
         return self
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:
+    def write(self, data: Chunk) -> None:
         """Append bytes, which must not change afterwards."""
         assert self._file is not None
         view = memoryview(data)
@@ -189,9 +156,9 @@ class Hashing:
             view = view[self._file.write(view) :]
         self._bytes += len(data)
         self._waiting.put(data)
-        if self._bytes - self._begun >= _BEGIN and hasattr(os, "posix_fadvise"):  # Linux begins to write what is dirty
-            os.posix_fadvise(self._file.fileno(), self._begun, self._bytes - self._begun, os.POSIX_FADV_DONTNEED)
-            self._begun = self._bytes
+        if self._bytes - self._flushed >= _FLUSH and hasattr(os, "posix_fadvise"):  # Linux begins to write dirty pages
+            os.posix_fadvise(self._file.fileno(), self._flushed, self._bytes - self._flushed, os.POSIX_FADV_DONTNEED)
+            self._flushed = self._bytes
 
     def _hash(self) -> None:
         while (data := self._waiting.get()) is not None:
@@ -211,5 +178,5 @@ class Hashing:
 
     @property
     def written(self) -> Written:
-        """How much it was, and its hash; after the end."""
+        """Length and hash, after the end."""
         return Written(self._bytes, self._digest.hexdigest())

@@ -1,5 +1,5 @@
-"""Threads that compute pieces of a tensor side by side, each with one thread of torch: pieces are small, and one thread
-a piece wastes less than all threads on each."""
+"""Threads that compute chunks of a tensor side by side, each with one thread of torch: chunks are small, and one thread
+a chunk wastes less than all threads on each."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -18,7 +17,7 @@ from s2train import checkpoint
 from s2train.checkpoint import Checkpoint, Quantization
 from s2train.merge import merge, quantization
 from s2train.merge.effect import predictions, weights
-from s2train.merge.effect.models import ComparedModel, compared_models, quantized_arguments
+from s2train.merge.effect.models import ComparedModel, LoadedModel, check_loadable, compared_models
 from s2train.merge.effect.predictions import Prompt
 from s2train.merge.effect.records import BF16, QDQ, TRAINED, Measured, Weights
 from s2train.merge.methods import MERGE_METHODS
@@ -35,9 +34,9 @@ class Merged:
 
     Attributes:
         models: by name: as trained, then the merges, the one expected to be nearer first.
-        checkpoints: method → what the merge wrote into `s2train.json`.
+        checkpoints: method → `s2train.json` of the merge.
         template: of all prompts.
-        label: the same with its arguments, as reports show it.
+        label: the template with its arguments, as reports show it.
     """
 
     models: dict[str, ComparedModel]
@@ -62,7 +61,7 @@ def was_quantized(adapter: str) -> bool | None:
     if trained is not None and trained.kind is not None:
         return trained.quantization is not None
     try:
-        config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+        config: object = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError):  # reported when it is merged
         return None
     return True if isinstance(config, dict) and config.get("quantization_config") else None
@@ -76,20 +75,19 @@ def merge_all(
     base: str,
     adapter: str,
     quantized: bool,
-    quant_options: Mapping[str, Any],
+    quant_options: Mapping[str, object],
     dtype: str | None,
     template: str | None,
-    template_arguments: Mapping[str, Any],
+    template_arguments: Mapping[str, object],
 ) -> Merged:
     """Make the merges that are not complete yet.
 
     Args:
         spec: the unmerged adapter.
-        out: folder of everything.
-        log: is given a line of progress.
-        base, adapter, dtype: as `s2train.merge.merge` takes them.
+        out: folder of all results.
+        base, adapter, dtype: as of `s2train.merge.merge`.
         quantized: whether the adapter was trained on a base in 4 bits; only then methods that quantise apply.
-        quant_options: fields of `Quantization` that the user gave.
+        quant_options: fields of `Quantization` that the user set.
         template: prompt template; None: the merges'.
         template_arguments: of the tokenizer's chat template.
 
@@ -97,12 +95,12 @@ def merge_all(
         S2Error: a merge failed.
         UsageError: transformers cannot load a base quantised so.
     """
-    made: dict[str, Checkpoint] = {}
+    checkpoints: dict[str, Checkpoint] = {}
     how = None
     methods = [method for method in MERGE_METHODS.values() if quantized or not method.quantizes]
     for method in sorted(methods, key=lambda method: not method.quantizes):  # nearest to the training first
         log(f"merging with {method.name}")
-        made[method.name] = merge(
+        checkpoints[method.name] = merge(
             base=base,
             adapter=adapter,
             method=method.name,
@@ -112,30 +110,28 @@ def merge_all(
             log=log,
         )
         if method.quantizes and how is None:
-            how = made[method.name].quantization or Quantization()
-            quantized_arguments(how)  # raises before the other merge
-    folders = {method: (out / MERGED / method).resolve() for method in made}
-    name = template or made[BF16].template
+            how = checkpoints[method.name].quantization or Quantization()
+            check_loadable(how)  # before the other merge
+    folders = {method: (out / MERGED / method).resolve() for method in checkpoints}
+    name = template or checkpoints[BF16].template
     models = compared_models(spec, how, folders, template_arguments)
-    return Merged(models, made, name, label(name, template_arguments))
+    return Merged(models, checkpoints, name, label(name, template_arguments))
 
 
 def measure(merged: Merged, spec: ModelSpec, prompts: Sequence[Prompt], out: Path, log: Log) -> Measured:
-    """Weights and predictions; what was measured before of the same is read back.
+    """Weights, and predictions on at least one prompt; an earlier result for the same inputs is read back.
 
     Args:
-        merged: the models.
         spec: the unmerged adapter.
-        prompts: at least one.
         out: folder of the result and of temporary files.
-        log: is given a line of progress.
     """
+    trained = merged.models[TRAINED]
     key = store.key_of(
         {
             "format": _FORMAT,
             "trained": identity(spec),
-            "arguments": [merged.models[TRAINED].dtype, merged.models[TRAINED].args],
-            "merged": {method: made.files for method, made in merged.checkpoints.items()},
+            "arguments": [trained.dtype, trained.args],
+            "merged": {method: checkpoint.files for method, checkpoint in merged.checkpoints.items()},
             "template": merged.template,
             "prompts": [[prompt.question, prompt.answer] for prompt in prompts],
         }
@@ -146,7 +142,7 @@ def measure(merged: Merged, spec: ModelSpec, prompts: Sequence[Prompt], out: Pat
         return stored
     compared: list[Weights] = []
 
-    def on_load(name: str, lm: Any) -> None:
+    def on_load(name: str, lm: LoadedModel) -> None:
         if name == TRAINED:
             log("comparing weights")
             folders = {method: out / MERGED / method for method in merged.checkpoints}
@@ -168,16 +164,15 @@ class _File(BaseModel):
 
 
 def _read(path: Path, key: str, log: Log) -> Measured | None:
-    """What was measured of the same; None where it was not, or the file is broken."""
+    """None where the file does not exist, is broken, or was measured of something else."""
     try:
         content = path.read_bytes()
         stored = _File.model_validate_json(content)
-        intact = integrity.seal_holds(json.loads(content))
+        if integrity.seal_holds(json.loads(content)):
+            return stored.measured if stored.key == key else None
     except FileNotFoundError:
         return None
     except (OSError, ValidationError):
-        stored, intact = None, False
-    if stored is None or not intact:
-        log(f"{path} is broken: it was changed since it was written; measuring again")
-        return None
-    return stored.measured if stored.key == key else None
+        pass
+    log(f"{path} is broken: it was changed since it was written; measuring again")
+    return None

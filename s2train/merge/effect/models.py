@@ -7,13 +7,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from s2eval import chat_arguments
 from s2eval.errors import PrerequisiteError, S2Error, UsageError
 from s2eval.models import ModelSpec, parse
 from s2train.checkpoint import Quantization
 from s2train.merge.effect.records import TRAINED
+from s2train.merge.quantization import loading_arguments
+
+LoadedModel: TypeAlias = Any  # an lm-eval HFLM, which is not typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class ComparedModel:
     name: str
     model: str
     dtype: str = "auto"
-    args: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    args: Mapping[str, Any] = field(default_factory=dict)
 
     def entry(self) -> dict[str, Any]:
         """As an entry of a run's `models`."""
@@ -38,7 +41,7 @@ class ComparedModel:
 
 
 def compared_models(
-    spec: ModelSpec, how: Quantization | None, merged: Mapping[str, Path], template_arguments: Mapping[str, Any]
+    spec: ModelSpec, how: Quantization | None, merged: Mapping[str, Path], template_arguments: Mapping[str, object]
 ) -> dict[str, ComparedModel]:
     """Name → model: the adapter on its base as it was trained, then each merge, all with the merges' tokenizer.
 
@@ -46,37 +49,28 @@ def compared_models(
         spec: the unmerged adapter.
         how: quantisation of its base in training; None: it had none.
         merged: method → folder.
-        template_arguments: of the tokenizer's chat template, for all of them.
+        template_arguments: of the tokenizer's chat template.
 
     Raises:
         UsageError: transformers cannot load a base quantised so.
     """
     shared = {chat_arguments.MAPPING: dict(template_arguments)} if template_arguments else {}
-    arguments = {"tokenizer": str(next(iter(merged.values()))), **quantized_arguments(how), **shared}
+    if how is not None:
+        check_loadable(how)
+    quantised = loading_arguments(how) if how else {}
+    arguments = {"tokenizer": str(next(iter(merged.values()))), **quantised, **shared}
     trained = ComparedModel(TRAINED, spec.text, (how.dtype if how else None) or "auto", arguments)
     return {TRAINED: trained} | {name: ComparedModel(name, str(path), args=shared) for name, path in merged.items()}
 
 
-def quantized_arguments(how: Quantization | None) -> dict[str, Any]:
-    """lm-eval's model arguments that load a base as it was quantised in training.
-
-    Raises:
-        UsageError: transformers cannot.
-    """
-    if how is None:
-        return {}
+def check_loadable(how: Quantization) -> None:
+    """Raise UsageError if transformers cannot load a base quantised so."""
     if how.blocksize != 64:
         raise UsageError(f"transformers loads blocks of 64 only, the adapter's base had blocks of {how.blocksize}")
-    return {
-        "load_in_4bit": True,
-        "bnb_4bit_quant_type": how.type,
-        "bnb_4bit_use_double_quant": how.double,
-        **({} if how.skip is None else {"llm_int8_skip_modules": list(how.skip)}),
-    }
 
 
 @contextmanager
-def loaded(model: ComparedModel) -> Iterator[Any]:
+def loaded(model: ComparedModel) -> Iterator[LoadedModel]:
     """lm-eval's model object; its memory is free again when the block ends.
 
     Raises:
@@ -86,9 +80,8 @@ def loaded(model: ComparedModel) -> Iterator[Any]:
     from s2eval.models.s2 import S2LM
 
     spec = parse(model.model)
-    lm: Any = None
+    arguments = chat_arguments.without(model.args)
     try:
-        arguments = chat_arguments.without(model.args)
         lm = S2LM(pretrained=spec.pretrained, peft=spec.peft, dtype=model.dtype, batch_size=1, **arguments)
     except S2Error:
         raise

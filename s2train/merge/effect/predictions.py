@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ from s2eval.judge.suite.questions import read_questions
 from s2eval.judge.suite.rows import FileRow, Filled, Problems, read_rows
 from s2eval.models.backend.request_checks import check_tokens
 from s2eval.models.sources.adapters import logits
-from s2train.merge.effect.models import ComparedModel, loaded
+from s2train.merge.effect.models import ComparedModel, LoadedModel, loaded
 from s2train.merge.effect.records import Pair, Predictions
 
 _ROWS = 64  # positions compared at once: distributions are doubles
@@ -32,7 +31,7 @@ class _Row(FileRow):
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A question, and the answer whose tokens are looked at; None: those of the prompt are."""
+    """A question; of one with an answer the answer's tokens are compared, otherwise its own."""
 
     question: str
     answer: str | None = None
@@ -40,7 +39,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A prompt in tokens; what is predicted at `first` and after it, before `stop`, is compared."""
+    """A prompt in tokens; the predictions at positions `first` to `stop` (exclusive) are compared."""
 
     tokens: tuple[int, ...]
     first: int
@@ -65,8 +64,8 @@ def read_prompts(path: Path | None) -> list[Prompt]:
     return [Prompt(row.question, row.answer) for row in rows]
 
 
-def encode(lm: Any, questions: Sequence[Prompt], template: prompts.Template) -> list[Encoded]:
-    """Prompts in tokens, as a task of answers puts them; what is beyond the model's context is cut.
+def encode(lm: LoadedModel, questions: Sequence[Prompt], template: prompts.Template) -> list[Encoded]:
+    """Prompts in tokens, as a task of answers puts them, cut at the model's context.
 
     Raises:
         UsageError: nothing is left of an answer then; a token has no embedding.
@@ -81,7 +80,7 @@ def encode(lm: Any, questions: Sequence[Prompt], template: prompts.Template) -> 
             tokens = lm.tok_encode(f"{opening}{gap}{(template.as_text or str)(prompt.answer)}")
         tokens = tokens[: lm.max_length]
         check_tokens(lm, tokens, f"prompt {prompt.question[:60]!r}: ")
-        stop = len(tokens) - (prompt.answer is not None)  # nothing is said of what follows an answer
+        stop = len(tokens) - (prompt.answer is not None)  # what follows an answer is not predicted
         if first >= stop:
             raise UsageError(f"no room for an answer in the model's {lm.max_length} tokens: {prompt.question[:60]!r}")
         encoded.append(Encoded(tuple(tokens), first, stop))
@@ -93,16 +92,14 @@ def compare(
     questions: Sequence[Prompt],
     template: str,
     scratch: Path,
-    on_load: Callable[[str, Any], None],
+    on_load: Callable[[str, LoadedModel], None],
 ) -> Predictions:
-    """KL(earlier ‖ later) and agreement of every two models, in the order given.
+    """KL(earlier ‖ later) and agreement of every two models, in their order, on at least one prompt.
 
     Args:
-        models: by name.
-        questions: at least one.
         template: of the prompts, as users type it.
         scratch: a folder on a disk with room for the logits of all models but the last.
-        on_load: is given each model's name and lm-eval's object while it is in memory.
+        on_load: called with each model's name and lm-eval's object while it is in memory.
 
     Raises:
         PrerequisiteError: there is not enough room.
@@ -113,6 +110,10 @@ def compare(
     losses: dict[str, list[float]] = {name: [] for name in names} if questions[0].answer is not None else {}
     dtypes: dict[str, None] = {}
     with store.explain_os_errors(scratch), TemporaryDirectory(prefix=store.TEMPORARY, dir=scratch) as folder:
+
+        def file(model: str, number: int) -> Path:
+            return Path(folder) / f"{model}-{number}.npy"
+
         for place, (name, model) in enumerate(models.items()):
             with loaded(model) as lm:
                 on_load(name, lm)
@@ -126,9 +127,10 @@ def compare(
                     if name in losses:
                         losses[name] += surprise(scores, prompt.tokens[prompt.first + 1 :])
                     for earlier in names[:place]:
-                        values[earlier, name] += divergence(_stored(folder, earlier, number), scores)
+                        stored = torch.from_numpy(np.load(file(earlier, number)))
+                        values[earlier, name] += divergence(stored, scores)
                     if place < len(names) - 1:
-                        np.save(_file(folder, name, number), scores.numpy())
+                        np.save(file(name, number), scores.numpy())
     return Predictions(
         tuple(prompt.question for prompt in questions),
         tuple(number for number, prompt in enumerate(encoded) for _ in range(prompt.first, prompt.stop)),
@@ -139,14 +141,6 @@ def compare(
         {name: tuple(positions) for name, positions in losses.items()},
         " and ".join(dtypes),
     )
-
-
-def _file(folder: str, model: str, number: int) -> Path:
-    return Path(folder) / f"{model}-{number}.npy"
-
-
-def _stored(folder: str, model: str, number: int) -> torch.Tensor:
-    return torch.from_numpy(np.load(_file(folder, model, number)))
 
 
 def divergence(first: torch.Tensor, second: torch.Tensor) -> list[tuple[float, bool]]:
@@ -160,18 +154,13 @@ def divergence(first: torch.Tensor, second: torch.Tensor) -> list[tuple[float, b
     width = min(first.shape[1], second.shape[1])
     for start in range(0, len(first), _ROWS):
         p, q = (part[start : start + _ROWS, :width].double().log_softmax(-1) for part in (first, second))
-        distances = (p.exp() * (p - q)).sum(-1).clamp(min=0)  # rounding may put that of equal ones below 0
+        distances = (p.exp() * (p - q)).sum(-1).clamp(min=0)  # rounding may put that of equal distributions below 0
         result += zip(distances.tolist(), (p.argmax(-1) == q.argmax(-1)).tolist(), strict=True)
     return result
 
 
 def surprise(scores: torch.Tensor, tokens: Sequence[int]) -> list[float]:
-    """-ln p of the token that follows at each position.
-
-    Args:
-        scores: logits, positions × vocabulary.
-        tokens: as many.
-    """
+    """-ln p of the token that follows at each position; `scores` are logits, positions × vocabulary."""
     return torch.nn.functional.cross_entropy(scores.double(), torch.tensor(tokens), reduction="none").tolist()
 
 

@@ -20,7 +20,7 @@ class Matrix:
 
     Attributes:
         name: of the module.
-        layer: the first number in its name; None where there is none.
+        layer: the first number in its name; None where it has none.
         kind: the last part of its name that is no number, e.g. `q_proj`.
         change: ‖Δ‖, what the adapter adds; 0 where it adds nothing.
         size: ‖W‖, of the weights that it was trained on: dequantised, where they were in 4 bits.
@@ -40,9 +40,8 @@ class Group:
     """Several matrices taken as one vector.
 
     Attributes:
-        name: what they have in common.
         matrices: how many they are.
-        of_change: method → error / ‖Δ‖; None where the adapter adds nothing to any of them.
+        of_change: method → error / ‖Δ‖; None where the adapter changes none of them.
         of_size: method → error / ‖W‖.
     """
 
@@ -54,38 +53,38 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """All linears that the adapter changes or that were quantised.
-
-    Attributes:
-        matrices: in the model's order; none where they could not be compared.
-        notes: what was left out, as sentences.
+    """All linears that the adapter changes or that were quantised, in the model's order; none where they could not be
+    compared.
     """
 
     matrices: tuple[Matrix, ...]
     notes: tuple[str, ...] = ()
 
     def by_layer(self) -> list[Group]:
-        """A group for each layer, in ascending order, after one for what belongs to none."""
-        layers = sorted({one.layer for one in self.matrices}, key=lambda layer: -1 if layer is None else layer)
+        """In ascending order, after a group of what belongs to no layer."""
+        layers = sorted({matrix.layer for matrix in self.matrices}, key=lambda layer: -1 if layer is None else layer)
         return [
-            together("outside" if layer is None else str(layer), (one for one in self.matrices if one.layer == layer))
+            group(
+                "outside" if layer is None else str(layer),
+                (matrix for matrix in self.matrices if matrix.layer == layer),
+            )
             for layer in layers
         ]
 
     def by_kind(self) -> list[Group]:
-        """A group for each kind, in the model's order."""
-        kinds = dict.fromkeys(one.kind for one in self.matrices)
-        return [together(kind, (one for one in self.matrices if one.kind == kind)) for kind in kinds]
+        kinds = dict.fromkeys(matrix.kind for matrix in self.matrices)
+        return [group(kind, (matrix for matrix in self.matrices if matrix.kind == kind)) for kind in kinds]
 
 
-def together(name: str, matrices: Iterable[Matrix]) -> Group:
-    """Some matrices as one vector: a ratio of lengths, each √Σ‖·‖²."""
-    found = list(matrices)
-    change, size = (math.hypot(*lengths) for lengths in zip(*((one.change, one.size) for one in found), strict=True))
-    errors = {method: math.hypot(*(one.errors[method] for one in found)) for method in found[0].errors}
+def group(name: str, matrices: Iterable[Matrix]) -> Group:
+    """Ratios of lengths, each √Σ‖·‖² over the matrices."""
+    members = list(matrices)
+    change = math.hypot(*(matrix.change for matrix in members))
+    size = math.hypot(*(matrix.size for matrix in members))
+    errors = {method: math.hypot(*(matrix.errors[method] for matrix in members)) for method in members[0].errors}
     return Group(
         name,
-        len(found),
+        len(members),
         {method: error / change if change else None for method, error in errors.items()},
         {method: error / size for method, error in errors.items()},
     )
@@ -96,7 +95,6 @@ class Pair:
     """Two models at the same positions.
 
     Attributes:
-        model, other: names.
         divergences: KL(model ‖ other) of each position, in nats.
         agreements: whether both have the same most likely token there.
     """
@@ -112,11 +110,9 @@ class Predictions:
     """Next-token distributions.
 
     Attributes:
-        prompts: what was asked.
-        clusters: of each position, which prompt it is in.
-        pairs: all that were compared.
-        losses: model → -ln p of the token that is there, at each position: those that predict an answer. Empty where
-            the positions are those of prompts without answers.
+        clusters: of each position, the index of its prompt.
+        losses: model → -ln p of the actual token at each position that predicts an answer; empty for prompts without
+            answers.
         dtype: that the models computed in.
     """
 
@@ -127,11 +123,10 @@ class Predictions:
     dtype: str
 
     def pair(self, model: str, other: str) -> Pair | None:
-        """The one of that name."""
-        return next((one for one in self.pairs if (one.model, one.other) == (model, other)), None)
+        return next((pair for pair in self.pairs if (pair.model, pair.other) == (model, other)), None)
 
     def divergence(self, pair: Pair) -> Estimate:
-        """Mean KL over positions; prompts are what was drawn."""
+        """Mean KL over positions; prompts are the sampling unit."""
         return stats.clustered_mean(pair.divergences, self.clusters, within=NATS)
 
     def agreement(self, pair: Pair) -> Estimate:
@@ -140,23 +135,23 @@ class Predictions:
 
     def by_prompt(self, pair: Pair) -> list[float]:
         """Mean KL of each prompt."""
-        sums: dict[int, list[float]] = {}
+        values: dict[int, list[float]] = {}
         for cluster, value in zip(self.clusters, pair.divergences, strict=True):
-            sums.setdefault(cluster, []).append(value)
-        return [math.fsum(values) / len(values) for _, values in sorted(sums.items())]
+            values.setdefault(cluster, []).append(value)
+        return [math.fsum(part) / len(part) for _, part in sorted(values.items())]
 
     def loss(self, model: str) -> Estimate:
         """Mean over the tokens of all answers, in nats."""
         return stats.clustered_mean(self.losses[model], self.clusters, within=NATS)
 
     def excess_loss(self) -> stats.Difference | None:
-        """Loss of bf16 less that of qdq on the answers, paired by token; None where there are not both."""
+        """Loss of bf16 less that of qdq on the answers, paired by token; None unless both were measured."""
         if not {QDQ, BF16} <= self.losses.keys():
             return None
         return self._paired(self.losses[QDQ], self.losses[BF16])
 
     def excess(self) -> stats.Difference | None:
-        """KL(as trained ‖ bf16) less KL(as trained ‖ qdq), paired by position; None where one is not there."""
+        """KL(as trained ‖ bf16) less KL(as trained ‖ qdq), paired by position; None unless both were measured."""
         qdq, bf16 = self.pair(TRAINED, QDQ), self.pair(TRAINED, BF16)
         if qdq is None or bf16 is None:
             return None
@@ -176,15 +171,13 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """All of it.
+    """The comparison of an adapter's merges.
 
     Attributes:
         adapter, base: as the user named them.
         template: prompt template, as users type it.
-        quantization: of the base in training, in words; "" = it was not quantised.
-        measured: weights and predictions.
+        quantization: of the base in training, in words; "" if it was not quantised.
         compared: the models on tasks; None without tasks.
-        notes: what a reader must know.
     """
 
     adapter: str
@@ -196,7 +189,7 @@ class Effect:
     notes: tuple[str, ...] = ()
 
     def all_notes(self) -> Iterator[str]:
-        """Those of its parts too."""
+        """With those of its parts."""
         yield from self.notes
         yield from self.measured.weights.notes
         if (dtype := self.measured.predictions.dtype) != "float32":

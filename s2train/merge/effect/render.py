@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
 
 from tabulate import tabulate
 
@@ -15,14 +14,14 @@ from s2eval.report.render.markdown import escape
 from s2eval.report.render.numbers import interval_text
 from s2eval.stats import Difference
 from s2train.merge.effect.advice import advise
-from s2train.merge.effect.records import Effect, Group, Predictions, Weights, together
+from s2train.merge.effect.records import Effect, Group, Predictions, Weights, group
 
 
-def render_effect(effect: Effect, picture: str = "") -> str:
-    """The recommendation, the picture, tables, notes; ends with a line break.
+def render_effect(effect: Effect, chart: str = "") -> str:
+    """The recommendation, the chart, tables, notes; ends with a line break.
 
     Args:
-        picture: the chart's file, as seen from where the text will lie; "" = none.
+        chart: the chart's file, relative to the text's folder; "" for none.
     """
     trained = f"trained on {effect.quantization}" if effect.quantization else "trained on the base as it is"
     parts = [
@@ -30,8 +29,8 @@ def render_effect(effect: Effect, picture: str = "") -> str:
         f"**Use {escape(advise(effect))}**",
         f"Adapter `{effect.adapter}` on `{effect.base}`, {trained}; template {effect.template}.",
     ]
-    if picture:
-        parts.append(f"![Weight error by layer, KL by prompt]({picture})")
+    if chart:
+        parts.append(f"![Weight error by layer, KL by prompt]({chart})")
     if effect.measured.weights.matrices:
         parts += _weights(effect.measured.weights)
     parts += _predictions(effect.measured.predictions)
@@ -42,7 +41,7 @@ def render_effect(effect: Effect, picture: str = "") -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def effect_json(effect: Effect) -> dict[str, Any]:
+def effect_json(effect: Effect) -> dict[str, object]:
     """The same as plain values: every number in full."""
     weights, predictions = effect.measured.weights, effect.measured.predictions
     excess, excess_loss = predictions.excess(), predictions.excess_loss()
@@ -53,10 +52,10 @@ def effect_json(effect: Effect) -> dict[str, Any]:
         "template": effect.template,
         "quantization": effect.quantization,
         "weights": {
-            "all": asdict(together("all", weights.matrices)) if weights.matrices else None,
-            "by_layer": [asdict(group) for group in weights.by_layer()],
-            "by_kind": [asdict(group) for group in weights.by_kind()],
-            "matrices": [asdict(one) for one in weights.matrices],
+            "all": asdict(group("all", weights.matrices)) if weights.matrices else None,
+            "by_layer": [asdict(layer) for layer in weights.by_layer()],
+            "by_kind": [asdict(kind) for kind in weights.by_kind()],
+            "matrices": [asdict(matrix) for matrix in weights.matrices],
         },
         "predictions": {
             "prompts": list(predictions.prompts),
@@ -81,84 +80,70 @@ def effect_json(effect: Effect) -> dict[str, Any]:
     }
 
 
-def _weights(weights: Weights) -> list[str]:
-    methods = list(weights.matrices[0].errors)
-    whole = together("all", weights.matrices)
-    return [
-        "## Weights",
+def _weights(weights: Weights) -> Iterator[str]:
+    yield "## Weights"
+    yield (
         "‖W merged - (W + Δ)‖ of the linears: W is what the adapter was trained on, dequantised where it was in 4 "
-        "bits; Δ is what the adapter adds. Several linears are taken as one vector.",
-        _groups("kind", [*weights.by_kind(), whole], methods),
-        _groups("layer", weights.by_layer(), methods),
-    ]
+        "bits; Δ is what the adapter adds. Several linears are taken as one vector."
+    )
+    yield _groups("kind", [*weights.by_kind(), group("all", weights.matrices)])
+    yield _groups("layer", weights.by_layer())
 
 
-def _groups(what: str, groups: Sequence[Group], methods: Sequence[str]) -> str:
-    header = [what, "linears", *(f"{method}, / ‖Δ‖" for method in methods), *(f"{one}, / ‖W‖" for one in methods)]
+def _groups(what: str, groups: Sequence[Group]) -> str:
+    methods = list(groups[0].of_size)
+    header = [what, "linears", *(f"{name}, / ‖Δ‖" for name in methods), *(f"{name}, / ‖W‖" for name in methods)]
     rows = [
         [
-            escape(group.name),
-            str(group.matrices),
-            *(_ratio(group.of_change, method) for method in methods),
-            *(_ratio(group.of_size, method) for method in methods),
+            escape(row.name),
+            str(row.matrices),
+            *(_number(ratios[name], ".3g") for ratios in (row.of_change, row.of_size) for name in methods),
         ]
-        for group in groups
+        for row in groups
     ]
-    align = ["left", *["right"] * (len(header) - 1)]
+    return _table(header, rows, labels=1)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], *, labels: int) -> str:
+    """Markdown; the first columns, `labels` many, are flush left."""
+    align = ["left"] * labels + ["right"] * (len(header) - labels)
     return tabulate(rows, header, tablefmt="pipe", disable_numparse=True, colalign=align)
 
 
-def _ratio(values: Mapping[str, float | None] | Mapping[str, float], method: str) -> str:
-    value = values[method]
-    return MISSING if value is None else f"{value:.3g}"
+def _number(value: float | None, form: str) -> str:
+    return MISSING if value is None else f"{value:{form}}"
 
 
-def _predictions(predictions: Predictions) -> list[str]:
+def _predictions(predictions: Predictions) -> Iterator[str]:
     of = "of the answers" if predictions.losses else "of the prompts"
-    header = ["of", "to", "KL in nats", "95% interval", "same best token", "95% interval"]
+    yield "## Predictions"
+    yield (
+        f"Next-token distributions at the {len(predictions.clusters):,} tokens {of}, {len(predictions.prompts)} "
+        f"prompts, computed in {predictions.dtype}. Mean over tokens; intervals are clustered by prompt."
+    )
     rows: list[list[str]] = []
     for pair in predictions.pairs:
-        divergence, agreement = predictions.divergence(pair), predictions.agreement(pair)
-        rows.append(
-            [
-                pair.model,
-                pair.other,
-                MISSING if divergence.value is None else f"{divergence.value:.3g}",
-                interval_text(divergence, ".3g"),
-                MISSING if agreement.value is None else f"{agreement.value:.1%}",
-                interval_text(agreement, ".1%"),
-            ]
-        )
-    parts = [
-        "## Predictions",
-        f"Next-token distributions at the {len(predictions.clusters):,} tokens {of}, {len(predictions.prompts)} "
-        f"prompts, computed in {predictions.dtype}. Mean over tokens; intervals are clustered by prompt.",
-        tabulate(rows, header, tablefmt="pipe", disable_numparse=True, colalign=["left"] * 2 + ["right"] * 4),
-    ]
-    if (excess := predictions.excess()) is not None:
-        parts.append(_difference("KL of bf16 less KL of qdq", excess))
-    if predictions.losses:
-        parts += _losses(predictions)
-    return parts
+        kl, agreement = predictions.divergence(pair), predictions.agreement(pair)
+        share = [_number(agreement.value, ".1%"), interval_text(agreement, ".1%")]
+        rows.append([pair.model, pair.other, _number(kl.value, ".3g"), interval_text(kl, ".3g"), *share])
+    header = ["of", "to", "KL in nats", "95% interval", "same best token", "95% interval"]
+    yield _table(header, rows, labels=2)
+    yield from _difference("KL of bf16 less KL of qdq", predictions.excess())
+    if not predictions.losses:
+        return
+    yield "How likely the answers are: -ln p of each of their tokens, mean over tokens."
+    losses = {model: predictions.loss(model) for model in predictions.losses}
+    rows = [[model, _number(loss.value, ".4f"), interval_text(loss, ".4f")] for model, loss in losses.items()]
+    yield _table(["model", "loss in nats a token", "95% interval"], rows, labels=1)
+    yield from _difference("Loss of bf16 less loss of qdq", predictions.excess_loss())
 
 
-def _losses(predictions: Predictions) -> list[str]:
-    rows: list[list[str]] = []
-    for model in predictions.losses:
-        one = predictions.loss(model)
-        rows.append([model, MISSING if one.value is None else f"{one.value:.4f}", interval_text(one, ".4f")])
-    header = ["model", "loss in nats a token", "95% interval"]
-    parts = [
-        "How likely the answers are: -ln p of each of their tokens, mean over tokens.",
-        tabulate(rows, header, tablefmt="pipe", disable_numparse=True, colalign=["left", "right", "right"]),
-    ]
-    if (excess := predictions.excess_loss()) is not None:
-        parts.append(_difference("Loss of bf16 less loss of qdq", excess))
-    return parts
-
-
-def _difference(what: str, found: Difference) -> str:
-    if found.estimate.value is None:
-        return f"{what}: {MISSING}"
-    p = "" if found.p is None else f", p {'< 0.001' if found.p < 0.001 else f'= {found.p:.3f}'}"
-    return f"{what}: {found.estimate.value:+.3g} {interval_text(found.estimate, '+.3g')}{p} (sign flips by prompt)."
+def _difference(what: str, difference: Difference | None) -> Iterator[str]:
+    if difference is None:
+        return
+    estimate, p = difference.estimate, difference.p
+    if estimate.value is None:
+        yield f"{what}: {MISSING}"
+        return
+    shown = "" if p is None else f", p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}"
+    yield f"{what}: {estimate.value:+.3g} {interval_text(estimate, '+.3g')}{shown} (sign flips by prompt)."

@@ -1,13 +1,13 @@
 """How far the merged weights are from those that the adapter was trained with, one linear at a time.
 
-W is asked of PEFT (`dequantize_module_weight`) and Δ too (`get_delta_weight`), on the loaded model that was trained. Of
+W comes from PEFT (`dequantize_module_weight`), as does Δ (`get_delta_weight`), on the loaded model that was trained. Of
 the merged models one tensor is in memory at a time.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,11 @@ import torch
 
 from s2train.merge.effect.records import Matrix, Weights
 
-_APART = (".base_layer", ".original_module", ".modules_to_save")  # parts of modules that are met by themselves
+_INNER = (".base_layer", ".original_module", ".modules_to_save")  # what PEFT's wrappers hold
 
 
 def compare(model: Any, merged: Mapping[str, Path]) -> Weights:
-    """Every linear that the adapter changes, or that is not in a merged model what it was in training.
+    """Every linear that the adapter changes, or that a merged model has changed otherwise.
 
     Args:
         model: the `PeftModel` as trained.
@@ -31,28 +31,32 @@ def compare(model: Any, merged: Mapping[str, Path]) -> Weights:
     config = model.peft_config[adapter]
     if config.use_dora:
         return Weights((), ("weights were not compared: the adapter has DoRA, whose change is no Δ that is added",))
-    folders = {method: Tensors(folder) for method, folder in merged.items()}
-    found: list[Matrix] = []
+    folders = {method: _Tensors(folder) for method, folder in merged.items()}
+    matrices: list[Matrix] = []
     elsewhere: list[str] = []
-    for name, module in _layers(model.base_model.model):
+    for name, module in model.base_model.model.named_modules():
+        if not name or any(part in f".{name}" for part in _INNER):
+            continue
         weight, delta, transposed = _trained(module, adapter)
         if weight is None or not all(f"{name}.weight" in tensors for tensors in folders.values()):
             if isinstance(module, LoraLayer):
                 elsewhere.append(name)
             continue
-        wanted = weight if delta is None else weight + delta
-        errors = {method: _distance(tensors, name, wanted, transposed) for method, tensors in folders.items()}
+        trained = weight if delta is None else weight + delta
+        errors: dict[str, float] = {}
+        for method, tensors in folders.items():
+            tensor = tensors[f"{name}.weight"].to(trained.device).float()
+            errors[method] = _norm((tensor.T if transposed else tensor) - trained)
         if delta is not None or any(errors.values()):
-            found.append(Matrix(name, _layer(name), _kind(name), _norm(delta), _norm(weight), errors))
-    return Weights(tuple(found), tuple(_notes(config, elsewhere)))
+            layer = re.search(r"(?:^|\.)(\d+)(?:\.|$)", name)
+            kind = next(part for part in reversed(name.split(".")) if not part.isdecimal())
+            change = 0.0 if delta is None else _norm(delta)
+            matrices.append(Matrix(name, int(layer[1]) if layer else None, kind, change, _norm(weight), errors))
+    return Weights(tuple(matrices), tuple(_notes(config, elsewhere)))
 
 
-class Tensors:
-    """The tensors of a model's folder, read one by one.
-
-    Raises:
-        OSError: a file cannot be read.
-    """
+class _Tensors:
+    """The tensors of a model's folder, read when they are asked for."""
 
     def __init__(self, folder: Path) -> None:
         from safetensors import safe_open
@@ -72,15 +76,8 @@ class Tensors:
             return file.get_tensor(name)
 
 
-def _layers(model: Any) -> Iterator[tuple[str, Any]]:
-    """What may have a weight; PEFT's wrappers in place of what is in them."""
-    for name, module in model.named_modules():
-        if name and not any(part in f".{name}" for part in _APART):
-            yield name, module
-
-
 def _trained(module: Any, adapter: str) -> tuple[torch.Tensor | None, torch.Tensor | None, bool]:
-    """W and Δ in fp32, and whether files hold the matrix transposed; W None of what is no linear, Δ None where the
+    """W and Δ in fp32, and whether files hold the matrix transposed; W is None unless it is a linear, Δ None where the
     adapter adds nothing.
     """
     from peft.utils.integrations import dequantize_module_weight
@@ -97,25 +94,11 @@ def _trained(module: Any, adapter: str) -> tuple[torch.Tensor | None, torch.Tens
     return weight, delta, getattr(base, "source_cls", None) is Conv1D  # bitsandbytes' linears are out × in
 
 
-def _distance(tensors: Tensors, name: str, wanted: torch.Tensor, transposed: bool) -> float:
-    there = tensors[f"{name}.weight"].to(wanted.device).float()
-    return _norm((there.T if transposed else there) - wanted)
+def _norm(matrix: torch.Tensor) -> float:
+    return float(torch.linalg.vector_norm(matrix, dtype=torch.float64))
 
 
-def _norm(matrix: torch.Tensor | None) -> float:
-    return 0.0 if matrix is None else float(torch.linalg.vector_norm(matrix, dtype=torch.float64))
-
-
-def _layer(name: str) -> int | None:
-    number = re.search(r"(?:^|\.)(\d+)(?:\.|$)", name)
-    return int(number[1]) if number else None
-
-
-def _kind(name: str) -> str:
-    return next(part for part in reversed(name.split(".")) if not part.isdecimal())
-
-
-def _notes(config: Any, elsewhere: list[str]) -> Iterator[str]:
+def _notes(config: Any, elsewhere: Sequence[str]) -> Iterator[str]:
     if elsewhere:
         names = ", ".join([*elsewhere[:3], *(["…"] if len(elsewhere) > 3 else [])])
         yield f"{len(elsewhere)} layers are not among the weights: no linear, or under another name in files ({names})"

@@ -13,13 +13,12 @@ if TYPE_CHECKING:
     from s2train.merge.workers import Workers
 
     Rows = Callable[[int, int], torch.Tensor]
-    Add = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
     Prepare = Callable[[Rows, tuple[int, int], Quantization, Workers], Rows]
 
 
 @dataclass(frozen=True, slots=True)
 class MergeMethod:
-    """How an adapter's change comes into a matrix of the base.
+    """How an adapter's change is added to a matrix of the base.
 
     Attributes:
         name: as users type it.
@@ -37,7 +36,7 @@ class MergeMethod:
     name: str
     help: str
     card: str
-    add: Add
+    add: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
     prepare: Prepare | None = None
     peft: bool = True
 

@@ -63,7 +63,8 @@ def test_what_it_says_of_itself(base: Path, adapter: Path, tmp_path: Path) -> No
     made = checkpoint.read(tmp_path / "out")
     assert made is not None
     weights = (tmp_path / "out" / "model.safetensors").read_bytes()
-    assert made == job.made.model_copy(update={"files": {"model.safetensors": hashlib.sha256(weights).hexdigest()}})
+    files = {"model.safetensors": hashlib.sha256(weights).hexdigest()}
+    assert made == job.checkpoint.model_copy(update={"files": files})
     assert (made.kind, made.method, made.template) == ("merge", "qdq", "s2")
     assert made.base is not None
     assert made.base.name == "tiny"
@@ -94,10 +95,10 @@ def test_the_template_of_the_training_goes_along(base: Path, adapter: Path, tmp_
 
 def test_without_a_word_from_the_training_it_is_what_s2eval_takes(base: Path, adapter: Path, tmp_path: Path) -> None:
     """`chat` where the tokenizer has a chat template, else `s2` (docs/templates.md)."""
-    assert tiny.job(base, adapter, tmp_path / "out").made.template == "s2"
+    assert tiny.job(base, adapter, tmp_path / "out").checkpoint.template == "s2"
     chatty = shutil.copytree(base, tmp_path / "chatty")
     (chatty / "chat_template.jinja").write_text("{{ messages }}")
-    assert tiny.job(chatty, adapter, tmp_path / "out").made.template == "chat"
+    assert tiny.job(chatty, adapter, tmp_path / "out").checkpoint.template == "chat"
 
 
 def test_the_adapters_tokenizer_goes_before_the_bases(base: Path, adapter: Path, tmp_path: Path) -> None:
@@ -129,8 +130,8 @@ def test_names_from_the_hubs_cache_are_hub_ids(base: Path, adapter: Path, tmp_pa
     cached = tmp_path / "models--org--tiny" / "snapshots" / "0123abc"
     shutil.copytree(base, cached)
     job = tiny.merged(cached, adapter, tmp_path / "out")
-    assert job.made.base is not None
-    assert job.made.base.name == "org/tiny"
+    assert job.checkpoint.base is not None
+    assert job.checkpoint.base.name == "org/tiny"
     assert "base_model: org/tiny" in (tmp_path / "out" / "README.md").read_text()
 
 

@@ -189,24 +189,24 @@ def copied(pair: tuple[Path, Path], out: Path) -> tuple[Path, Path]:
 def test_it_is_read_where_it_is_written(pair: tuple[Path, Path], tmp_path: Path) -> None:
     base, adapter = copied(pair, tmp_path)
     job = tiny.job(base, adapter, tmp_path / "out", "qdq")
-    assert job.made.quantization == Quantization()
+    assert job.checkpoint.quantization == Quantization()
     assert any("nothing tells how the base was quantised" in note for note in job.notes)
     config = json.loads((base / "config.json").read_text())
     (base / "config.json").write_text(json.dumps({**config, "quantization_config": NF4}))
     job = tiny.job(base, adapter, tmp_path / "out", "qdq")
-    assert job.made.quantization == AS_NF4
+    assert job.checkpoint.quantization == AS_NF4
     assert not job.notes
     tiny.edit_config(adapter, quantization_config={"load_in_4bit": True})  # FP4, as BitsAndBytesConfig has it
-    assert tiny.job(base, adapter, tmp_path / "out", "qdq").made.quantization == Quantization(type="fp4")
+    assert tiny.job(base, adapter, tmp_path / "out", "qdq").checkpoint.quantization == Quantization(type="fp4")
     ours = {"template": "s2", "quantization": {"blocksize": 128, "double": True}}
     (adapter / "s2train.json").write_text(json.dumps(ours))
-    assert tiny.job(base, adapter, tmp_path / "out", "qdq").made.quantization == Quantization(
+    assert tiny.job(base, adapter, tmp_path / "out", "qdq").checkpoint.quantization == Quantization(
         blocksize=128, double=True
     )
     job = tiny.job(base, adapter, tmp_path / "out", "qdq", options={"type": "fp4", "double": False})
-    assert job.made.quantization == Quantization(type="fp4", blocksize=128)
+    assert job.checkpoint.quantization == Quantization(type="fp4", blocksize=128)
     job = tiny.job(base, adapter, tmp_path / "out", "bf16")
-    assert job.made.quantization is None
+    assert job.checkpoint.quantization is None
     assert any("--method qdq merges it into what it was trained on" in note for note in job.notes)
 
 

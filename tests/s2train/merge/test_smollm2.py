@@ -35,6 +35,6 @@ def test_smollm2(smollm2: Path, adapter: Path, tmp_path: Path, method: str) -> N
     assert sum(step.quantised for step in made.plan.steps()) == (210 if method == "qdq" else 0)
     assert proof is not None
     assert proof.error < proof.tolerance / 2
-    assert made.made.base is not None
-    assert made.made.base.name == "smollm2"
-    assert made.made.template == "chat"
+    assert made.checkpoint.base is not None
+    assert made.checkpoint.base.name == "smollm2"
+    assert made.checkpoint.template == "chat"

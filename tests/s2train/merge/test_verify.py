@@ -104,7 +104,7 @@ def test_a_wrong_merge_is_found(
     harm(tensors, tiny.tensors(base))
     save_file(tensors, out / "model.safetensors", {"format": "pt"})
     with pytest.raises(DisagreementError, match="more than rounding explains"):
-        tiny.job(base, adapter, out).prove(out)
+        verify.verify(tiny.job(base, adapter, out), out)
 
 
 @pytest.mark.parametrize(("part", "told"), [(0.0, "0.0%"), (0.5, "50.")])
@@ -120,7 +120,7 @@ def test_a_weak_adapters_loss_is_not_taken_for_rounding(tmp_path: Path, part: fl
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(verify.TOLERANCES, "F32", 0.05)
         with pytest.raises(DisagreementError, match=f"{told}.*of the adapter's change arrived"):
-            job.prove(out)
+            verify.verify(job, out)
 
 
 def test_a_merge_that_fails_gets_no_name(

@@ -27,7 +27,7 @@ from s2train.merge.effect import (
     effect_json,
     render_effect,
 )
-from s2train.merge.effect.records import together
+from s2train.merge.effect.records import group
 
 PROMPTS = 8
 
@@ -106,7 +106,7 @@ def test_several_matrices_are_one_vector() -> None:
     assert second.of_change == {QDQ: None, BF16: None}  # the adapter adds nothing there
     assert second.of_size == pytest.approx({QDQ: 0.0, BF16: 0.1})
     assert [(group.name, group.matrices) for group in WEIGHTS.by_kind()] == [("q_proj", 2), ("up_proj", 1)]
-    assert together("all", WEIGHTS.matrices).of_change[BF16] == pytest.approx(math.sqrt(26) / 5)
+    assert group("all", WEIGHTS.matrices).of_change[BF16] == pytest.approx(math.sqrt(26) / 5)
 
 
 def test_what_is_in_no_layer_comes_first() -> None:
