@@ -1,11 +1,11 @@
-"""What a reader of a report must know of how its numbers came about, written from the runs themselves."""
+"""Notes on how the numbers of a report came about, written from the runs themselves."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Iterator, Sequence
 
+from s2eval.files import JsonObject
 from s2eval.lm_eval_logs.answers import has_our_metrics
 from s2eval.metrics.answers import LATIN_ONLY
 from s2eval.models.backend.backend_stats import remarks
@@ -18,10 +18,8 @@ PAPERS_ENCODER = "roberta-large"
 _SHOWN = 4
 
 
-def of_run(
-    config: Mapping[str, Any], models: Sequence[Mapping[str, Any]], units: Sequence[Unit], folder: str
-) -> Iterator[str]:
-    """Sentences of a run folder: models, templates, seeds, data, versions, and what is not there."""
+def of_run(config: JsonObject, models: Sequence[JsonObject], units: Sequence[Unit], folder: str) -> Iterator[str]:
+    """Sentences on a run folder: models, templates, seeds, data, versions, and what is missing."""
     if config.get("limit"):
         yield f"Only the first {config['limit']} documents of each task were evaluated (`limit`)."
     if config.get("max_tokens"):
@@ -30,7 +28,9 @@ def of_run(
         of_model = [unit for unit in units if unit.model == model["name"]]
         templates = sorted({unit.facts.template for unit in of_model if unit.facts.template})
         template = f"; questions asked with template {', '.join(templates)}" if templates else ""
-        yield f"{model['name']} is `{model['model']}`{_seed(model)}{template}."
+        seeds = [f"{name} {model[name]}" for name in ("group", "seed") if model.get(name) is not None]
+        seed = f" ({', '.join(seeds)})" if seeds else ""
+        yield f"{model['name']} is `{model['model']}`{seed}{template}."
         if details := remarks([unit.facts.work for unit in of_model if unit.facts.work is not None]):
             yield f"{model['name']}: {'; '.join(details)}."
     yield from _data(units)
@@ -44,17 +44,11 @@ def of_run(
             f"Written without hashes by an earlier version, so that a changed value would not be noticed: "
             f"{_some(unverified)}. Their numbers of documents are right."
         )
-    missing = cast("list[str]", config.get("unfinished") or [])
-    if missing:
+    if isinstance(missing := config.get("unfinished"), list) and missing:
         yield (
-            f"Not finished, so not in the tables: {', '.join(missing)}. "
+            f"Not finished, so not in the tables: {', '.join(map(str, missing))}. "
             f"`s2eval run CONFIG.yaml --out {folder}` goes on, with the configuration that it was begun with."
         )
-
-
-def _seed(model: Mapping[str, Any]) -> str:
-    parts = [f"{name} {model[name]}" for name in ("group", "seed") if model.get(name) is not None]
-    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _data(units: Sequence[Unit]) -> Iterator[str]:
@@ -68,14 +62,12 @@ def _data(units: Sequence[Unit]) -> Iterator[str]:
             parts += [f"{facts.shots} shots"] if facts.shots not in ("", "0") else []
             by_task.setdefault(unit.task, {}).setdefault(", ".join(parts), []).append(unit.model)
     if by_task:
-        tasks = [f"{task} ({_hows(hows)})" for task, hows in by_task.items()]
+        tasks: list[str] = []
+        for task, conditions in by_task.items():
+            several = len(conditions) > 1
+            texts = [f"{text}: {', '.join(models)}" if several else text for text, models in conditions.items()]
+            tasks.append(f"{task} ({' or '.join(texts)})")
         yield f"Tasks: {'; '.join(tasks)}."
-
-
-def _hows(hows: Mapping[str, Sequence[str]]) -> str:
-    if len(hows) == 1:
-        return next(iter(hows))
-    return " or ".join(f"{how}: {', '.join(models)}" for how, models in hows.items())
 
 
 def versions(units: Sequence[Unit]) -> Iterator[str]:
@@ -118,11 +110,11 @@ def reasoning(units: Sequence[Unit]) -> Iterator[str]:
     """How many answers had reasoning before them, of tasks with our metrics, in which it is not scored."""
     counts: list[str] = []
     for unit in units:
-        thought = [sample for sample in unit.samples if sample.reasoning and has_our_metrics(sample.values)]
-        if thought:
-            unended = sum(not sample.answer for sample in thought)
+        with_reasoning = [sample for sample in unit.samples if sample.reasoning and has_our_metrics(sample.values)]
+        if with_reasoning:
+            unended = sum(not sample.answer for sample in with_reasoning)
             cut = f" ({unended} without an answer after it)" if unended else ""
-            counts.append(f"{unit.model}, {unit.task}: {len(thought)} of {len(unit.samples)} answers{cut}")
+            counts.append(f"{unit.model}, {unit.task}: {len(with_reasoning)} of {len(unit.samples)} answers{cut}")
     if counts:
         yield f"Reasoning before the answer, which is kept with the samples and not scored: {'; '.join(counts)}."
     if old := sorted(f"{unit.model}/{unit.task}" for unit in units if unit.facts.bertscore_with_reasoning):
@@ -133,14 +125,14 @@ def reasoning(units: Sequence[Unit]) -> Iterator[str]:
 
 
 def of_rows(rows: Sequence[Row]) -> Iterator[str]:
-    """What the numbers themselves show: rows that are there twice, fewer documents than others had, missing values."""
+    """What the numbers themselves show: duplicate rows, fewer documents than others had, missing values."""
     twice = [row for row, times in Counter(rows).items() if times > 1]
     if twice:
         yield f"There twice, and counted once: {_some(f'{row.model} {row.task} {row.metric}' for row in twice)}."
-    whole = [row for row in dict.fromkeys(rows) if not (row.subset or "@" in row.metric)]
+    of_tasks = [row for row in dict.fromkeys(rows) if not (row.subset or "@" in row.metric)]
     sizes: dict[tuple[str, str, str], dict[str, int]] = {}
-    for row in whole:
-        if row.task.endswith("_leaderboard"):  # its parts are told
+    for row in of_tasks:
+        if row.task.endswith("_leaderboard"):  # an average of tasks
             continue
         known = sizes.setdefault((row.task, row.judge, row.turn), {})
         known[row.model] = max(known.get(row.model, 0), row.n)
@@ -151,8 +143,8 @@ def of_rows(rows: Sequence[Row]) -> Iterator[str]:
             by = f", judged by {judge}" if judge else ""
             yield f"Fewer items of {task}{by} than the {most} of others: {', '.join(fewer)}."
     lost: dict[tuple[str, str, int, int], dict[str, None]] = {}
-    for row in whole:
-        if row.n_valid < row.n and not row.judge:  # a judge's are told with its other facts
+    for row in of_tasks:
+        if row.n_valid < row.n and not row.judge:  # `judged.notes_of` has a judge's
             lost.setdefault((row.model, row.task, row.n - row.n_valid, row.n), {})[row.metric] = None
     for (model, task, number, n), metrics in lost.items():
         what = "items without a value"

@@ -1,8 +1,8 @@
 """Which numbers are not shown to differ from the best of their column: by paired tests, else by standard errors.
 
-Holm's correction is over all pairs of the column's models, though only those with the best are tested: which is the
-best is seen first, and corrected for eleven tests the best of twelve equal models would differ from another in 17% of
-all columns.
+Holm's correction is over all pairs of the column's models, though only those with the best are tested: the best is
+chosen after seeing the numbers, and corrected for eleven tests the best of twelve equal models would differ from
+another in 17% of all columns.
 """
 
 from __future__ import annotations
@@ -33,13 +33,7 @@ _Key = tuple[str, str, str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """The best number of a column against another.
-
-    Attributes:
-        how: `paired`, by `numbers`, or `refused`.
-        p: two-sided; None where there is no test.
-        why: what differs between models that cannot be compared.
-    """
+    """The best number of a column against another; `why` is what differs between models that cannot be compared."""
 
     how: Literal["paired", "numbers", "refused"]
     p: float | None = None
@@ -47,12 +41,7 @@ class Test:
 
 
 def mark_ties(tables: Sequence[Table], scored: Sequence[Scored]) -> list[Table]:
-    """The tables with `Cell.tied`, and a note below each that says what was not paired.
-
-    Args:
-        tables: with the best of each column marked, and cells that know their row.
-        scored: samples of the models, as far as there are.
-    """
+    """Set `Cell.tied` in tables whose best are marked, with a note below each on what was not paired."""
     tests = _Tests({(samples.model, samples.task, samples.judge, samples.turn): samples for samples in scored})
     return [_marked(table, tests) if table.kind == "scores" else table for table in tables]
 
@@ -65,8 +54,7 @@ def _marked(table: Table, tests: _Tests) -> Table:
     for _, block in groupby(range(len(table.rows)), lambda place: table.rows[place].header[:-1]):
         places = list(block)
         for at, title in enumerate(table.columns):
-            tested = _column([cells[place][at] for place in places], tests)
-            for number, (test, p) in tested.items():
+            for number, (test, p) in _column([cells[place][at] for place in places], tests).items():
                 place = places[number]
                 tied = p is not None and p > LEVEL
                 cells[place][at] = replace(cells[place][at], tied=tied, differs=p is not None and not tied)
@@ -86,39 +74,37 @@ def _marked(table: Table, tests: _Tests) -> Table:
 
 def _column(cells: Sequence[Cell], tests: _Tests) -> dict[int, tuple[Test, float | None]]:
     """Number of the cell → its test against the best, and its p after correction."""
-    known = [(number, cell) for number, cell in enumerate(cells) if cell.value is not None]
-    best = _best([cell for _, cell in known])
+    values = {number: cell.value for number, cell in enumerate(cells) if cell.value is not None}
+    marked = {number: value for number, value in values.items() if cells[number].best}
+    if not marked:
+        return {}
+    # Of those marked as the best, which print alike, the one that is.
+    least, most = min(marked, key=marked.__getitem__), max(marked, key=marked.__getitem__)
+    low_is_better = any(value > marked[least] for number, value in values.items() if number not in marked)
+    best = cells[least if low_is_better else most].row
     if best is None or best.judge == SEVERAL:
         return {}
-    pairs = len(known) * (len(known) - 1) // 2
-    others = {number: cell.row for number, cell in known if not cell.best and cell.row is not None}
-    tests_of = {number: tests.test(best, row, pairs) for number, row in others.items()}
+    pairs = len(values) * (len(values) - 1) // 2
+    tests_of = {
+        number: tests.test(best, row, pairs)
+        for number in values
+        if number not in marked and (row := cells[number].row) is not None
+    }
     ps = [test.p for test in tests_of.values()]
-    rest = pairs - sum(p is not None for p in ps)
-    adjusted = stats.holm([*ps, *[1.0] * rest])
+    untested = pairs - sum(p is not None for p in ps)
+    adjusted = stats.holm([*ps, *[1.0] * untested])
     return {number: (test, p) for (number, test), p in zip(tests_of.items(), adjusted, strict=False)}
-
-
-def _best(cells: Sequence[Cell]) -> Row | None:
-    """Of those marked as the best, which print alike, the one that is."""
-    marked = [cell for cell in cells if cell.best]
-    if not marked:
-        return None
-    rest = [cell.value or 0.0 for cell in cells if not cell.best]
-    low = any(value > (marked[0].value or 0.0) for value in rest)
-    chosen = min if low else max
-    return chosen(marked, key=lambda cell: cell.value or 0.0).row
 
 
 @dataclass(frozen=True, slots=True)
 class _Tests:
-    """Tests of pairs, each made once."""
+    """Tests of pairs of models, each computed once."""
 
     scored: Mapping[tuple[str, str, str, str], Scored]
     done: dict[_Key, Comparison] = field(default_factory=dict[_Key, Comparison])
 
     def test(self, best: Row, other: Row, pairs: int) -> Test:
-        """The test of two rows of one column; `pairs` it is corrected for."""
+        """The test of two rows of a column, corrected for that many pairs."""
         parts = list(self._parts(best, other))
         if not best.subset and all(parts):
             both = [pair for pair in parts if pair is not None]
@@ -128,13 +114,19 @@ class _Tests:
             if all(samples.items for pair in both for samples in pair):
                 key = (best.model, other.model, best.task, best.judge, best.turn, best.metric)
                 if key not in self.done:
-                    self._compare(best, other, [samples for pair in both for samples in pair], pairs)
-                if key in self.done and self.done[key].difference.p is not None:
-                    return Test("paired", self.done[key].difference.p)
-                if key in self.done and self.done[key].difference.estimate.method == "too-few":
-                    return Test("paired", 1.0)  # so few documents show no difference
-                if _metric_objection(both[0], best.metric):
-                    return Test("refused", why=_metric_objection(both[0], best.metric))
+                    sides = Side(best.model, (best.model,)), Side(other.model, (other.model,))
+                    scored = [samples for pair in both for samples in pair]
+                    for table in compare(scored, [sides], metrics={best.metric}, tests=pairs).tables:
+                        for row in table.rows:
+                            self.done[row.baseline, row.model, row.task, row.judge, row.turn, row.metric] = row
+                if key in self.done:
+                    difference = self.done[key].difference
+                    if difference.p is not None:
+                        return Test("paired", difference.p)
+                    if difference.estimate.method == "too-few":
+                        return Test("paired", 1.0)  # so few documents show no difference
+                if reason := _metric_objection(both[0], best.metric):
+                    return Test("refused", why=reason)
         return Test("numbers", _of_numbers(best, other))
 
     def _parts(self, best: Row, other: Row) -> Iterator[tuple[Scored, Scored] | None]:
@@ -145,12 +137,6 @@ class _Tests:
             first = self.scored.get((best.model, name, best.judge, best.turn))
             second = self.scored.get((other.model, name, other.judge, other.turn))
             yield (first, second) if first and second else None
-
-    def _compare(self, best: Row, other: Row, scored: Sequence[Scored], pairs: int) -> None:
-        sides = (Side(best.model, (best.model,)), Side(other.model, (other.model,)))
-        for table in compare(scored, [sides], metrics={best.metric}, tests=pairs).tables:
-            for row in table.rows:
-                self.done[row.baseline, row.model, row.task, row.judge, row.turn, row.metric] = row
 
 
 def _objection(pair: tuple[Scored, Scored]) -> str:
