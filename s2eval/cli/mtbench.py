@@ -162,7 +162,7 @@ def run(
         raise UsageError("--mode pairwise and --baseline MODEL go together")
     from s2eval import chat_arguments
     from s2eval.api import judging
-    from s2eval.report.charts.files import write_radars
+    from s2eval.report.charts.report_charts import write_radars
 
     request = judging.JudgeRequest(
         model,

@@ -135,7 +135,7 @@ def write_report(folder: Path) -> Path:
     from s2eval import store
     from s2eval.report import provenance, render_markdown, sources
     from s2eval.report.build import Report
-    from s2eval.report.charts.files import write_radars
+    from s2eval.report.charts.report_charts import write_radars
     from s2eval.report.html import write_page
 
     with store.explain_os_errors(folder):

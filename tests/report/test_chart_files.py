@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from s2eval.records import Row
-from s2eval.report.charts.files import radar, write_radars
+from s2eval.report.charts.report_charts import categories, write_radars
 
 
 def row(model: str, category: str, value: float | None, judge: str = "gpt-4/a/strict") -> Row:
@@ -22,9 +22,9 @@ ROWS = [
 ]
 
 
-def test_a_chart_names_models_and_categories() -> None:
-    chart = radar(ROWS, "gpt-4/a/strict")
-    assert chart is not None
+def test_a_chart_names_models_and_categories(tmp_path: Path) -> None:
+    [path] = write_radars(tmp_path, ROWS)
+    chart = path.read_text()
     texts = {
         "".join(element.itertext()).strip()
         for element in ElementTree.fromstring(chart).iter("{http://www.w3.org/2000/svg}text")
@@ -34,13 +34,14 @@ def test_a_chart_names_models_and_categories() -> None:
     assert title is not None
     assert title.text == "Mean rating by category, both turns, judged by gpt-4/a/strict"
     assert "var(" not in chart  # a file of its own has no page to take colours from
-    assert radar(ROWS, "gpt-4/a/strict") == chart
+    assert write_radars(tmp_path, ROWS) == [path]
+    assert path.read_text() == chart
 
 
 def test_too_few_categories() -> None:
-    assert radar(ROWS[:2], "gpt-4/a/strict") is None
-    assert radar(ROWS, "another") is None
-    assert radar([row("ours", category, None) for category in "abc"], "gpt-4/a/strict") is None
+    assert categories(ROWS[:2], "gpt-4/a/strict") is None
+    assert categories(ROWS, "another") is None
+    assert categories([row("ours", category, None) for category in "abc"], "gpt-4/a/strict") is None
 
 
 def test_files_are_named_by_the_judge(tmp_path: Path) -> None:

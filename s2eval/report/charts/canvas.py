@@ -1,9 +1,12 @@
-"""A chart as SVG to stand in a page: drawn by matplotlib, letters stay text, the same bytes always.
+"""A chart as SVG for a page: drawn by matplotlib, letters stay text, the same bytes always.
 
 No style sheet and no `style=`, which a strict content security policy would not apply. Text and axes are
-`currentColor`; series are `var(--s2-1, #…)` to `var(--s2-8, #…)`: Okabe & Ito's colours (2008), told apart by
-colour-blind readers, which a page may set anew for light and dark ground.
+`currentColor`; series are `var(--s2-1, #…)` to `var(--s2-8, #…)`: Okabe & Ito's colours (2008), which colour-blind
+readers can distinguish and a page may replace on light and dark ground.
 """
+
+# matplotlib leaves its keyword arguments untyped.
+# pyright: reportUnknownMemberType=false
 
 from __future__ import annotations
 
@@ -12,18 +15,22 @@ import re
 import warnings
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from html import escape
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from s2eval.errors import DataError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from matplotlib.typing import RcKeyType
 
 INK, GREY = "#010203", "#8a8a8a"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#7f3fbf", "#6b8e23")
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", (0, (5, 2)), (0, (2, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
 
-_SETTINGS = {
+_SETTINGS: dict[RcKeyType, object] = {
     "svg.hashsalt": "s2eval",
     "svg.fonttype": "none",
     "text.parse_math": False,  # a model's name may hold `$`
@@ -44,7 +51,13 @@ _SETTINGS = {
 }
 
 
-def style_for(number: int) -> dict[str, Any]:
+class SeriesStyle(TypedDict):
+    color: str
+    marker: str
+    linestyle: str | tuple[float, tuple[float, ...]]
+
+
+def style_for(number: int) -> SeriesStyle:
     """Colour, mark and line of the n-th series: no two of 32 alike, the first eight in both colour and mark."""
     return {
         "color": COLOURS[number % len(COLOURS)],
@@ -53,53 +66,50 @@ def style_for(number: int) -> dict[str, Any]:
     }
 
 
+@dataclass(slots=True)
 class Drawing:
-    """A figure of matplotlib, and its SVG once the block that draws on it has ended."""
+    """A figure of matplotlib, and what it writes of it once the block that draws on it has ended."""
 
-    def __init__(self, width: float, height: float, layout: str | None) -> None:
-        figures: Any = import_module("matplotlib.figure")
-        self.figure = figures.Figure(figsize=(width, height), layout=layout)
-        self._text = ""
+    figure: Figure
+    text: str = ""
 
     def svg(self, key: str, title: str, description: str) -> str:
-        """An `<svg>` with title and description.
-
-        Args:
-            key: begins all its ids, which must differ within one page.
-        """
-        return _inline(self._text, key, title, description)
+        """An `<svg>` with title and description; `key` begins all its ids, which must differ within one page."""
+        return _inline(self.text, key, title, description)
 
     def file(self, title: str, description: str) -> str:
         """The content of an SVG file."""
         return standalone(self.svg("chart", title, description))
 
-    def finish(self, *, tight: bool) -> None:
-        """Write it; within `drawing` only."""
-        svg: Any = import_module("matplotlib.backends.backend_svg")
-        text = io.StringIO()
-        box = {"bbox_inches": "tight", "pad_inches": 0.05} if tight else {}
-        svg.FigureCanvasSVG(self.figure).print_figure(
-            text, format="svg", metadata={"Date": None, "Creator": None}, **box
-        )
-        self._text = text.getvalue()
-
 
 @contextmanager
-def drawing(width: float, height: float, *, tight: bool = True, layout: str | None = None) -> Generator[Drawing]:
+def drawing(
+    width: float, height: float, *, tight: bool = True, layout: Literal["constrained"] | None = None
+) -> Generator[Drawing]:
     """A figure of that many inches to draw on; written when the block ends.
 
     Args:
         tight: cut to what is drawn, labels outside of the figure included.
-        layout: matplotlib's, such as "constrained" for several panels.
+        layout: "constrained" for several panels.
     """
-    # matplotlib's types are in part unknown
-    mpl: Any = import_module("matplotlib")
-    style: Any = import_module("matplotlib.style")
-    with style.context("default"), mpl.rc_context(_SETTINGS), warnings.catch_warnings():
+    from matplotlib import rcParams, style
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with style.context("default"), warnings.catch_warnings():
+        rcParams.update(_SETTINGS)
         warnings.simplefilter("ignore")  # letters that the font lacks: the page's font shows them
-        drawn = Drawing(width, height, layout)
+        drawn = Drawing(Figure(figsize=(width, height), layout=layout))
         yield drawn
-        drawn.finish(tight=tight)
+        file = io.StringIO()
+        FigureCanvasSVG(drawn.figure).print_figure(
+            file,
+            format="svg",
+            metadata={"Date": None, "Creator": None},
+            bbox_inches="tight" if tight else None,
+            pad_inches=0.05,
+        )
+        drawn.text = file.getvalue()
 
 
 def standalone(svg: str) -> str:
@@ -120,7 +130,7 @@ _FORBIDDEN = re.compile(r"<(script|image|a|foreignObject|style|iframe|use\b[^>]*
 
 
 def _inline(text: str, key: str, title: str, description: str) -> str:
-    """Without the head of a file and what it says of itself; with the page's colours and font."""
+    """Without the file's head and metadata; with the page's colours and font."""
     text = _DROPPED.sub("", text[text.index("<svg") :])
     text = _TAG.sub(lambda tag: _of_page(tag[0], key), text)
     box = _OPENING.search(text)
