@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from s2eval.errors import DataError
 
@@ -28,6 +28,8 @@ _FOREIGN = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
+DecodeErrors = Literal["strict", "replace"]
+"""Whether bytes that are not UTF-8 are an error or become U+FFFD."""
 
 
 def lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -54,14 +56,14 @@ def numbered(raw_lines: Iterable[bytes], start: int = 1) -> Iterator[tuple[int, 
             yield number, content
 
 
-def parse(line: bytes) -> Any:
+def parse(line: bytes, errors: DecodeErrors = "strict") -> Any:
     """The value of a line.
 
     Raises:
         ValueError: it is not JSON, or not UTF-8; the message is what is wrong, in words.
     """
     try:
-        return json.loads(line.decode("utf-8"))
+        return json.loads(line.decode("utf-8", errors))
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON ({error.msg}, column {error.colno})") from error
     except UnicodeDecodeError as error:
@@ -70,7 +72,7 @@ def parse(line: bytes) -> Any:
         raise ValueError(f"not JSON ({error})") from error
 
 
-def records(path: Path) -> Iterator[tuple[int, Any]]:
+def records(path: Path, errors: DecodeErrors = "strict") -> Iterator[tuple[int, Any]]:
     """The values of a plain file's lines, with the lines' numbers.
 
     Raises:
@@ -78,17 +80,13 @@ def records(path: Path) -> Iterator[tuple[int, Any]]:
     """
     for number, line in lines(path):
         try:
-            yield number, parse(line)
+            yield number, parse(line, errors)
         except ValueError as error:
             raise DataError(f"{path}, line {number}: {error}") from error
 
 
 def check_plain(path: Path, head: bytes, expected: str = "plain UTF-8") -> None:
-    """Raise DataError where a file's first bytes are those of an archive or of UTF-16.
-
-    Args:
-        expected: what the caller reads.
-    """
+    """Raise DataError where a file's first bytes are those of an archive or of UTF-16."""
     for magic, name in _FOREIGN.items():
         if head.startswith(magic):
             raise DataError(f"{path}: {name}, where {expected} is expected; convert it first")

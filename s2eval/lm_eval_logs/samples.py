@@ -125,7 +125,7 @@ def _without_texts(line: bytes) -> Mapping[str, Any]:
             end = line.rfind(b'"doc_hash": ')
         if 0 < start < end:
             try:
-                return json.loads((line[:start] + line[end:]).decode("utf-8"))
+                return jsonl.parse(line[:start] + line[end:])
             except ValueError:
                 pass
     fields: Mapping[str, Any] = jsonl.parse(line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -57,7 +56,7 @@ def _rows(path: Path) -> list[Mapping[str, Any]]:
     """The lines of a file that was read and found right before; none where there is no file."""
     if not path.is_file():
         return []
-    return [json.loads(line.decode("utf-8", "replace")) for _, line in jsonl.lines(path)]
+    return [row for _, row in jsonl.records(path, "replace")]
 
 
 def _is_by(row: Mapping[str, Any], judge: str) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from s2eval.files import jsonl
 from s2eval.lm_eval_logs.answers import OPENED, REASONING
 from s2eval.lm_eval_logs.samples import sample_lines
 from s2eval.reasoning import Split, split
@@ -55,12 +56,12 @@ def read(path: Path, wanted: Callable[[int], bool]) -> Iterator[Line]:
             place = line.rfind(b'"resps": ')
             tail: dict[str, Any] = {}
             with contextlib.suppress(ValueError):
-                tail = json.loads("{" + line[place:].decode("utf-8", "replace")) if place > 0 else {}
+                tail = jsonl.parse(b"{" + line[place:], "replace") if place > 0 else {}
             if "filtered_resps" in tail and "metrics" in tail:
                 doc = {OPENED: True} if b'"reasoning_opened": true' in line else {}
                 yield Line(doc_id, "", None, _answer(tail | {"doc": doc}))
                 continue
-        whole: dict[str, Any] = json.loads(line.decode("utf-8", "replace"))
+        whole: dict[str, Any] = jsonl.parse(line, "replace")
         question, title = _question(whole)
         yield Line(int(whole["doc_id"]), title, question, _answer(whole))
 

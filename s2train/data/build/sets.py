@@ -9,7 +9,6 @@ Nothing changes on the disk before everything is written; then all files are put
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -20,6 +19,7 @@ from typing import Any
 
 import s2train
 from s2eval.errors import DataError
+from s2eval.files import jsonl
 from s2train.data import layout
 from s2train.data.build.card import card
 from s2train.data.build.drafts import Draft, draft
@@ -189,7 +189,7 @@ def _places(paths: Sequence[Path]) -> Iterator[tuple[bytes, int, int]]:
         start = 0
         with path.open("rb") as file:
             for line in file:
-                yield hashlib.sha256(json.loads(line)["id"].encode()).digest(), number, start
+                yield hashlib.sha256(jsonl.parse(line)["id"].encode()).digest(), number, start
                 start += len(line)
 
 
