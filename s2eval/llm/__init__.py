@@ -1,4 +1,4 @@
-"""Language models behind an API, asked so that no failure is taken for a reply and none is paid for twice.
+"""Language models behind an API: no failure is taken for a reply, and no reply is paid for twice.
 
     from s2eval.llm import Call, Ledger, Message, OpenAIService, ask
 
@@ -6,14 +6,14 @@
     with Ledger.open(Path("calls.sqlite")) as ledger:
         outcomes = ask(OpenAIService(), [call], ledger)  # key → Reply or Failure
 
-`Budget` limits calls and cost, `prices` knows what they cost, `BatchService` goes through OpenAI's Batch API. The names
-are imported when they are used.
+`Budget` limits calls and cost, `prices` knows what they cost, `BatchService` goes through OpenAI's Batch API. Names are
+imported on first use.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from s2eval.llm.asking import ask
@@ -23,22 +23,7 @@ if TYPE_CHECKING:
     from s2eval.llm.client import OpenAIService
     from s2eval.llm.ledger import Ledger, Spent
 
-__all__ = [
-    "BatchService",
-    "Budget",
-    "Call",
-    "Failure",
-    "Ledger",
-    "Message",
-    "OpenAIService",
-    "Outcome",
-    "Reply",
-    "Service",
-    "Spent",
-    "ask",
-]
-
-_HOMES = {
+_MODULES = {
     "asking": ("ask",),
     "batch": ("BatchService",),
     "budget": ("Budget",),
@@ -46,10 +31,12 @@ _HOMES = {
     "client": ("OpenAIService",),
     "ledger": ("Ledger", "Spent"),
 }
+__all__ = ["BatchService", "Budget", "Call", "Failure", "Ledger", "Message", "OpenAIService", "Outcome", "Reply"]
+__all__ += ["Service", "Spent", "ask"]
 
 
-def __getattr__(name: str) -> Any:
-    for home, names in _HOMES.items():
+def __getattr__(name: str) -> object:
+    for module, names in _MODULES.items():
         if name in names:
-            return getattr(import_module(f"s2eval.llm.{home}"), name)
+            return getattr(import_module(f"s2eval.llm.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

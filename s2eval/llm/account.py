@@ -1,4 +1,4 @@
-"""What the calls of a store to APIs have cost: one row for each limit (`scope`) and model, kept to the last attempt.
+"""What the calls of a store to APIs have cost: one row for each limit (`scope`) and model, exact to the last attempt.
 
 An attempt is charged before it is sent, with the most that it may cost, and corrected when its cost is known. So an
 attempt whose end nobody saw (a killed process, a broken connection) stays charged, and several processes share a limit.
@@ -7,9 +7,9 @@ attempt whose end nobody saw (a killed process, a broken connection) stays charg
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 
-from s2eval.llm.calls import MOST_TOKENS, Outcome, Reply
+from s2eval.llm.calls import MAX_TOKENS, Outcome, Reply
 from s2eval.llm.prices import money
 
 _TABLE = """
@@ -51,23 +51,23 @@ class Spent:
     assumed_usd: float = 0.0
 
     def __add__(self, other: Spent) -> Spent:
-        """Both together."""
-        return Spent(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(Spent)))
+        return Spent(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
 
     def __sub__(self, other: Spent) -> Spent:
-        """What was added since."""
-        return Spent(*(getattr(self, one.name) - getattr(other, one.name) for one in fields(Spent)))
+        return Spent(*(mine - its for mine, its in zip(astuple(self), astuple(other), strict=True)))
 
     def plus(self, outcome: Outcome, cost: float | None) -> Spent:
-        """With one more call; a failure is taken to cost what `cost` says, nothing if that is None."""
-        reply = outcome if isinstance(outcome, Reply) else None
-        return self + Spent(
-            outcome.attempts,
-            _countable(reply and reply.tokens_in),
-            _countable(reply and reply.tokens_out),
-            cost or 0.0,
-            int(reply is not None and cost is None),
+        """With one more call; a failure without `cost` counts as free, a reply without as of unknown price."""
+        if not isinstance(outcome, Reply):
+            return self + Spent(outcome.attempts, usd=cost or 0.0)
+        tokens_in, tokens_out = (
+            count if count is not None and 0 <= count <= MAX_TOKENS else 0
+            for count in (outcome.tokens_in, outcome.tokens_out)
         )
+        return self + Spent(outcome.attempts, tokens_in, tokens_out, cost or 0.0, int(cost is None))
+
+
+_COLUMNS = tuple(column.name for column in fields(Spent))
 
 
 def describe(spent: Spent) -> str:
@@ -94,15 +94,8 @@ def describe(spent: Spent) -> str:
     return f"{calls}, {money(spent.usd)}"
 
 
-def _countable(tokens: int | None) -> int:
-    return tokens if tokens is not None and 0 <= tokens <= MOST_TOKENS else 0
-
-
-_COLUMNS = tuple(one.name for one in fields(Spent))
-
-
 def create(connection: sqlite3.Connection) -> None:
-    """The table, with what an older store recorded with its calls; inside a transaction."""
+    """Create the table, with what an older store recorded with its calls; inside a transaction."""
     connection.execute(_TABLE)
     if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'calls'").fetchone():
         connection.execute(_FROM_CALLS)
@@ -114,7 +107,7 @@ def exists(connection: sqlite3.Connection) -> bool:
 
 
 def total(connection: sqlite3.Connection, scope: str | None = None) -> Spent:
-    """Of one scope, or (None) of the whole store, over all runs."""
+    """Of one scope, or (None) of the complete store, over all runs."""
     sums = ", ".join(f"COALESCE(SUM({name}), 0)" for name in _COLUMNS)
     where, values = ("", ()) if scope is None else (" WHERE scope = ?", (scope,))
     return Spent(*connection.execute(f"SELECT {sums} FROM account{where}", values).fetchone())

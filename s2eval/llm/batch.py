@@ -22,8 +22,8 @@ from s2eval.llm.calls import Call, Done, Failure, Outcome, Reply, Usage, renamed
 from s2eval.llm.dialect import Dialect, body, explain
 from s2eval.llm.endpoint import endpoint
 from s2eval.llm.ledger import Ledger
-from s2eval.llm.responses import Problem, billed, read_document, refusal
-from s2eval.llm.usage import usage_of
+from s2eval.llm.problems import Problem, refusal
+from s2eval.llm.responses import billed, read_document, usage_of
 
 MOST_CALLS, MOST_BYTES = 50_000, 200_000_000  # of one batch: OpenAI's limits
 _OPENAI = Dialect(limit="max_completion_tokens")  # what all of its models take

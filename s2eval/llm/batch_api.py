@@ -18,7 +18,7 @@ from s2eval.errors import ServiceError
 from s2eval.files import jsonl
 from s2eval.llm import proxies
 from s2eval.llm.endpoint import Endpoint
-from s2eval.llm.responses import Problem, refusal, retry_after
+from s2eval.llm.problems import Problem, refusal, retry_after
 from s2eval.llm.secrets import clean, guard_logs, shown
 from s2eval.llm.transport import MAX_BODY
 

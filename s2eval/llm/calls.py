@@ -1,4 +1,4 @@
-"""What is asked of a language model and what comes back: the records that judge, answers and question writing share."""
+"""Calls to a language model and how they end: the records that judge, answers and question writing share."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ import json
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 Role = Literal["system", "user", "assistant"]
 FailureKind = Literal["rate limit", "server", "connection", "timeout", "malformed", "refused", "empty"]
+MAX_TOKENS = 10**12  # of one reply; a larger number is no count
+
+
+def canonical(value: object) -> str:
+    """JSON with sorted keys, ASCII only; of a call's fields, the text whose SHA-256 is its key."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +29,19 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A question to a model with all that determines the reply.
+    """A request to a model with all that determines the reply.
 
     Attributes:
-        service: who answers, with whatever tells two of them apart: `openai:gpt-4@https://api.openai.com/v1`, or
-            a local model's content hash and template hash.
-        model: the name that the server is given.
+        service: who answers, unambiguously: `openai:gpt-4@https://api.openai.com/v1`, or a local model's content hash
+            and template hash.
+        model: its name at the server.
         messages: the dialogue so far; the last message is the user's.
         temperature: 0 = greedy.
         max_tokens: of the reply.
         seed: of the sampling; None = not sent.
         stop: texts at which the reply ends.
         schema: JSON schema of the reply, as JSON text; None = free text.
-        repeat: 0, 1, …: the same question asked again on purpose.
+        repeat: 0, 1, …: the same request made again on purpose.
     """
 
     service: str
@@ -56,11 +62,7 @@ class Call:
     @property
     def key(self) -> str:
         """64 hex digits: the SHA-256 of all attributes; the primary key in the store."""
-        text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
-
-
-MOST_TOKENS = 10**12  # of one reply; a larger number is no count
+        return hashlib.sha256(canonical(asdict(self)).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +78,13 @@ class Reply:
     """A valid reply.
 
     Attributes:
-        text: the answer, stripped of nothing but its reasoning; empty only where the reasoning took all.
-        finish: why it ended, as the server says: `stop`, `length`, ….
+        text: the answer without its reasoning; empty only where the reasoning used all tokens.
+        finish: why it ended, as the server reports it: `stop`, `length`, ….
         tokens_in, tokens_out: as the server counts them; None where it does not.
         model: the name that the server reports.
         seconds: of the attempt that succeeded.
         attempts: calls made for it, the successful one included.
-        reasoning: what the model thought before it (`s2eval.reasoning`); "" where nothing is told.
+        reasoning: what the model thought before it (`s2eval.reasoning`); "" where the server returns none.
     """
 
     text: str
@@ -102,13 +104,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A call that found no valid reply, however often it was tried. It is never a score.
+    """A call without a valid reply after all its `attempts`. It is never a score.
 
-    Attributes:
-        kind: what went wrong at the last attempt. `refused`: the server will never answer this one (bad request,
-            content filter); `malformed`: a reply that is none; `empty`: a reply without text.
-        message: for the user, without keys.
-        attempts: calls made.
+    `kind` is what went wrong at the last attempt. `refused`: the server will never answer this call (bad request,
+    content filter); `malformed`: an answer that cannot be read; `empty`: a reply without text. `message` has no keys.
     """
 
     kind: FailureKind
@@ -121,28 +120,23 @@ Done = Callable[[Call, Outcome], None]
 
 
 class Service(Protocol):
-    """Whoever answers calls: an OpenAI-compatible server, its Batch API, a model loaded here."""
+    """Answers calls: an OpenAI-compatible server, its Batch API, a model loaded here."""
 
     def run(self, calls: Sequence[Call], done: Done) -> None:
-        """Ask all; `done` is called once for each as it ends, in any order, in the calling thread.
+        """Answer all; `done` is called once for each as it ends, in any order, in the calling thread.
 
         Raises:
-            ServiceError: nothing more can be asked (key refused, quota exhausted). What had ended was told to `done`.
+            ServiceError: no call will be answered (key refused, quota exhausted); `done` got what had ended.
             BudgetError: the limit on calls or cost is reached; likewise.
         """
         ...
-
-
-def dialogue(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """The messages in the form of OpenAI's API."""
-    return [{"role": message.role, "content": message.content} for message in messages]
 
 
 T = TypeVar("T")
 
 
 def renamed(old: str, new: str, value: T | None) -> T | None:
-    """The value of an argument under its old name; warns where one is given."""
+    """The value of an argument under its old name; warns if there is one."""
     if value is not None:
         warnings.warn(f"{old}= is deprecated; use {new}=", DeprecationWarning, stacklevel=3)
     return value

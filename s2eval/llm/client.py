@@ -1,7 +1,7 @@
-"""The client for OpenAI-compatible servers: many calls at once, again where that may help, and never a reply made up.
+"""The client for OpenAI-compatible servers: many calls at once, retried where that may help.
 
-The SDK only carries bytes here: it retries nothing and reads nothing into them. What an answer means is decided in
-`responses`, in which form is asked in `dialect`, how fast in `limits`, how often in `attempts`.
+The SDK only carries bytes. `responses` reads answers, `dialect` writes requests, `limits` sets the pace, `retries`
+tries again.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ from s2eval.llm.calls import Call, Done, renamed
 from s2eval.llm.dialect import Dialect
 from s2eval.llm.endpoint import endpoint
 from s2eval.llm.limits import ConcurrencyLimiter, tokens
-from s2eval.llm.responses import Problem, parse
-from s2eval.llm.retries import FIRST_TRIES, BudgetGuard, NoSuchModelError, RetryPolicy, Run
+from s2eval.llm.problems import Problem
+from s2eval.llm.responses import parse
+from s2eval.llm.retries import FIRST_TRIES, NoSuchModelError, RetryPolicy, Run
 from s2eval.llm.secrets import shown
 from s2eval.llm.served import same_family
 from s2eval.llm.transport import MAX_BODY, connect, fetch, unreachable
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
+
+    from s2eval.llm.budget import Budget
 
 LIST_TIMEOUT = 20.0  # seconds for a list of models
 _ANY_NAME = {"llamacpp", "me"}  # `owned_by` of llama.cpp and llama-cpp-python, which serve one model by any name
@@ -39,8 +42,8 @@ class OpenAIService:
         api_key: None = environment variable OPENAI_API_KEY; a server on this machine or network needs none.
         max_in_flight: calls at once; half of it at first.
         timeout: seconds for one attempt, until its last byte.
-        attempts: per call. Those refused for the rate limit do not count: they say nothing about the call.
-        requests_per_minute, tokens_per_minute: None = as fast as the server takes it.
+        attempts: per call, those refused for the rate limit apart.
+        requests_per_minute, tokens_per_minute: None = no limit but the server's.
         budget: reserves the cost of each attempt beforehand and settles it afterwards; None = no limits.
         max_wait: seconds: the longest `Retry-After` that is waited for, and the longest time for which the server may
             refuse every call for its rate limit.
@@ -50,7 +53,7 @@ class OpenAIService:
         purse: deprecated name of `budget`.
 
     Raises:
-        UsageError: an argument is out of range, the URL is none, the key cannot be sent.
+        UsageError: an argument is out of range, the URL is invalid, the key cannot be sent.
     """
 
     def __init__(
@@ -63,21 +66,22 @@ class OpenAIService:
         attempts: int = 8,
         requests_per_minute: int | None = None,
         tokens_per_minute: int | None = None,
-        budget: BudgetGuard | None = None,
+        budget: Budget | None = None,
         max_wait: float = 600.0,
         backoff: float = 1.0,
         minute: float = 60.0,
         max_body: int = MAX_BODY,
-        purse: BudgetGuard | None = None,
+        purse: Budget | None = None,
     ) -> None:
-        for name, value in (
-            ("max_in_flight", max_in_flight),
-            ("attempts", attempts),
-            ("timeout", timeout),
-            ("max_body", max_body),
-            ("requests_per_minute", requests_per_minute),
-            ("tokens_per_minute", tokens_per_minute),
-        ):
+        positive = {
+            "max_in_flight": max_in_flight,
+            "attempts": attempts,
+            "timeout": timeout,
+            "max_body": max_body,
+            "requests_per_minute": requests_per_minute,
+            "tokens_per_minute": tokens_per_minute,
+        }
+        for name, value in positive.items():
             if value is not None and not value > 0:
                 raise UsageError(f"{name} must be above 0, not {value}")
         self._endpoint = endpoint(base_url, api_key)
@@ -98,19 +102,18 @@ class OpenAIService:
         return f"openai:{model}@{self.url}"
 
     def run(self, calls: Sequence[Call], done: Done) -> None:
-        """Ask all; `done` is called once for each as it ends, in any order, in the calling thread.
+        """Make all; `done` is called once for each as it ends, in any order, in the calling thread.
 
-        When the run ends early, no call starts any more, those in flight may end and are told, those that wait for
-        another attempt are not.
+        When the run ends early, no call starts any more and those in flight may end; `done` is not called for those
+        that wait for another attempt.
 
         Raises:
-            ServiceError: the server answers nothing more: key refused, quota exhausted, no such model, out of reach,
-                a `Retry-After` beyond `max_wait`.
+            ServiceError: the server will answer no call: key refused, quota exhausted, no such model, out of reach, a
+                `Retry-After` beyond `max_wait`.
             BudgetError: of the budget.
             PrerequisiteError: no key.
-            UsageError: a call is larger than `tokens_per_minute`; none was asked then.
+            UsageError: a call is larger than `tokens_per_minute`; no call is made then.
             KeyboardInterrupt: calls in flight are dropped.
-            Exception: whatever `done` raised.
         """
         for call in calls if self._tokens else ():
             if (size := tokens(call)) > (self._tokens or size):
@@ -137,22 +140,25 @@ class OpenAIService:
             except NoSuchModelError as error:
                 missing = error
             if missing is not None:
-                raise ServiceError(f"{missing}{await self._known(client, missing.model)}")
+                served = await self._list(client)
+                if isinstance(served, Problem) or missing.model in served:
+                    raise ServiceError(str(missing))
+                raise ServiceError(f"{missing}{_suggestion(missing.model, served)}")
 
     def models(self) -> list[str]:
-        """What the server says it serves; empty where it has no such list. A check before the first call that costs.
+        """The models that the server lists; empty where it has no list.
 
         Raises:
-            ServiceError: out of reach, the key is refused, or it is no OpenAI-compatible server.
+            ServiceError: out of reach, the key is refused, or not an OpenAI-compatible server.
             PrerequisiteError: no key.
         """
         _not_inside_a_loop()
         return asyncio.run(self._models())
 
     def check(self, *models: str) -> None:
-        """Whether these models can be asked, as far as that is known without a call that costs: by one list of models.
+        """Check without a call that costs, by the server's list of models, whether these models can be called.
 
-        A server without such a list, or that does not give it to this key, is not refused.
+        A server without a list, or that does not give it to this key, passes.
 
         Raises:
             ServiceError: out of reach, the key is refused, or the list has models and lacks one of these.
@@ -163,40 +169,40 @@ class OpenAIService:
 
     async def _check(self, models: Sequence[str]) -> None:
         async with self._connect() as client:
-            found: list[str] | Problem = []
+            served: list[str] | Problem = []
             for attempt in range(min(FIRST_TRIES, self._policy.attempts)):
                 await asyncio.sleep(self._policy.backoff * 2 ** (attempt - 1) if attempt else 0)
-                found = await self._list(client, min(self._policy.timeout, LIST_TIMEOUT))
-                if isinstance(found, list) or found.reached:
+                served = await self._list(client, min(self._policy.timeout, LIST_TIMEOUT))
+                if isinstance(served, list) or served.reached:
                     break
-        if isinstance(found, list):
-            for model in models if found and not self._takes_any_name else ():
-                if not any(same_family(model, name) for name in found):
-                    raise ServiceError(f"{self.url} does not serve {model!r}.{_suggestion(model, found)}")
-        elif not found.reached:
-            raise ServiceError(unreachable(self.url, found))
-        elif found.status == 401 and not _SCOPE.search(found.message):
-            raise ServiceError(f"{self.url}: {found.message}")
+        if isinstance(served, list):
+            for model in models if served and not self._takes_any_name else ():
+                if not any(same_family(model, name) for name in served):
+                    raise ServiceError(f"{self.url} does not serve {model!r}.{_suggestion(model, served)}")
+        elif not served.reached:
+            raise ServiceError(unreachable(self.url, served))
+        elif served.status == 401 and not _SCOPE.search(served.message):
+            raise ServiceError(f"{self.url}: {served.message}")
 
     async def _models(self) -> list[str]:
         async with self._connect() as client:
-            found: list[str] | Problem = []
+            served: list[str] | Problem = []
             for attempt in range(min(FIRST_TRIES, self._policy.attempts)):
-                if isinstance(found, Problem):
-                    await asyncio.sleep(found.wait or self._policy.backoff * 2 ** (attempt - 1))
-                found = await self._list(client)
-                if isinstance(found, list):
-                    return found
-                if found.then != "retry" or (found.wait or 0) > self._policy.max_wait:
+                if isinstance(served, Problem):
+                    await asyncio.sleep(served.wait or self._policy.backoff * 2 ** (attempt - 1))
+                served = await self._list(client)
+                if isinstance(served, list):
+                    return served
+                if served.then != "retry" or (served.wait or 0) > self._policy.max_wait:
                     break
-        assert isinstance(found, Problem)
-        raise ServiceError(f"{self.url}: {found.message}" if found.reached else unreachable(self.url, found))
+        assert isinstance(served, Problem)
+        raise ServiceError(f"{self.url}: {served.message}" if served.reached else unreachable(self.url, served))
 
     async def _list(self, client: AsyncOpenAI, timeout: float | None = None) -> list[str] | Problem:
-        came = await fetch(client, "/models", None, timeout or self._policy.timeout)
-        if isinstance(came, Problem):
-            return came
-        document = parse(*came)
+        answer = await fetch(client, "/models", None, timeout or self._policy.timeout)
+        if isinstance(answer, Problem):
+            return answer
+        document = parse(*answer)
         if isinstance(document, Problem):
             return [] if document.status in (404, 405, 501) else document
         rows = document.get("data") if isinstance(document, dict) else document
@@ -207,11 +213,6 @@ class OpenAIService:
         self._takes_any_name = any(row.get("owned_by") in _ANY_NAME for row in rows)
         names = (row.get("id") for row in rows)
         return [shown(name) for name in names if isinstance(name, str)]
-
-    async def _known(self, client: AsyncOpenAI, model: str) -> str:
-        """` It serves …` for the message about a model that is not there; empty where that is not known."""
-        found = await self._list(client)
-        return "" if isinstance(found, Problem) or model in found else _suggestion(model, found)
 
     def _connect(self) -> AsyncOpenAI:
         return connect(self._endpoint, self._policy.timeout, self._most, self._max_body)

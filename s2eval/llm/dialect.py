@@ -1,7 +1,6 @@
-"""How a server wants to be asked: the body of a request, and what is learned from the refusal of one.
+"""The body of a request in the form that a server accepts, which is learned from its refusals.
 
-Nothing that determines the reply is ever left out to please a server: where a parameter is not taken, the call is
-refused and the message says so.
+Nothing that determines the reply is ever left out: where a parameter is not accepted, the call fails with a message.
 """
 
 from __future__ import annotations
@@ -9,10 +8,11 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
-from s2eval.llm.calls import Call, dialogue
-from s2eval.llm.responses import Problem
+from s2eval.files import JsonObject
+from s2eval.llm.calls import Call
+from s2eval.llm.problems import Problem
 
 DEFAULT_TEMPERATURE = 1.0  # of OpenAI's API: leaving it out asks for the same
 _UNSUPPORTED = re.compile(r"(un|not )support|unrecognized|unknown|instead|not permitted|does not take", re.IGNORECASE)
@@ -20,13 +20,13 @@ _UNSUPPORTED = re.compile(r"(un|not )support|unrecognized|unknown|instead|not pe
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What a model of a server takes.
+    """What a model of a server accepts.
 
     Attributes:
         limit: the name of the limit on the reply's tokens.
-        schema: the form in which a JSON schema is given: OpenAI's, or llama-cpp-python's.
+        schema: the form of a JSON schema: OpenAI's, or llama-cpp-python's.
         proven: a reply in the schema's form has come, so that later errors are not about the form.
-        temperature: whether it is sent where it is the default, 1.
+        temperature: whether the default, 1, is sent.
     """
 
     limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
@@ -35,9 +35,13 @@ class Dialect:
     temperature: bool = True
 
 
-def body(call: Call, dialect: Dialect) -> dict[str, Any]:
+def body(call: Call, dialect: Dialect) -> JsonObject:
     """The request's body in the form of `POST /chat/completions`."""
-    fields: dict[str, Any] = {"model": call.model, "messages": dialogue(call.messages), dialect.limit: call.max_tokens}
+    fields: JsonObject = {
+        "model": call.model,
+        "messages": [{"role": message.role, "content": message.content} for message in call.messages],
+        dialect.limit: call.max_tokens,
+    }
     if dialect.temperature or call.temperature != DEFAULT_TEMPERATURE:
         fields["temperature"] = call.temperature
     if call.seed is not None:
@@ -45,21 +49,17 @@ def body(call: Call, dialect: Dialect) -> dict[str, Any]:
     if call.stop:
         fields["stop"] = list(call.stop)
     if call.schema is not None:
-        fields["response_format"] = _format(json.loads(call.schema), dialect)
+        schema = json.loads(call.schema)
+        fields["response_format"] = (
+            {"type": "json_object", "schema": schema}
+            if dialect.schema == "json_object"
+            else {"type": "json_schema", "json_schema": {"name": "reply", "strict": True, "schema": schema}}
+        )
     return fields
 
 
-def _format(schema: Any, dialect: Dialect) -> dict[str, Any]:
-    if dialect.schema == "json_object":
-        return {"type": "json_object", "schema": schema}
-    return {"type": "json_schema", "json_schema": {"name": "reply", "strict": True, "schema": schema}}
-
-
 def alternative(call: Call, dialect: Dialect, problem: Problem) -> Dialect | None:
-    """How to ask the same at once in another way after this refusal; None = there is no other way.
-
-    Each alternative is offered once: the dialect that it gives has no way back.
-    """
+    """The dialect for the same request after this refusal; None = there is no other. Each is offered once."""
     if problem.status in (400, 422):
         if dialect.limit == "max_tokens" and _about(problem, "max_completion_tokens"):
             return replace(dialect, limit="max_completion_tokens")
@@ -72,7 +72,7 @@ def alternative(call: Call, dialect: Dialect, problem: Problem) -> Dialect | Non
 
 
 def explain(call: Call, problem: Problem) -> Problem:
-    """The refusal of a parameter with what it means here; any other problem as it is."""
+    """The refusal of a parameter with what to do; any other problem unchanged."""
     if problem.status not in (400, 422):
         return problem
     for name, value in (("temperature", call.temperature), ("seed", call.seed)):
@@ -87,6 +87,6 @@ def explain(call: Call, problem: Problem) -> Problem:
 
 
 def _about(problem: Problem, name: str) -> bool:
-    """Whether the server says that it does not take the parameter."""
-    named = problem.param == name or re.search(rf"\b{name}\b", problem.message) is not None
-    return named and (_UNSUPPORTED.search(problem.message) is not None or problem.code.startswith("unsupported"))
+    """Whether the server does not accept the parameter."""
+    mentioned = problem.param == name or re.search(rf"\b{name}\b", problem.message) is not None
+    return mentioned and (_UNSUPPORTED.search(problem.message) is not None or problem.code.startswith("unsupported"))

@@ -1,4 +1,4 @@
-"""How fast a server is asked: as many calls at once as it stands, none while it asks to wait, so many a minute."""
+"""Pace of requests to a server: concurrency that adapts, pauses that it asks for, limits per minute."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from s2eval.llm.prices import CHARACTERS
 
 
 def tokens(call: Call) -> int:
-    """About how many tokens a server counts against its limit for a call: the prompt's, and all that it may reply.
+    """About how many tokens a server counts against its limit for a call: the prompt's, and `max_tokens`.
 
-    Bytes stand for characters: other scripts than the Latin take more of both.
+    Bytes stand for characters: scripts other than Latin take more of both.
 
     >>> from s2eval.llm.calls import Message
     >>> tokens(Call("s", "m", (Message("user", "a" * 400),), temperature=0, max_tokens=50))
@@ -28,16 +28,11 @@ def tokens(call: Call) -> int:
 
 
 class PerMinute:
-    """So many units in any minute.
+    """At most `limit` units in any minute of `minute` seconds.
 
-    A leaky bucket that holds one second's worth, b = max(1, limit / 60), and leaks (limit - b + 1) a minute: with
-    whole units no minute sees more than the limit, the first one included. What is larger than the bucket is taken in
-    pieces.
-
-    Args:
-        limit: units a minute.
-        minute: seconds that a minute lasts.
-        full: the bucket starts full, as others have just been asked.
+    A leaky bucket that holds one second's worth, b = max(1, limit / 60), and leaks (limit - b + 1) a minute: with whole
+    units no minute sees more than the limit, the first one included. Larger amounts are taken in pieces. The bucket
+    starts `full` where requests have just been made.
     """
 
     def __init__(self, limit: int, minute: float = 60.0, *, full: bool = False) -> None:
@@ -57,17 +52,11 @@ class PerMinute:
 
 
 class ConcurrencyLimiter:
-    """Lets calls through to a server, in the order in which they came; made for one event loop.
+    """Lets calls through to a server in order of arrival; for one event loop.
 
     At first half of `most` may be under way at once, one more after each success, half as many after a refusal for
-    too many, never fewer than one. Refusals of calls that started before the last halving halve nothing: they belong
-    to the same burst.
-
-    Args:
-        most: calls at once.
-        requests_per_minute, tokens_per_minute: None = no limit.
-        minute: seconds that a minute lasts.
-        before: the limiter of the loop before this one, whose width, pause and minutes go on.
+    too many, at least one. Refusals of calls that started before the last halving change nothing: they belong to the
+    same burst. The width, pause and minutes of `before`, the limiter of an earlier loop, continue.
     """
 
     def __init__(
@@ -93,13 +82,18 @@ class ConcurrencyLimiter:
 
     @asynccontextmanager
     async def place(self, size: int) -> AsyncIterator[int]:
-        """Wait for a place, for a call of `size` tokens; gives the ticket that `shrink` wants."""
+        """Wait for a place, for a call of `size` tokens; gives the ticket for `shrink`."""
         async with self._turn:
             if self._requests:
                 await self._requests.acquire(1)
             if self._tokens:
                 await self._tokens.acquire(size)
-            await self._room()
+            # until no pause is on and fewer calls are under way than may be
+            while (pause := self._resume - time.monotonic()) > 0 or self.active >= self.width:
+                self._changed.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause if pause > 0 else None):
+                        await self._changed.wait()
             self.active += 1
             self._last = time.monotonic()
         try:
@@ -113,25 +107,17 @@ class ConcurrencyLimiter:
         while (pause := self._resume - time.monotonic()) > 0:
             await asyncio.sleep(pause)
 
-    async def _room(self) -> None:
-        """Wait until no pause is on and fewer calls are under way than may be. Only who has the turn waits here."""
-        while (pause := self._resume - time.monotonic()) > 0 or self.active >= self.width:
-            self._changed.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause if pause > 0 else None):
-                    await self._changed.wait()
-
     def grow(self) -> None:
         """A call succeeded."""
         self.width = min(self.most, self.width + 1)
         self._changed.set()
 
     def shrink(self, ticket: int) -> None:
-        """A call was too many; `ticket` is what it got on entering."""
+        """The call with this ticket was too many."""
         if ticket == self._halvings:
             self._halvings += 1
             self.width = max(1, self.width // 2)
 
     def pause(self, seconds: float) -> None:
-        """Let nobody through for so long; a longer pause that is already on stays."""
+        """Let no call through for so long; a longer pause that is already on stays."""
         self._resume = max(self._resume, time.monotonic() + seconds)

@@ -1,13 +1,13 @@
-"""What a model wrote, in the forms in which servers give it: its answer, and its reasoning apart from it."""
+"""A model's answer, and its reasoning apart from it, in the forms in which servers return them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
 
-from s2eval.llm.secrets import clean
+from s2eval.files import Json, JsonObject
+from s2eval.llm.secrets import clean_text
 from s2eval.reasoning import split
 
 _REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_details")  # fields beside `content`
@@ -21,13 +21,7 @@ _FENCES = ("```", "~~~")
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a message holds.
-
-    Attributes:
-        text: the answer; "" where there is none.
-        reasoning: what was thought before it; "" where nothing is told.
-        refusal: the model's words where it refuses; else "".
-    """
+    """The parts of a message, each "" where there is none: the answer, the reasoning, the words of a refusal."""
 
     text: str
     reasoning: str = ""
@@ -35,17 +29,13 @@ class Written:
 
 
 class FormError(ValueError):
-    """A message that holds something else than text; says which field, and what it is."""
+    """A message with something else than text; names the field, and what it is."""
 
 
-def written(message: Mapping[str, Any]) -> Written:
-    """The parts of a message as `choices[0].message` has them.
-
-    Raises:
-        FormError: what it holds cannot be read as text.
-    """
+def written(message: JsonObject) -> Written:
+    """The parts of `choices[0].message`; raises a FormError where they cannot be read as text."""
     texts, thoughts, refusals = list[str](), list[str](), list[str]()
-    for kind, text in _parts(message.get("content"), "content"):
+    for kind, text in _parts(message.get("content")):
         {"text": texts, "thought": thoughts, "refusal": refusals}[kind].append(text)
     for name in _REASONING:
         beside = "\n\n".join(_thoughts(message.get(name)))
@@ -54,8 +44,8 @@ def written(message: Mapping[str, Any]) -> Written:
             break  # servers give the same under two names
     if isinstance(words := message.get("refusal"), str):
         refusals.append(words)
-    content = clean("".join(texts))  # a key that was cut into several parts is whole now
-    answer, inside, _ = split(content)
+    # a key that was cut into several parts is complete only after they are joined
+    answer, inside, _ = split(clean_text("".join(texts)))
     reasoning = "\n\n".join(part for part in (*map(str.strip, thoughts), inside) if part)
     return Written(answer, reasoning, "".join(refusals))
 
@@ -68,7 +58,7 @@ def json_in(text: str) -> str | None:
     text = text.strip().removeprefix("\ufeff").strip()
     if _is_json(text):
         return text
-    starts = [place for sign in ("{", *_FENCES) if (place := text.find(sign)) >= 0]
+    starts = [start for sign in ("{", *_FENCES) if (start := text.find(sign)) >= 0]
     if not starts:
         return None
     introduction, rest = text[: min(starts)], text[min(starts) :]
@@ -80,8 +70,8 @@ def json_in(text: str) -> str | None:
     return rest if _is_json(rest) else None
 
 
-def kind_of(value: Any) -> str:
-    """How a value of the wrong kind is called in a message."""
+def kind_of(value: Json) -> str:
+    """The kind of a value in words."""
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, list):
@@ -89,47 +79,44 @@ def kind_of(value: Any) -> str:
     return {dict: "an object", str: "a text"}.get(type(value), "a number")
 
 
-def _parts(content: Any, field: str) -> Iterator[tuple[str, str]]:
+def _parts(content: Json) -> Iterator[tuple[str, str]]:
     """(`text`, `thought` or `refusal`; its text) of each part of `content`."""
     if content is None:
         return
-    if isinstance(content, str):
-        yield "text", content
-        return
-    if isinstance(content, dict):
+    if isinstance(content, str | dict):
         content = [content]
     if not isinstance(content, list):
-        raise FormError(f"`{field}` is {kind_of(content)}")
-    for number, part in enumerate(cast("list[Any]", content)):
-        place = f"{field}[{number}]"
+        raise FormError(f"`content` is {kind_of(content)}")
+    for number, part in enumerate(content):
+        field = f"content[{number}]"
         if isinstance(part, str):
             yield "text", part
             continue
         if not isinstance(part, dict):
-            raise FormError(f"`{place}` is {kind_of(part)}")
+            raise FormError(f"`{field}` is {kind_of(part)}")
         kind = part.get("type", "text")
         if kind in _TEXTS:
             text = part.get("text")
             if isinstance(text, dict):  # {"value": …, "annotations": []}
                 text = text.get("value")
             if not isinstance(text, str):
-                raise FormError(f"`{place}.text` is {kind_of(text)}")
+                raise FormError(f"`{field}.text` is {kind_of(text)}")
             yield "text", text
         elif kind in _THOUGHTS:
             yield "thought", "\n\n".join(_thoughts(part))
         elif kind == "refusal":
             yield "refusal", str(part.get("refusal") or part.get("text") or "")
         elif kind not in ("tool_use", "tool_call", "function_call"):
-            raise FormError(f"`{place}.type` is {kind!r}" if isinstance(kind, str) else f"`{place}` has no type")
+            raise FormError(f"`{field}.type` is {kind!r}" if isinstance(kind, str) else f"`{field}` has no type")
 
 
-def _thoughts(value: Any, depth: int = 0) -> Iterator[str]:
+def _thoughts(value: Json, depth: int = 0) -> Iterator[str]:
     """The texts of a reasoning field: a text, a part, or a list of parts. What is encrypted has none."""
     if isinstance(value, str):
         if value.strip():
             yield value
     elif depth < 4 and isinstance(value, list):
-        for part in cast("list[Any]", value):
+        for part in value:
             yield from _thoughts(part, depth + 1)
     elif depth < 4 and isinstance(value, dict):
         for name in ("text", "thinking", "reasoning", "summary", "content"):

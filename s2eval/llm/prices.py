@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from s2eval import paths
 from s2eval.errors import ConfigError
@@ -42,24 +42,15 @@ class Price:
         """Of that many tokens."""
         return (tokens_in * self.input + tokens_out * self.output) / 1e6
 
-    def in_batch(self) -> Price:
-        """What the Batch API asks."""
-        left = 1 - self.batch_discount
-        return Price(self.input * left, self.output * left)
-
 
 FREE = Price(0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Prices by model.
+    """Prices by model: `shipped` at OpenAI's own address, `own` from the user's file first and at every address.
 
-    Attributes:
-        date, source: of the shipped table, then of the user's.
-        shipped: model → price at OpenAI's own address.
-        own: model → price in the user's file; counts first, and at every address.
-        batch: whether the calls go through the Batch API.
+    With `batch` the calls go through the Batch API.
     """
 
     date: str
@@ -71,21 +62,24 @@ class Prices:
     def price(self, model: str, *, known_host: bool = True) -> Price | None:
         """Of a model, or of the dated snapshot of one (`gpt-4o-2024-08-06` → `gpt-4o`); None = not known.
 
-        Args:
-            model: its name at the server.
-            known_host: whether the server is OpenAI's own. Of others the user's file alone knows.
+        At another server than OpenAI's own (not `known_host`) only the user's file counts.
         """
         for table in (self.own, self.shipped) if known_host else (self.own,):
             for name in (model, _SNAPSHOT.sub("", model)):
-                if name in table:
-                    return table[name].in_batch() if self.batch else table[name]
+                if price := table.get(name):
+                    share = 1 - price.batch_discount
+                    return Price(price.input * share, price.output * share) if self.batch else price
         return None
 
     def of(self, call: Call) -> Price | None:
         """Of a call: free where the model is loaded here, None where the price is not known."""
         if not call.remote:
             return FREE
-        return self.price(call.model, known_host=_host(call.service) == _HOST)
+        try:  # openai:gpt-4@https://api.openai.com/v1
+            host = urlsplit(f"http{call.service.partition('@http')[2]}").hostname
+        except ValueError:
+            host = None
+        return self.price(call.model, known_host=host == _HOST)
 
     def cost(self, call: Call, outcome: Outcome) -> float | None:
         """USD of a reply by the tokens that the server counted; None where price or tokens are not known."""
@@ -106,11 +100,10 @@ class Estimate:
     """What calls will cost, before any is made.
 
     Attributes:
-        calls: how many, each asked once.
         tokens_in: by `CHARACTERS` a token.
         tokens_out_at_most: if every reply is as long as it may be.
         usd_low: few tokens in, nothing out.
-        usd_at_most: many tokens in, replies as long as they may be. Retries are not in it.
+        usd_at_most: many tokens in, replies as long as they may be, no retries.
         unknown: models without a known price; their calls are not in the sums of USD.
     """
 
@@ -123,7 +116,7 @@ class Estimate:
 
 
 def estimate(calls: Iterable[Call], prices: Prices) -> Estimate:
-    """Estimate from the length of the texts; nothing is called."""
+    """Estimate from the length of the texts."""
     n = tokens_in = tokens_out = 0
     low = most = 0.0
     unknown: dict[str, None] = {}
@@ -168,7 +161,7 @@ def describe(estimate: Estimate) -> str:
     return f"{sums} and more ({why})" if estimate.usd_at_most else f"cost unknown ({why})"
 
 
-def dearest(call: Call, price: Price) -> float:
+def max_usd(call: Call, price: Price) -> float:
     """USD that one attempt costs at most: a token has at least one byte (so it is in every byte-level tokenizer)."""
     return price.usd(_lengths(call)[1] + _MESSAGE * len(call.messages), call.max_tokens)
 
@@ -179,45 +172,29 @@ def _lengths(call: Call) -> tuple[int, int]:
     return sum(map(len, texts)), sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
 
 
-def _host(service: str) -> str | None:
-    """`openai:gpt-4@https://api.openai.com/v1` → `api.openai.com`."""
-    _, found, rest = service.partition("@http")
-    try:
-        return urlsplit(f"http{rest}").hostname if found else None
-    except ValueError:
-        return None
-
-
 # --- the files -------------------------------------------------------------------------------------------------
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 _Usd = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]  # strict: YAML reads `no` as false
 _Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 
 
-class _Line(_Section):
+class _Line(BaseModel, extra="forbid", frozen=True):
     input: _Usd
     output: _Usd
     batch_discount: _Share | None = None
 
 
-class _Table(_Section):
+class _Table(BaseModel, extra="forbid", frozen=True):
     date: Date
     source: str = Field(min_length=1)
     batch_discount: _Share = 0.0
     models: dict[str, _Line]
 
     def prices(self) -> dict[str, Price]:
+        general = self.batch_discount
         return {
-            name: Price(
-                line.input,
-                line.output,
-                self.batch_discount if line.batch_discount is None else line.batch_discount,
-            )
+            name: Price(line.input, line.output, general if line.batch_discount is None else line.batch_discount)
             for name, line in self.models.items()
         }
 
@@ -226,16 +203,16 @@ def load(own: Path | None = None, *, batch: bool = False) -> Prices:
     """The shipped table, and before it the user's: `own`, else the file that `S2EVAL_PRICES` names.
 
     Raises:
-        ConfigError: a file that is not there or breaks the form, with every error in it.
+        ConfigError: a file is missing or malformed, with every error in it.
     """
     shipped = _read(paths.judges() / "prices.yaml")
-    if own is None and (named := os.environ.get(VARIABLE)):
-        own = Path(named).expanduser()
+    if own is None and (path := os.environ.get(VARIABLE)):
+        own = Path(path).expanduser()
     if own is None:
         return Prices(shipped.date.isoformat(), shipped.source, shipped.prices(), batch=batch)
-    mine = _read(own)
-    dates = f"{shipped.date.isoformat()}; {own}: {mine.date.isoformat()}"
-    return Prices(dates, f"{shipped.source} {own}: {mine.source}", shipped.prices(), mine.prices(), batch)
+    users = _read(own)
+    dates = f"{shipped.date.isoformat()}; {own}: {users.date.isoformat()}"
+    return Prices(dates, f"{shipped.source} {own}: {users.source}", shipped.prices(), users.prices(), batch)
 
 
 def _read(path: Path) -> _Table:

@@ -1,4 +1,4 @@
-"""The proxies that the environment names: errors in them as sentences, and which one stands before a server."""
+"""Proxies of the environment: messages about errors in them, and which one is before a server."""
 
 from __future__ import annotations
 
@@ -18,22 +18,21 @@ _SCHEMES = ("http", "https", "socks5", "socks5h")
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Around the making of a client, which reads proxies and certificates from the environment.
-
-    Raises:
-        PrerequisiteError: one of them cannot be used; the message has no password.
-    """
+    """Errors of a new client, which reads proxies and certificates from the environment, as a PrerequisiteError."""
     for name in (*_VARIABLES, *map(str.lower, _VARIABLES)):
         if value := os.environ.get(name, "").strip():
             _check(name, value)
     try:
         yield
-    except (ImportError, ValueError, OSError) as error:
-        raise PrerequisiteError(_unusable(error)) from None
     except Exception as error:
-        if type(error).__name__ != "InvalidURL":  # of httpx, which is not imported here
+        # InvalidURL is httpx's, which is not imported here
+        if not isinstance(error, ImportError | ValueError | OSError) and type(error).__name__ != "InvalidURL":
             raise
-        raise PrerequisiteError(_unusable(error)) from None
+        raise PrerequisiteError(
+            "no connection can be made with the proxies (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY) or certificates"
+            f" (SSL_CERT_FILE, SSL_CERT_DIR) of the environment: {shown(str(error) or type(error).__name__)}. Correct"
+            " them, or unset them"
+        ) from None
 
 
 def _check(name: str, value: str) -> None:
@@ -41,7 +40,7 @@ def _check(name: str, value: str) -> None:
     try:
         parts = urlsplit(value if "://" in value else f"http://{value}")
         usable = parts.scheme in _SCHEMES and bool(parts.hostname)
-        _ = parts.port  # raises where it is no number
+        _ = parts.port  # raises where it is not a number
     except ValueError:
         parts, usable = None, False
     if parts is None or not usable:
@@ -55,16 +54,8 @@ def _check(name: str, value: str) -> None:
         )
 
 
-def _unusable(error: Exception) -> str:
-    return (
-        "no connection can be made with the proxies (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY) or certificates"
-        f" (SSL_CERT_FILE, SSL_CERT_DIR) of the environment: {shown(str(error) or type(error).__name__)}. Correct them,"
-        " or unset them"
-    )
-
-
 def through(url: str) -> str:
-    """` through the proxy …` where one stands before a server; else empty."""
+    """` through the proxy …` where there is one before a server; else empty."""
     try:
         parts = urlsplit(url)
         proxies, host = getproxies(), parts.hostname or ""

@@ -1,7 +1,7 @@
-"""Keys out of everything that is shown or stored: replies, messages, exceptions, and what the HTTP libraries log.
+"""Keys are removed from all that is printed or stored: replies, messages, exceptions, logs of the HTTP libraries.
 
-A secret is registered once, by the client that is given it; from then on `redact` and `clean` know it, whoever calls.
-Messages lose whatever looks like a key, too; of a reply, which is data, only registered secrets are taken out.
+A secret is registered once, by the client that uses it; from then on `redact` and `clean` know it. From messages
+whatever looks like a key is removed too; from a reply, which is data, only registered secrets.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import logging
 import os
 import re
 from contextlib import suppress
-from typing import Any
 from urllib.parse import quote, unquote, urlsplit
+
+from s2eval.files import Json
 
 MASK = "***"
 SHOWN = 300  # characters of a server's words
-_LOOKED_AT = 20_000  # characters of a page in which words are looked for
-_SHORTEST = 4  # a shorter "key" is a placeholder; taking it out would mangle ordinary text
+_MAX_PAGE = 20_000  # characters of a page that are read
+_SHORTEST = 4  # a shorter "key" is a placeholder; removing it would mangle ordinary text
 _LOGGERS = ("openai", "httpx2", "httpcore2", "httpx", "httpcore")
 _NESTED = ("httpcore2.connection", "httpcore2.http11", "httpcore2.http2", "httpcore2.proxy", "httpcore2.socks")
 
@@ -34,21 +35,19 @@ _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u20
 
 _SECRET_NAME = re.compile(r"(API_?KEY|ACCESS_KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
 _PROXY_NAME = re.compile(r"(?<!NO)_PROXY$", re.IGNORECASE)
-_LONG = 8  # characters from which on a secret is taken out of replies; a shorter one may be a word of theirs
-_GAP = r"[\s\u00ad\u200b-\u200f\u2060\ufeff]*"  # what may be put between the characters of a key, unseen
+_LONG = 8  # characters from which on a secret is removed from replies; a shorter one may be a word of theirs
+_GAP = r"[\s\u00ad\u200b-\u200f\u2060\ufeff]*"  # what may stand between the characters of a key, invisibly
 
 _known: set[str] = set()
 _in_replies: dict[str, re.Pattern[str]] = {}  # secret → every way to write it
 
 
 def register(secret: str, *, in_replies: bool = True) -> None:
-    """Have `redact` and `clean` take this text out from now on, also in base64, hexadecimal, percent-encoded, as JSON
-    and HTML write it, in another case, and with blanks or invisible characters in it.
+    """Have `redact` and `clean` remove this text from now on, also in base64, hexadecimal, percent-encoded, as JSON and
+    HTML write it, in another case, and with blanks or invisible characters in it.
 
-    The placeholder `none` and texts of fewer than four characters are not taken for secrets.
-
-    Args:
-        in_replies: also of replies, if it has eight characters and is not a mere word, which replies may have.
+    The placeholder `none` and texts of fewer than four characters are no secrets. `in_replies` removes it from replies
+    too, if it has eight characters and is not a mere word, which replies may have.
     """
     if len(secret) < _SHORTEST or secret.casefold() == "none" or secret in (_in_replies if in_replies else _known):
         return
@@ -62,20 +61,20 @@ def register(secret: str, *, in_replies: bool = True) -> None:
 
 
 def register_environment() -> None:
-    """Register what the environment holds of secrets: keys, tokens, passwords, and those in the URLs of proxies."""
+    """Register the secrets of the environment: keys, tokens, passwords, and those in the URLs of proxies."""
     for name, value in os.environ.items():
         if _PROXY_NAME.search(name):
-            with suppress(ValueError):  # what is no URL is refused where it is used
+            with suppress(ValueError):  # an invalid URL is an error where it is used
                 register_url(value)
         elif _SECRET_NAME.search(name) and len(value.strip()) >= _LONG and not value.strip().isalpha():
             register(value.strip())
 
 
 def register_url(url: str) -> tuple[str, str] | None:
-    """Register the password of a URL; gives user and password, decoded. None: it has no user.
+    """Register the password of a URL; gives user and password, decoded, or None without a user.
 
     Raises:
-        ValueError: it is no URL.
+        ValueError: it is not a URL.
     """
     parts = urlsplit(url if "://" in url else f"//{url}")
     if parts.username is None:
@@ -90,28 +89,36 @@ def register_url(url: str) -> tuple[str, str] | None:
 
 def _base64(raw: bytes) -> set[str]:
     """The secret in base64, by itself and as a part of something longer, whatever stands before it."""
-    found = {base64.b64encode(raw).decode()}
-    for shift in range(3):  # of the characters that also depend on what stands around, none
+    encoded = {base64.b64encode(raw).decode()}
+    for shift in range(3):
         text = base64.b64encode(bytes(shift) + raw).decode().rstrip("=")
-        whole = text[-(-shift * 8 // 6) : len(text) - ((len(raw) + shift) % 3 > 0)]
-        found |= {whole} if len(whole) >= _LONG else set()
-    return found | {text.replace("+", "-").replace("/", "_") for text in found}
+        own = text[
+            -(-shift * 8 // 6) : len(text) - ((len(raw) + shift) % 3 > 0)
+        ]  # without characters that others share
+        if len(own) >= _LONG:
+            encoded.add(own)
+    return encoded | {text.replace("+", "-").replace("/", "_") for text in encoded}
 
 
-def clean(document: Any) -> Any:
-    """What a server sent, with `***` for registered secrets in every text of it, names included.
+def clean(document: Json) -> Json:
+    """A server's document with `***` for registered secrets in every text of it, names included.
 
     A key that is cut into several texts, or spelt in words, is not recognised.
     """
     if isinstance(document, str):
-        for pattern in _in_replies.values():
-            document = pattern.sub(MASK, document)
-        return document
+        return clean_text(document)
     if isinstance(document, list):
         return [clean(item) for item in document]
     if isinstance(document, dict):
-        return {clean(name): clean(item) for name, item in document.items()}
+        return {clean_text(name): clean(item) for name, item in document.items()}
     return document
+
+
+def clean_text(text: str) -> str:
+    """`clean` of one text."""
+    for pattern in _in_replies.values():
+        text = pattern.sub(MASK, text)
+    return text
 
 
 def redact(text: str) -> str:
@@ -120,7 +127,7 @@ def redact(text: str) -> str:
     >>> redact("Incorrect API key provided: sk-abc*****xyz. See https://me:pass@example.org/v1")
     'Incorrect API key provided: ***. See https://***@example.org/v1'
     """
-    text = clean(text)
+    text = clean_text(text)
     for secret in sorted(_known, key=len, reverse=True):
         text = text.replace(secret, MASK)
     text = _USER_INFO.sub(f"{MASK}@", text)
@@ -129,42 +136,36 @@ def redact(text: str) -> str:
     return _KEY.sub(MASK, text)
 
 
-def _masked_header(found: re.Match[str]) -> str:
-    whole = found.group()
-    return whole if "bearer" in whole.casefold() else f"{found.group(1)}{found.group(2)}{MASK}"
+def _masked_header(header: re.Match[str]) -> str:
+    return header[0] if "bearer" in header[0].casefold() else f"{header[1]}{header[2]}{MASK}"
 
 
 def shown(text: str) -> str:
     """A server's words in one line that may be printed: no keys, markup or control characters, 300 characters at most.
 
-    Keys go first, while they are whole.
-
     >>> shown("<html><h1>502</h1>\\nBad  gateway</html>")
     '502 Bad gateway'
     """
-    text = redact(text)[:_LOOKED_AT]
+    text = redact(text)[:_MAX_PAGE]  # first: part of a key is not recognised
     text = _BLANK.sub(" ", _TAG.sub(" ", text)).strip()
     return text if len(text) <= SHOWN else f"{text[:SHOWN].rstrip()}…"
 
 
 class Redacting(logging.Filter):
-    """Takes keys out of a log record, its traceback included, whatever the level."""
+    """Removes keys from a log record, its traceback included."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = redact(record.getMessage()), ()
         if record.exc_info:
-            record.exc_text = redact(record.exc_text or logging.Formatter().formatException(_whole(record.exc_info)))
+            exc_info = record.exc_info if isinstance(record.exc_info, tuple) else (None, None, None)
+            record.exc_text = redact(record.exc_text or logging.Formatter().formatException(exc_info))
         return True
 
 
-def _whole(exc_info: Any) -> Any:
-    return exc_info if isinstance(exc_info, tuple) else (None, None, None)
-
-
 def guard_logs() -> None:
-    """Have the loggers of the HTTP libraries go through `Redacting`; those of modules imported since, too."""
-    there = [name for name in logging.root.manager.loggerDict if name.split(".")[0] in _LOGGERS]
-    for name in {*_LOGGERS, *_NESTED, *there}:
+    """Have the loggers of the HTTP libraries, those of modules imported since too, go through `Redacting`."""
+    existing = [name for name in logging.root.manager.loggerDict if name.split(".")[0] in _LOGGERS]
+    for name in {*_LOGGERS, *_NESTED, *existing}:
         logger = logging.getLogger(name)
-        if not any(isinstance(one, Redacting) for one in logger.filters):
+        if not any(isinstance(log_filter, Redacting) for log_filter in logger.filters):
             logger.addFilter(Redacting())

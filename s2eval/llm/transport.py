@@ -1,6 +1,6 @@
-"""Bytes to a server and back, by the OpenAI SDK; whatever goes wrong below HTTP becomes a `Problem`.
+"""Bytes to a server and back, by the OpenAI SDK; an error below HTTP becomes a `Problem`.
 
-No exception of the SDK leaves this module: theirs keep the request, and with it the key.
+No exception of the SDK leaves this module: it holds the request, and with it the key.
 """
 
 from __future__ import annotations
@@ -15,20 +15,19 @@ from s2eval.llm import proxies
 from s2eval.llm.calls import Call, Reply
 from s2eval.llm.dialect import Dialect, body
 from s2eval.llm.endpoint import Endpoint
-from s2eval.llm.responses import Problem, read
+from s2eval.llm.problems import Problem
+from s2eval.llm.responses import read
 from s2eval.llm.secrets import guard_logs, shown
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 _CONNECT = 20.0  # seconds for a connection, where the timeout is longer
-
-
-MAX_BODY = 16 * 2**20  # bytes of an answer, unpacked: a hundred times the longest reply that a model gives
+MAX_BODY = 16 * 2**20  # bytes of an answer, unpacked: a hundred times a model's longest reply
 
 
 def connect(endpoint: Endpoint, timeout: float, connections: int, max_body: int = MAX_BODY) -> AsyncOpenAI:
-    """The SDK's client, without its retries; what it logs is without keys from now on.
+    """The SDK's client, without its retries; its logs have no keys from now on.
 
     Args:
         timeout: seconds between two bytes.
@@ -62,17 +61,13 @@ def connect(endpoint: Endpoint, timeout: float, connections: int, max_body: int 
 
 
 async def send(client: AsyncOpenAI, call: Call, dialect: Dialect, timeout: float) -> Reply | Problem:
-    """One request for a reply, whatever becomes of it.
-
-    Args:
-        timeout: seconds until the last byte.
-    """
-    content = json.dumps(body(call, dialect)).encode()  # ASCII: whatever is in a text, also half a character, is sent
+    """One request for a reply; `timeout` in seconds until the last byte."""
+    content = json.dumps(body(call, dialect)).encode()  # ASCII: any text, also half a character, is sent
     started = time.monotonic()
-    came = await fetch(client, "/chat/completions", content, timeout)
-    if isinstance(came, Problem):
-        return came
-    outcome = read(call, *came)
+    answer = await fetch(client, "/chat/completions", content, timeout)
+    if isinstance(answer, Problem):
+        return answer
+    outcome = read(call, *answer)
     return replace(outcome, seconds=time.monotonic() - started) if isinstance(outcome, Reply) else outcome
 
 
@@ -83,6 +78,9 @@ async def fetch(
     import httpx2
     import openai
 
+    from s2eval.llm.bodies import BodyTooLargeError
+
+    timed_out = Problem("timeout", f"no complete answer within {timeout:g} s", "retry")
     try:
         async with asyncio.timeout(timeout):
             if content is None:
@@ -92,37 +90,25 @@ async def fetch(
     except openai.APIStatusError as error:
         response = error.response
     except openai.APIConnectionError as error:
-        return _unanswered(error.__cause__, timeout)
+        cause = error.__cause__
+        reason = shown(str(cause) or type(cause).__name__)
+        if isinstance(cause, BodyTooLargeError):
+            return Problem("malformed", reason, "retry")
+        if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
+            return Problem("connection", f"no connection: {reason}", "retry", reached=False, free=True)
+        if isinstance(cause, httpx2.TimeoutException):
+            return timed_out
+        if isinstance(cause, httpx2.DecodingError):
+            return Problem("malformed", f"a body that cannot be decompressed: {reason}", "retry")
+        return Problem("connection", f"the connection broke: {reason}", "retry")
     except TimeoutError:
-        return _timed_out(timeout)
+        return timed_out
     headers = {name.lower(): value for name, value in response.headers.items()}
     return response.status_code, headers, response.content
 
 
-def _unanswered(cause: BaseException | None, timeout: float) -> Problem:
-    """What went wrong below HTTP."""
-    import httpx2
-
-    from s2eval.llm.bodies import BodyTooLargeError
-
-    reason = shown(str(cause) or type(cause).__name__)
-    if isinstance(cause, BodyTooLargeError):
-        return Problem("malformed", reason, "retry")
-    if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
-        return Problem("connection", f"no connection: {reason}", "retry", reached=False, free=True)
-    if isinstance(cause, httpx2.TimeoutException):
-        return _timed_out(timeout)
-    if isinstance(cause, httpx2.DecodingError):
-        return Problem("malformed", f"a body that cannot be decompressed: {reason}", "retry")
-    return Problem("connection", f"the connection broke: {reason}", "retry")
-
-
-def _timed_out(timeout: float) -> Problem:
-    return Problem("timeout", f"no complete answer within {timeout:g} s", "retry")
-
-
 def unreachable(url: str, problem: Problem) -> str:
-    """What to tell of a server that is not there."""
+    """The message about a server that cannot be reached."""
     return (
         f"{url} cannot be reached{proxies.through(url)} ({problem.message}). Check the base URL, the network and that"
         " the server runs, then run the same command again"

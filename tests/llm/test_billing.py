@@ -18,7 +18,7 @@ from s2eval.llm.budget import Budget
 from s2eval.llm.calls import Usage
 from s2eval.llm.ledger import Ledger
 from s2eval.llm.prices import Price
-from s2eval.llm.usage import usage_of
+from s2eval.llm.responses import usage_of
 from tests.llm import batches
 from tests.llm.asked import calls, service
 from tests.llm.faults import DROP, Answer, Request, completion, error, http, in_turn, ok, serve

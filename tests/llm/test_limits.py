@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from s2eval.errors import UsageError
 from s2eval.llm.limits import ConcurrencyLimiter, PerMinute, tokens
-from s2eval.llm.responses import retry_after
+from s2eval.llm.problems import retry_after
 from tests.llm.asked import Told, call, calls, service
 from tests.llm.faults import ok, serve
 

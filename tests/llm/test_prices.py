@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from s2eval.errors import ConfigError
 from s2eval.llm.calls import Call, Failure, Message, Reply
-from s2eval.llm.prices import FREE, Estimate, Price, Prices, cost, dearest, estimate, load
+from s2eval.llm.prices import FREE, Estimate, Price, Prices, cost, estimate, load, max_usd
 
 OPENAI = "https://api.openai.com/v1"
 OWN = "date: 2027-01-31\nsource: mine\nmodels:\n"
@@ -161,11 +161,11 @@ def test_the_cost_of_a_call(own: Path) -> None:
 
 
 @given(st.text(), st.integers(0, 10_000))
-def test_nothing_is_dearer_than_the_dearest(text: str, max_tokens: int) -> None:
+def test_nothing_is_dearer_than_the_maximum(text: str, max_tokens: int) -> None:
     """A tokenizer of bytes makes at most a token a byte, and a reply has at most `max_tokens`."""
     price = Price(1e6, 1e6)  # 1 USD a token
     assert (
-        dearest(call(text=text, max_tokens=max_tokens), price)
+        max_usd(call(text=text, max_tokens=max_tokens), price)
         >= len(text.encode("utf-8", "surrogatepass")) + max_tokens
     )
 
@@ -204,4 +204,4 @@ def test_the_estimate_against_real_prompts(shared_data: Path) -> None:
     calls = [call(text=prompt) for prompt in prompts]
     assert estimate(calls, load()).tokens_in == pytest.approx(tokens, rel=0.2)
     for one, prompt in zip(calls, prompts, strict=True):
-        assert len(tokenizer.encode(prompt).ids) * 30e-6 <= dearest(one, Price(30.0, 0.0))
+        assert len(tokenizer.encode(prompt).ids) * 30e-6 <= max_usd(one, Price(30.0, 0.0))

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from s2eval.llm import secrets
 from s2eval.llm.calls import Reply
-from s2eval.llm.responses import Problem, read, read_document, refusal
+from s2eval.llm.problems import Problem, refusal
+from s2eval.llm.responses import read, read_document
 from s2eval.llm.secrets import redact, register, shown
 from tests.llm.asked import call
 from tests.llm.faults import completion
