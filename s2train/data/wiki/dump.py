@@ -10,18 +10,21 @@ from __future__ import annotations
 import bz2
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from xml.parsers import expat
 
 from s2eval.errors import DataError
 from s2train.data.engine import HERE, Engine
 from s2train.data.wiki import text as wikitext
 from s2train.data.wiki.text import Article, LeftOut, Limits, Outline
+
+if TYPE_CHECKING:
+    from _hashlib import HASH
 
 MAX_PAGE = 4 * 2**20  # characters of one text; MediaWiki's own limit is 2 MiB ($wgMaxArticleSize)
 MAX_NAME = 1000  # characters of a title; MediaWiki's limit is 255 bytes
@@ -30,7 +33,7 @@ MAX_ELEMENTS = 32  # elements in elements
 CHUNK = 2**18  # bytes given to the decompressor and to expat at a time
 BATCH = 2**18  # characters of markup given to a worker at a time
 EXAMPLES = 10  # titles kept for each reason
-MAX_TEMPLATES = 1000  # names that are told
+MAX_TEMPLATES = 1000  # names in the manifest
 
 NAMESPACE = "not an article (other namespace)"
 NOT_WIKITEXT = "not wikitext (other content model)"
@@ -42,15 +45,12 @@ REASONS = (NAMESPACE, wikitext.REDIRECT, NOT_WIKITEXT, NO_TITLE, LARGE, NO_TEXT,
 
 @dataclass(slots=True)
 class Dump:
-    """A dump to be read, once, an article at a time, in the dump's order; the same on every engine.
+    """A dump to be read once, an article at a time, in the dump's order; the same on every engine. It may be a pipe.
 
-    It may be a pipe. The counts are taken along the way and final when the iteration has ended:
-    `rows == sum(dropped.values()) + articles given`.
+    The counts are final when the iteration has ended: `rows == sum(dropped.values()) + articles given`.
 
     Attributes:
-        path: `.xml.bz2` or `.xml`; told by its first bytes, not by its name.
-        limits: what counts as an article.
-        engine: renders leads.
+        path: `.xml.bz2` or `.xml`; recognised by its first bytes, not by its name.
         rows: pages read.
         dropped: pages left out, by reason (`REASONS`).
         examples: the first titles left out, by reason.
@@ -64,27 +64,25 @@ class Dump:
     dropped: Counter[str] = field(default_factory=Counter[str])
     examples: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     templates: Counter[str] = field(default_factory=Counter[str])
-    _hash: Any = field(default_factory=hashlib.sha256)
+    _hash: HASH = field(default_factory=hashlib.sha256)
 
     def __iter__(self) -> Iterator[Article]:
         """Raise DataError if the file cannot be read, is no dump, is truncated or damaged; says at which byte."""
         try:
             with self.path.open("rb") as file:
-                batches = _batches(partial(wikitext_of, limits=self.limits), pages(file, str(self.path), self._hash))
-                for outcome in chain.from_iterable(self.engine.map(partial(_lead, self.limits), batches)):
+                batches = _batches(pages(file, str(self.path), self._hash), self.limits)
+                for outcome in chain.from_iterable(self.engine.map(partial(_render, self.limits), batches)):
                     self.rows += 1
                     self.templates.update(outcome.lost)
                     if isinstance(outcome, Article):
                         yield outcome
-                    else:
-                        self._count(outcome)
+                        continue
+                    self.dropped[outcome.reason] += 1
+                    titles = self.examples.setdefault(outcome.reason, [])
+                    if len(titles) < EXAMPLES:
+                        titles.append(outcome.title)
         except OSError as error:
             raise DataError(f"cannot read {self.path}: {error.strerror or error}") from error
-
-    def _count(self, page: LeftOut) -> None:
-        self.dropped[page.reason] += 1
-        if len(titles := self.examples.setdefault(page.reason, [])) < EXAMPLES:
-            titles.append(page.title)
 
     def lost_templates(self) -> dict[str, int]:
         """Templates of unknown text for which sentences were left out, with their number, the most frequent first."""
@@ -126,8 +124,24 @@ class Page:
     text: str | None
 
 
-def wikitext_of(page: Page, limits: Limits) -> Outline | LeftOut:
-    """The page's outline if it is an article."""
+Batch = list[Outline | LeftOut]
+
+
+def _batches(dump: Iterable[Page], limits: Limits) -> Iterator[Batch]:
+    batch: Batch = []
+    size = 0
+    for page in dump:
+        outcome = _outline(page, limits)
+        batch.append(outcome)
+        size += 100 + (len(outcome.markup) if isinstance(outcome, Outline) else 0)
+        if size >= BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _outline(page: Page, limits: Limits) -> Outline | LeftOut:
     reasons = {
         NAMESPACE: page.namespace != "0",
         wikitext.REDIRECT: page.redirect,
@@ -136,47 +150,27 @@ def wikitext_of(page: Page, limits: Limits) -> Outline | LeftOut:
         LARGE: page.text is None,
         NO_TEXT: not page.text,
     }
-    if reason := next((reason for reason, holds in reasons.items() if holds), None):
-        return LeftOut(page.title, reason)
+    for reason, holds in reasons.items():
+        if holds:
+            return LeftOut(page.title, reason)
     return wikitext.outline(page.title, page.text or "", limits)
 
 
-Batch = list[Outline | LeftOut]
-
-
-def _batches(outline: Callable[[Page], Outline | LeftOut], found: Iterable[Page]) -> Iterator[Batch]:
-    batch: Batch = []
-    size = 0
-    for page in found:
-        batch.append(one := outline(page))
-        size += 100 + (len(one.markup) if isinstance(one, Outline) else 0)
-        if size >= BATCH:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def _lead(limits: Limits, batch: Batch) -> list[Article | LeftOut]:
+def _render(limits: Limits, batch: Batch) -> list[Article | LeftOut]:
     return [wikitext.article(page, limits) if isinstance(page, Outline) else page for page in batch]
 
 
 # --- bytes to pages ---
 
 
-def pages(file: BinaryIO, where: str, seen: Any) -> Iterator[Page]:
-    """Parse a dump as it is read.
-
-    Args:
-        file: bz2 or XML.
-        where: its name in messages.
-        seen: a hash, updated with the file's bytes.
+def pages(file: BinaryIO, where: str, digest: HASH) -> Iterator[Page]:
+    """Parse a dump (bz2 or XML) as it is read; `where` names it in messages, `digest` is updated with its bytes.
 
     Raises:
         DataError: it is no dump, is cut off or damaged, or asks for more memory than a dump needs.
     """
     parser = _Parser(where)
-    for data in _decompressed(file, where, seen, parser):
+    for data in _decompressed(file, where, digest, parser):
         yield from parser.feed(data)
     yield from parser.close()
 
@@ -191,7 +185,7 @@ _OTHERS = {
 }
 
 
-def _decompressed(file: BinaryIO, where: str, seen: Any, parser: _Parser) -> Iterator[bytes]:
+def _decompressed(file: BinaryIO, where: str, digest: HASH, parser: _Parser) -> Iterator[bytes]:
     """The XML's bytes in pieces of a few times CHUNK at most; bz2 streams one after the other."""
     data = file.read(CHUNK)
     if not data:
@@ -200,13 +194,13 @@ def _decompressed(file: BinaryIO, where: str, seen: Any, parser: _Parser) -> Ite
         raise DataError(f"{where}: is {other}")
     if not data.startswith(b"BZh"):
         while data:
-            seen.update(data)
+            digest.update(data)
             yield data
             data = file.read(CHUNK)
         return
     stream, begun, read = bz2.BZ2Decompressor(), False, 0
     while data:
-        seen.update(data)
+        digest.update(data)
         read += len(data)
         while data or (begun and not stream.needs_input):
             try:
@@ -224,6 +218,9 @@ def _decompressed(file: BinaryIO, where: str, seen: Any, parser: _Parser) -> Ite
         raise DataError(f"{where}: cut off inside a bz2 stream, at byte {read:,}{parser.after()}; fetch it again")
 
 
+_FIELDS = frozenset(((3, "title"), (3, "ns"), (4, "model"), (4, "text")))  # depth, element
+
+
 class _Parser:
     """Expat, fed piece by piece, with a page's few fields; holds one page at most."""
 
@@ -234,9 +231,9 @@ class _Parser:
         self.expat.buffer_size = CHUNK
         self.expat.StartElementHandler = self._start
         self.expat.EndElementHandler = self._end
-        self.expat.StartDoctypeDeclHandler = self._refuse_doctype
+        self.expat.StartDoctypeDeclHandler = self._check_doctype
         self.expat.XmlDeclHandler = self._check_encoding
-        self.found: list[Page] = []
+        self.complete: list[Page] = []
         self.pages = self.fed = self.depth = 0
         self.page: dict[str, str | None] | None = None
         self.last = ""  # title of the last page
@@ -244,58 +241,51 @@ class _Parser:
         self.parts: list[str] = []
 
     def after(self) -> str:
-        """Where in the dump this is, for messages."""
+        """The position in the dump, for messages."""
         return f", after page {self.pages:,} ({self.last!r})" if self.pages else ""
 
     def feed(self, data: bytes) -> list[Page]:
-        """Parse the next bytes; gives the pages that end in them."""
+        """Parse the next bytes; returns the pages that end in them."""
         self.fed += len(data)
         try:
             self.expat.Parse(data, False)
         except expat.ExpatError as error:
-            raise self._broken(error, data) from None
-        if self.fed - self.expat.CurrentByteIndex > MAX_TOKEN + 4 * CHUNK:
-            at = self.expat.CurrentByteIndex
-            raise DataError(
-                f"{self.where}: a tag or comment of more than {MAX_TOKEN:,} bytes at byte {at:,} of the XML"
-            )
-        found, self.found = self.found, []
-        return found
+            at = self.expat.ErrorByteIndex
+            near = data[max(at - (self.fed - len(data)), 0) :][:4]
+            what = expat.ErrorString(error.code) if _is_utf8(near) else "bytes that are not UTF-8"
+            position = f"byte {at:,} of the XML (line {error.lineno:,}, column {error.offset:,})"
+            raise self._error(f"broken XML at {position}{self.after()}: {what}") from None
+        at = self.expat.CurrentByteIndex
+        if self.fed - at > MAX_TOKEN + 4 * CHUNK:
+            raise self._error(f"a tag or comment of more than {MAX_TOKEN:,} bytes at byte {at:,} of the XML")
+        pages, self.complete = self.complete, []
+        return pages
 
     def close(self) -> list[Page]:
-        """Tell the parser that nothing follows."""
+        """Parse the end of the dump."""
         try:
             self.expat.Parse(b"", True)
         except expat.ExpatError:
             missing = "it does not end with </mediawiki>; fetch it again"
-            raise DataError(f"{self.where}: cut off at byte {self.fed:,} of the XML{self.after()}: {missing}") from None
-        return self.found
+            raise self._error(f"cut off at byte {self.fed:,} of the XML{self.after()}: {missing}") from None
+        return self.complete
 
-    def _broken(self, error: expat.ExpatError, data: bytes) -> DataError:
-        at = self.expat.ErrorByteIndex
-        near = data[max(at - (self.fed - len(data)), 0) :][:4]
-        what = "bytes that are not UTF-8" if not _is_utf8(near) else expat.ErrorString(error.code)
-        place = f"byte {at:,} of the XML (line {error.lineno:,}, column {error.offset:,})"
-        return DataError(f"{self.where}: broken XML at {place}{self.after()}: {what}")
+    def _error(self, message: str) -> DataError:
+        return DataError(f"{self.where}: {message}")
 
-    def _refuse_doctype(self, *_: Any) -> None:
-        raise DataError(f"{self.where}: has a DOCTYPE, which no MediaWiki dump has; entities are not read from files")
+    def _check_doctype(self, *_: object) -> None:
+        raise self._error("has a DOCTYPE, which no MediaWiki dump has; entities are not read from files")
 
     def _check_encoding(self, _version: str, encoding: str | None, _standalone: int) -> None:
         if encoding and encoding.lower() not in ("utf-8", "us-ascii"):
-            raise DataError(
-                f"{self.where}: declares the encoding {encoding}; MediaWiki writes UTF-8: convert it (iconv)"
-            )
+            raise self._error(f"declares the encoding {encoding}; MediaWiki writes UTF-8: convert it (iconv)")
 
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
-        del attributes
+    def _start(self, name: str, _attributes: dict[str, str]) -> None:
         self.depth += 1
         if self.depth == 1 and name != "mediawiki":
-            raise DataError(f"{self.where}: is no MediaWiki dump: it begins with <{name[:50]}>, not <mediawiki>")
+            raise self._error(f"is no MediaWiki dump: it begins with <{name[:50]}>, not <mediawiki>")
         if self.depth > MAX_ELEMENTS:
-            raise DataError(
-                f"{self.where}: elements nested deeper than {MAX_ELEMENTS}{self.after()}: no MediaWiki dump"
-            )
+            raise self._error(f"elements nested deeper than {MAX_ELEMENTS}{self.after()}: no MediaWiki dump")
         if self.depth == 2:
             self.page = {} if name == "page" else None
         page = self.page
@@ -320,25 +310,19 @@ class _Parser:
             page[name] = "".join(self.parts) if self.room >= 0 else None
             self.expat.CharacterDataHandler = None
         if self.depth == 2 and page is not None:
-            self._end_page(page)
-        self.depth -= 1
-
-    def _end_page(self, page: dict[str, str | None]) -> None:
-        self.pages += 1
-        self.last = (page.get("title") or "").strip()
-        self.found.append(
-            Page(
-                title=self.last,
-                namespace=page.get("ns") or "",
-                model=page.get("model") or "",
-                redirect="redirect" in page,
-                text=page.get("text", ""),
+            self.pages += 1
+            self.last = (page.get("title") or "").strip()
+            self.complete.append(
+                Page(
+                    title=self.last,
+                    namespace=page.get("ns") or "",
+                    model=page.get("model") or "",
+                    redirect="redirect" in page,
+                    text=page.get("text", ""),
+                )
             )
-        )
-        self.page = None
-
-
-_FIELDS = frozenset(((3, "title"), (3, "ns"), (4, "model"), (4, "text")))
+            self.page = None
+        self.depth -= 1
 
 
 def _is_utf8(data: bytes) -> bool:

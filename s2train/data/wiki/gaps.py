@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from s2train.data.sentences import sentences
+from s2train.data.sentences import sentences as split_sentences
 
 _FIRST, _LAST = 0xF0000, 0xFFFFD  # of Unicode's supplementary private use area A; taken out of the source first
 _MARK = f"[{chr(_FIRST)}-{chr(_LAST)}]"
@@ -25,19 +25,24 @@ MARKS = re.compile(_MARK)
 _NAME = 60  # characters of a name that are kept
 
 
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A paragraph without marks; `lost` names the templates whose sentences were left out."""
+
+    text: str
+    lost: tuple[str, ...] = ()
+    opening_lost: bool = False
+
+
 @dataclass(slots=True)
-class Holes:
-    """The marks of one lead."""
+class Gaps:
+    """The marks of one lead: the template behind each, and which of them stand for a pronunciation."""
 
     names: list[str] = field(default_factory=list[str])
     sounds: set[str] = field(default_factory=set[str])
 
     def mark(self, name: str, *, sound: bool = False) -> str:
-        """A character for a template without known text.
-
-        Args:
-            sound: it tells a pronunciation.
-        """
+        """A character for a template without known text."""
         if len(self.names) >= _LAST - _FIRST:
             return chr(_FIRST)
         self.names.append(name[:_NAME])
@@ -46,46 +51,35 @@ class Holes:
             self.sounds.add(character)
         return character
 
-    def name(self, mark: str) -> str:
-        return self.names[ord(mark) - _FIRST]
-
-    # --- lines ---
-
-    def in_line(self, line: str) -> str:
+    def clean_line(self, line: str) -> str:
         """A line of the source without the marks that its beginning or end explains."""
         if not MARKS.search(line):
             return line
         if not MARKS.sub("", line).strip():
             return ""
-        line = _BEFORE_SUBJECT.sub("", line)
-        return _AFTER_SENTENCE_AT_END.sub(r"\1", line)
+        return _AFTER_SENTENCE_AT_END.sub(r"\1", _BEFORE_SUBJECT.sub("", line))
 
-    # --- paragraphs ---
-
-    def in_paragraph(self, text: str) -> Filled:
+    def fill(self, text: str) -> Filled:
         """A paragraph without marks, and without the sentences that lost something."""
         if not MARKS.search(text):
             return Filled(text)
         text = _AFTER_STOP.sub("", self._without_sounds(self._in_brackets(text)))
         if not MARKS.search(text):
             return Filled(text)
-        kept: list[str] = []
-        lost: list[str] = []
-        for number, sentence in enumerate(_sentences(text)):
-            marks = MARKS.findall(sentence)
-            lost += map(self.name, marks)
-            if not marks:
-                kept.append(sentence)
-            elif number == 0:
-                kept.append("")
-        return Filled(" ".join(kept).strip(), tuple(lost), opening_lost=bool(kept) and kept[0] == "")
+        sentences = _sentences(text)
+        lost = tuple(self.names[ord(mark) - _FIRST] for mark in MARKS.findall("".join(sentences)))
+        complete = ["" if MARKS.search(sentence) else sentence for sentence in sentences]
+        opening_lost = complete[0] == ""
+        return Filled(" ".join([sentence for sentence in complete if sentence]), lost, opening_lost)
 
     def _in_brackets(self, text: str) -> str:
         for _ in range(_NESTED):
             cuts = [cut for start, end in _brackets(text) for cut in self._cuts(text, start, end)]
             if not cuts:
                 break
-            text = _without(text, cuts)
+            ends = (0, *(end for _, end in cuts))
+            starts = (*(start for start, _ in cuts), len(text))
+            text = "".join(text[end:start] for end, start in zip(ends, starts, strict=True))
         return text
 
     def _cuts(self, text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -103,30 +97,13 @@ class Holes:
 
     def _without_sounds(self, text: str) -> str:
         """Without the pronunciations that no word of the sentence announces, or only words between the same commas."""
+
+        def unless_announced(match: re.Match[str]) -> str:
+            announced = _ANNOUNCES.search(text[max(0, match.start() - 40) : match.start()])
+            return match[0] if announced or match[0] not in self.sounds else ""
+
         text = _ASIDE.sub(lambda match: "" if self.sounds.issuperset(MARKS.findall(match[0])) else match[0], text)
-        return MARKS.sub(
-            lambda match: (
-                match[0]
-                if match[0] not in self.sounds or _ANNOUNCES.search(text[max(0, match.start() - 40) : match.start()])
-                else ""
-            ),
-            text,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """A paragraph without marks.
-
-    Attributes:
-        text: what is left of it.
-        lost: names of the templates whose sentences were left out.
-        opening_lost: whether its first sentence was.
-    """
-
-    text: str
-    lost: tuple[str, ...] = ()
-    opening_lost: bool = False
+        return MARKS.sub(unless_announced, text)
 
 
 _BEFORE_SUBJECT = re.compile(rf"^\s*(?:{_MARK}\s*)*(?:{_MARK}(?=[A-Z\"“])|{_MARK}\s*(?='''))")
@@ -173,15 +150,6 @@ def _outermost(text: str) -> str:
     return "".join(characters)
 
 
-def _without(text: str, cuts: list[tuple[int, int]]) -> str:
-    parts: list[str] = []
-    at = 0
-    for start, end in cuts:
-        parts.append(text[at:start])
-        at = end
-    return "".join((*parts, text[at:]))
-
-
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\[\"'“‘])(?:[A-Za-z]|(?:[A-Za-z]\.)+[A-Za-z]|Ms|Nos|cf|Mt|Ft|Prof|Gen|Col|Capt|Lt|Sgt|Rev|Hon|Gov|Sen|Rep"
     r"|Fig|Vol|pp|approx|alt|est|fl|lit|Inc|Ltd|Co|Corp)\.$"
@@ -189,9 +157,9 @@ _ABBREVIATION = re.compile(
 
 
 def _sentences(text: str) -> list[str]:
-    """Sentences, in doubt too long: what a hole is in goes as a whole."""
+    """Sentences, in doubt too long: what a gap is in is left out completely."""
     joined: list[str] = []
-    for sentence in sentences(text):
+    for sentence in split_sentences(text):
         if joined and _ABBREVIATION.search(joined[-1][-12:]):
             joined[-1] += f" {sentence}"
         else:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from s2train.data.wiki import formulas
-from s2train.data.wiki.gaps import MARKS, Holes
+from s2train.data.wiki.gaps import MARKS, Gaps
 from s2train.data.wiki.templates import is_sound, name_of, names_in, never_text, rendered
+
+if TYPE_CHECKING:
+    from mwparserfromhell.nodes import Node, Tag, Template, Wikilink
+    from mwparserfromhell.wikicode import Wikicode
 
 LIST_ITEM = "\ue000"  # marks a list item's beginning; taken out of the source first
 
@@ -31,21 +35,16 @@ _DISAMBIGUATION = re.compile(r"(?:\s*\([^()]*\)|,\s.*)$")
 
 @dataclass(slots=True)
 class Renderer:
-    """Renders the nodes of one page's lead.
-
-    Attributes:
-        title: of the page.
-        holes: the marks that it sets.
-    """
+    """Renders the nodes of one page's lead; `gaps` are the marks that it sets."""
 
     title: str
-    holes: Holes = field(default_factory=Holes)
+    gaps: Gaps = field(default_factory=Gaps)
 
-    def text(self, code: Any) -> str:
+    def text(self, code: Wikicode | None) -> str:
         """The text of parsed markup."""
         return "".join(map(self._node, code.nodes)) if code else ""
 
-    def _node(self, node: Any) -> str:
+    def _node(self, node: Node) -> str:
         from mwparserfromhell import nodes
 
         match node:
@@ -56,24 +55,24 @@ class Renderer:
             case nodes.Wikilink():
                 return self._link(node)
             case nodes.ExternalLink():
-                return self.text(node.title) if node.brackets else self.holes.mark("bare URL")
+                return self.text(node.title) if node.brackets else self.gaps.mark("bare URL")
             case nodes.Tag():
                 return self._tag(node)
             case nodes.Argument():
-                return self.text(node.default) or self.holes.mark("{{{argument}}}")
+                return self.text(node.default) or self.gaps.mark("{{{argument}}}")
             case _:  # comments, headings
                 return ""
 
-    def _template(self, node: Any) -> str:
+    def _template(self, node: Template) -> str:
         text = rendered(node, self.title, self.text)
         if text is not None:
             return text
         name = name_of(str(node.name))
         if name.startswith("#"):
             name = name.partition(":")[0]
-        return "" if never_text(name) else self.holes.mark(name, sound=is_sound(name))
+        return "" if never_text(name) else self.gaps.mark(name, sound=is_sound(name))
 
-    def _link(self, node: Any) -> str:
+    def _link(self, node: Wikilink) -> str:
         target = str(node.title).strip()
         label = None if node.text is None else self.text(node.text)
         if label is not None and not label.strip():
@@ -88,7 +87,7 @@ class Renderer:
             return _without_prefixes(target)
         return "" if _INTERLANGUAGE.match(target) else self.text(node.title)
 
-    def _tag(self, node: Any) -> str:
+    def _tag(self, node: Tag) -> str:
         name = str(node.tag).strip().lower()
         if node.wiki_markup and name in ("li", "dt", "dd"):
             return LIST_ITEM
@@ -99,17 +98,15 @@ class Renderer:
         if name in ("nowiki", "pre"):
             return str(node.contents or "").translate(_LITERAL)
         if name in ("math", "chem", "ce"):
-            return self._formula(name, str(node.contents or ""))
+            source = str(node.contents or "")
+            text = formulas.math(source) if name == "math" else formulas.chem2(source)
+            return self.gaps.mark(f"<{name}>") if text is None else text.translate(_LITERAL)
         content = self.text(node.contents)
         if name == "sup" and content and not MARKS.sub("", content).strip():
             return ""  # a template set high is a remark
         if name in ("sup", "sub"):
             return formulas.raised(content) if name == "sup" else formulas.lowered(content)
         return f"\n\n{content}\n\n" if name in ("p", "blockquote", "poem") else content
-
-    def _formula(self, name: str, content: str) -> str:
-        text = formulas.math(content) if name == "math" else formulas.chem2(content)
-        return self.holes.mark(f"<{name}>") if text is None else text.translate(_LITERAL)
 
 
 def _without_prefixes(target: str) -> str:

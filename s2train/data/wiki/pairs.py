@@ -13,7 +13,7 @@ from pydantic import AliasChoices, BaseModel, Field
 
 from s2train.data.records import Dropped, Kept, Pair, Recipe
 from s2train.data.rules import CHARACTERS, ENTITIES, SPACING, Rule, clean
-from s2train.data.wiki.text import DISAMBIGUATION, LIST, NO_LEAD, Article, is_disambiguation, is_list
+from s2train.data.wiki.text import DISAMBIGUATION, DISAMBIGUATION_TITLE, LIST, LIST_TITLE, NO_LEAD, Article
 
 NO_TITLE = "no title"
 MAX_LEAD_WORDS = 1000  # what is longer is no lead but a page without paragraphs, or vandalism
@@ -31,26 +31,17 @@ class WikiRecord(BaseModel):
     text: str = Field(validation_alias=AliasChoices("text", "simple_text"))
 
 
-def script_errors(text: str) -> str:
-    """Lines that a failed template left in the text go: `Script error: No such module "…".`"""
-    return _SCRIPT_ERROR.sub("", text)
-
-
-CLEANING: tuple[Rule, ...] = (ENTITIES, CHARACTERS, Rule("script errors", script_errors), SPACING)
+CLEANING: tuple[Rule, ...] = (
+    ENTITIES,
+    CHARACTERS,
+    Rule("script errors", lambda text: _SCRIPT_ERROR.sub("", text)),  # lines that a failed template left
+    SPACING,
+)
 
 
 def lead_of(text: str) -> str:
-    """Return what stands before the first empty line (of an extracted article: its first paragraph)."""
+    """What stands before the first empty line (of an extracted article: its first paragraph)."""
     return text.split("\n\n", maxsplit=1)[0]
-
-
-def question_of(title: str) -> str:
-    """The stand-in for a written question.
-
-    >>> question_of("Sulfur")
-    'What is Sulfur?'
-    """
-    return f"What is {title}?"
 
 
 def pair(record: WikiRecord | Article) -> Kept | Dropped:
@@ -63,10 +54,10 @@ def pair(record: WikiRecord | Article) -> Kept | Dropped:
     title, text = clean(record.title, rules), clean(record.text, rules)
     if not title.text:
         return Dropped(NO_TITLE)
-    if is_list(title.text):
+    if LIST_TITLE.match(title.text):
         return Dropped(LIST)
     answer = lead_of(text.text)
-    if is_disambiguation(title.text) or _REFERS.search(answer):
+    if DISAMBIGUATION_TITLE.match(title.text) or _REFERS.search(answer):
         return Dropped(DISAMBIGUATION)
     if not answer:
         return Dropped(NO_LEAD)
@@ -75,7 +66,7 @@ def pair(record: WikiRecord | Article) -> Kept | Dropped:
     return Kept(
         Pair(
             id=f"wiki-{hashlib.sha256(title.text.encode()).hexdigest()[:16]}",
-            question=question_of(title.text),
+            question=f"What is {title.text}?",
             answer=answer,
             source="simplewiki",
             extra={"title": title.text},

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING
 
-from s2train.data.wiki import dates, formulas, values
+from s2train.data.wiki import formulas, values
 from s2train.data.wiki.values import Arguments
+
+if TYPE_CHECKING:
+    from mwparserfromhell.nodes import Template
+    from mwparserfromhell.wikicode import Wikicode
 
 
 def names_in(text: str) -> frozenset[str]:
@@ -22,7 +26,7 @@ def name_of(name: str) -> str:
 
 # --- what stands for text ---
 
-_PLACES: Mapping[str, int] = {  # which positional argument is the text; -1: the last
+_POSITIONS: Mapping[str, int] = {  # which positional argument is the text; -1: the last
     **dict.fromkeys(("lang", "langx", "color", "colour", "fgcolor", "sort", "hs", "wikt-lang", "wt", "bg"), 2),
     **dict.fromkeys(
         names_in(
@@ -88,57 +92,31 @@ _PAGE_NAMES = frozenset(("pagename", "fullpagename", "basepagename", "subpagenam
 _CONVERSION = re.compile(
     r"(?:km|m|cm|mm|mi|ft|in|yd|kg|lb|oz|g|acres?|ha|l|km2|m2|sqmi|sqft|mph|km/h) to [a-z0-9/]+(?: [a-z0-9/]+)?"
 )
-_FUNCTIONS = ("formatnum", "lc", "uc", "lcfirst", "ucfirst")  # of MediaWiki: the argument follows a colon
-
-
-def _joined(given: Arguments) -> str | None:
-    return "".join(given.places) or None
-
-
-def _link_text(given: Arguments) -> str | None:
-    """`{{ill|Name|fr|lt=label}}`, `{{link-interwiki|en=Name|lt=label}}`."""
-    named = given.named
-    return named.get("lt") or named.get("text") or named.get("en") or (given.places[0] if given.places else None)
-
-
-def _chem2(given: Arguments) -> str | None:
-    return formulas.chem2("".join(given.places[:1])) or None
-
-
-def _name(given: Arguments) -> str | None:
-    """`{{sortname|First|Last}}`."""
-    return " ".join(place for place in given.places[:2] if place) or None
-
-
-def _quotation(given: Arguments) -> str | None:
-    return f"“{given.places[0]}”" if given.places else None
-
-
-def _verse(given: Arguments) -> str | None:
-    """`{{bibleverse|John|3|16}}` → `John 3:16`."""
-    book, chapter, verse = (*given.places, "", "", "")[:3]
-    return f"{book} {chapter}{':' if verse and ':' not in chapter else ''}{verse}".strip() or None
-
-
-def _isotope(given: Arguments) -> str | None:
-    """`{{SimpleNuclide|U|235}}` → `²³⁵U`; a name is no symbol."""
-    symbol, number = (*given.places, "", "")[:2]
-    if not number:
-        return symbol or None
-    return formulas.raised(number) + symbol if len(symbol) < 3 else f"{symbol}-{number}"
-
-
-def _scripts(given: Arguments) -> str | None:
-    """`{{su|p=2+|b=4}}`; `{{subsup|x|a|b}}`."""
-    above, below = given.named.get("p", ""), given.named.get("b", "")
-    return formulas.lowered(below) + formulas.raised(above) or None
-
-
-def _around(before: str, after: str, given: Arguments) -> str | None:
-    return f"{before}{given.places[0]}{after}" if given.places else None
+_FUNCTIONS: Mapping[str, Callable[[str], str]] = {  # of MediaWiki: the argument follows a colon
+    "formatnum": values.grouped,
+    "lc": str.lower,
+    "uc": str.upper,
+    "lcfirst": lambda text: text[:1].lower() + text[1:],
+    "ucfirst": lambda text: text[:1].upper() + text[1:],
+}
 
 
 Renderer = Callable[[Arguments], str | None]
+
+
+def _form(form: str, arguments: Arguments) -> str | None:
+    """The first argument within other text."""
+    return form.format(arguments.positional[0]) if arguments.positional else None
+
+
+def _of_first(function: Callable[[str], str | None], arguments: Arguments) -> str | None:
+    return function("".join(arguments.positional[:1])) or None
+
+
+def _joined(separator: str, number: int | None, arguments: Arguments) -> str | None:
+    """The first arguments, or all, as one text."""
+    return separator.join(filter(None, arguments.positional[:number])) or None
+
 
 _RENDERERS: Mapping[str, Renderer] = {
     **dict.fromkeys(("convert", "cvt", "conv", "convert2"), values.quantity),
@@ -150,42 +128,42 @@ _RENDERERS: Mapping[str, Renderer] = {
     **dict.fromkeys(("ordinal", "ord", "nth"), values.ordinal),
     "duration": values.duration,
     **{name: partial(values.money, sign) for name, sign in _MONEY.items()},
-    **dict.fromkeys(_DATES, dates.date),
-    **dict.fromkeys(("as of", "asof"), dates.as_of),
-    "age": dates.age,
-    **dict.fromkeys(("circa", "c.", "ca.", "ca", "c"), dates.circa),
-    **dict.fromkeys(("floruit", "fl.", "fl"), partial(dates.span, "fl.")),
-    **dict.fromkeys(("reign", "r."), partial(dates.span, "r.")),
-    **dict.fromkeys(("born", "b."), partial(dates.span, "born")),
-    **dict.fromkeys(("died", "d."), partial(dates.span, "died")),
-    "mya": dates.million_years,
+    **dict.fromkeys(_DATES, values.date),
+    **dict.fromkeys(("as of", "asof"), values.as_of),
+    "age": values.age,
+    **dict.fromkeys(("circa", "c.", "ca.", "ca", "c"), values.circa),
+    **dict.fromkeys(("floruit", "fl.", "fl"), partial(values.span, "fl.")),
+    **dict.fromkeys(("reign", "r."), partial(values.span, "r.")),
+    **dict.fromkeys(("born", "b."), partial(values.span, "born")),
+    **dict.fromkeys(("died", "d."), partial(values.span, "died")),
+    "mya": values.million_years,
     **dict.fromkeys(("coord", "coords"), values.coordinates),
-    "dec": values.declination,
-    "ra": values.right_ascension,
-    **{prefix.lower(): lambda given, prefix=prefix: values.ship(prefix, given.places) for prefix in sorted(_SHIPS)},
-    "ship": lambda given: values.ship(given.places[0], given.places[1:]) if given.places else None,
+    "dec": partial(values.angle, values.ANGLE_MARKS),
+    "ra": partial(values.angle, "hms"),
+    **{prefix.lower(): partial(values.ship, prefix) for prefix in sorted(_SHIPS)},
+    "ship": partial(values.ship, None),
     **dict.fromkeys(("sclass", "sclass-", "sclass2", "sclass2-"), values.ship_class),
-    "chem": lambda given: formulas.chem(given.places) or None,
-    **dict.fromkeys(("chem2", "chemf", "chemical formula"), _chem2),
-    **dict.fromkeys(("sup", "superscript"), lambda given: formulas.raised("".join(given.places[:1])) or None),
-    **dict.fromkeys(("sub", "subscript"), lambda given: formulas.lowered("".join(given.places[:1])) or None),
-    "su": _scripts,
-    **dict.fromkeys(("sqrt", "radic"), partial(_around, "√", "")),
-    **dict.fromkeys(("abs", "mabs"), partial(_around, "|", "|")),
-    **dict.fromkeys(("nuclide", "simplenuclide", "isotope"), _isotope),
+    "chem": lambda arguments: formulas.chem(arguments.positional) or None,
+    **dict.fromkeys(("chem2", "chemf", "chemical formula"), partial(_of_first, formulas.chem2)),
+    **dict.fromkeys(("sup", "superscript"), partial(_of_first, formulas.raised)),
+    **dict.fromkeys(("sub", "subscript"), partial(_of_first, formulas.lowered)),
+    "su": values.script,
+    **dict.fromkeys(("sqrt", "radic"), partial(_form, "√{}")),
+    **dict.fromkeys(("abs", "mabs"), partial(_form, "|{}|")),
+    **dict.fromkeys(("nuclide", "simplenuclide", "isotope"), values.isotope),
     **dict.fromkeys(
         ("ill", "ill-wd", "illm", "ill2", "interlanguage link", "interlanguage link multi", "link-interwiki"),
-        _link_text,
+        values.link_text,
     ),
-    **dict.fromkeys(("sic", "linktext"), _joined),
-    **dict.fromkeys(("sortname", "sort name"), _name),
-    **dict.fromkeys(('"', "qq", "quotation marks", "inline quote"), _quotation),
-    **dict.fromkeys(("bibleverse", "bibleref", "bibleref2", "bible verse"), _verse),
-    **dict.fromkeys(("lit", "literal translation"), partial(_around, "lit. '", "'")),
-    "gloss": partial(_around, "'", "'"),
+    **dict.fromkeys(("sic", "linktext"), partial(_joined, "", None)),
+    **dict.fromkeys(("sortname", "sort name"), partial(_joined, " ", 2)),
+    **dict.fromkeys(('"', "qq", "quotation marks", "inline quote"), partial(_form, "“{}”")),
+    **dict.fromkeys(("bibleverse", "bibleref", "bibleref2", "bible verse"), values.verse),
+    **dict.fromkeys(("lit", "literal translation"), partial(_form, "lit. '{}'")),
+    "gloss": partial(_form, "'{}'"),
 }
 
-RENDERED = _RENDERERS.keys() | _PLACES.keys() | _CONSTANTS.keys() | _PAGE_NAMES
+RENDERED = _RENDERERS.keys() | _POSITIONS.keys() | _CONSTANTS.keys() | _PAGE_NAMES
 """Names of what stands for text; `lang-…`, conversions and functions besides (`is_rendered`)."""
 
 # --- what never stands for text ---
@@ -229,14 +207,11 @@ def is_rendered(name: str) -> bool:
     )
 
 
-def rendered(node: Any, title: str, text: Callable[[Any], str]) -> str | None:
-    """Give the text that a template stands for; None where it is not known.
+def rendered(node: Template, title: str, text: Callable[[Wikicode], str]) -> str | None:
+    """The text that a template stands for; None where it is not known. `text` renders an argument.
 
     `{{lang|fr|mot}}` gives `mot` (no language's name), `{{convert|5|km|mi}}` the value as it was written (`5 km`),
     dates no age, `{{PAGENAME}}` the title.
-
-    Args:
-        text: renders an argument.
     """
     name = name_of(str(node.name))
     if not is_rendered(name):
@@ -246,25 +221,16 @@ def rendered(node: Any, title: str, text: Callable[[Any], str]) -> str | None:
     if name in _CONSTANTS:
         return _CONSTANTS[name]
     head, colon, argument = text(node.name).partition(":")
-    if colon and head.strip().lower() in _FUNCTIONS:
-        return _function(head.strip().lower(), argument.strip())
+    if colon and (function := _FUNCTIONS.get(head.strip().lower())):
+        return function(argument.strip()) or None
     named = {str(param.name).strip(): text(param.value).strip() for param in node.params}
-    places = [named[str(number)] for number in range(1, len(named) + 1) if str(number) in named]
-    given = Arguments(places, named)
+    positional = [named[str(number)] for number in range(1, len(named) + 1) if str(number) in named]
+    arguments = Arguments(positional, named)
     if name in _RENDERERS:
-        return _RENDERERS[name](given)
+        return _RENDERERS[name](arguments)
     if _CONVERSION.fullmatch(name):
-        return values.conversion(name, given)
-    place = 1 if name.startswith("lang-") else _PLACES[name]
-    return places[place - 1 if place > 0 else -1] if places and len(places) >= place else None
-
-
-def _function(name: str, argument: str) -> str | None:
-    changes: Mapping[str, Callable[[str], str]] = {
-        "formatnum": values.grouped,
-        "lc": str.lower,
-        "uc": str.upper,
-        "lcfirst": lambda text: text[:1].lower() + text[1:],
-        "ucfirst": lambda text: text[:1].upper() + text[1:],
-    }
-    return changes[name](argument) or None
+        return values.conversion(name, arguments)
+    position = 1 if name.startswith("lang-") else _POSITIONS[name]
+    if len(positional) < max(position, 1):
+        return None
+    return positional[position - 1 if position > 0 else -1]

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from s2train.data.rules import characters, entities, spacing
-from s2train.data.wiki.gaps import MARKS, Holes
+from s2train.data.wiki.gaps import MARKS, Gaps
 from s2train.data.wiki.nodes import LIST_ITEM, Renderer
 from s2train.data.wiki.templates import is_rendered, name_of, names_in, never_text
 
@@ -35,15 +35,10 @@ REASONS = (REDIRECT, LIST, DISAMBIGUATION, STUB, LONG_MARKUP, BROKEN, LOST_OPENI
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What still counts as an article.
-
-    Attributes:
-        min_words: of the whole lead; fewer is `lead too short`.
-        stubs: keep pages with a stub template (about half of Simple Wikipedia) if their lead is long enough.
-    """
+    """What counts as an article: the fewest words of a lead, and whether pages with a stub template do."""
 
     min_words: int = 20
-    stubs: bool = False
+    stubs: bool = False  # about half of Simple Wikipedia
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +53,7 @@ class Outline:
 class Article:
     """Title and lead: paragraphs with an empty line between, each one line.
 
-    Attributes:
-        lost: names of the templates of unknown text whose sentences are not in `text`.
+    `lost` are the names of the templates of unknown text whose sentences are not in `text`.
     """
 
     title: str
@@ -76,29 +70,14 @@ class LeftOut:
     lost: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Lead:
-    """A rendered lead.
-
-    Attributes:
-        text: paragraphs; "" where nothing is left.
-        lost: as of `Article`.
-        opening_lost: whether its first sentence is among what was left out.
-    """
-
-    text: str
-    lost: tuple[str, ...] = ()
-    opening_lost: bool = False
-
-
 # --- the whole page: linear scans ---
 
 _COMMENT = re.compile(r"(?P<literal><nowiki>.*?(?:</nowiki>|\Z))|<!--.*?(?:-->|\Z)", re.DOTALL | re.IGNORECASE)
 _HEADING = re.compile(r"^=(?=[^\n]*?[^\n=\s])[^\n]*=[ \t]*$", re.MULTILINE)
 _REDIRECT = re.compile(r"\s*+#\s*+redirect\b", re.IGNORECASE)
 _TEMPLATE_NAME = re.compile(r"\{\{\s*+([^{}|<\n]+)")
-_LIST_TITLE = re.compile(r"(?:Lists?|Index|Outline|Timeline|Glossary) of |.*\((?:lists?)\)$", re.IGNORECASE)
-_DISAMBIGUATION_TITLE = re.compile(r".*\(disambiguation\)$", re.IGNORECASE)
+LIST_TITLE = re.compile(r"(?:Lists?|Index|Outline|Timeline|Glossary) of |.*\((?:lists?)\)$", re.IGNORECASE)
+DISAMBIGUATION_TITLE = re.compile(r".*\(disambiguation\)$", re.IGNORECASE)
 _DISAMBIGUATIONS = names_in(
     "disambig, disambiguation, disamb, disambiguation page, dab, disambig-cleanup, disambiguation cleanup, "
     "geodis, geodab, hndis, hndab, human name disambiguation, numberdis, schooldis, school disambiguation, "
@@ -111,11 +90,12 @@ def outline(title: str, text: str, limits: Limits) -> Outline | LeftOut:
     """Cut the lead's markup out of a page; time linear in its length."""
     if _REDIRECT.match(text):
         return LeftOut(title, REDIRECT)
-    if is_list(title):
+    if LIST_TITLE.match(title):
         return LeftOut(title, LIST)
-    text = without_comments(text)
+    if "<!--" in text:  # one that is never closed takes the rest, as in MediaWiki
+        text = _COMMENT.sub(lambda match: match["literal"] or "", text)
     names = {name_of(name) for name in _TEMPLATE_NAME.findall(text)}
-    if is_disambiguation(title) or not names.isdisjoint(_DISAMBIGUATIONS) or "__DISAMBIG__" in text:
+    if DISAMBIGUATION_TITLE.match(title) or not names.isdisjoint(_DISAMBIGUATIONS) or "__DISAMBIG__" in text:
         return LeftOut(title, DISAMBIGUATION)
     if not limits.stubs and any(name.endswith("stub") for name in names):
         return LeftOut(title, STUB)
@@ -123,21 +103,6 @@ def outline(title: str, text: str, limits: Limits) -> Outline | LeftOut:
     if markup is None:
         return LeftOut(title, BROKEN)
     return LeftOut(title, LONG_MARKUP) if len(markup) > MAX_LEAD else Outline(title, markup)
-
-
-def is_list(title: str) -> bool:
-    """Whether a title is that of a list: `List of …`, `Timeline of …`, `… (list)`."""
-    return bool(_LIST_TITLE.match(title))
-
-
-def is_disambiguation(title: str) -> bool:
-    """Whether a title says so: `… (disambiguation)`."""
-    return bool(_DISAMBIGUATION_TITLE.match(title))
-
-
-def without_comments(text: str) -> str:
-    """`<!-- … -->` goes; one that is never closed takes the rest, as in MediaWiki. `<nowiki>` protects."""
-    return _COMMENT.sub(lambda match: match["literal"] or "", text) if "<!--" in text else text
 
 
 def before_heading(text: str) -> str:
@@ -153,14 +118,16 @@ def before_heading(text: str) -> str:
 
 
 _BRACES = re.compile(r"(?P<open>\{\{)|(?P<close>\}\})|<nowiki>.*?(?:</nowiki>|\Z)", re.DOTALL | re.IGNORECASE)
+_INDENT = 20  # blanks before a template that begins a line
+_TO_LINE_END = re.compile(r"[ \t]*+(?:\n|\Z)")
 
 
 def without_templates(markup: str) -> str | None:
     """Take out outermost templates that stand for no text; None where one is not closed, or nested too deeply.
 
-    Of those whose text is not known the name stays, so that their sentences can be told; none on lines of their own.
+    The name of an unknown template stays, so that its sentence can be left out, unless it has lines of its own.
     """
-    if "{{{" in markup:  # an argument: its braces can be told apart by the parser only
+    if "{{{" in markup:  # an argument: only the parser knows whose its braces are
         return markup
     parts: list[str] = []
     starts: list[int] = []
@@ -172,21 +139,15 @@ def without_templates(markup: str) -> str | None:
                 return None
         elif match["close"] and starts:
             start = starts.pop()
-            if not starts and (name := _unrendered(markup, start)) is not None:
-                parts.append(markup[at:start])
-                at = match.end()
-                if not (never_text(name) or _is_block(markup, start, at)):
-                    parts.append(f"{{{{{name}}}}}")
+            named = None if starts else _TEMPLATE_NAME.match(markup, start)
+            if not named or is_rendered(name := name_of(named[1])):
+                continue
+            parts.append(markup[at:start])
+            at = match.end()
+            name = name.partition(":")[0] + ":" if name.startswith("#") else name
+            if not (never_text(name) or _is_block(markup, start, at)):
+                parts.append(f"{{{{{name}}}}}")
     return None if starts else "".join((*parts, markup[at:]))
-
-
-def _unrendered(markup: str, start: int) -> str | None:
-    """The name of the template that begins there; None where it stands for text, or cannot be told."""
-    match = _TEMPLATE_NAME.match(markup, start)
-    name = name_of(match[1]) if match else None
-    if name is None or is_rendered(name):
-        return None
-    return name.partition(":")[0] + ":" if name.startswith("#") else name
 
 
 def _is_block(markup: str, start: int, end: int) -> bool:
@@ -194,30 +155,10 @@ def _is_block(markup: str, start: int, end: int) -> bool:
     before = markup.rfind("\n", 0, start) + 1
     if start - before > _INDENT or markup[before:start].strip():
         return False
-    after = _TO_LINE_END.match(markup, end)
-    return after is not None or "\n" in markup[start:end]
-
-
-_INDENT = 20  # blanks before a template that begins a line
-_TO_LINE_END = re.compile(r"[ \t]*+(?:\n|\Z)")
+    return _TO_LINE_END.match(markup, end) is not None or "\n" in markup[start:end]
 
 
 # --- the lead ---
-
-
-def article(page: Outline, limits: Limits) -> Article | LeftOut:
-    """Parse a lead and render its text."""
-    made = None if is_tangled(page.markup) else lead(page.title, page.markup)
-    if made is None:
-        return LeftOut(page.title, BROKEN)
-    if made.opening_lost:
-        return LeftOut(page.title, LOST_OPENING, made.lost)
-    if not made.text:
-        return LeftOut(page.title, NO_LEAD, made.lost)
-    if len(made.text.split()) < limits.min_words:
-        return LeftOut(page.title, SHORT_LEAD, made.lost)
-    return Article(page.title, made.text, made.lost)
-
 
 _BRACKET = re.compile(
     r"(?P<open>\[\[|\{\{|\{\||\[(?=\w+:|//)|<!--)|(?P<close>\]\]|\]|\}\}|\|\}(?!\})|-->)"
@@ -257,55 +198,74 @@ _STRAY_TAG = re.compile(
 _ONLY_MARKS = re.compile(r"[\W_]*")
 _RESIDUE = re.compile(r"\{\{|\}\}|\[\[|\]\]|\{\||\|\}|</?[a-z]+[^<>]*>|</?ref\b", re.IGNORECASE)
 _ANNOUNCEMENT = re.compile(r"(?:(?<=[.!?])|^)[^.!?]*:$")
+_EMPTY_BRACKETS = re.compile(r"[ \t\xa0]*+[(\[][\s,;:·/–-]*+[)\]]")
+_AFTER_OPENING = re.compile(r"\((?:\s*+[,;:])++\s*+")
+_BEFORE_CLOSING = re.compile(r"(?<![\s,;:])\s*+[,;:][\s,;:]*+\)")
+_BEFORE_COMMA = re.compile(r"(?<=\S)[^\S\n]++(?=[,;.](?:\s|$))")
 
 
-def lead(title: str, markup: str) -> Lead | None:
-    """Render a lead as plain text; None where markup is left over.
+def article(page: Outline, limits: Limits) -> Article | LeftOut:
+    """Parse a lead and render it as plain text.
 
-    Kept: prose, labels of links, templates that stand for text, simple formulas. Not: other templates, with the
-    sentences that they leave a hole in (`gaps`), tables, files, categories, references, and lists with the
+    Prose, labels of links, templates that stand for text and simple formulas stay. Other templates go, with the
+    sentences that they leave a gap in (`gaps`), and so do tables, files, categories, references, and lists with the
     sentence that announces them (`…:`).
     """
     import mwparserfromhell
 
-    source = _MARKERS.sub(r"\1 ", MARKS.sub("", characters(markup).replace(LIST_ITEM, "")))
+    if is_tangled(page.markup):
+        return LeftOut(page.title, BROKEN)
+    source = _MARKERS.sub(r"\1 ", MARKS.sub("", characters(page.markup).replace(LIST_ITEM, "")))
     try:
         code = mwparserfromhell.parse(source, skip_style_tags=True)
-    except mwparserfromhell.parser.ParserError:  # a bug of its own, as it says then
-        return None
-    renderer = Renderer(title)
+    except mwparserfromhell.parser.ParserError:  # a bug of its own, by its documentation
+        return LeftOut(page.title, BROKEN)
+    renderer = Renderer(page.title)
     text = _STRAY_TAG.sub("", _SWITCHES.sub("", renderer.text(code)))
-    kept: list[str] = []
+    paragraphs: list[str] = []
     lost: list[str] = []
     opening_lost = False
-    for paragraph in _paragraphs(text, renderer.holes):
+    for paragraph in _paragraphs(text, renderer.gaps):
         if _ONLY_MARKS.fullmatch(paragraph) and not MARKS.search(paragraph):
             continue
         if _RESIDUE.search(paragraph):
-            return None
-        filled = renderer.holes.in_paragraph(paragraph)
-        opening_lost = opening_lost or (filled.opening_lost and not kept)
+            return LeftOut(page.title, BROKEN)
+        filled = renderer.gaps.fill(paragraph)
+        opening_lost = opening_lost or (filled.opening_lost and not paragraphs)
         lost += filled.lost
-        clean = spacing(without_holes(spacing(entities(filled.text)))).replace("\n", " ")
+        clean = _without_leftovers(spacing(entities(filled.text)))
         if clean and not (filled.text != paragraph and _ONLY_MARKS.fullmatch(clean)):
-            kept.append(clean)
-    return Lead("\n\n".join(kept), tuple(lost), opening_lost)
+            paragraphs.append(clean)
+    lead = "\n\n".join(paragraphs)
+    if opening_lost:
+        return LeftOut(page.title, LOST_OPENING, tuple(lost))
+    if not lead:
+        return LeftOut(page.title, NO_LEAD, tuple(lost))
+    if len(lead.split()) < limits.min_words:
+        return LeftOut(page.title, SHORT_LEAD, tuple(lost))
+    return Article(page.title, lead, tuple(lost))
 
 
-def _paragraphs(text: str, holes: Holes) -> Iterable[str]:
+def _paragraphs(text: str, gaps: Gaps) -> Iterable[str]:
     """Split at empty lines; lines of one paragraph are joined, list items left out."""
     lines: list[str] = []
     for raw in (*text.split("\n"), ""):
         line = raw.strip()
         is_item = line.startswith(LIST_ITEM)
         if line and not is_item:
-            if line := holes.in_line(line):
+            if line := gaps.clean_line(line):
                 lines.append(without_quotes(line))
             continue
         if lines:
             paragraph = " ".join(lines)
             yield _ANNOUNCEMENT.sub("", paragraph) if is_item else paragraph
         lines = []
+
+
+def _without_leftovers(text: str) -> str:
+    """Fix what templates leave behind: `Oslo (; ) is` → `Oslo is`, `(, born 1950)` → `(born 1950)`."""
+    text = _AFTER_OPENING.sub("(", _BEFORE_CLOSING.sub(")", text))
+    return spacing(_BEFORE_COMMA.sub("", _EMPTY_BRACKETS.sub("", text))).replace("\n", " ")
 
 
 _QUOTES = re.compile(r"'{2,}")
@@ -319,38 +279,21 @@ def without_quotes(line: str) -> str:
     """
     if "''" not in line:
         return line
-    runs = [min(len(run), 5) if len(run) != 4 else 3 for run in _QUOTES.findall(line)]
+    runs = [3 if len(run) == 4 else min(len(run), 5) for run in _QUOTES.findall(line)]
     odd_bold = sum(run in (3, 5) for run in runs) % 2
     odd_italics = sum(run in (2, 5) for run in runs) % 2
-    literal = _apostrophe(line) if odd_bold and odd_italics else -1
+    apostrophe = -1  # where the run begins that is an apostrophe and italics
+    if odd_bold and odd_italics:  # the first after a word of one letter, else after a longer one, else any
+        ranks: list[tuple[int, int]] = []
+        for match in _QUOTES.finditer(line):
+            if len(match[0]) in (3, 4):
+                before = line[max(match.end() - 5, 0) : match.end() - 3].rjust(2)
+                rank = 2 if before[1] == " " else 0 if before[0] == " " else 1
+                ranks.append((rank, match.start()))
+        apostrophe = min(ranks, default=(0, -1))[1]
 
-    def marks(match: re.Match[str]) -> str:
-        extra = {2: 0, 3: 0, 4: 1, 5: 0}.get(len(match[0]), len(match[0]) - 5)
-        return "'" * (extra + (match.start() == literal))
+    def remaining(match: re.Match[str]) -> str:
+        extra = 1 if len(match[0]) == 4 else max(len(match[0]) - 5, 0)
+        return "'" * (extra + (match.start() == apostrophe))
 
-    return _QUOTES.sub(marks, line)
-
-
-def _apostrophe(line: str) -> int:
-    """Where the `'''` begins that is an apostrophe and italics: after a word of one letter, else of more, else any."""
-    bold = [match.end() - 3 for match in _QUOTES.finditer(line) if len(match[0]) in (3, 4)]
-    starts = {match.end() - 3: match.start() for match in _QUOTES.finditer(line)}
-    before = {at: line[max(at - 2, 0) : at].rjust(2) for at in bold}
-    by_kind = (
-        [at for at in bold if before[at][1] != " " and before[at][0] == " "],
-        [at for at in bold if before[at][1] != " " and before[at][0] != " "],
-        bold,
-    )
-    return next((starts[kind[0]] for kind in by_kind if kind), -1)
-
-
-_EMPTY_BRACKETS = re.compile(r"[ \t\xa0]*+[(\[][\s,;:·/–-]*+[)\]]")
-_AFTER_OPENING = re.compile(r"\((?:\s*+[,;:])++\s*+")
-_BEFORE_CLOSING = re.compile(r"(?<![\s,;:])\s*+[,;:][\s,;:]*+\)")
-_BEFORE_COMMA = re.compile(r"(?<=\S)[^\S\n]++(?=[,;.](?:\s|$))")
-
-
-def without_holes(text: str) -> str:
-    """Mend what templates leave behind: `Oslo (; ) is` → `Oslo is`, `(, born 1950)` → `(born 1950)`."""
-    text = _AFTER_OPENING.sub("(", _BEFORE_CLOSING.sub(")", text))
-    return _BEFORE_COMMA.sub("", _EMPTY_BRACKETS.sub("", text))
+    return _QUOTES.sub(remaining, line)
