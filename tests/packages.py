@@ -10,8 +10,8 @@ import pytest
 from s2eval.registry import Registry
 
 
-def install(folder: Path, monkeypatch: pytest.MonkeyPatch, module: str, source: str, **points: str) -> None:
-    """Write `module` with its metadata into `folder` and put it on `sys.path`.
+def write(folder: Path, module: str, source: str, **points: str) -> None:
+    """Write `module` with its metadata into `folder`.
 
     Args:
         points: group, with `__` for a dot → a line `name = module:ATTRIBUTE`.
@@ -22,6 +22,11 @@ def install(folder: Path, monkeypatch: pytest.MonkeyPatch, module: str, source: 
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n", encoding="utf-8")
     lines = (f"[{group.replace('__', '.')}]\n{point}\n" for group, point in points.items())
     (info / "entry_points.txt").write_text("".join(lines), encoding="utf-8")
+
+
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch, module: str, source: str, **points: str) -> None:
+    """Write a package, see `write`, and put it on `sys.path`."""
+    write(folder, module, source, **points)
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.delitem(sys.modules, module, raising=False)
 

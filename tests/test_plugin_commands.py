@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from s2eval.cli import main, plugins
+from tests import packages
 
 PACKAGE = """
 import typer
@@ -25,12 +26,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     """Give the group `s2eval.commands` another entry point, as a package that is installed would."""
 
     def call(line: str) -> None:
-        (tmp_path / "waving_package.py").write_text(PACKAGE)
-        about = tmp_path / "waving_package-1.0.dist-info"
-        about.mkdir()
-        (about / "METADATA").write_text("Metadata-Version: 2.1\nName: waving-package\nVersion: 1.0\n")
-        (about / "entry_points.txt").write_text(f"[{plugins.GROUP}]\n{line}\n")
-        monkeypatch.syspath_prepend(tmp_path)
+        packages.install(tmp_path, monkeypatch, "waving_package", PACKAGE, **{plugins.GROUP: line})
         plugins._points.cache_clear()
 
     yield call  # pyright: ignore

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from s2eval.cli import app
 from s2eval.errors import UnknownNameError, UsageError
 from s2eval.report.render import REPORT_FORMATS, RenderOptions, ReportFormat
+from tests import packages
 
 PRODUCED = Path(__file__).parents[2] / "results" / "produced" / "smollm2-qa"
 PACKAGE = """
@@ -27,12 +28,7 @@ OUTLINE = ReportFormat("outline", "a title", render=render, options=("digits",))
 @pytest.fixture
 def outline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReportFormat]:
     """An installed package with a format."""
-    (tmp_path / "outliner.py").write_text(PACKAGE)
-    info = tmp_path / "outliner-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: outliner\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[s2eval.report_formats]\noutline = outliner:OUTLINE\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
+    packages.install(tmp_path, monkeypatch, "outliner", PACKAGE, s2eval__report_formats="outline = outliner:OUTLINE")
     monkeypatch.setattr(REPORT_FORMATS, "_complete", False)
     yield REPORT_FORMATS["outline"]
     REPORT_FORMATS.remove("outline")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 import s2eval
 from s2eval.cli import main
 from s2eval.report.read.formats import LOG_FORMATS
+from tests import packages
 
 MODULE = """
 import json
@@ -34,13 +34,8 @@ TALLY = LogFormat("tally", "tallies (….tally.json)", lambda path: path.name.en
 def tallies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An installed package with a format, and a folder of two models in it."""
     site = tmp_path / "site"
-    info = site / "tallies-1.0.dist-info"
-    info.mkdir(parents=True)
-    (site / "tallies.py").write_text(MODULE, encoding="utf-8")
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tallies\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[s2eval.readers]\ntally = tallies:TALLY\n")
-    monkeypatch.syspath_prepend(str(site))
-    monkeypatch.delitem(sys.modules, "tallies", raising=False)
+    site.mkdir()
+    packages.install(site, monkeypatch, "tallies", MODULE, s2eval__readers="tally = tallies:TALLY")
     monkeypatch.setattr(LOG_FORMATS, "_complete", False)
     folder = tmp_path / "logs"
     folder.mkdir()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import packages
 from tests.s2train.data.folders import lines, post
 
 FILTER = """
@@ -29,11 +30,7 @@ SHOUTING = FilterKind("shouting", Shouting, reasons)
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an installed package of that filter."""
     folder = tmp_path_factory.mktemp("installed")
-    (folder / "shouts.py").write_text(FILTER)
-    info = folder / "shouts-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shouts\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[s2train.filters]\nshouting = shouts:SHOUTING\n")
+    packages.write(folder, "shouts", FILTER, s2train__filters="shouting = shouts:SHOUTING")
     return folder
 
 

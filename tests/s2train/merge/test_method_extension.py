@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests import packages
 from tests.s2train.merge import tiny
 
 METHOD = """
@@ -26,11 +27,7 @@ HALF = MergeMethod(
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an installed package of that method."""
     folder = tmp_path_factory.mktemp("installed")
-    (folder / "halving.py").write_text(METHOD)
-    info = folder / "halving-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: halving\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[s2train.merge_methods]\nhalf = halving:HALF\n")
+    packages.write(folder, "halving", METHOD, s2train__merge_methods="half = halving:HALF")
     return folder
 
 
