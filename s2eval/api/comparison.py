@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from s2eval.errors import UnknownNameError, UsageError
 
@@ -29,11 +29,7 @@ COMPARISON_COLUMNS = (
 
 
 class Comparison:
-    """Differences with intervals, tests and verdicts.
-
-    Attributes:
-        compared: everything, as records.
-    """
+    """Differences with intervals, tests and verdicts; `compared` has them as records."""
 
     def __init__(self, compared: Compared) -> None:
         self.compared = compared
@@ -47,30 +43,17 @@ class Comparison:
         """One row for each difference; columns `COMPARISON_COLUMNS`."""
         import pandas as pd
 
-        records = [
-            {
-                "table": table.title,
-                "task": row.task,
-                "judge": row.judge,
-                "turn": row.turn,
-                "metric": row.metric,
-                "baseline": row.baseline,
-                "model": row.model,
-                "baseline_score": row.scores[0],
-                "model_score": row.scores[1],
-                "difference": row.difference.estimate.value,
-                "ci_low": row.difference.estimate.ci_low,
-                "ci_high": row.difference.estimate.ci_high,
-                "p": row.difference.p,
-                "p_adjusted": row.adjusted,
-                "n": row.difference.estimate.n,
-                "n_valid": row.difference.estimate.n_valid,
-                "unit": row.unit,
-                "verdict": row.verdict,
-            }
-            for table in self.compared.tables
-            for row in table.rows
-        ]
+        records: list[tuple[object, ...]] = []
+        for table in self.compared.tables:
+            for row in table.rows:
+                difference, estimate = row.difference, row.difference.estimate
+                records.append(
+                    (
+                        *(table.title, row.task, row.judge, row.turn, row.metric, row.baseline, row.model),
+                        *(*row.scores, estimate.value, estimate.ci_low, estimate.ci_high, difference.p, row.adjusted),
+                        *(estimate.n, estimate.n_valid, row.unit, row.verdict),
+                    )
+                )
         return pd.DataFrame(records, columns=list(COMPARISON_COLUMNS))
 
     def to_markdown(self) -> str:
@@ -79,7 +62,7 @@ class Comparison:
 
         return render_comparison(self.compared)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """What `s2eval compare --json` prints."""
         from s2eval.report.render.comparison import comparison_json
 
@@ -114,31 +97,30 @@ def compare(
     from s2eval.api.run import Run
     from s2eval.report.read import item_scores
 
-    several = [runs] if isinstance(runs, (str, Path, Run)) else runs
     paths: list[Path] = []
-    for run in several:
+    for run in [runs] if isinstance(runs, (str, Path, Run)) else runs:
         paths += [Path(run)] if isinstance(run, (str, Path)) else list(run.paths)
-    found = item_scores.read(paths, parser)
-    return compare_found(found, baseline, [models] if isinstance(models, str) else models, mix_prompts=mix_prompts)
+    contents = item_scores.read(paths, parser)
+    return compare_found(contents, baseline, [models] if isinstance(models, str) else models, mix_prompts=mix_prompts)
 
 
 def compare_found(
-    found: LogContents, baseline: str | None, models: Sequence[str] | None, *, mix_prompts: bool = False
+    contents: LogContents, baseline: str | None, models: Sequence[str] | None, *, mix_prompts: bool = False
 ) -> Comparison:
     """`compare` of what was read."""
     from s2eval.report.compare import compare as compare_scored
     from s2eval.report.read.items import ignore_prompt_hash
 
-    pairs = sides(found, baseline, models or [])
+    pairs = sides(contents, baseline, models or [])
     if mix_prompts:
-        found = replace(found, scored=tuple(ignore_prompt_hash(scored) for scored in found.scored))
-    compared = compare_scored(found.scored, pairs, found.contests, found.remarks)
+        contents = replace(contents, scored=tuple(map(ignore_prompt_hash, contents.scored)))
+    compared = compare_scored(contents.scored, pairs, contents.contests, contents.remarks)
     if not compared.tables:
         raise UsageError("nothing can be compared:" + "".join(f"\n  {reason}" for reason in compared.refused))
     return Comparison(compared)
 
 
-def sides(found: LogContents, baseline: str | None, models: Sequence[str]) -> list[tuple[Side, Side]]:
+def sides(contents: LogContents, baseline: str | None, models: Sequence[str]) -> list[tuple[Side, Side]]:
     """(baseline, model) of each comparison.
 
     Raises:
@@ -149,13 +131,13 @@ def sides(found: LogContents, baseline: str | None, models: Sequence[str]) -> li
     from s2eval.report.compare import Side
     from s2eval.report.read.items import recorded_names
 
-    known = dict.fromkeys([*(scored.model for scored in found.scored), *_contestants(found)])
+    contestants = (name for contest in contents.contests for name in (contest.against, contest.model))
+    known = dict.fromkeys([*(samples.model for samples in contents.scored), *contestants])
+    recorded = recorded_names(contents.scored, contents.contests)
     groups: dict[str, dict[str, None]] = {}
-    for scored in found.scored:
-        if scored.group:
-            groups.setdefault(scored.group, {})[scored.model] = None
-
-    recorded = recorded_names(found.scored, found.contests)
+    for samples in contents.scored:
+        if samples.group:
+            groups.setdefault(samples.group, {})[samples.model] = None
 
     def side(name: str) -> Side:
         if name not in known and name in groups:
@@ -163,25 +145,17 @@ def sides(found: LogContents, baseline: str | None, models: Sequence[str]) -> li
         model = choose(name, recorded)
         if model in known:
             return Side(model, (model,))
-        for remark in found.remarks:  # perhaps that is why it is unknown
+        for remark in contents.remarks:  # perhaps that is why it is unknown
             log.warning(remark)
         raise UnknownNameError("model", name, [*known, *groups])
 
-    if baseline is not None:
-        first = side(baseline)
-        others = [side(name) for name in models or known]
-        pairs = [
-            (first, other)
-            for other in others
-            if other.name != first.name and (models or other.name not in first.members)
-        ]
-    else:
+    if baseline is None:
         pairs = list(combinations([side(name) for name in dict.fromkeys(models or known)], 2))
+    else:
+        first = side(baseline)
+        others = [other for other in map(side, models or known) if other.name != first.name]
+        pairs = [(first, other) for other in others if models or other.name not in first.members]
     if not pairs:
-        reasons = "".join(f"\n  {remark}" for remark in found.remarks)
+        reasons = "".join(f"\n  {remark}" for remark in contents.remarks)
         raise UsageError(f"a comparison needs two models; found {', '.join(known)}{reasons}")
     return pairs
-
-
-def _contestants(found: LogContents) -> Iterable[str]:
-    return (name for contests in found.contests for name in (contests.against, contests.model))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +46,11 @@ def evaluate(
     from s2eval.run.progress import Progress
     from s2eval.run.settings import checks, load
 
-    path = _configuration(models)
+    path = Path(models) if isinstance(models, (str, Path)) and Path(models).suffix in (".yaml", ".yml") else None
     listed = [] if path else [models] if isinstance(models, (str, Path, dict)) else list(models)
-    options = {"tasks": _names(tasks), "limit": limit, **config}
+    parts = [tasks] if isinstance(tasks, str) else tasks or []
+    names = [name.strip() for part in parts for name in part.split(",") if name.strip()]
+    options = {"tasks": None if tasks is None else names, "limit": limit, **config}
     where = str(path or "evaluate()")
     settings = load(path, [str(m) if isinstance(m, Path) else m for m in listed], options, checks=checks())
     folder = Path(out or settings.out or f"runs/{settings.name}")
@@ -70,14 +72,3 @@ def evaluate(
             resume="the same call of s2eval.evaluate",
         )
     return Run([folder], finished.failures)
-
-
-def _configuration(models: Any) -> Path | None:
-    return Path(models) if isinstance(models, (str, Path)) and Path(models).suffix in (".yaml", ".yml") else None
-
-
-def _names(tasks: str | Iterable[str] | None) -> list[str] | None:
-    if tasks is None:
-        return None
-    parts = [tasks] if isinstance(tasks, str) else list(tasks)
-    return [name.strip() for part in parts for name in part.split(",") if name.strip()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
     from s2eval.api.comparison import Comparison
     from s2eval.api.plots import Plot
-    from s2eval.api.scoreboard import Scoreboard
     from s2eval.report.build import Report
+    from s2eval.report.document import Table
     from s2eval.report.read.items import LogContents, Scored
 
 SCORE_COLUMNS = tuple(field.name for field in fields(Row))
@@ -34,19 +35,17 @@ JUDGMENT_COLUMNS = (
 
 
 def open_run(path: str | Path, *more: str | Path) -> Run:
-    """Open results: a run folder, a folder of `lm_eval --output_path`, FastChat's judgments, or Inspect's logs.
+    """Open results: run folders, folders of `lm_eval --output_path`, FastChat's judgments, or Inspect's logs.
 
-    Args:
-        path: folder or file.
-        more: others; models of all of them are compared and named together.
+    Models of several folders or files are compared and named together.
 
     Raises:
         DataError: nothing that can be read lies there.
     """
     paths = [Path(path), *map(Path, more)]
-    for one in paths:
-        if not one.exists():
-            raise DataError(f"{one}: no such folder or file")
+    for path in paths:
+        if not path.exists():
+            raise DataError(f"{path}: no such folder or file")
     run = Run(paths)
     if run.scores.empty:
         raise DataError(f"{', '.join(map(str, paths))}: no results")
@@ -69,14 +68,20 @@ class Run:
         return f"Run({', '.join(map(str, self.paths))}: {len(self.models)} models, {len(self.tasks)} tasks)"
 
     def _repr_html_(self) -> str:
-        return self.scoreboard.to_html()
+        head = "".join(f"<th>{escape(task)}</th>" for task in self.scoreboard.columns)
+        lines: list[str] = []
+        for row in self.scoreboard.rows:
+            texts = [escape(cell.with_interval) for cell in row.cells]
+            marked = [f"<b>{text}</b>" if cell.best else text for text, cell in zip(texts, row.cells, strict=True)]
+            lines.append(f"<tr><th>{escape(row.header[0])}</th>{''.join(f'<td>{text}</td>' for text in marked)}</tr>")
+        return f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 
     @cached_property
-    def scoreboard(self) -> Scoreboard:
+    def scoreboard(self) -> Table:
         """Models × tasks at a glance: of each task its first metric."""
-        from s2eval.api.scoreboard import scoreboard
+        from s2eval.report.tables.scoreboard import task_scoreboard
 
-        return scoreboard(self._rows)
+        return task_scoreboard(self._rows)
 
     @cached_property
     def _report(self) -> Report | None:
@@ -87,13 +92,13 @@ class Run:
         try:
             read = sources.read_all(self.paths)
         except DataError:
-            if self._found.scored or self._found.contests:
+            if self._contents.scored or self._contents.contests:
                 return None
             raise
         return Report(read, published=any(source.references for source in read))
 
     @cached_property
-    def _found(self) -> LogContents:
+    def _contents(self) -> LogContents:
         from s2eval.report.read import item_scores
 
         return item_scores.read(self.paths)
@@ -102,7 +107,7 @@ class Run:
     def _rows(self) -> list[Row]:
         from s2eval.report.rows import rows_of
 
-        return self._report.rows if self._report else rows_of(self._found.scored)
+        return self._report.rows if self._report else rows_of(self._contents.scored)
 
     @property
     def models(self) -> list[str]:
@@ -122,26 +127,22 @@ class Run:
         return pd.DataFrame([asdict(row) for row in self._rows], columns=list(SCORE_COLUMNS))
 
     def samples(self, task: str | None = None, model: str | None = None) -> pd.DataFrame:
-        """One row for each document and model: `SAMPLE_COLUMNS`, then a column for each metric.
-
-        Args:
-            task: of that task; by default of all.
-            model: of that model; by default of all.
+        """One row for each document and model, by default of all: `SAMPLE_COLUMNS`, then a column for each metric.
 
         Raises:
             UnknownNameError: no samples of that task or model.
         """
         import pandas as pd
 
-        scored = [one for one in self._found.scored if not one.turn]
+        scored = [samples for samples in self._contents.scored if not samples.turn]
         for kind, name, known in (
-            ("task", task, [one.task for one in scored]),
-            ("model", model, [one.model for one in scored]),
+            ("task", task, [samples.task for samples in scored]),
+            ("model", model, [samples.model for samples in scored]),
         ):
             if name is not None and name not in known:
                 raise UnknownNameError(f"{kind} with samples", name, dict.fromkeys(known))
-        chosen = [one for one in scored if task in (None, one.task) and model in (None, one.model)]
-        records = [record for one in chosen for record in _sample_records(one)]
+        chosen = [each for each in scored if task in (None, each.task) and model in (None, each.model)]
+        records = [record for samples in chosen for record in _sample_records(samples)]
         metrics = dict.fromkeys(name for record in records for name in record if name not in SAMPLE_COLUMNS)
         return pd.DataFrame(records, columns=[*SAMPLE_COLUMNS, *metrics])
 
@@ -156,18 +157,15 @@ class Run:
         """Differences between models, document by document; see `s2eval.compare`."""
         from s2eval.api.comparison import compare_found
 
-        return compare_found(self._found, baseline, [models] if isinstance(models, str) else models)
+        return compare_found(self._contents, baseline, [models] if isinstance(models, str) else models)
 
     def report(self, format: str = "md", out: str | Path | None = None, **options: Any) -> str:
-        """The report as text, in a format of `s2eval ls formats`.
+        """The report as text; of formats that are files, as html, their path.
 
         Args:
-            format: such as `md`, `tex`, `csv`, `html`.
-            out: writes it there as well; needed for formats that are files, as html.
+            format: of `s2eval ls formats`, such as `md`, `tex`, `csv`, `html`.
+            out: writes it there as well; needed for formats that are files.
             options: fields of `s2eval.report.render.RenderOptions`.
-
-        Returns:
-            The text; of formats that are files the path.
         """
         from s2eval import store
         from s2eval.report.render import REPORT_FORMATS, RenderOptions
@@ -189,11 +187,7 @@ class Run:
         return text
 
     def plot(self, name: str = "leaderboard") -> Plot:
-        """A chart of the report, as its page shows it.
-
-        Args:
-            name: begins or ends the chart's key, as `leaderboard`; an unknown one is an error that names all.
-        """
+        """The first chart of the report whose key contains `name`; an unknown name is an error that lists all."""
         from s2eval.api.plots import Plot
 
         charts = self._report.charts if self._report else []
@@ -203,15 +197,13 @@ class Run:
         return Plot(chosen)
 
 
-def _sample_records(scored: Scored) -> Iterator[dict[str, Any]]:
+def _sample_records(scored: Scored) -> Iterator[dict[str, object]]:
     """Values of the items, with their texts where the log has them."""
-    from s2eval.lm_eval_logs.samples import read_samples
-
-    texts = list(read_samples(scored.log)) if scored.log else []
+    samples = scored.unit.samples if scored.unit else ()
     for number, item in enumerate(scored.items):
-        record: dict[str, Any] = {"model": scored.model, "task": scored.task, "document": item.name}
-        if len(texts) == len(scored.items):
-            sample = texts[number]
+        record: dict[str, object] = {"model": scored.model, "task": scored.task, "document": item.name}
+        if len(samples) == len(scored.items):
+            sample = samples[number]
             record |= {
                 "document": sample.doc_id,
                 "question": sample.question,
@@ -222,12 +214,11 @@ def _sample_records(scored: Scored) -> Iterator[dict[str, Any]]:
         yield {**record, "stratum": item.stratum, **item.values}
 
 
-def _judgment_records(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
+def _judgment_records(paths: Sequence[Path]) -> Iterator[dict[str, object]]:
     from s2eval.judge.judgments import read_single
 
     for path in paths:
-        found = [path] if path.is_file() else sorted(path.rglob("*.jsonl"))
-        for file in found:
+        for file in [path] if path.is_file() else sorted(path.rglob("*.jsonl")):
             if file.name != "judgments.jsonl" and not file.name.endswith("_single.jsonl"):
                 continue
             if "pairwise-" in str(file):

@@ -78,6 +78,11 @@ class Cell:
         return f"[{self.ci_low:z.{decimals}f}, {self.ci_high:z.{decimals}f}]"
 
     @property
+    def with_interval(self) -> str:
+        """`53.10 [50.1, 56.0]`; the value alone where there is no interval."""
+        return self.text if self.ci_low is None else f"{self.text} {self.interval}"
+
+    @property
     def plus_minus(self) -> str:
         """`53.1 ± 2.9`: the value and half the interval's width, with the interval's decimals; else `text`."""
         if self.value is None or self.ci_low is None or self.ci_high is None:

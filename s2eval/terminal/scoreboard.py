@@ -22,12 +22,11 @@ def print_scoreboard(folder: Path) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("task")
     table.add_column("metric", style="dim")
-    for model in board.rows:
-        table.add_column(Text(model), justify="right")
-    for at, (task, metric) in enumerate(board.columns):
-        cells = [
-            Text(board.text(cells[at]), style="bold" if board.best[at] == m else "") for m, cells in board.rows.items()
-        ]
-        table.add_row(Text(task), Text(metric), *cells)
+    for row in board.rows:
+        table.add_column(Text(row.header[0]), justify="right")
+    for task, cells in zip(board.columns, zip(*(row.cells for row in board.rows), strict=True), strict=True):
+        metric = next((cell.row.metric for cell in cells if cell.row), "")
+        texts = [Text(cell.with_interval, style="bold" if cell.best else "") for cell in cells]
+        table.add_row(Text(task), Text(metric), *texts)
     console = Console(file=sys.stderr, width=None if sys.stderr.isatty() else 1000)
     console.print(table, soft_wrap=True)

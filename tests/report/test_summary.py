@@ -13,7 +13,8 @@ from s2eval.report import provenance, sources
 from s2eval.report.build import Report
 from s2eval.report.document import Cell, Table, TableRow
 from s2eval.report.tables.paper import build_tables
-from s2eval.report.tables.summary import scoreboard, summarise, verdict
+from s2eval.report.tables.scoreboard import scoreboard
+from s2eval.report.tables.summary import summarise, verdict
 
 BEST, TIED, DIFFERS = {"best": True}, {"tied": True}, {"differs": True}
 

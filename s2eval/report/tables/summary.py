@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
 
-from s2eval.judge.scores.estimates import SCORE
 from s2eval.records import Row
-from s2eval.report.document import Cell, Summary, Table, TableRow
-from s2eval.report.tables.definitions import FAMILIES, Definition, definitions
+from s2eval.report.document import Cell, Summary, Table
+from s2eval.report.tables.scoreboard import scoreboard
 
 _LISTED = 6  # models or tasks that are named; of more, their number
 
@@ -40,55 +38,6 @@ def _listed(names: Sequence[str], kind: str) -> str:
     if len(names) > _LISTED:
         return f"{len(names)} {kind}"
     return " and ".join([*([", ".join(names[:-1])] if len(names) > 1 else []), *names[-1:]]) or f"no {kind}"
-
-
-def scoreboard(tables: Sequence[Table], models: Sequence[str]) -> Table | None:
-    """A row per model, a column per table and data set, the table's headline; None where there is none.
-
-    A report with the leaderboard alone has all its columns.
-    """
-    known = {f"{family.prefix}_{table.name}": (family, table) for family in FAMILIES for table in definitions()}
-    shown = [
-        table
-        for table in tables
-        if table.kind == "scores" and table.rows and (table.key in known or _is_of_a_judge(table))
-    ]
-    several = len({known[table.key][0].prefix for table in shown if table.key in known}) > 1
-    columns: list[tuple[str, Mapping[str, Cell]]] = []
-    for table in shown:
-        family, definition = known.get(table.key, (None, None))
-        suffix = family.title if family and several else ""
-        columns += _headlines(table, definition, suffix, alone=len(shown) == 1)
-    if not columns:
-        return None
-    rows = (TableRow((model,), tuple(cells.get(model, Cell()) for _, cells in columns)) for model in models)
-    return Table("scoreboard", "Scoreboard", ("model",), tuple(title for title, _ in columns), tuple(rows))
-
-
-def _is_of_a_judge(table: Table) -> bool:
-    cells = (cell for row in table.rows for cell in row.cells)
-    return "_scores_" in table.key and any(cell.row and cell.row.metric == SCORE for cell in cells)
-
-
-def _headlines(
-    table: Table, definition: Definition | None, suffix: str, *, alone: bool
-) -> Iterator[tuple[str, Mapping[str, Cell]]]:
-    """Title and the models' cells of each headline; a judge's is the mean over both turns, or the only turn."""
-    for names, rows in groupby(table.rows, lambda row: row.header[:-1]):
-        block = list(rows)
-        if definition is None:
-            rated = {at for row in block for at, cell in enumerate(row.cells) if cell.row and cell.row.metric == SCORE}
-            titles = {max(rated, default=0): "Rating"}
-        elif alone and len(table.header_names) == 1:
-            titles = dict(enumerate(table.columns))
-        else:
-            metrics = [column.metric for column in definition.columns]
-            at = metrics.index(definition.headline) if definition.headline else 0
-            titles = {at: definition.headline_title or table.columns[at]}
-        for at, title in titles.items():
-            cells = {row.header[-1]: row.cells[at] for row in block}
-            if any(cell.value is not None for cell in cells.values()):
-                yield title + "".join(f" ({name})" for name in names) + suffix, cells
 
 
 def verdict(board: Table) -> Iterator[str]:
