@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from s2eval.stats.bootstrap import RESAMPLES, ROUNDING, SEED, bca_interval, resample_weights
+from s2eval.stats.arrays import ROUNDING
+from s2eval.stats.bootstrap import RESAMPLES, SEED, bca_interval, resample_weights
+from s2eval.stats.bounded import Z
 from s2eval.stats.distributions import student_cdf, student_quantile
-from s2eval.stats.intervals import Z
 from s2eval.stats.permutation import random_signs
 
 Floats = NDArray[np.float64]

@@ -21,7 +21,7 @@ from s2eval.stats import (
     proportion,
     tango_interval,
 )
-from s2eval.stats.intervals import Z
+from s2eval.stats.bounded import Z
 
 SIZES = (60, 100, 817)  # MT(S)-Bench's questions, the question-answering tasks', TruthfulQA's
 SHARES = tuple(round(0.03 + 0.01 * step, 2) for step in range(95))  # 0.03 to 0.97

@@ -12,22 +12,26 @@
 from __future__ import annotations
 
 from s2eval.records import MINIMUM
-from s2eval.stats.bootstrap import RESAMPLES, bca_interval, bootstrap
+from s2eval.stats.bootstrap import MANY, RESAMPLES, bca_interval, bootstrap, jackknife
 from s2eval.stats.bounded import Z, mean_bounds, share_bounds
 from s2eval.stats.clusters import Components, clustered_mean, clustered_stderr, variance_components
 from s2eval.stats.intervals import average, ends, from_summary, mean, proportion, scale, stratified_mean
-from s2eval.stats.jackknife import MANY, jackknife
 from s2eval.stats.kappa import cohen_kappa
-from s2eval.stats.mcnemar import mcnemar_exact, mcnemar_mid_p
 from s2eval.stats.multiplicity import holm
 from s2eval.stats.paired import Difference, Pairs, paired_average, paired_difference, paired_statistic
-from s2eval.stats.paired_shares import difference_bounds, newcombe_interval, tango_interval
+from s2eval.stats.paired_shares import (
+    difference_bounds,
+    mcnemar_exact,
+    mcnemar_mid_p,
+    newcombe_interval,
+    tango_interval,
+    win_rate,
+)
 from s2eval.stats.permutation import sign_flip_test, swap_test
 from s2eval.stats.power import detectable, detectable_share, questions_needed, questions_needed_share
 from s2eval.stats.seeds import SeedGroup, group_difference, seed_group, seed_words
 from s2eval.stats.strata import Strata, joined, strata_of, stratified_bootstrap
 from s2eval.stats.student import scaled_interval
-from s2eval.stats.wins import win_rate
 
 __all__ = [
     "MANY",

@@ -1,15 +1,9 @@
-"""How sure are we of a number that has no formula? Resample the items and look.
+"""Intervals of a number that has no formula: the bootstrap, and for few items the jackknife.
 
-A statistic is written once, as a function of how often each item counts, and the rest follows from the
-weights that it is given: all one is the value itself, multinomial counts are a resample, a single zero
-is the jackknife. So the mean of a column and a ratio of sums over a whole text are the same matrix
-product over thousands of resamples:
+A statistic is a function of how often each item counts. Weights of one give the value itself, multinomial counts a
+resample, a single zero the jackknife; a ratio of sums over a text is one matrix product over thousands of resamples:
 
-    bootstrap(lambda w: (w @ words) / (w @ sentences), n=len(words))  # words a sentence, of a whole text
-
-The interval is BCa, bias-corrected and accelerated: Efron, "Better bootstrap confidence intervals",
-JASA 82 (1987) 171-185; in the notation used here Efron & Tibshirani, "An Introduction to the Bootstrap"
-(1993), equations 14.9, 14.10, 14.14 and 14.15.
+    bootstrap(lambda w: (w @ words) / (w @ sentences), n=len(words))  # words per sentence of the entire text
 """
 
 from __future__ import annotations
@@ -20,23 +14,24 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
 
-from s2eval.records import Estimate
+from s2eval.records import Estimate, Scale
+from s2eval.stats.arrays import ROUNDING, Floats, without_interval
+from s2eval.stats.student import UNBOUNDED, clipped, scaled_interval
 
-Floats = NDArray[np.float64]
 Statistic = Callable[[Floats], Floats]
 
-SEED = 20230924  # the date of the paper; fixed, so that a report made twice says the same
+SEED = 20230924  # the date of the paper; fixed, so that reports are reproducible
 RESAMPLES = 10_000
 CELLS = 1 << 20  # cells of one block of weights (8 MB), whatever the number of items
 UNDEFINED_TOLERATED = 0.001  # share of resamples without a value: a tail of 2.5% is then 2.6% at most
-ROUNDING = 1e-12  # relative: values nearer than this are ties, not different values
+MANY = 100
+"""Items from which on the bootstrap is used: of fewer its intervals are too narrow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Bounds in the unit of the statistic, and how they were found."""
+    """Bounds in the unit of the statistic, and how they were computed."""
 
     low: float
     high: float
@@ -54,65 +49,57 @@ def bootstrap(
     """The value of a statistic of `n` items, with bootstrap standard error and BCa interval.
 
     Args:
-        statistic: takes weights of shape (B, n), float64, how often each item counts in each of B
-            resamples, and gives the B values, shape (B,). It must be a plug-in statistic: twice the
-            weights, the same value (divide by `w.sum(axis=1)`, never by n). Rows are resampled
-            together, so paired columns stay paired. Its own temporaries count towards memory.
-        n: items.
-        resamples: number of resamples.
-        seed: of the resampling; the same seed and order of items give the same numbers, to the last bit
-            if the statistic does (`w @ x` depends on the number of BLAS threads, `einsum` does not).
-        confidence: level of the interval.
+        statistic: weights of shape (B, n), how often each item counts in each of B resamples → values of shape (B,).
+            Twice the weights must give the same value: divide by `w.sum(axis=1)`, not by n.
+        seed: the same seed and order of items give the same numbers, to the last bit if the statistic does (`w @ x`
+            depends on the number of BLAS threads, `einsum` does not).
 
     Returns:
-        `value` at weights of one; `stderr`, the standard deviation of the resampled values; `n_valid`
-        is `n`, or 0 where the statistic has no finite value. `method` is `bootstrap-bca`, or
-        `bootstrap-percentile`: BCa is not defined here (see `bca_interval`);
-        `constant`: every resample has the same value, so no spread was seen, which is not precision: no interval;
-        `bootstrap-undefined`: more than one resample in 1,000 has no finite value (a ratio whose
-        denominator may vanish): value without standard error or interval;
-        `none`: no value; `too-few`: a single item.
+        `method` is `bootstrap-bca`, or `bootstrap-percentile` where BCa is undefined (see `bca_interval`); without
+        interval `constant` (all resamples are equal), `bootstrap-undefined` (more than one resample in 1,000 has no
+        finite value), `none` (no value, `n_valid` 0) or `too-few` (a single item).
 
     Raises:
-        ValueError: for a statistic of the wrong shape or one that depends on the scale of its weights,
-            and for `n`, `resamples` or `confidence` out of range.
+        ValueError: the statistic has the wrong shape or depends on the scale of its weights; `n`, `resamples` or
+            `confidence` out of range.
 
-    Time and memory: n × resamples + n² cells, in blocks of `CELLS`; 1.3 s and 25 MB for 10,000
-    resamples of the mean of 14,042 items, on one core.
+    Time and memory: n × resamples + n² cells, in blocks of `CELLS`; 1.3 s and 25 MB for 10,000 resamples of the mean of
+    14,042 items, on one core.
     """
     if n < 0 or resamples < 2 or not 0 < confidence < 1:
         raise ValueError(f"n={n}, resamples={resamples}, confidence={confidence}: out of range")
     value = value_of(statistic, n) if n else math.nan
     if not math.isfinite(value):
-        return Estimate(None, None, None, None, n=n, n_valid=0, method="none")
+        return without_interval(n, 0)
     if n == 1:
-        return Estimate(value, None, None, None, n=1, n_valid=1, method="too-few")
-
+        return without_interval(1, 1, "too-few", value)
     drawn = evaluate(statistic, resample_weights(n, resamples, seed), resamples)
     defined = drawn[np.isfinite(drawn)]
     if resamples - defined.size > UNDEFINED_TOLERATED * resamples:
-        return Estimate(value, None, None, None, n=n, n_valid=n, method="bootstrap-undefined")
+        return without_interval(n, n, "bootstrap-undefined", value)
     left_out = evaluate(statistic, jackknife_weights(n), n)
-    interval = bca_interval(value, defined, left_out, confidence)
+    return bca_estimate(value, defined, left_out, n, confidence)
+
+
+def bca_estimate(value: float, drawn: Floats, left_out: Floats, n: int, confidence: float) -> Estimate:
+    """A bootstrap distribution's standard deviation and `bca_interval`, without interval where nothing varies."""
+    interval = bca_interval(value, drawn, left_out, confidence)
     if interval.method == "constant":
-        return Estimate(value, 0.0, None, None, n=n, n_valid=n, method="constant")
-    stderr = float(defined.std(ddof=1))
+        return without_interval(n, n, "constant", value, 0.0)
+    stderr = float(drawn.std(ddof=1))
     return Estimate(value, stderr, interval.low, interval.high, n=n, n_valid=n, method=interval.method)
 
 
 def bca_interval(value: float, drawn: Floats, left_out: Floats, confidence: float = 0.95) -> Interval:
-    """The BCa interval of a bootstrap distribution; never NaN.
+    """The BCa interval of a bootstrap distribution: Efron, JASA 82 (1987) 171-185.
 
-    With z0 = Φ⁻¹(share of `drawn` below `value`, ties by half), the acceleration of `acceleration`, and
-    z = Φ⁻¹(tail), the bounds are the quantiles of `drawn` at Φ(z0 + (z0 + z) / (1 - a (z0 + z))), linearly
-    interpolated. Where all of `drawn` lies on one side of `value` (z0 = ±∞), where the acceleration is
-    0/0, or where the denominator is not positive, it is the percentile interval instead, and says so.
+    Its bounds are the quantiles of `drawn` at Φ(z0 + (z0 + z) / (1 - a (z0 + z))), z0 = Φ⁻¹(share of `drawn` below
+    `value`, ties by half), a the `acceleration`, z = Φ⁻¹(tail); Efron & Tibshirani, "An Introduction to the Bootstrap"
+    (1993), equations 14.9 to 14.15. Where that is undefined it is the percentile interval.
 
     Args:
-        value: the statistic of the sample.
-        drawn: of each resample, shape (B,), finite.
+        drawn: the statistic of each resample, shape (B,), finite.
         left_out: of the sample without one item, for each item, shape (n,).
-        confidence: level of the interval.
     """
     rounding = ROUNDING * max(abs(value), float(np.abs(drawn).max()))
     if float(np.abs(drawn - value).max()) <= rounding:
@@ -124,8 +111,20 @@ def bca_interval(value: float, drawn: Floats, left_out: Floats, confidence: floa
     return Interval(low, high, "bootstrap-bca" if levels else "bootstrap-percentile")
 
 
+def _bca_levels(below: float, a: float | None, tails: tuple[float, float]) -> list[float] | None:
+    """The levels at which BCa reads the distribution, equation 14.10; None where they are not defined."""
+    if a is None or not 0 < below < 1:
+        return None
+    normal = NormalDist()
+    z0 = normal.inv_cdf(below)
+    shifted = [z0 + normal.inv_cdf(tail) for tail in tails]
+    if any(1 - a * z <= 0 for z in shifted):
+        return None
+    return [normal.cdf(z0 + z / (1 - a * z)) for z in shifted]
+
+
 def acceleration(left_out: Floats) -> float | None:
-    """a = Σ d³ / (6 (Σ d²)^1.5), d_i = mean of the jackknife values - the i-th; None where all are the same.
+    """a = Σ d³ / (6 (Σ d²)^1.5), d_i = mean of the jackknife values - the i-th; None where all are equal.
 
     Efron & Tibshirani (1993), equation 14.15. `left_out` has shape (n,).
     """
@@ -135,6 +134,41 @@ def acceleration(left_out: Floats) -> float | None:
         return None
     d = deviations / largest  # keeps the cubes from under- and overflow
     return float((d**3).sum() / (6 * (d**2).sum() ** 1.5))
+
+
+def jackknife(statistic: Statistic, n: int, *, within: Scale = UNBOUNDED) -> Estimate:
+    """The value of a statistic of few items, as of `bootstrap`, with the jackknife's standard error.
+
+    Interval: value ± t(n - 1) √(1 + 2/n) standard errors; the root, chosen by simulation, is for ratios of few items,
+    whose standard error is somewhat too small.
+
+    Args:
+        within: what values are possible.
+
+    Returns:
+        `method` is `jackknife`; `none` without a finite value, also where the statistic has none without one of the
+        items; `too-few` and `constant` as of `scaled_interval`.
+    """
+    value = value_of(statistic, n) if n else math.nan
+    if not math.isfinite(value):
+        return without_interval(n, 0)
+    if n < 2:
+        return without_interval(n, n, "too-few", value)
+    left_out = evaluate(statistic, jackknife_weights(n), n)
+    if not np.isfinite(left_out).all():
+        return without_interval(n, n, "none", value)
+    stderr = jackknife_stderr(left_out)
+    largest = float(np.abs(left_out).max())
+    wider = scaled_interval(value, stderr * math.sqrt(1 + 2 / n), n, n=n, n_valid=n, largest=largest)
+    if wider.method != "student":
+        return wider
+    return clipped(Estimate(value, stderr, wider.ci_low, wider.ci_high, n, n, "jackknife"), within)
+
+
+def jackknife_stderr(left_out: Floats) -> float:
+    """√((n-1)/n Σ (θ_(i) - θ̄)²), θ_(i) the statistic without the i-th item: Efron & Tibshirani, equation 11.5."""
+    n = left_out.size
+    return math.sqrt((n - 1) / n * float(((left_out - left_out.mean()) ** 2).sum()))
 
 
 def resample_weights(n: int, resamples: int, seed: int) -> Iterator[Floats]:
@@ -191,15 +225,3 @@ def evaluate(statistic: Statistic, blocks: Iterator[Floats], rows: int) -> Float
         values[first:last] = block
         first = last
     return values
-
-
-def _bca_levels(below: float, a: float | None, tails: tuple[float, float]) -> list[float] | None:
-    """The levels at which BCa reads the distribution, equation 14.10; None where they are not defined."""
-    if a is None or not 0 < below < 1:
-        return None
-    normal = NormalDist()
-    z0 = normal.inv_cdf(below)
-    shifted = [z0 + normal.inv_cdf(tail) for tail in tails]
-    if any(1 - a * z <= 0 for z in shifted):
-        return None
-    return [normal.cdf(z0 + z / (1 - a * z)) for z in shifted]

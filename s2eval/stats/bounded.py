@@ -9,11 +9,11 @@ from collections.abc import Callable
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from s2eval.stats.arrays import Floats
 from s2eval.stats.distributions import beta_cdf
 
-Floats = NDArray[np.float64]
 Bounds = tuple[Floats, Floats]
 Weight = Callable[[ArrayLike], Floats]
 
@@ -27,16 +27,14 @@ _HALVINGS = 30  # of an interval of less than the bound itself: nine digits
 def share_bounds(share: ArrayLike, n: ArrayLike) -> Bounds:
     """Wilson's interval of a share of n items, widened to hold the mid-p interval where Wilson's covers too seldom.
 
-    Wilson's is (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n): JASA 22 (1927) 209-212. Below the lowest share that
-    one success of n allows, it covers as little as 83%, for any n (Brown, Cai & DasGupta, Statistical Science 16 (2001)
-    101-133). So of fewer than 100 items, and of more where at most 3 (or all but 3) are successes, each bound is the
-    outer one of Wilson's and of the mid-p interval (Lancaster, JASA 56 (1961) 223-234; Agresti & Gottard, Statistics in
-    Medicine 26 (2007)): the share under which P(X > k) + P(X = k)/2, or P(X < k) + P(X = k)/2, is 0.025 (0.022 of fewer
-    than 10 items).
+    Wilson's, JASA 22 (1927): (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n). Of fewer than 100 items, and where at
+    most 3 (or all but 3) are successes, it covers as little as 83% (Brown, Cai & DasGupta, Statistical Science 16
+    (2001)); there each bound is the outer one of Wilson's and of the mid-p interval (Lancaster, JASA 56 (1961)), with
+    tails of 0.025, 0.022 of fewer than 10 items.
 
     Args:
         share: p, from 0 to 1.
-        n: number of items; need not be whole, such as the effective number of a stratified sample.
+        n: items; may be a fraction, such as the effective number of a stratified sample.
     """
     p, size = np.broadcast_arrays(np.asarray(share, dtype=np.float64), np.asarray(n, dtype=np.float64))
     both = _share_low(np.stack([p, 1 - p]), np.stack([size, size]))
@@ -76,10 +74,9 @@ def _mid_p_tail(share: Floats, p: Floats, n: Floats) -> Floats:
 
 
 def mean_weight(n: ArrayLike) -> Floats:
-    """What `mean_bounds` adds to n items at the far end of a score's range: half an item up to 80, of 200 nearly none.
+    """The part of an item that `mean_bounds` adds at the far end of a score's range: ½ min(1, (80/n)⁴).
 
-    ½ min(1, (80/n)⁴); by simulation about the least with which scores of which few are far from the rest are covered:
-    with 3% or 5% empty answers among good ones Student's t covers 84% at n = 60 and 90% at n = 100.
+    By simulation about the least with which scores are covered of which few are far from the rest.
     """
     return 0.5 * np.minimum(1.0, (80 / np.asarray(n, dtype=np.float64)) ** 4)
 
@@ -92,14 +89,11 @@ def difference_weight(n: ArrayLike) -> Floats:
 def mean_bounds(mean: ArrayLike, variance: ArrayLike, n: ArrayLike, weight: ArrayLike | None = None) -> Bounds:
     """The interval of a mean of scores in 0..1.
 
-    Two steps. Few items may have missed the rare score that is far from all others, so for the upper bound a part of
-    an item is added that has the score 1, for the lower bound one of 0 (as Agresti & Coull, The American Statistician
-    52 (1998) 119-126, add successes and failures to a share). Then the bound is that of a share of as many items as
-    would give the mean's variance, p(1 - p)/variance: `share_bounds`; Korn & Graubard, Survey Methodology 24 (1998)
-    193-201. For many items it is the mean ± 1.96 standard errors.
+    For each bound a part of an item is added that has the score at that end (as Agresti & Coull, The American
+    Statistician 52 (1998), add successes and failures to a share). The bound is then `share_bounds` of as many items as
+    would give the mean's variance, p(1 - p)/variance: Korn & Graubard, Survey Methodology 24 (1998).
 
     Args:
-        mean: from 0 to 1.
         variance: of the mean, its squared standard error.
         n: independent items (documents, clusters), or as many as a stratified mean is worth.
         weight: of the added part; by default `mean_weight(n)`.

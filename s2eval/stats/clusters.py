@@ -3,54 +3,58 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from s2eval.records import Estimate, Scale
+from s2eval.stats.arrays import Floats, without_interval
 from s2eval.stats.student import UNKNOWN, scaled_interval, scope_of
-
-Floats = NDArray[np.float64]
 
 
 def clustered_mean(values: Sequence[float | None], clusters: Sequence[object], *, within: Scale = UNKNOWN) -> Estimate:
-    """The mean over all items with a value; clusters, not items, are what was drawn.
+    """The mean over all items with a value, where clusters are the sampling unit.
 
     Standard error: √(G/(G-1) · Σ_c (Σ_{i in c} (x_i - x̄))²) / n over the G clusters with a value: Miller, "Adding Error
-    Bars to Evals" (arXiv 2411.00640), equation 4, times the factor that makes it s/√n where every cluster has one item.
-    Interval: `scaled_interval`'s, of G items: within the scale where its bounds are known, else Student's with G - 1
-    degrees of freedom.
+    Bars to Evals" (arXiv 2411.00640), equation 4, times the factor that makes it s/√n for clusters of one item.
+    Interval: `scaled_interval`'s, of G items.
 
     Args:
         values: shape (n,); None is an item without a value.
         clusters: shape (n,), the cluster of each item.
         within: what values are possible.
 
-    Returns:
-        `n` and `n_valid` count items.
-
     Raises:
         ValueError: for shapes that differ or a value that is not finite.
     """
-    sums = _sums(values, clusters)
-    if sums.counts.size == 0:
-        return Estimate(None, None, None, None, n=len(values), n_valid=0, method="none")
-
-    value = float(sums.totals.sum() / sums.counts.sum())
-    largest = float(np.abs(sums.totals / sums.counts).max())
-    stderr = clustered_stderr(sums.totals, sums.counts)
-    valid = [item for item in values if item is not None]
-    scope = scope_of(np.array(valid, dtype=np.float64), within)
+    if len(values) != len(clusters):
+        raise ValueError(f"{len(values)} values, but clusters of {len(clusters)} items")
+    valid = [value for value in values if value is not None]
+    for value in valid:
+        if not math.isfinite(value):
+            raise ValueError(f"{value}: not a finite value")
+    if not valid:
+        return without_interval(len(values), 0)
+    members = _grouped(values, clusters).values()
+    sums = sorted((math.fsum(items), float(len(items))) for items in members)  # whatever the order
+    totals, counts = (np.array(part) for part in zip(*sums, strict=True))
     return scaled_interval(
-        value, stderr, sums.counts.size, scope, n=len(values), n_valid=int(sums.counts.sum()), largest=largest
+        float(totals.sum() / counts.sum()),
+        clustered_stderr(totals, counts),
+        counts.size,
+        scope_of(np.array(valid, dtype=np.float64), within),
+        n=len(values),
+        n_valid=len(valid),
+        largest=float(np.abs(totals / counts).max()),
     )
 
 
 def clustered_stderr(totals: Floats, counts: Floats) -> float | None:
-    """Of a mean of items, from the sum and the number of the items in each cluster, both of shape (G,); see
-    `clustered_mean`. None of a single cluster.
+    """As of `clustered_mean`, from the sum and the number of the items in each cluster, both of shape (G,).
+
+    None of a single cluster.
     """
     size = totals.size
     if size < 2:
@@ -60,25 +64,12 @@ def clustered_stderr(totals: Floats, counts: Floats) -> float | None:
     return math.sqrt(size / (size - 1) * float(of_clusters @ of_clusters)) / n
 
 
-@dataclass(frozen=True, slots=True)
-class _Sums:
-    """Of each cluster that has a value: the sum of its values, and how many there are; sorted, whatever the order."""
-
-    totals: Floats
-    counts: Floats
-
-
-def _sums(values: Sequence[float | None], clusters: Sequence[object]) -> _Sums:
-    if len(values) != len(clusters):
-        raise ValueError(f"{len(values)} values, but clusters of {len(clusters)} items")
-    found: dict[object, list[float]] = {}
-    for value, cluster in zip(values, clusters, strict=True):
+def _grouped(values: Sequence[float | None], groups: Sequence[object]) -> dict[object, list[float]]:
+    members: defaultdict[object, list[float]] = defaultdict(list)
+    for value, group in zip(values, groups, strict=True):
         if value is not None:
-            if not math.isfinite(value):
-                raise ValueError(f"{value}: not a finite value")
-            found.setdefault(cluster, []).append(value)
-    pairs = sorted((math.fsum(items), float(len(items))) for items in found.values())
-    return _Sums(np.array([total for total, _ in pairs]), np.array([count for _, count in pairs]))
+            members[group].append(value)
+    return members
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,30 +100,24 @@ class Components:
 
 
 def variance_components(values: Sequence[float | None], groups: Sequence[object]) -> Components | None:
-    """One-way random effects, by the analysis of variance.
+    """One-way random effects, by the analysis of variance; None of fewer than two groups or if none was measured twice.
 
-    within = MSW; between = (MSB - MSW) / n₀ with n₀ = (N - Σ n_i²/N) / (g - 1), which is n where every group has n
-    items: Searle, Casella & McCulloch, "Variance Components" (1992), §3.6.
+    within = MSW; between = (MSB - MSW) / n₀ with n₀ = (N - Σ n_i²/N) / (g - 1): Searle, Casella & McCulloch, "Variance
+    Components" (1992), §3.6.
 
     Args:
         values: shape (N,); None is an item without a value.
         groups: shape (N,), what was measured.
-
-    Returns:
-        None where it cannot be told: fewer than two groups, or none measured twice.
     """
-    found: dict[object, list[float]] = {}
-    for value, group in zip(values, groups, strict=True):
-        if value is not None:
-            found.setdefault(group, []).append(value)
-    sizes = np.array([len(items) for items in found.values()], dtype=np.float64)
+    members = _grouped(values, groups)
+    sizes = np.array([len(items) for items in members.values()], dtype=np.float64)
     total = float(sizes.sum())
-    if len(found) < 2 or total <= len(found):
+    if len(members) < 2 or total <= len(members):
         return None
-    means = np.array([math.fsum(items) / len(items) for items in found.values()])
+    means = np.array([math.fsum(items) / len(items) for items in members.values()])
     grand = float(sizes @ means) / total
-    inside = math.fsum((x - m) ** 2 for items, m in zip(found.values(), means, strict=True) for x in items)
-    within = inside / (total - len(found))
-    between = float(sizes @ (means - grand) ** 2) / (len(found) - 1)
-    n0 = (total - float(sizes @ sizes) / total) / (len(found) - 1)
-    return Components(max(0.0, (between - within) / n0), within, len(found), int(total))
+    inside = math.fsum((x - m) ** 2 for items, m in zip(members.values(), means, strict=True) for x in items)
+    within = inside / (total - len(members))
+    between = float(sizes @ (means - grand) ** 2) / (len(members) - 1)
+    n0 = (total - float(sizes @ sizes) / total) / (len(members) - 1)
+    return Components(max(0.0, (between - within) / n0), within, len(members), int(total))

@@ -1,36 +1,31 @@
-"""Every score with its uncertainty: proportions, means, means over strata, averages of scores.
+"""Scores with their uncertainty: proportions, means, means over strata, averages of scores.
 
-Intervals are at 95%. Standard errors are of the mean of the items as drawn from all that might have been
-asked (Miller, "Adding Error Bars to Evals", arXiv 2411.00640, section 2), and equal lm-eval's own where it
-has one. An item without a value (None or NaN) is never left out unsaid: it counts in `n`, not in `n_valid`.
+Intervals are at 95%. Standard errors are of the mean of items drawn from a population (Miller, "Adding Error Bars to
+Evals", arXiv 2411.00640, section 2), and equal lm-eval's own. An item without a value (None or NaN) counts in `n`, not
+in `n_valid`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from s2eval.records import MINIMUM, Estimate, Scale
+from s2eval.stats.arrays import Labels, Values, column, without_interval
 from s2eval.stats.bounded import Z, share_bounds
 from s2eval.stats.strata import strata_of
 from s2eval.stats.student import UNKNOWN, clipped, scaled_interval, scope_of
 
-Values = Sequence[float | None] | NDArray[np.bool_ | np.integer[Any] | np.floating[Any]]
-Labels = Sequence[str] | Sequence[int] | NDArray[np.str_] | NDArray[np.int_]
-
 
 def proportion(successes: int, n: int) -> Estimate:
-    """The share of successes among n items, with Wilson's score interval, corrected where it covers too seldom.
+    """The share of successes among n items, with the interval of `share_bounds`.
 
-    Interval: `share_bounds`. Not of zero width at 0 or n successes; none of fewer than `MINIMUM` items.
-    Standard error: √(p(1-p)/(n-1)), which is lm-eval's `mean_stderr` (the sample standard deviation over √n)
-    of items of 0 and 1, as Σ(x-p)² = n p(1-p); None for a single item.
+    Standard error: √(p(1-p)/(n-1)), which is the sample standard deviation of items of 0 and 1 over √n; None of a
+    single item.
 
     Raises:
         ValueError: where not 0 ≤ successes ≤ n.
@@ -38,11 +33,11 @@ def proportion(successes: int, n: int) -> Estimate:
     if not 0 <= successes <= n:
         raise ValueError(f"{successes} successes of {n}: must be between 0 and n")
     if n == 0:
-        return _unknown(n=0, n_valid=0)
+        return without_interval(0, 0)
     p = successes / n
     stderr = math.sqrt(p * (1 - p) / (n - 1)) if n > 1 else None
     if n < MINIMUM:
-        return Estimate(p, stderr, None, None, n=n, n_valid=n, method="too-few")
+        return without_interval(n, n, "too-few", p, stderr)
     low, high = _share_interval(successes, n)
     return Estimate(p, stderr, low, high, n=n, n_valid=n, method="wilson")
 
@@ -54,10 +49,7 @@ def _share_interval(successes: int, n: int) -> tuple[float, float]:
 
 
 def mean(values: Values, n: int | None = None, *, shares: bool | None = None, within: Scale = UNKNOWN) -> Estimate:
-    """The mean of per-item values.
-
-    Where yes and no are all that is there it is a `proportion`. Else the standard error is the sample standard
-    deviation over √n (lm-eval's `mean_stderr`), and the interval `scaled_interval`'s, within the range of the scores.
+    """The mean of per-item values: a `proportion` where all are no or yes, else with s/√n and `scaled_interval`.
 
     Args:
         values: shape (n,); None and NaN are items without a value.
@@ -69,18 +61,19 @@ def mean(values: Values, n: int | None = None, *, shares: bool | None = None, wi
     Raises:
         ValueError: for an infinite value, `n` smaller than the number of values, or not one dimension.
     """
-    array = _column(values)
+    array = column(values)
     n = array.size if n is None else n
     if n < array.size:
         raise ValueError(f"{array.size} values of {n} items: more values than items")
     valid = np.sort(array[~np.isnan(array)])
     if valid.size == 0:
-        return _unknown(n=n, n_valid=0)
+        return without_interval(n, 0)
     low, high = ends(within)
     within = within if shares is None else replace(within, graded=not shares)
     if not within.graded and np.isin(valid, (low, high)).all():
-        found = scale(proportion(int((valid == high).sum()), valid.size), high - low)
-        return replace(shift(found, low), n=n)
+        share = scale(proportion(int((valid == high).sum()), valid.size), high - low)
+        shifted = [None if x is None else x + low for x in (share.value, share.ci_low, share.ci_high)]
+        return replace(share, value=shifted[0], ci_low=shifted[1], ci_high=shifted[2], n=n)
     stderr = float(valid.std(ddof=1)) / math.sqrt(valid.size) if valid.size > 1 else None
     largest = float(np.abs(valid).max())
     scope = scope_of(valid, within)
@@ -88,17 +81,9 @@ def mean(values: Values, n: int | None = None, *, shares: bool | None = None, wi
 
 
 def stratified_mean(values: Values, strata: Labels, *, within: Scale = UNKNOWN) -> Estimate:
-    """The unweighted mean over strata of each stratum's mean (MMLU over its subjects).
+    """The unweighted mean over strata of each stratum's mean (MMLU over its subjects); see `Strata`.
 
-    Standard error: √(Σ s_k²/n_k) / K, with s_k the sample standard deviation of the n_k values of the k-th
-    of K strata: the strata are fixed (these subjects are all that there are), their items are drawn.
-    A stratum with one value tells no variance of its own; it is given that of all values together, which also
-    contains how the strata differ: too wide rather than too narrow (the idea of collapsed strata, Cochran 1977,
-    §5A.12). Where every stratum has one value this is the standard error of a plain mean.
-    Interval: `scaled_interval`'s, of as many items as such a mean is worth, and with `Strata.pooled_variance`; without
-    bounds Student's with Satterthwaite's degrees of freedom.
-    A stratum without any value leaves the mean over all strata unknown, and there is no value either:
-    the mean over the rest is another number.
+    The strata are fixed, their items drawn. A stratum without any value leaves the mean without a value.
 
     Args:
         values: shape (n,); None and NaN are items without a value.
@@ -108,64 +93,61 @@ def stratified_mean(values: Values, strata: Labels, *, within: Scale = UNKNOWN) 
     Raises:
         ValueError: for an infinite value, or shapes that differ.
     """
-    array = _column(values)
+    array = column(values)
     if len(strata) != array.size:
         raise ValueError(f"{array.size} values, but strata of {len(strata)} items")
     valid = ~np.isnan(array)
     n, n_valid = array.size, int(valid.sum())
     labels = np.asarray(strata)
     if n_valid == 0 or np.unique(labels[valid]).size < np.unique(labels).size:
-        return _unknown(n=n, n_valid=n_valid)
+        return without_interval(n, n_valid)
     low, high = ends(within)
     if not within.graded and np.isin(array[valid], (low, high)).all():
         within = Scale(low, high)
-    means = strata_of(array[valid], labels[valid])
-    return means.estimate(scope_of(array[valid], within), n=n, n_valid=n_valid)
+    return strata_of(array[valid], labels[valid]).estimate(scope_of(array[valid], within), n=n, n_valid=n_valid)
 
 
 def average(estimates: Iterable[Estimate]) -> Estimate:
     """The unweighted mean of independent estimates (the leaderboard's four), with an interval made of theirs.
 
-    Interval: the value less √(Σ (value_i - low_i)²) / k, and likewise above: the method of variance estimates recovery,
-    Zou & Donner, Statistics in Medicine 27 (2008) 1693-1702. So it lies within the range that theirs lie in, has a
-    width where any of them has, and is value ± 1.96 standard errors where theirs are. Standard error: √(Σ se²) / k. No
-    value if a part has none, no standard error or no interval if a part has none. `n` and `n_valid` are sums.
+    Interval: the value less √(Σ (value_i - low_i)²) / k, and likewise above (variance estimates recovery, Zou & Donner,
+    Statistics in Medicine 27 (2008) 1693-1702). Standard error: √(Σ se²) / k. Value, standard error or interval are
+    None where a part has none. `n` and `n_valid` are sums.
     """
     parts = tuple(estimates)
     n, n_valid = sum(part.n for part in parts), sum(part.n_valid for part in parts)
     values = [part.value for part in parts if part.value is not None]
     if not parts or len(values) < len(parts):
-        return _unknown(n=n, n_valid=n_valid)
+        return without_interval(n, n_valid)
     value, k = math.fsum(values) / len(parts), len(parts)
     stderrs = [part.stderr for part in parts if part.stderr is not None]
     stderr = math.hypot(*stderrs) / k if len(stderrs) == k else None
     below = [value - part.ci_low for value, part in zip(values, parts, strict=True) if part.ci_low is not None]
     above = [part.ci_high - value for value, part in zip(values, parts, strict=True) if part.ci_high is not None]
     if stderr is None or len(below) < k or len(above) < k:
-        method = "none" if stderr is None else "too-few"
-        return Estimate(value, stderr, None, None, n=n, n_valid=n_valid, method=method)
+        return without_interval(n, n_valid, "none" if stderr is None else "too-few", value, stderr)
     low, high = value - math.hypot(*below) / k, value + math.hypot(*above) / k
     return Estimate(value, stderr, low, high, n=n, n_valid=n_valid, method="recovered")
 
 
 def from_summary(value: float, stderr: float | None, n: int, within: Scale = UNKNOWN) -> Estimate:
-    """A number of which only its standard error is known, not its items: what lm-eval printed.
+    """A number of which only the standard error is known, not the items, as lm-eval prints it.
 
     On a bounded scale the interval is `scaled_interval`'s; a standard error of 0 is that of a share of nothing but
     successes or failures. Else value ± 1.96 standard errors.
 
     Args:
-        stderr: None or NaN = not known, and no interval.
-        n: items; 0 = not known, and then as many as the standard error shows, if it is not 0.
+        stderr: None or NaN if unknown; then there is no interval.
+        n: items; 0 if unknown, and then as many as the standard error shows, if it is not 0.
     """
     if stderr is None or not math.isfinite(stderr):
-        return Estimate(value, None, None, None, n=n, n_valid=n, method="none")
+        return without_interval(n, n, "none", value)
     if within != UNKNOWN:
         within = scope_of(np.array([value]), within)
     inside = within.clip(value) == value
     if stderr > 0 and (n == 0 or n >= MINIMUM) and (within.span is None or not inside):
-        found = Estimate(value, stderr, value - Z * stderr, value + Z * stderr, n=n, n_valid=n, method="normal")
-        return clipped(found, within)
+        low, high = value - Z * stderr, value + Z * stderr
+        return clipped(Estimate(value, stderr, low, high, n=n, n_valid=n, method="normal"), within)
     items = float(n)
     if n == 0 and stderr > 0 and within.low is not None and within.high is not None:
         items = 1 + (value - within.low) * (within.high - value) / stderr**2  # were all values at the ends
@@ -175,15 +157,6 @@ def from_summary(value: float, stderr: float | None, n: int, within: Scale = UNK
 def ends(within: Scale) -> tuple[float, float]:
     """No and yes: the ends of the scale, or 0 and 1 where it has none."""
     return (within.low, within.high) if within.low is not None and within.high is not None else (0.0, 1.0)
-
-
-def shift(estimate: Estimate, by: float) -> Estimate:
-    """The estimate with `by` added to its value and bounds."""
-
-    def plus(x: float | None) -> float | None:
-        return None if x is None else x + by
-
-    return replace(estimate, value=plus(estimate.value), ci_low=plus(estimate.ci_low), ci_high=plus(estimate.ci_high))
 
 
 def scale(estimate: Estimate, factor: float) -> Estimate:
@@ -203,19 +176,3 @@ def scale(estimate: Estimate, factor: float) -> Estimate:
         low, high = high, low
     stderr = None if estimate.stderr is None else estimate.stderr * abs(factor)
     return replace(estimate, value=times(estimate.value), stderr=stderr, ci_low=low, ci_high=high)
-
-
-def _column(values: Values) -> NDArray[np.float64]:
-    """The values as float64, None as NaN; raises for infinity and for any shape but (n,)."""
-    array = np.asarray(values, dtype=np.float64)
-    if array.ndim != 1:
-        raise ValueError(f"values must have one dimension, not {array.ndim}")
-    infinite = np.flatnonzero(np.isinf(array))
-    if infinite.size:
-        raise ValueError(f"value {array[infinite[0]]} of item {infinite[0]}: a metric must be finite, or None")
-    return array
-
-
-def _unknown(n: int, n_valid: int) -> Estimate:
-    """No value: `n_valid` of `n` items were valid, and that was not enough."""
-    return Estimate(None, None, None, None, n=n, n_valid=n_valid, method="none")

@@ -8,14 +8,13 @@ import numpy as np
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm's adjusted p-values: reject where they are at most α, and a table has one false claim or more at most α of
-    the time, however its tests depend on one another.
+    """Holm's adjusted p-values: rejecting at α gives a table with any false claim at most α of the time.
 
     With p₍₁₎ ≤ … ≤ p₍ₘ₎: the i-th becomes max_{j ≤ i} min(1, (m - j + 1) p₍ⱼ₎); Holm, Scandinavian Journal of
     Statistics 6 (1979) 65-70.
 
     Args:
-        p_values: None where there was no test; it stays None and does not count in m.
+        p_values: None without a test; it stays None and does not count in m.
 
     Raises:
         ValueError: for a p outside of 0..1.

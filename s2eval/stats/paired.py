@@ -17,21 +17,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from s2eval.records import MINIMUM, Estimate, Scale
-from s2eval.stats.bootstrap import RESAMPLES
+from s2eval.stats.arrays import Floats, Labels, Values, column, without_interval
+from s2eval.stats.bootstrap import RESAMPLES, jackknife_stderr
 from s2eval.stats.bounded import difference_weight
 from s2eval.stats.clusters import clustered_stderr
-from s2eval.stats.intervals import UNKNOWN, Labels, Values, ends, scale, scope_of
-from s2eval.stats.mcnemar import mcnemar_mid_p
-from s2eval.stats.paired_shares import difference_bounds
-from s2eval.stats.permutation import sign_flip_test, swap_test
+from s2eval.stats.intervals import ends, scale
+from s2eval.stats.paired_shares import difference_bounds, mcnemar_mid_p
+from s2eval.stats.permutation import rows_of_sums, sign_flip_test, swap_test
 from s2eval.stats.power import ALPHA, POWER, detectable, detectable_share
 from s2eval.stats.strata import Strata, joined, strata_of
-from s2eval.stats.student import scaled_interval
-
-Floats = NDArray[np.float64]
+from s2eval.stats.student import UNKNOWN, scaled_interval, scope_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +40,9 @@ class Difference:
         estimate: of the difference, in the scores' unit; `n` items that should have counted, `n_valid` those for which
             both models have a value. `method` is `tango`, `bounded`, `student`, `constant` (every item has the same
             difference, of scores without bounds), `too-few` or `none`; the last three have no interval.
-        p: two-sided, of no difference; None where there is no test, as of fewer than `MINIMUM` items.
+        p: two-sided, of no difference; None without a test, as of fewer than `MINIMUM` items.
         test: `mcnemar-mid-p`, `sign-flip`, `swap`, `student`, or `none`.
-        discordant: share of the valid items on which the two differ at all; None where there are none.
+        discordant: share of the valid items on which the two differ at all; None of no items.
         freedom: degrees of freedom of a `student` interval.
     """
 
@@ -56,23 +54,22 @@ class Difference:
 
     @property
     def differing(self) -> int:
-        """How many items the two differ on."""
+        """Number of items on which the two differ."""
         return round((self.discordant or 0.0) * self.estimate.n_valid)
 
     def detectable(self, alpha: float = ALPHA, power: float = POWER) -> float | None:
         """The smallest true difference that these items would have shown.
 
-        None where it cannot be told: too little spread was seen, or so few items differ that a test by their signs
-        rejects nothing.
+        None where the spread is unknown or 0, or so few items differ that a test by their signs rejects nothing.
         """
-        one = self.estimate
-        if one.method == "tango" and self.discordant is not None:
-            return detectable_share(self.discordant, one.n_valid, alpha, power)
-        if one.stderr is None or one.stderr == 0:
+        stderr = self.estimate.stderr
+        if self.estimate.method == "tango" and self.discordant is not None:
+            return detectable_share(self.discordant, self.estimate.n_valid, alpha, power)
+        if stderr is None or stderr == 0:
             return None
         if self.test in ("sign-flip", "swap") and 2.0 ** (1 - self.differing) > alpha:
             return None
-        return detectable(one.stderr, alpha, power, self.freedom)
+        return detectable(stderr, alpha, power, self.freedom)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +78,7 @@ class Pairs:
 
     Attributes:
         first, second: shape (n,), in the same order; None and NaN are items without a value.
-        strata: shape (n,), each item's stratum; None = there are none.
+        strata: shape (n,), each item's stratum.
         within: what values are possible.
     """
 
@@ -103,10 +100,9 @@ def paired_difference(
 ) -> Difference:
     """The mean of second - first over the items for which both have a value.
 
-    No and yes without strata or clusters: Tango's interval, McNemar's mid-p test. Anything else: the sign-flip test,
-    and the interval of a mean of differences, which lie within twice the range of the scores where that is known (else
-    the mean ± t standard errors): `scaled_interval`. With strata (MMLU) the unweighted mean over them, standard error
-    and degrees of freedom as in `Strata`; with clusters (questions, of which both turns were judged)
+    No and yes without strata or clusters: Tango's interval, McNemar's mid-p test. Else the sign-flip test, and
+    `scaled_interval` of the differences, which lie within twice the range of the scores. With strata (MMLU) the
+    unweighted mean over them, as in `Strata`; with clusters (questions, of which both turns were judged)
     `clustered_stderr` with G - 1 degrees of freedom, and signs flipped by cluster.
 
     Args:
@@ -124,13 +120,14 @@ def paired_difference(
         raise ValueError("strata and clusters at once: a question belongs to one stratum, so cluster within it")
     if clusters is None:
         return paired_average([Pairs(first, second, strata, within)], shares=shares, resamples=resamples)
-    one, other, valid = _columns(first, second)
-    if len(clusters) != one.size:
-        raise ValueError(f"{one.size} items, but clusters of {len(clusters)}")
-    _, index = np.unique(np.asarray([str(c) for c in clusters])[valid], return_inverse=True)
-    differences = (other - one)[valid]
+    columns = _Columns(Pairs(first, second, within=within))
+    n = columns.valid.size
+    if len(clusters) != n:
+        raise ValueError(f"{n} items, but clusters of {len(clusters)}")
+    differences = columns.differences
     if differences.size == 0:
-        return _nothing(one.size)
+        return _unknown(n)
+    _, index = np.unique(np.asarray([str(c) for c in clusters])[columns.valid], return_inverse=True)
     sums: Floats = np.bincount(index, weights=differences).astype(np.float64)
     sizes = np.bincount(index).astype(np.float64)
     p = sign_flip_test(sums / differences.size, resamples=resamples) if sums.size >= MINIMUM else None
@@ -138,8 +135,8 @@ def paired_difference(
         float(differences.mean()),
         clustered_stderr(sums, sizes),
         sums.size,
-        _differences(within, one[valid], other[valid], yes_no=True),
-        n=one.size,
+        columns.difference_scale(yes_no=True),
+        n=n,
         n_valid=differences.size,
         weight=difference_weight,
         largest=float(np.abs(differences).max()),
@@ -155,28 +152,27 @@ def paired_average(parts: Sequence[Pairs], *, shares: bool | None = None, resamp
     Raises:
         ValueError: for an infinite value, shapes that differ, or no parts.
     """
-    columns = [_columns(part.first, part.second) for part in parts]
-    n = sum(valid.size for _, _, valid in columns)
-    first = parts[0].within
-    shares = not first.graded if shares is None else shares
-    if len(parts) == 1 and parts[0].strata is None and shares and _are_shares(*columns[0], first):
-        return _shares(*columns[0], first)
+    columns = [_Columns(part) for part in parts]
+    n = sum(part.valid.size for part in columns)
+    shares = not parts[0].within.graded if shares is None else shares
+    if len(parts) == 1 and parts[0].strata is None and shares and columns[0].are_shares():
+        return _shares(columns[0])
     means: list[Strata] = []
     scales: list[Scale] = []
-    for part, (one, other, valid) in zip(parts, columns, strict=True):
-        if part.strata is not None and len(part.strata) != one.size:
-            raise ValueError(f"{one.size} items, but strata of {len(part.strata)}")
-        labels = None if part.strata is None else np.asarray(part.strata)
+    for part, pair in zip(parts, columns, strict=True):
+        valid, labels = pair.valid, None if part.strata is None else np.asarray(part.strata)
+        if labels is not None and len(labels) != valid.size:
+            raise ValueError(f"{valid.size} items, but strata of {len(labels)}")
         lost = labels is not None and np.unique(labels[valid]).size < np.unique(labels).size
         if lost or not valid.any():
-            return _nothing(n, sum(int(valid.sum()) for _, _, valid in columns))
-        means.append(strata_of((other - one)[valid], None if labels is None else labels[valid]))
-        scales.append(_differences(part.within, one[valid], other[valid], yes_no=shares or len(parts) > 1))
-    whole = joined(means)
+            return _unknown(n, sum(int(part.valid.sum()) for part in columns))
+        means.append(strata_of(pair.differences, None if labels is None else labels[valid]))
+        scales.append(pair.difference_scale(yes_no=shares or len(parts) > 1))
+    strata = joined(means)
     within = scales[0] if len(set(scales)) == 1 else Scale(graded=True)
-    estimate = whole.estimate(within, n=n, n_valid=whole.values.size, weight=difference_weight)
-    p = None if estimate.method == "too-few" else sign_flip_test(whole.contributions, resamples=resamples)
-    return _tested(estimate, p, "sign-flip", whole.values, whole.freedom)
+    estimate = strata.estimate(within, n=n, n_valid=strata.values.size, weight=difference_weight)
+    p = None if estimate.method == "too-few" else sign_flip_test(strata.contributions, resamples=resamples)
+    return _tested(estimate, p, "sign-flip", strata.values, strata.freedom)
 
 
 def paired_statistic(
@@ -188,9 +184,7 @@ def paired_statistic(
 ) -> Difference:
     """The same for a function of sums over items: the readability of all answers of a model as one text.
 
-    Interval: value ± t standard errors, which are the jackknife's: √((n-1)/n Σ (θ_(i) - θ̄)²), θ_(i) the difference
-    without the i-th item; Efron & Tibshirani, "An Introduction to the Bootstrap" (1993), equation 11.5. Test:
-    `swap_test`.
+    Interval: value ± t standard errors, `jackknife_stderr` of the difference. Test: `swap_test`.
 
     Args:
         statistic: takes sums of shape (B, k) and gives B values, shape (B,).
@@ -199,72 +193,67 @@ def paired_statistic(
     Raises:
         ValueError: for shapes that differ.
     """
-    one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if one.shape != other.shape or one.ndim != 2:
-        raise ValueError(f"the models' rows must have one shape (n, k), not {one.shape} and {other.shape}")
+    one, other = rows_of_sums(first, second)
     n = len(one)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = float((statistic(other.sum(axis=0)[None]) - statistic(one.sum(axis=0)[None]))[0]) if n else math.nan
         without = statistic(other.sum(axis=0) - other) - statistic(one.sum(axis=0) - one) if n > 1 else np.zeros(n)
     if not math.isfinite(value):
-        return _nothing(n)
+        return _unknown(n)
     differing = (one != other).any(axis=1).astype(np.float64)
-    finite = np.isfinite(without).all()
-    stderr = float(np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum())) if n > 1 and finite else None
+    stderr = jackknife_stderr(without) if n > 1 and np.isfinite(without).all() else None
     p = swap_test(statistic, one, other, resamples=resamples) if n >= MINIMUM else None
-    largest = float(np.abs(without).max())
-    estimate = scaled_interval(value, stderr, n, n=n, n_valid=n, largest=largest)
+    estimate = scaled_interval(value, stderr, n, n=n, n_valid=n, largest=float(np.abs(without).max()))
     return _tested(estimate, p, "swap", differing, n - 1.0)
 
 
-def _shares(one: Floats, other: Floats, valid: NDArray[np.bool_], within: Scale) -> Difference:
+class _Columns:
+    """Both models' values as float64, and which items have both."""
+
+    def __init__(self, pairs: Pairs) -> None:
+        self.first, self.second, self.within = column(pairs.first), column(pairs.second), pairs.within
+        if self.first.shape != self.second.shape:
+            raise ValueError(
+                f"values of the same items must have one shape (n,), not {self.first.shape} and {self.second.shape}"
+            )
+        self.valid = ~(np.isnan(self.first) | np.isnan(self.second))
+        self.differences: Floats = (self.second - self.first)[self.valid]
+
+    @property
+    def values(self) -> Floats:
+        return np.concatenate([self.first[self.valid], self.second[self.valid]])
+
+    def are_shares(self) -> bool:
+        return bool(self.valid.any() and np.isin(self.values, ends(self.within)).all())
+
+    def difference_scale(self, *, yes_no: bool) -> Scale:
+        """That of shares where all are zeros and ones, if `yes_no`."""
+        within = self.within if yes_no else replace(self.within, graded=True)
+        if within.span is None and not within.graded and self.are_shares():
+            within = Scale(0.0, 1.0)
+        return scope_of(self.values, within).differences
+
+
+def _shares(columns: _Columns) -> Difference:
     """Of items that are right or wrong; the estimate in the unit of the scale."""
-    low, high = ends(within)
-    differences = ((other - one) / (high - low))[valid]
+    low, high = ends(columns.within)
+    differences = ((columns.second - columns.first) / (high - low))[columns.valid]
     wins, losses = int((differences > 0).sum()), int((differences < 0).sum())
-    n = differences.size
-    stderr = float(differences.std(ddof=1)) / math.sqrt(n) if n > 1 else None
-    value = (wins - losses) / n
-    if n < MINIMUM:
-        found = Estimate(value, stderr, None, None, n=valid.size, n_valid=n, method="too-few")
-        return Difference(scale(found, high - low), None, "none", _discordant(differences))
-    lower, upper = difference_bounds(wins, losses, n)
-    found = Estimate(value, stderr, float(lower), float(upper), n=valid.size, n_valid=n, method="tango")
-    p = float(mcnemar_mid_p(wins, losses))
-    return Difference(scale(found, high - low), p, "mcnemar-mid-p", _discordant(differences))
-
-
-def _are_shares(one: Floats, other: Floats, valid: NDArray[np.bool_], within: Scale) -> bool:
-    return bool(valid.any() and np.isin(one[valid], ends(within)).all() and np.isin(other[valid], ends(within)).all())
-
-
-def _differences(within: Scale, one: Floats, other: Floats, *, yes_no: bool) -> Scale:
-    """The scale of the differences of two columns; of nothing but zeros and ones that of shares, if that is allowed."""
-    both = np.concatenate([one, other])
-    if not yes_no:
-        within = replace(within, graded=True)
-    if yes_no and within.span is None and not within.graded and np.isin(both, ends(within)).all():
-        within = Scale(0.0, 1.0)
-    return scope_of(both, within).differences
+    n, n_valid = columns.valid.size, differences.size
+    stderr = float(differences.std(ddof=1)) / math.sqrt(n_valid) if n_valid > 1 else None
+    value = (wins - losses) / n_valid
+    if n_valid < MINIMUM:
+        estimate = without_interval(n, n_valid, "too-few", value, stderr)
+        return _tested(scale(estimate, high - low), None, "none", differences, None)
+    lower, upper = (float(bound) for bound in difference_bounds(wins, losses, n_valid))
+    estimate = Estimate(value, stderr, lower, upper, n=n, n_valid=n_valid, method="tango")
+    return _tested(scale(estimate, high - low), float(mcnemar_mid_p(wins, losses)), "mcnemar-mid-p", differences, None)
 
 
 def _tested(estimate: Estimate, p: float | None, test: str, differences: Floats, freedom: float | None) -> Difference:
-    return Difference(estimate, p, "none" if p is None else test, _discordant(differences), freedom)
+    discordant = float(np.count_nonzero(differences) / differences.size)
+    return Difference(estimate, p, "none" if p is None else test, discordant, freedom)
 
 
-def _discordant(differences: Floats) -> float:
-    return float(np.count_nonzero(differences) / differences.size)
-
-
-def _nothing(n: int, n_valid: int = 0) -> Difference:
-    return Difference(Estimate(None, None, None, None, n=n, n_valid=n_valid, method="none"), None, "none", None)
-
-
-def _columns(first: Values, second: Values) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Both as float64, and where both have a value."""
-    one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if one.ndim != 1 or one.shape != other.shape:
-        raise ValueError(f"values of the same items must have one shape (n,), not {one.shape} and {other.shape}")
-    if np.isinf(one).any() or np.isinf(other).any():
-        raise ValueError("a value is infinite: a metric must be finite, or None")
-    return one, other, ~(np.isnan(one) | np.isnan(other))
+def _unknown(n: int, n_valid: int = 0) -> Difference:
+    return Difference(without_interval(n, n_valid), None, "none", None)

@@ -1,28 +1,26 @@
 """Two models on the same items: would exchanging their labels, item by item, often give a difference as large?
 
-Under the hypothesis that it does not matter which model is which, every item's two values may change places. Exact
-under it, whatever the distribution; where only the means are equal, asymptotically so. Fisher, "The Design of
-Experiments" (1935), §21; Good, "Permutation, Parametric and Bootstrap Tests of Hypotheses" (2005), §3.2.
+Exact where it does not matter which model is which, whatever the distribution; where only the means are equal,
+asymptotically so. Fisher, "The Design of Experiments" (1935), §21; Good, "Permutation, Parametric and Bootstrap Tests
+of Hypotheses" (2005), §3.2.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from s2eval.stats.bootstrap import CELLS, RESAMPLES, ROUNDING, SEED
+from s2eval.stats.arrays import ROUNDING, Floats
+from s2eval.stats.bootstrap import CELLS, RESAMPLES, SEED
 
-Floats = NDArray[np.float64]
-
-_ENUMERATED = 13  # items that differ, up to which all 2^m sign patterns are looked at: fewer than RESAMPLES
+_ENUMERATED = 13  # items that differ, up to which all 2^m sign patterns are evaluated: fewer than RESAMPLES
 _FEW = 16  # items a distinct value, from which on it is drawn how many of them change their sign
 
 
 def sign_flip_test(contributions: ArrayLike, *, resamples: int = RESAMPLES, seed: int = SEED) -> float:
-    """Two-sided p of a sum of differences, by changing their signs at random.
+    """Two-sided p of a sum of differences, by changing their signs at random; 1 where none differs from 0.
 
     The share of sign patterns in which |Σ ±c_i| ≥ |Σ c_i|: of all 2^m patterns where m ≤ 13 items differ, else
     (1 + k) / (1 + resamples) of k random ones, which keeps the level: Phipson & Smyth, Statistical Applications in
@@ -31,11 +29,6 @@ def sign_flip_test(contributions: ArrayLike, *, resamples: int = RESAMPLES, seed
     Args:
         contributions: shape (m,), what each independent unit adds to the difference: x_i - y_i over n for a mean, times
             the stratum's weight for a mean over strata, summed over the items of a cluster where clusters are drawn.
-        resamples: random patterns.
-        seed: of the patterns; with it the same contributions in the same order give the same p.
-
-    Returns:
-        p; 1 where no contribution differs from 0.
 
     Raises:
         ValueError: for a contribution that is not finite, or not one dimension.
@@ -65,21 +58,17 @@ def swap_test(
     """Two-sided p of a difference of two statistics of sums, by exchanging the models' rows at random.
 
     For what is no mean over items: the readability of all answers of a model as one text is a function of sums of
-    words, sentences and syllables. p as in `sign_flip_test`, with |f(sums of second) - f(sums of first)|.
+    words, sentences and syllables. p as in `sign_flip_test`, with |f(sums of second) - f(sums of first)|; an exchange
+    whose statistic is not finite counts as extreme.
 
     Args:
         statistic: takes sums of shape (B, k) and gives B values, shape (B,).
         first, second: shape (n, k), what each item adds to the sums of the one model and of the other.
 
-    Returns:
-        p; 1 where the items of both are the same. An exchange whose statistic is not finite counts as extreme.
-
     Raises:
         ValueError: for shapes that differ, or a statistic without a value.
     """
-    one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if one.shape != other.shape or one.ndim != 2:
-        raise ValueError(f"the models' rows must have one shape (n, k), not {one.shape} and {other.shape}")
+    one, other = rows_of_sums(first, second)
     differing = (one != other).any(axis=1)
     if not differing.any():
         return 1.0
@@ -88,15 +77,23 @@ def swap_test(
     def distance(moved: Floats) -> Floats:
         return np.abs(statistic(total / 2 + moved) - statistic(total / 2 - moved))
 
-    seen = float(distance(half.sum(axis=0)[None])[0])
-    if not np.isfinite(seen):
+    observed = float(distance(half.sum(axis=0)[None])[0])
+    if not np.isfinite(observed):
         raise ValueError("the statistic has no value for one of the models")
-    limit = seen * (1 - ROUNDING)
+    limit = observed * (1 - ROUNDING)
     extreme = 0
     with np.errstate(divide="ignore", invalid="ignore"):
         for signs in random_signs(len(half), resamples, seed):
             extreme += int(np.count_nonzero(~(distance(signs @ half) < limit)))
     return (1 + extreme) / (1 + resamples)
+
+
+def rows_of_sums(first: ArrayLike, second: ArrayLike) -> tuple[Floats, Floats]:
+    """Both as float64 of one shape (n, k); ValueError for any other."""
+    one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if one.shape != other.shape or one.ndim != 2:
+        raise ValueError(f"the models' rows must have one shape (n, k), not {one.shape} and {other.shape}")
+    return one, other
 
 
 def random_signs(m: int, resamples: int, seed: int = SEED) -> Iterator[Floats]:
@@ -113,12 +110,11 @@ def random_signs(m: int, resamples: int, seed: int = SEED) -> Iterator[Floats]:
 def _flipped(c: Floats, resamples: int, seed: int) -> Iterator[Floats]:
     """The sums of `c` under random signs, `resamples` of them in all, in blocks.
 
-    Of m items with the same |c| it matters only how many are positive, which is binomial.
+    Of m items with the same |c| only the number of positive ones matters, which is binomial.
     """
     sizes, alike = np.unique(np.abs(c), return_counts=True)
     if _FEW * sizes.size <= c.size:
-        rng: Any = np.random.default_rng(seed)
-        positive = rng.binomial(alike, 0.5, size=(resamples, sizes.size))
+        positive = np.random.default_rng(seed).binomial(alike, 0.5, size=(resamples, sizes.size))
         yield (2 * positive - alike).astype(np.float64) @ sizes
         return
     for signs in random_signs(c.size, resamples, seed):

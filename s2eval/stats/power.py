@@ -1,8 +1,7 @@
-"""What a comparison would have found, and how many questions it takes: paired, two-sided, by the normal approximation.
+"""Which differences a comparison detects, and how many questions it takes: paired, two-sided, normal approximation.
 
-`alpha` is the level of the test, `power` the chance of finding a true difference of that size. Miller, "Adding Error
-Bars to Evals" (arXiv 2411.00640), section 5, for means; Miettinen, Biometrics 24 (1968) 339-352, and Connor, Biometrics
-43 (1987) 207-211, for shares, whose variance depends on the difference.
+Miller, "Adding Error Bars to Evals" (arXiv 2411.00640), section 5, for means; Miettinen, Biometrics 24 (1968) 339-352,
+and Connor, Biometrics 43 (1987) 207-211, for shares, whose variance depends on the difference.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ def detectable(stderr: float, alpha: float = ALPHA, power: float = POWER, freedo
     """The smallest true difference that is found with this power: (z_{1-α/2} + z_power) times its standard error.
 
     Args:
-        freedom: degrees of freedom of the standard error, with which Student's t takes the place of z; None = many.
+        freedom: degrees of freedom of the standard error, for Student's t instead of z.
 
     Raises:
         ValueError: for a negative or infinite standard error, or a level or power that is none.
@@ -35,12 +34,9 @@ def detectable(stderr: float, alpha: float = ALPHA, power: float = POWER, freedo
 def detectable_share(discordant: float, n: int, alpha: float = ALPHA, power: float = POWER) -> float:
     """The same for shares, from the share of questions on which the models differ.
 
-    The δ that solves δ√n = z_{1-α/2} √π + z_power √(π - δ²), with π the discordant share (Miettinen 1968, Connor 1987),
-    or δ itself where that is more: a difference of δ makes the models differ on a share of δ at least. Solved:
-    f max(√π, f), f = (z_{1-α/2} √n + z_power √(n + z_power² - z_{1-α/2}²)) / (n + z_power²).
-
-    Returns:
-        At most 1, which says that these questions would show no difference at all.
+    The δ that solves δ√n = z_{1-α/2} √π + z_power √(π - δ²), with π the discordant share, itself at least δ:
+    f max(√π, f), f = (z_{1-α/2} √n + z_power √(n + z_power² - z_{1-α/2}²)) / (n + z_power²). At most 1: these questions
+    would show no difference at all.
 
     Raises:
         ValueError: for a share outside of 0..1, or no questions.
@@ -56,10 +52,9 @@ def detectable_share(discordant: float, n: int, alpha: float = ALPHA, power: flo
 
 
 def questions_needed(difference: float, deviation: float, alpha: float = ALPHA, power: float = POWER) -> int:
-    """How many questions find a true difference: ((z_{1-α/2} + z_power) s / δ)², rounded up; Miller (2024), section 5.
+    """How many questions find a true difference δ: ((z_{1-α/2} + z_power) s / δ)², rounded up.
 
     Args:
-        difference: δ, in the unit of the scores.
         deviation: s, the standard deviation over questions of the difference of the two models' scores.
 
     Raises:
@@ -71,11 +66,10 @@ def questions_needed(difference: float, deviation: float, alpha: float = ALPHA, 
 
 
 def questions_needed_share(difference: float, discordant: float, alpha: float = ALPHA, power: float = POWER) -> int:
-    """The same for shares: ((z_{1-α/2} √π + z_power √(π - δ²)) / δ)², rounded up; Miettinen (1968), Connor (1987).
+    """The same for shares: ((z_{1-α/2} √π + z_power √(π - δ²)) / δ)², rounded up.
 
     Args:
-        difference: δ, as a share.
-        discordant: π, the share of questions on which the models differ; at least |δ|.
+        discordant: π, the share of questions on which the models differ.
 
     Raises:
         ValueError: where not 0 < |δ| ≤ π ≤ 1.

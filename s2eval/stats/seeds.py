@@ -1,8 +1,8 @@
-"""Models that are one recipe trained with several seeds: what varies between the seeds, and what a recipe is worth.
+"""Models that are one recipe trained with several seeds: how much seeds vary, and how recipes compare.
 
-A paired test of two checkpoints says that these two differ. That their recipes do, it cannot say: another seed of the
-same recipe differs too. Here questions and seeds are both drawn, crossed with each other: every seed answers every
-question (Clark, Journal of Verbal Learning and Verbal Behavior 12 (1973) 335-359).
+A paired test of two checkpoints says that these two differ, not their recipes: another seed of the same recipe differs
+too. Here questions and seeds are both drawn, crossed with each other: every seed answers every question (Clark, Journal
+of Verbal Learning and Verbal Behavior 12 (1973) 335-359).
 """
 
 from __future__ import annotations
@@ -10,18 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from s2eval.records import Estimate, Scale
-from s2eval.stats.intervals import Labels
+from s2eval.stats.arrays import Floats, Labels, without_interval
 from s2eval.stats.paired import Difference
 from s2eval.stats.strata import strata_of
 from s2eval.stats.student import UNBOUNDED, clipped, scaled_interval, student_p
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +29,8 @@ class SeedGroup:
             other seeds would score on these same items. None of a single seed, or where all seeds score the same.
         seeds: S.
         between: variance of the seeds' scores; None of a single seed.
-        within: variance of a seed's score by the choice of items, the mean of the squared standard errors; None where
-            no seed has one.
+        within: variance of a seed's score by the choice of items, the mean of the squared standard errors; None if no
+            seed has one.
     """
 
     estimate: Estimate
@@ -55,21 +51,19 @@ def seed_group(scores: Floats, strata: Labels | None = None, *, within: Scale = 
         ValueError: for another shape, or an infinite value.
     """
     values, labels = _complete(scores, strata)
-    n, seeds = scores.shape[0], scores.shape[1]
-    if len(values) == 0:
-        return SeedGroup(Estimate(None, None, None, None, n=n, n_valid=0, method="none"), seeds, None, None)
+    (n, seeds), n_valid = scores.shape, len(values)
+    if n_valid == 0:
+        return SeedGroup(without_interval(n, 0), seeds, None, None)
     columns = [strata_of(values[:, seed], labels) for seed in range(seeds)]
     means = np.array([column.value for column in columns])
     errors = [column.stderr for column in columns if column.stderr is not None]
     by_items = float(np.mean(np.square(errors))) if errors else None
     value = float(means.mean())
     if seeds < 2:
-        return SeedGroup(
-            Estimate(value, None, None, None, n=n, n_valid=len(values), method="too-few"), 1, None, by_items
-        )
+        return SeedGroup(without_interval(n, n_valid, "too-few", value), 1, None, by_items)
     between = float(means.var(ddof=1))
     stderr = math.sqrt(between / seeds)
-    estimate = scaled_interval(value, stderr, len(values), freedom=seeds - 1.0, n=n, n_valid=len(values))
+    estimate = scaled_interval(value, stderr, n_valid, freedom=seeds - 1.0, n=n, n_valid=n_valid)
     return SeedGroup(clipped(estimate, within), seeds, between, by_items)
 
 
@@ -78,12 +72,11 @@ def group_difference(
 ) -> Difference:
     """By how much the second recipe is above the first, for new questions and new seeds of both.
 
-    Variance of the difference of the two means over seeds: s₁²/S₁ + s₂²/S₂ + v_q - v_e, with s² the variance of a
-    group's seeds' scores, v_q that of the mean over questions of the difference of the groups' means, and v_e what both
-    contain: the part that is of a question and a seed together. It is the quasi-F of crossed random effects (Clark
-    1973), with Satterthwaite's degrees of freedom, rounded down, and Student's t; never less than the larger of the
-    two, where v_e is overestimated. A group of one model has no s²: it is taken as it is, and nothing is said of other
-    seeds of it.
+    Variance: s₁²/S₁ + s₂²/S₂ + v_q - v_e, with s² the variance of a group's seeds' scores, v_q that of the mean over
+    questions of the difference of the groups' means, and v_e the part that is of a question and a seed together, which
+    both contain: the quasi-F of crossed random effects (Clark 1973), with Satterthwaite's degrees of freedom, rounded
+    down, and Student's t; never less than the larger of the two. A group of one model has no s²: the result does not
+    extend to other seeds of it.
 
     Args:
         first, second: shapes (n, S₁) and (n, S₂): the same items in the same order, those left out that a seed lacks.
@@ -100,12 +93,13 @@ def group_difference(
     values, labels = _complete(np.hstack([first, second]), strata)
     n, n_valid = len(first), len(values)
     if n_valid == 0:
-        return Difference(Estimate(None, None, None, None, n=n, n_valid=0, method="none"), None, "none", None)
+        return Difference(without_interval(n, 0), None, "none", None)
     one, other = values[:, : first.shape[1]], values[:, first.shape[1] :]
     over_questions = strata_of(other.mean(axis=1) - one.mean(axis=1), labels)
     by_questions = (over_questions.stderr or 0.0) ** 2
-    by_seeds = [_seed_variance(group, labels) for group in (one, other) if group.shape[1] > 1]
-    both = sum(_joint_variance(group, labels) for group in (one, other) if group.shape[1] > 1)
+    groups = [group for group in (one, other) if group.shape[1] > 1]
+    by_seeds = [_seed_variance(group, labels) for group in groups]
+    both = sum(_joint_variance(group, labels) for group in groups)
     from_seeds = sum(part for part, _ in by_seeds)
     variance = max(from_seeds + by_questions - both, from_seeds, by_questions)
     terms = [*by_seeds, (by_questions, over_questions.freedom or 1.0)]
@@ -130,32 +124,31 @@ def seed_words(names: Sequence[str], seeds: Sequence[int]) -> str:
     if not single:
         listed = ", ".join(f"{number} of {name}" for name, number in zip(names, seeds, strict=True))
         return f"Several training seeds ({listed}): what is shown holds for other seeds of the same recipes too."
-    what = "that checkpoint" if len(single) == 1 else "these checkpoints"
-    other = "recipe" if len(single) == 1 else "recipes"
+    what, other = ("that checkpoint", "recipe") if len(single) == 1 else ("these checkpoints", "recipes")
     return (
         f"One training seed of {', '.join(single)}: what is shown is about {what}; another seed of the same {other} "
         "may differ."
     )
 
 
-def _seed_variance(group: Floats, labels: NDArray[Any] | None) -> tuple[float, float]:
+def _seed_variance(group: Floats, labels: Labels | None) -> tuple[float, float]:
     """s²/S of a group's scores, and its degrees of freedom."""
     means = np.array([strata_of(column, labels).value for column in group.T])
     return float(means.var(ddof=1)) / means.size, means.size - 1.0
 
 
-def _joint_variance(group: Floats, labels: NDArray[Any] | None) -> float:
+def _joint_variance(group: Floats, labels: Labels | None) -> float:
     """Of the mean over questions and seeds, the variance by what is of a question and a seed together."""
     seeds = group.shape[1]
     rest = group - group.mean(axis=1, keepdims=True)
     return sum((strata_of(column, labels).stderr or 0.0) ** 2 for column in rest.T) / (seeds * (seeds - 1))
 
 
-def _complete(scores: Floats, strata: Labels | None) -> tuple[Floats, NDArray[Any] | None]:
+def _complete(scores: Floats, strata: Labels | None) -> tuple[Floats, Labels | None]:
     """The rows without NaN, and their strata."""
     if scores.ndim != 2 or scores.shape[1] < 1:
         raise ValueError(f"expected items by seeds, not shape {scores.shape}")
     if np.isinf(scores).any():
         raise ValueError("a value is infinite: a metric must be finite, or None")
-    whole = ~np.isnan(scores).any(axis=1)
-    return scores[whole], None if strata is None else np.asarray(strata)[whole]
+    complete = ~np.isnan(scores).any(axis=1)
+    return scores[complete], None if strata is None else np.asarray(strata)[complete]

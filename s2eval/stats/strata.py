@@ -1,20 +1,18 @@
-"""Means over strata (MMLU over its subjects) resampled: every stratum within itself, as its questions were drawn."""
+"""Means over strata (MMLU over its subjects), with formulas and by the bootstrap within each stratum."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from s2eval.records import Estimate, Scale
-from s2eval.stats.bootstrap import CELLS, RESAMPLES, SEED, bca_interval
+from s2eval.stats.arrays import Floats, Labels, without_interval
+from s2eval.stats.bootstrap import CELLS, RESAMPLES, SEED, bca_estimate
 from s2eval.stats.bounded import Weight, mean_weight
 from s2eval.stats.student import scaled_interval
-
-Floats = NDArray[np.float64]
 
 _FEW = 8  # items a distinct value, from which on it is drawn how often each value comes, not each item
 
@@ -52,9 +50,8 @@ class Strata:
     def stderr(self) -> float | None:
         """√(Σ w_k² s_k² / n_k), s_k the sample standard deviation of a stratum; None of a single value.
 
-        A stratum with one value tells no variance of its own; it is given that of all values together, which also
-        contains how the strata differ: too wide rather than too narrow (the idea of collapsed strata, Cochran,
-        "Sampling Techniques" (1977), §5A.12).
+        A stratum with one value gets the variance of all values together: too wide rather than too narrow (collapsed
+        strata, Cochran, "Sampling Techniques" (1977), §5A.12).
         """
         return float(np.sqrt(self._variances.sum())) if self.values.size > 1 else None
 
@@ -73,26 +70,25 @@ class Strata:
 
     @property
     def items(self) -> float:
-        """As many items of one stratum as the mean is worth: 1 / Σ (w_k² / n_k), which is n where all weigh alike."""
+        """As many items of one stratum as the mean is worth: 1 / Σ (w_k² / n_k)."""
         return float(1 / (self.weights**2 / self.sizes).sum())
 
     @property
     def pooled_variance(self) -> float:
-        """The squared standard error, with that of strata as if there were none mixed in: K - 1 of n - 1 parts.
+        """The squared standard error with K - 1 of n - 1 parts of that of all items together.
 
-        Of few items in many strata the variance within them says little, down to none at all; the variance of all
-        items together contains how the strata differ too, and is hardly more where it counts.
+        Of few items in many strata the variance within them says little; see docs/statistics.md.
         """
         n, strata = self.values.size, self.weights.size
         squares = (self.values - self.value) ** 2
-        whole = float((squares * (self.weights / self.sizes)[self.index]).sum()) * n / (n - 1) / self.items
+        pooled = float((squares * (self.weights / self.sizes)[self.index]).sum()) * n / (n - 1) / self.items
         within = float(self._variances.sum())
-        return ((n - strata) * within + (strata - 1) * whole) / (n - 1)
+        return ((n - strata) * within + (strata - 1) * pooled) / (n - 1)
 
     def estimate(self, within: Scale, *, n: int, n_valid: int, weight: Weight = mean_weight) -> Estimate:
         """The mean with `stderr` and the interval of `scaled_interval` on a scale."""
         if self.values.size < 2:
-            return Estimate(self.value, None, None, None, n=n, n_valid=n_valid, method="too-few")
+            return without_interval(n, n_valid, "too-few", self.value)
         return scaled_interval(
             self.value,
             self.stderr,
@@ -122,8 +118,8 @@ class Strata:
         return self.values * (self.weights / self.sizes)[self.index]
 
 
-def strata_of(values: Floats, labels: Sequence[Any] | NDArray[Any] | None) -> Strata:
-    """Values with the labels of their strata, each stratum weighing alike; None = one stratum."""
+def strata_of(values: Floats, labels: Labels | None) -> Strata:
+    """Values with the labels of their strata, each stratum with equal weight; None for one stratum."""
     if labels is None:
         return Strata(values, np.zeros(values.size, dtype=np.intp), np.ones(1))
     names, index = np.unique(np.asarray(labels), return_inverse=True)
@@ -143,39 +139,29 @@ def joined(parts: Sequence[Strata]) -> Strata:
 def stratified_bootstrap(
     strata: Strata, *, resamples: int = RESAMPLES, seed: int = SEED, confidence: float = 0.95
 ) -> Estimate:
-    """The weighted mean over strata with bootstrap standard error and BCa interval.
+    """The weighted mean over strata with bootstrap standard error and BCa interval; `method` as of `bootstrap`.
 
     A resample draws n_k items of the k-th stratum; their mean's distance from the stratum's is stretched by
-    √(n_k / (n_k - 1)), without which small strata would seem too sure (Rao & Wu, JASA 83 (1988) 231-241, with m = n). A
-    stratum of one item borrows the spread of all, as in `stratified_mean`. Acceleration: Σ l³ / (6 (Σ l²)^1.5) with
-    l_i = w_k (x_i - mean_k) / n_k; Davison & Hinkley, "Bootstrap Methods and their Application" (1997), §5.3.2.
-
-    Args:
-        strata: at least two values in all.
-
-    Returns:
-        `method` is `bootstrap-bca`, `bootstrap-percentile` or `constant`, as of `bootstrap`; `none` for a single value.
+    √(n_k / (n_k - 1)) (Rao & Wu, JASA 83 (1988) 231-241, with m = n). A stratum of one item borrows the spread of all,
+    as in `Strata.stderr`. Acceleration: Σ l³ / (6 (Σ l²)^1.5) with l_i = w_k (x_i - mean_k) / n_k; Davison & Hinkley,
+    "Bootstrap Methods and their Application" (1997), §5.3.2.
 
     Time and memory: 14,042 items in 57 strata and 10,000 resamples take 0.2 s on one core where few values come again
     and again (right or wrong), 1.4 s where all differ, and 20 MB.
     """
     n = strata.values.size
     if n < 2:
-        return Estimate(strata.value if n else None, None, None, None, n=n, n_valid=n, method="none")
+        return without_interval(n, n, "none", strata.value if n else None)
     rng = np.random.default_rng(seed)
     centred = strata.values - strata.means[strata.index]
-    everything = strata.values - strata.values.mean()
+    pooled = strata.values - strata.values.mean()
     drawn = np.full(resamples, strata.value)
     for k, (size, weight) in enumerate(zip(strata.sizes.astype(int), strata.weights, strict=True)):
-        own = centred[strata.index == k] if size > 1 else everything
+        own = centred[strata.index == k] if size > 1 else pooled
         stretch = np.sqrt(own.size / (own.size - 1))
         drawn += weight * stretch * _means(own, int(size), resamples, rng)
     influence = centred * (strata.weights / strata.sizes)[strata.index]
-    interval = bca_interval(strata.value, drawn, -influence, confidence)
-    if interval.method == "constant":
-        return Estimate(strata.value, 0.0, None, None, n=n, n_valid=n, method="constant")
-    stderr = float(drawn.std(ddof=1))
-    return Estimate(strata.value, stderr, interval.low, interval.high, n=n, n_valid=n, method=interval.method)
+    return bca_estimate(strata.value, drawn, -influence, n, confidence)
 
 
 def _means(values: Floats, draws: int, resamples: int, rng: np.random.Generator) -> Floats:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from s2eval.records import MINIMUM, Estimate, Scale
-from s2eval.stats.bootstrap import ROUNDING
+from s2eval.stats.arrays import ROUNDING, Floats, without_interval
 from s2eval.stats.bounded import Weight, mean_bounds, mean_weight
 from s2eval.stats.distributions import student_cdf, student_quantile
 
 UNBOUNDED = Scale(graded=True)
 UNKNOWN = Scale()
-"""Of a metric that nothing is known of: 0 and 1 alone are no and yes, else there are no bounds."""
+"""Of an unknown metric: 0 and 1 alone are no and yes, other values have no bounds."""
 
 
 def scaled_interval(
@@ -32,27 +31,25 @@ def scaled_interval(
 ) -> Estimate:
     """The interval of a mean, or of a weighted mean, of scores on a scale.
 
-    With both bounds known it is `mean_bounds`' (method `bounded`), which has a width even where all scores are the
-    same. Else it is value ± t(0.975) standard errors, cut at a bound (`student`; Biometrika 6 (1908) 1-25). The mean of
-    what is at least 0 and has no upper bound, such as words, has few long values that a small sample misses: its upper
-    bound is value · (1 + e + e²), e the t standard errors over the value: value / (1 - e) to the second order, as if
-    the standard error grew with the mean (`relative`).
+    With both bounds known it is `mean_bounds`' (method `bounded`), which has a width even where all scores are equal.
+    Else it is value ± t(0.975) standard errors, cut at a bound (`student`). The mean of what is at least 0 and has no
+    upper bound, such as words, has few long values that a small sample misses: its upper bound is value · (1 + e + e²),
+    e the t standard errors over the value (`relative`).
 
     Args:
-        stderr: None = cannot be computed, of a single item.
+        stderr: None where it cannot be computed, of a single item.
         items: independent items (documents, clusters), or as many as a stratified mean is worth; of fewer than
             `MINIMUM` no interval is computed, method `too-few`.
         within: the scale. A value outside of it, such as a percentage where a share was expected, has no known bounds.
-        n, n_valid: see `Estimate`.
         freedom: degrees of freedom of the standard error; by default items - 1.
-        variance: used by the bounded interval in place of the squared standard error.
-        weight: what `mean_bounds` adds at the far end, by the number of items.
+        variance: used by the bounded interval instead of the squared standard error.
+        weight: the part of an item that `mean_bounds` adds, by the number of items.
         largest: absolute value of the largest item, beside which a standard error may be mere rounding.
     """
     if stderr is not None and stderr <= ROUNDING * max(abs(value), largest):
         stderr = 0.0
     if stderr is None or items < MINIMUM - ROUNDING:
-        return Estimate(value, stderr, None, None, n=n, n_valid=n_valid, method="too-few")
+        return without_interval(n, n_valid, "too-few", value, stderr)
     inside = within.clip(value) == value
     if within.low is not None and within.span is not None and inside:
         spread = stderr**2 if variance is None else variance
@@ -60,7 +57,7 @@ def scaled_interval(
         low, high = (within.clip(within.low + within.span * float(bound)) for bound in bounds)
         return Estimate(value, stderr, min(low, value), max(high, value), n=n, n_valid=n_valid, method="bounded")
     if stderr == 0:
-        return Estimate(value, 0.0, None, None, n=n, n_valid=n_valid, method="constant")
+        return without_interval(n, n_valid, "constant", value, 0.0)
     reach = float(student_quantile(0.975, items - 1 if freedom is None else freedom)) * stderr
     low, high = value - reach, value + reach
     method = "student"
@@ -72,7 +69,7 @@ def scaled_interval(
     return Estimate(value, stderr, low, high, n=n, n_valid=n_valid, method=method)
 
 
-def scope_of(values: NDArray[np.float64], within: Scale) -> Scale:
+def scope_of(values: Floats, within: Scale) -> Scale:
     """The scale that some values are on.
 
     Values beyond a scale from 0 to 1 that are all in 0 to 100 are percentages; other values beyond a scale have no

@@ -239,7 +239,7 @@ def test_a_whole_text_of_one_or_no_answer():
     ("call", "message"),
     [
         (lambda: paired_difference([1, 2], [1]), "one shape"),
-        (lambda: paired_difference([1, math.inf], [1, 2]), "infinite"),
+        (lambda: paired_difference([1, math.inf], [1, 2]), "value inf of item 1"),
         (lambda: paired_difference([1, 2], [1, 2], strata=["a"]), "strata of 1"),
         (lambda: paired_difference([1, 2], [1, 2], clusters=["a"]), "clusters of 1"),
         (lambda: paired_statistic(ease, [[1, 1, 1]], [[1, 1]]), "one shape"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from s2eval.stats import newcombe_interval, proportion, tango_interval
-from s2eval.stats.intervals import Z
+from s2eval.stats.bounded import Z
 
 tables = st.tuples(*[st.integers(0, 60)] * 4).filter(lambda cells: sum(cells) > 0)
 
