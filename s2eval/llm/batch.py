@@ -1,4 +1,4 @@
-"""OpenAI's Batch API as a service: half the price, an answer within a day, collected by whichever run comes back.
+"""OpenAI's Batch API as a service: half the price, answers within a day, collected by whichever run comes back.
 
 A batch is noted in the store before it is submitted, and its id after; it bears a token of ours at the server. So a run
 that was killed in between finds it there, and no call is submitted twice.
@@ -10,7 +10,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from filelock import FileLock, Timeout
@@ -26,10 +26,9 @@ from s2eval.llm.problems import Problem, refusal
 from s2eval.llm.responses import billed, read_document, usage_of
 
 MOST_CALLS, MOST_BYTES = 50_000, 200_000_000  # of one batch: OpenAI's limits
-_OPENAI = Dialect(limit="max_completion_tokens")  # what all of its models take
+_OPENAI = Dialect(limit="max_completion_tokens")  # which all of its models accept
 _QUEUE_FULL = {"token_limit_exceeded", "rate_limit_exceeded"}  # more tokens in waiting batches than an account may have
-_PATIENCE = 600.0  # seconds that the server, or another process that is submitting, may keep us waiting
-
+_MAX_WAIT = 600.0  # seconds for a failing server, or for another process that is submitting
 
 _End = Callable[[Call, Outcome, Usage | None], None]
 
@@ -39,19 +38,19 @@ class BatchService:
 
     Args:
         base_url, api_key: as of `OpenAIService`.
-        ledger: the store of the calls, in which the batches are noted, too.
-        budget: the limits, with the prices of batches. What a call may cost is charged when it is submitted, and
-            corrected when its batch has ended.
-        dialect: how the models want to be asked.
+        ledger: the store of the calls, in which the batches are noted too.
+        budget: the limits, with the prices of batches. The most that a call may cost is charged when it is submitted,
+            and corrected when its batch has ended.
+        dialect: the form of requests.
         wait: whether a run waits until all its batches have ended. If not, it collects those that have.
-        interval: seconds between two looks at the batches.
-        say: told in a sentence what happens.
+        interval: seconds between two checks of the batches.
+        say: called with a sentence about each step.
         most_calls, most_bytes: of one batch.
-        patience, pause: seconds for which a server that fails is asked again, and before the first time.
+        patience, pause: seconds for which a failing server is tried again, and before the first time.
         purse: deprecated name of `budget`.
 
     Raises:
-        UsageError: the URL is none, or the key cannot be sent.
+        UsageError: the URL is invalid, or the key cannot be sent.
     """
 
     def __init__(
@@ -67,54 +66,59 @@ class BatchService:
         say: Callable[[str], None] = lambda _: None,
         most_calls: int = MOST_CALLS,
         most_bytes: int = MOST_BYTES,
-        patience: float = _PATIENCE,
+        patience: float = _MAX_WAIT,
         pause: float = 1.0,
         purse: Budget | None = None,
     ) -> None:
         self._endpoint = endpoint(base_url, api_key)
         self._ledger, self._notes = ledger, _Notes(ledger)
         self._budget = budget or renamed("purse", "budget", purse)
-        self._dialect, self._wait, self._interval, self._say = dialect, wait, interval, say
+        self._dialect, self._wait, self._interval, self._log = dialect, wait, interval, say
         self._most_calls, self._most_bytes = most_calls, most_bytes
         self._patience, self._pause = patience, pause
         self._reserved: dict[str, Reservation] = {}
 
     def run(self, calls: Sequence[Call], done: Done) -> None:
-        """Submit what is in no open batch, wait for all, and tell each call when its batch has ended.
+        """Submit the calls that are in no open batch, and end each call when its batch has ended.
 
         Raises:
             ServiceError: the key is refused, the quota exhausted, the server out of reach or without a Batch API.
-            BudgetError: a limit is reached; what was submitted within it has been told.
+            BudgetError: a limit is reached; the calls submitted within it have ended.
             IncompleteError: without `wait`, where batches have not ended.
-            PrerequisiteError: no key, or another process is submitting and does not end.
+            PrerequisiteError: no key, or another process has been submitting for too long.
         """
         api = BatchApi(self._endpoint, self._patience, self._pause, self._ledger.path.parent)
-        left = {call.key: call for call in calls}
+        pending = {call.key: call for call in calls}
 
         def end(call: Call, outcome: Outcome, usage: Usage | None) -> None:
             self._settle(call, usage)
             done(call, outcome)
-            del left[call.key]
+            del pending[call.key]
 
         try:
-            while left:
-                limit = self._submit(api, left, end)
-                batches = [noted for noted in self._notes.open() if not left.keys().isdisjoint(noted.keys)]
+            while pending:
+                limit = self._submit(api, pending, end)
+                batches = [noted for noted in self._notes.open() if not pending.keys().isdisjoint(noted.keys)]
                 if limit is not None and not batches:
                     raise limit
-                self._collect(api, batches, left, end)
+                self._collect(api, batches, pending, end)
         finally:
-            self._give_back()
+            in_batches = {key for batch in self._notes.open() for key in batch.keys}
+            for key in [key for key in self._reserved if key not in in_batches]:
+                assert self._budget is not None
+                self._budget.settle(self._reserved.pop(key), NOTHING)
 
     # --- submitting ---
 
-    def _submit(self, api: BatchApi, left: dict[str, Call], end: _End) -> BudgetError | None:
+    def _submit(self, api: BatchApi, pending: dict[str, Call], end: _End) -> BudgetError | None:
         """Submit those that are in no open batch; gives the error of the budget where it kept some back."""
+        path = self._ledger.path
+        lock = FileLock(f"{path}.batch.lock", timeout=_MAX_WAIT) if self._ledger.shared else nullcontext()
         try:
-            with self._lock():
-                self._settle_plans(api)
-                there = {key for noted in self._notes.open() for key in noted.keys}
-                within, limit = self._within_limits([call for key, call in left.items() if key not in there])
+            with lock:
+                self._complete_submissions(api)
+                submitted = {key for noted in self._notes.open() for key in noted.keys}
+                within, limit = self._within_limits([call for key, call in pending.items() if key not in submitted])
                 for lines in self._groups(within, end):
                     token = uuid.uuid4().hex
                     self._notes.plan(token, lines, self._reserved)
@@ -125,38 +129,30 @@ class BatchService:
                         raise
                     batch = api.create(file, token)
                     self._notes.submitted(token, batch)
-                    self._say(f"{batch}: {len(lines)} calls submitted")
+                    self._log(f"{batch}: {len(lines)} calls submitted")
                 return limit
         except Timeout:
             raise PrerequisiteError(
-                f"{self._ledger.path}: another process has been submitting for {_PATIENCE:.0f} seconds. Run the command"
-                " again when it has ended"
+                f"{path}: another process has been submitting for {_MAX_WAIT:.0f} seconds. Run the command again when"
+                " it has ended"
             ) from None
 
-    def _lock(self) -> AbstractContextManager[object]:
-        """Held while a process submits; a store in memory has no other process."""
-        if not self._ledger.shared:
-            return nullcontext()
-        return FileLock(f"{self._ledger.path}.batch.lock", timeout=_PATIENCE)
-
-    def _settle_plans(self, api: BatchApi) -> None:
-        """Of batches whose submission was broken off, find the id; what is not at the server was not submitted."""
+    def _complete_submissions(self, api: BatchApi) -> None:
+        """Find the ids of batches whose submission was broken off; those that the server lacks were not submitted."""
         for noted in self._notes.open():
-            if noted.id is not None:
-                continue
-            found = api.find(noted.token, noted.made_at)
-            if found is None:
-                self._release(noted.token, noted.keys)
-            else:
-                self._notes.submitted(noted.token, found)
+            if noted.id is None:
+                if (batch := api.find(noted.token, noted.made_at)) is None:
+                    self._release(noted.token, noted.keys)
+                else:
+                    self._notes.submitted(noted.token, batch)
 
     def _within_limits(self, calls: list[Call]) -> tuple[list[Call], BudgetError | None]:
-        for number, call in enumerate(calls if self._budget else ()):
-            assert self._budget is not None
-            try:
-                self._reserved[call.key] = self._budget.reserve(call)
-            except BudgetError as error:
-                return calls[:number], error
+        if self._budget is not None:
+            for number, call in enumerate(calls):
+                try:
+                    self._reserved[call.key] = self._budget.reserve(call)
+                except BudgetError as error:
+                    return calls[:number], error
         return calls, None
 
     def _settle(self, call: Call, usage: Usage | None) -> None:
@@ -171,30 +167,24 @@ class BatchService:
             self._budget.settle(reserved, usage)
 
     def _release(self, token: str, keys: Iterable[str]) -> None:
-        """Forget a batch of which nothing was submitted, so that nothing is billed."""
+        """Forget a batch that was not submitted; nothing of it is billed."""
         for key, (model, estimate, usd) in self._notes.take(keys).items():
             if self._budget is not None:
                 reserved = self._reserved.pop(key, None) or self._budget.resume(model, None, estimate, usd)
                 self._budget.settle(reserved, NOTHING)
         self._notes.drop(token)
 
-    def _give_back(self) -> None:
-        """What was reserved for calls that are in no batch."""
-        noted = {key for batch in self._notes.open() for key in batch.keys}
-        for key in [key for key in self._reserved if key not in noted]:
-            assert self._budget is not None
-            self._budget.settle(self._reserved.pop(key), NOTHING)
-
     def _groups(self, calls: list[Call], end: _End) -> Iterator[dict[str, bytes]]:
         """Key → line, a file at a time: of one model each, within the limits. A line that is too long has ended."""
         for model in dict.fromkeys(call.model for call in calls):
             group, size = dict[str, bytes](), 0
             for call in (call for call in calls if call.model == model):
-                line = self._line(call)
+                content = body(call, self._dialect)
+                request = {"custom_id": call.key, "method": "POST", "url": ENDPOINT, "body": content}
+                line = json.dumps(request).encode() + b"\n"
                 if len(line) > self._most_bytes:
-                    end(
-                        call, Failure("refused", f"a request of {len(line)} bytes, larger than a batch may be"), NOTHING
-                    )
+                    message = f"a request of {len(line)} bytes, larger than a batch may be"
+                    end(call, Failure("refused", message), NOTHING)
                     continue
                 if len(group) == self._most_calls or size + len(line) > self._most_bytes:
                     yield group
@@ -204,54 +194,48 @@ class BatchService:
             if group:
                 yield group
 
-    def _line(self, call: Call) -> bytes:
-        request = {"custom_id": call.key, "method": "POST", "url": ENDPOINT, "body": body(call, self._dialect)}
-        return json.dumps(request).encode() + b"\n"
-
     # --- collecting ---
 
-    def _collect(self, api: BatchApi, batches: list[_Noted], left: dict[str, Call], end: _End) -> None:
-        """Tell the calls of these batches as they end."""
+    def _collect(self, api: BatchApi, batches: list[_Noted], pending: dict[str, Call], end: _End) -> None:
+        """End the calls of these batches as the batches end."""
         fatal: Problem | None = None
         while batches:
             waiting: list[_Noted] = []
             for noted in batches:
                 batch = api.look(noted.id or "")
-                self._say(f"{batch.id}: {batch.progress}")
+                self._log(f"{batch.id}: {batch.progress}")
                 if batch.status not in ENDED:
                     waiting.append(noted)
                     continue
-                asked = {key: left[key] for key in noted.keys if key in left}
-                for key, answer in _answers(api, batch, asked).items():
+                calls = {key: pending[key] for key in noted.keys if key in pending}
+                for key, answer in _answers(api, batch, calls).items():
                     outcome = answer if isinstance(answer, Reply) else Failure(answer.kind, answer.message)
-                    end(asked[key], outcome, billed(answer))
+                    end(calls[key], outcome, billed(answer))
                     if isinstance(answer, Problem) and answer.then == "end":
                         fatal = fatal or answer
-                self._notes.close(asked)
+                self._notes.close(calls)
             if fatal is not None:
                 raise ServiceError(f"{self._endpoint.url}: {fatal.message}")
             if waiting and not self._wait:
-                raise IncompleteError(_submitted(waiting, left))
+                count = sum(key in pending for noted in waiting for key in noted.keys)
+                ids = ", ".join(str(noted.id) for noted in waiting)
+                raise IncompleteError(
+                    f"{count} calls are submitted and not answered yet ({ids}). The same command collects them"
+                )
             if waiting:
                 time.sleep(self._interval)
             batches = waiting
 
 
-def _submitted(waiting: list[_Noted], left: dict[str, Call]) -> str:
-    calls = sum(key in left for noted in waiting for key in noted.keys)
-    ids = ", ".join(str(noted.id) for noted in waiting)
-    return f"{calls} calls are submitted and not answered yet ({ids}). The same command collects them"
-
-
-def _answers(api: BatchApi, batch: Batch, asked: dict[str, Call]) -> dict[str, Reply | Problem]:
-    """Key → what came of each call in a batch that has ended."""
-    found: dict[str, Reply | Problem] = {}
+def _answers(api: BatchApi, batch: Batch, calls: dict[str, Call]) -> dict[str, Reply | Problem]:
+    """Key → reply or problem of each call in a batch that has ended."""
+    answers: dict[str, Reply | Problem] = {}
     for file in (batch.output_file_id, batch.error_file_id):
         for row in api.rows(file) if file else ():
-            if row.custom_id in asked and not isinstance(found.get(row.custom_id), Reply):
-                found[row.custom_id] = _answer(asked[row.custom_id], row)
-    without = _unanswered(batch)
-    return {key: found.get(key, without) for key in asked}
+            if row.custom_id in calls and not isinstance(answers.get(row.custom_id), Reply):
+                answers[row.custom_id] = _answer(calls[row.custom_id], row)
+    missing = _problem_of(batch)
+    return {key: answers.get(key, missing) for key in calls}
 
 
 def _answer(call: Call, row: Row) -> Reply | Problem:
@@ -259,36 +243,36 @@ def _answer(call: Call, row: Row) -> Reply | Problem:
         error = row.error or Complaint()
         expired = error.code == "batch_expired"  # what was not answered in time is not billed
         kind = "timeout" if expired else "server"
-        return Problem(kind, error.said or "a row without answer and error", "retry", free=expired)
-    status, body = row.response.status_code, row.response.body
+        return Problem(kind, error.text or "a row without answer and error", "retry", free=expired)
+    status, document = row.response.status_code, row.response.body
     if 200 <= status < 300:
-        return read_document(call, body)
-    return explain(call, replace(refusal(status, body), usage=usage_of(body)))
+        return read_document(call, document)
+    return explain(call, replace(refusal(status, document), usage=usage_of(document)))
 
 
-def _unanswered(batch: Batch) -> Problem:
-    """What came of a call that a batch that has ended has no row for."""
+def _problem_of(batch: Batch) -> Problem:
+    """The problem of a call for which a batch that has ended has no row."""
     if batch.status == "expired":
         return Problem("timeout", f"{batch.id} expired before this call was answered", "retry", free=True)
     if batch.status == "cancelled":
         return Problem("server", f"{batch.id} was cancelled before this call was answered", "retry")
     if batch.status == "failed":
-        refusals = [refusal(400, {"error": complaint.model_dump()}) for complaint in batch.complaints]
-        said = "; ".join(complaint.said for complaint in batch.complaints[:3]) or "no reason told"
+        reasons = "; ".join(complaint.text for complaint in batch.complaints[:3]) or "no reason told"
         if any(complaint.code in _QUEUE_FULL for complaint in batch.complaints):
-            message = f"{batch.id} failed: {said}. Ask for less at once, or go without --batch"
+            message = f"{batch.id} failed: {reasons}. Ask for less at once, or go without --batch"
             return Problem("rate limit", message, "retry", free=True)
-        fatal = any(one.then == "end" for one in refusals)
-        return Problem("refused", f"{batch.id} failed: {said}", "end" if fatal else "give up", free=True)
+        refusals = [refusal(400, {"error": complaint.model_dump()}) for complaint in batch.complaints]
+        fatal = any(problem.then == "end" for problem in refusals)
+        return Problem("refused", f"{batch.id} failed: {reasons}", "end" if fatal else "give up", free=True)
     return Problem("malformed", f"{batch.id} ended without a row for this call", "retry")
 
 
-# --- what is noted in the store --------------------------------------------------------------------------------
+# --- notes in the store ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _Noted:
-    """A batch with calls that have not been told; `id` is None from the plan until the server's answer is noted."""
+    """A batch with calls that have not ended; `id` is None from the plan until the server's answer is noted."""
 
     token: str
     id: str | None
@@ -307,7 +291,7 @@ class _Notes:
             )
             connection.execute("CREATE TABLE IF NOT EXISTS batched (key TEXT PRIMARY KEY, token TEXT NOT NULL)")
             connection.execute(
-                "CREATE TABLE IF NOT EXISTS set_aside"  # of what a budget reserved for the calls in open batches
+                "CREATE TABLE IF NOT EXISTS set_aside"  # reserved by a budget for the calls in open batches
                 " (key TEXT PRIMARY KEY, model TEXT NOT NULL, estimate REAL NOT NULL, usd REAL NOT NULL)"
             )
 
@@ -320,9 +304,9 @@ class _Notes:
         return [_Noted(token, batch, made_at, tuple(keys[token])) for token, batch, made_at in rows if token in keys]
 
     def plan(self, token: str, keys: Iterable[str], reserved: Mapping[str, Reservation]) -> None:
-        amounts = [(key, one.model, one.estimate, one.usd) for key in keys if (one := reserved.get(key))]
+        rows = [(key, held.model, held.estimate, held.usd) for key in keys if (held := reserved.get(key))]
         with self._ledger.transaction() as connection:
-            connection.executemany("INSERT OR REPLACE INTO set_aside VALUES (?, ?, ?, ?)", amounts)
+            connection.executemany("INSERT OR REPLACE INTO set_aside VALUES (?, ?, ?, ?)", rows)
             connection.execute("INSERT INTO batches (token, made_at) VALUES (?, ?)", (token, time.time()))
             connection.executemany("INSERT INTO batched VALUES (?, ?)", ((key, token) for key in keys))
 

@@ -1,6 +1,6 @@
-"""The server's side of batches: files, batches, and rows of answers, asked again as long as that may help.
+"""Requests to the Batch API: files, batches, and rows of answers, retried as long as that may help.
 
-The SDK only carries bytes here: it retries nothing and reads nothing into them.
+The SDK only carries bytes.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from s2eval.errors import ServiceError
 from s2eval.files import jsonl
@@ -22,12 +22,15 @@ from s2eval.llm.problems import Problem, refusal, retry_after
 from s2eval.llm.secrets import clean, guard_logs, shown
 from s2eval.llm.transport import MAX_BODY
 
+if TYPE_CHECKING:
+    import httpx2
+
 ENDPOINT = "/v1/chat/completions"
 ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
 _TOKEN = "s2eval"  # the key of our token in a batch's metadata
 _TIMEOUT = 600.0  # seconds; a file may have 200 MB
-_LONGEST = 60.0  # seconds between two attempts
-_LONGEST_ANSWER = 3600.0  # seconds until the last byte of an answer
+_MAX_PAUSE = 60.0  # seconds between two attempts
+_MAX_SECONDS = 3600.0  # until the last byte of an answer
 MAX_FILE = 2 * 2**30  # bytes of a file of answers; 50,000 replies of 10,000 tokens
 _DAY = 86_400.0
 
@@ -39,7 +42,7 @@ class Complaint(BaseModel):
     message: str | None = None
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         """Code and message in one line, without keys."""
         return shown(f"{self.code or ''} {self.message or ''}")
 
@@ -55,7 +58,7 @@ class _Counts(BaseModel):
 
 
 class Batch(BaseModel):
-    """What the server says of a batch; what it says beyond this is ignored."""
+    """A batch as the server describes it; other fields are ignored."""
 
     id: str
     status: str
@@ -64,11 +67,11 @@ class Batch(BaseModel):
     error_file_id: str | None = None
     errors: _Complaints | None = None
     request_counts: _Counts | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: dict[str, object] | None = None
 
     @property
     def complaints(self) -> list[Complaint]:
-        """Why it failed as a whole."""
+        """Why it failed."""
         return (self.errors and self.errors.data) or []
 
     @property
@@ -89,7 +92,7 @@ class _File(BaseModel):
 
 class _Answer(BaseModel):
     status_code: int
-    body: Any = None
+    body: JsonValue = None
 
 
 class Row(BaseModel):
@@ -100,6 +103,13 @@ class Row(BaseModel):
     error: Complaint | None = None
 
 
+class _Response(Protocol):
+    """The SDK's raw response."""
+
+    @property
+    def http_response(self) -> httpx2.Response: ...
+
+
 _Document = TypeVar("_Document", bound=BaseModel)
 _T = TypeVar("_T")
 
@@ -108,10 +118,10 @@ class BatchApi:
     """The Batch API of a server.
 
     Args:
-        endpoint: where it is, and the key.
-        patience: seconds for which a server that fails is asked again.
+        endpoint: address and key.
+        patience: seconds for which a failing server is tried again.
         pause: seconds before the first time; twice as many before each further one.
-        folder: where a file of answers lies while it is read: it may be larger than the memory.
+        folder: for a file of answers while it is read: it may be larger than the memory.
 
     Raises:
         PrerequisiteError: no key. All methods: ServiceError where the server does not answer, or never will.
@@ -126,7 +136,7 @@ class BatchApi:
         key, headers = endpoint.credentials()
         self._openai, self._url, self._patience, self._pause = openai, endpoint.url, patience, pause
         with proxies.explained():
-            self._http = Client(MAX_BODY, _LONGEST_ANSWER, follow_redirects=False)  # the key goes nowhere else
+            self._http = Client(MAX_BODY, _MAX_SECONDS, follow_redirects=False)  # the key goes nowhere else
         self._folder = folder if folder.is_dir() else None
         self._client = openai.OpenAI(
             api_key=key,
@@ -140,18 +150,18 @@ class BatchApi:
     def upload(self, name: str, content: bytes) -> str:
         """The id of a new file of requests."""
         files = self._client.files.with_raw_response
-        return self._insist(lambda: self._ask(_File, lambda: files.create(file=(name, content), purpose="batch"))).id
+        return self._retry(lambda: self._get(_File, lambda: files.create(file=(name, content), purpose="batch"))).id
 
     def create(self, file: str, token: str) -> str:
-        """The id of a new batch that bears our token; one whose answer was lost is found, not made again."""
+        """The id of a new batch that bears our token. After a lost answer the batch is found, not created again."""
         batches, tried, now = self._client.batches.with_raw_response, False, time.time()
 
         def create() -> str | Problem:
             nonlocal tried
-            if tried and (found := self.find(token, now)) is not None:
-                return found
+            if tried and (created := self.find(token, now)) is not None:
+                return created
             tried = True
-            batch = self._ask(
+            batch = self._get(
                 Batch,
                 lambda: batches.create(
                     input_file_id=file, endpoint=ENDPOINT, completion_window="24h", metadata={_TOKEN: token}
@@ -159,17 +169,16 @@ class BatchApi:
             )
             return batch if isinstance(batch, Problem) else batch.id
 
-        return self._insist(create)
+        return self._retry(create)
 
     def find(self, token: str, made_at: float) -> str | None:
         """The id of the batch that bears our token; None = there is none.
 
-        Args:
-            made_at: Unix time at which it was made at the earliest; the list, newest first, is read up to a day before.
+        `made_at` is the earliest Unix time of its creation; the list, newest first, is read up to a day before.
         """
         batches, after = self._client.batches.with_raw_response, dict[str, Any]()
         while True:
-            page = self._insist(lambda: self._ask(_Page, lambda: batches.list(limit=100, **after)))
+            page = self._retry(lambda: self._get(_Page, lambda: batches.list(limit=100, **after)))
             for batch in page.data:
                 if (batch.metadata or {}).get(_TOKEN) == token:
                     return batch.id
@@ -180,15 +189,15 @@ class BatchApi:
             after["after"] = page.data[-1].id
 
     def look(self, batch: str) -> Batch:
-        """How it stands with a batch."""
+        """The batch as it is now."""
         batches = self._client.batches.with_raw_response
-        return self._insist(
-            lambda: self._ask(Batch, lambda: batches.retrieve(batch)),
+        return self._retry(
+            lambda: self._get(Batch, lambda: batches.retrieve(batch)),
             unknown=f"{self._url} knows no {batch}. Use the key that it was submitted with, or go on without --batch",
         )
 
     def rows(self, file: str) -> Iterator[Row]:
-        """The rows of a file of answers; lines that are none are left out."""
+        """The rows of a file of answers, without malformed lines."""
         files = self._client.files.with_raw_response
         with tempfile.TemporaryFile(dir=self._folder) as content:
 
@@ -197,25 +206,21 @@ class BatchApi:
                 content.truncate()
                 self._http.file = content, MAX_FILE
                 try:
-                    return self._carry(lambda: files.content(file))
+                    return self._send(lambda: files.content(file))
                 finally:
                     self._http.file = None
 
-            self._insist(
+            self._retry(
                 save, unknown=f"the answers ({file}) are no longer at {self._url}. Go on without --batch to ask again"
             )
             content.seek(0)
             for _, line in jsonl.numbered(_lines(content)):
-                row = _read(Row, line)
+                row = _parse(Row, line)
                 if row is not None:
                     yield row
 
-    def _insist(self, attempt: Callable[[], _T | Problem], unknown: str = "") -> _T:
-        """Try until it is answered, as long as it may pass, and for `patience` seconds at most.
-
-        Args:
-            unknown: what to tell the user where the server does not know what it is asked about.
-        """
+    def _retry(self, attempt: Callable[[], _T | Problem], unknown: str = "") -> _T:
+        """Try until it is answered, for `patience` seconds at most; `unknown` is the message about a 404."""
         end, pause = time.monotonic() + self._patience, self._pause
         while True:
             answer = attempt()
@@ -234,47 +239,44 @@ class BatchApi:
                     " collects it"
                 )
             time.sleep(pause)
-            pause = min(2 * pause, _LONGEST)
+            pause = min(2 * pause, _MAX_PAUSE)
 
-    def _ask(self, model: type[_Document], request: Callable[[], Any]) -> _Document | Problem:
-        content = self._carry(request)
+    def _get(self, model: type[_Document], request: Callable[[], _Response]) -> _Document | Problem:
+        content = self._send(request)
         if isinstance(content, Problem):
             return content
-        document = _read(model, content)
-        if document is None:
-            said = shown(content.decode(errors="replace"))
-            return Problem("malformed", f"not what the Batch API answers: {said}", "retry")
-        return document
+        text = shown(content.decode(errors="replace"))
+        return _parse(model, content) or Problem("malformed", f"not what the Batch API answers: {text}", "retry")
 
-    def _carry(self, request: Callable[[], Any]) -> bytes | Problem:
-        """One request: the body of its answer, or what is wrong. No exception leaves it that might hold the key."""
+    def _send(self, request: Callable[[], _Response]) -> bytes | Problem:
+        """The body of the answer to a request, or what is wrong. No exception leaves it that might hold the key."""
         try:
             return request().http_response.content
         except self._openai.APIStatusError as error:
             try:
-                document: Any = clean(error.response.json())
+                document = clean(error.response.json())
             except (ValueError, RecursionError):
                 document = error.response.text
             headers = {name.lower(): value for name, value in error.response.headers.items()}
             return refusal(error.status_code, document, retry_after(headers))
-        except self._openai.APIError as error:  # nothing came, or not all of it
+        except self._openai.APIError as error:  # no answer, or not all of it
             cause = error.__cause__ or error
             return Problem("connection", f"no answer: {shown(str(cause) or type(cause).__name__)}", "retry")
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """The lines of a file; of one that is longer than an answer may be, nothing."""
+    """The lines of a file; a blank one for each that is longer than an answer may be."""
     while line := file.readline(MAX_BODY + 1):
         if line.endswith(b"\n") or len(line) <= MAX_BODY:
             yield line
         else:
             while line and not line.endswith(b"\n"):
                 line = file.readline(MAX_BODY + 1)
-            yield b"\n"  # so that the numbers of the lines stay
+            yield b"\n"
 
 
-def _read(model: type[_Document], content: bytes) -> _Document | None:
-    """The document in JSON, without keys in it; None where it is none."""
+def _parse(model: type[_Document], content: bytes) -> _Document | None:
+    """The JSON document, without keys in it; None where it is malformed."""
     try:
         return model.model_validate(clean(json.loads(content)))
     except (ValueError, RecursionError):  # of pydantic's, too

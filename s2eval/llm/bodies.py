@@ -1,7 +1,6 @@
-"""Bodies of answers with a limit: what a server sends, and what it unpacks to, is read up to there and no further.
+"""The SDK's HTTP clients with a limit on the body of an answer, packed and unpacked; they return complete answers.
 
-The clients here are the SDK's, except that an answer is whole and within the limit when they return it. This module
-imports the SDK: it is imported where a client is made.
+This module imports the SDK: it is imported where a client is made.
 """
 
 from __future__ import annotations
@@ -13,16 +12,19 @@ from typing import Any, BinaryIO
 import httpx2
 import openai
 
-MAX_ERROR = 2**16  # bytes of an error page that are kept; enough for what it says
+MAX_ERROR = 2**16  # bytes of an error page that are read
 _UNPACKED = ("content-encoding", "content-length", "transfer-encoding")
 
 
 class BodyTooLargeError(httpx2.DecodingError):
-    """The body is larger than the limit; the connection is closed."""
+    """The body is larger than the limit in bytes; the connection is closed."""
+
+    def __init__(self, limit: int, request: httpx2.Request) -> None:
+        super().__init__(f"a body of more than {limit / 2**20:g} MB", request=request)
 
 
 class _Body:
-    """What has come of an answer so far."""
+    """An answer while its body is read."""
 
     def __init__(self, response: httpx2.Response, limit: int) -> None:
         self._response, self._limit = response, limit
@@ -30,20 +32,16 @@ class _Body:
         self._content = bytearray()
 
     def add(self, chunk: bytes) -> bool:
-        """Take a piece; False = enough has come.
-
-        Raises:
-            BodyTooLargeError: it is too large, also before it is unpacked. Of an error the beginning is enough.
-        """
+        """Add a chunk; False = of an error, enough has been read. Raises a BodyTooLargeError."""
         self._content += chunk
         if self._error and len(self._content) >= MAX_ERROR:
             del self._content[MAX_ERROR:]
             return False
         if max(len(self._content), self._response.num_bytes_downloaded) > self._limit:
-            raise too_large(self._limit, self._response.request)
+            raise BodyTooLargeError(self._limit, self._response.request)
         return True
 
-    def whole(self) -> httpx2.Response:
+    def complete(self) -> httpx2.Response:
         """The answer with its body, unpacked."""
         response = self._response
         headers = [(name, value) for name, value in response.headers.raw if name.decode().lower() not in _UNPACKED]
@@ -58,11 +56,6 @@ class _Body:
         return answer
 
 
-def too_large(limit: int, request: httpx2.Request) -> BodyTooLargeError:
-    """Says how large a body may be."""
-    return BodyTooLargeError(f"a body of more than {limit / 2**20:g} MB", request=request)
-
-
 class AsyncClient(openai.DefaultAsyncHttpxClient):
     """The SDK's asynchronous client; no body that it returns has more than `limit` bytes, unpacked."""
 
@@ -71,7 +64,7 @@ class AsyncClient(openai.DefaultAsyncHttpxClient):
         self._limit = limit
 
     async def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
-        """As the SDK asks for it, but read to its end, whatever `stream` is."""
+        """As the SDK's, but the answer is read to its end, whatever `stream` is."""
         del stream
         response = await super().send(request, stream=True, **options)
         body = _Body(response, self._limit)
@@ -81,14 +74,13 @@ class AsyncClient(openai.DefaultAsyncHttpxClient):
                     break
         finally:
             await response.aclose()
-        return body.whole()
+        return body.complete()
 
 
 class Client(openai.DefaultHttpxClient):
     """The same, one request after the other; each ends within `seconds`.
 
-    Attributes:
-        file: where the body of the next answers goes, unpacked, in place of the answer, and its limit in bytes.
+    The body of the next answers goes, unpacked, to `file` where it is set, up to so many bytes.
     """
 
     def __init__(self, limit: int, seconds: float, **options: Any) -> None:
@@ -97,7 +89,7 @@ class Client(openai.DefaultHttpxClient):
         self.file: tuple[BinaryIO, int] | None = None
 
     def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
-        """As the SDK asks for it, but read to its end, whatever `stream` is."""
+        """As the SDK's, but the answer is read to its end, whatever `stream` is."""
         del stream
         end = time.monotonic() + self._seconds
         response = super().send(request, stream=True, **options)
@@ -111,7 +103,7 @@ class Client(openai.DefaultHttpxClient):
                         break
         finally:
             response.close()
-        return body.whole()
+        return body.complete()
 
 
 def _save(response: httpx2.Response, end: float, file: BinaryIO, limit: int) -> None:
@@ -119,7 +111,7 @@ def _save(response: httpx2.Response, end: float, file: BinaryIO, limit: int) -> 
     for chunk in _until(response, end):
         size += file.write(chunk)
         if max(size, response.num_bytes_downloaded) > limit:
-            raise too_large(limit, response.request)
+            raise BodyTooLargeError(limit, response.request)
 
 
 def _until(response: httpx2.Response, end: float) -> Iterator[bytes]:

@@ -1,7 +1,7 @@
-"""Who is asking which call of a store, so that of two processes one asks and pays, and the other reads its reply.
+"""Claims of processes on the calls of a store: of two, one makes and pays the call, the other reads its reply.
 
 A claim has a lease, which its process renews while it lives. It ends with the outcome of the call, with the process
-(seen at once on the same machine), or with the lease.
+(noticed at once on the same machine), or with the lease.
 """
 
 from __future__ import annotations
@@ -57,16 +57,16 @@ class Claims:
 
     def take(self, keys: Iterable[str]) -> set[str]:
         """Claim what no living process has claimed; gives the keys that are now this run's."""
-        wanted = list(keys)
+        keys = list(keys)
         if not self._ledger.shared:
-            return set(wanted)
+            return set(keys)
         now = time.time()
         with self._ledger.transaction(durable=False) as connection:
             rows = connection.execute("SELECT key, owner, machine, pid, until FROM claims").fetchall()
             owners = {owner: (machine, pid) for _, owner, machine, pid, _ in rows}
             dead = {owner for owner, (machine, pid) in owners.items() if machine == self._machine and _is_dead(pid)}
             held = {key for key, owner, _, _, until in rows if owner not in dead and until > now}
-            free = [key for key in wanted if key not in held]
+            free = [key for key in keys if key not in held]
             connection.executemany(
                 "INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?)",
                 ((key, self._owner, self._machine, os.getpid(), now + LEASE) for key in free),
@@ -80,7 +80,7 @@ class Claims:
 
 
 def _machine() -> str:
-    """What process numbers are unique in: the host since its start, and the container's own numbering."""
+    """The space in which process ids are unique: the host since its start, and the container."""
     parts = [platform.node()]
     with suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
@@ -89,7 +89,7 @@ def _machine() -> str:
 
 
 def _is_dead(pid: int) -> bool:
-    """Whether no such process runs on this machine; False where that cannot be seen."""
+    """Whether no such process runs on this machine; False where that is not known."""
     if os.name != "posix":  # elsewhere `os.kill` ends processes
         return False
     try:
@@ -98,6 +98,6 @@ def _is_dead(pid: int) -> bool:
         return True
     except PermissionError:
         return False
-    with suppress(OSError, IndexError):  # one that was killed and not yet waited for
+    with suppress(OSError, IndexError):  # killed, and not yet waited for
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ("Z", "X")
     return False
