@@ -37,7 +37,7 @@ def necessary(lm: Any, instances: Sequence[Any]) -> Necessary:
     from s2eval.models.backend import backend_checks
     from s2eval.models.backend.likelihood import Scoring
     from s2eval.models.cost import arithmetic
-    from s2eval.models.cost.counts import Passes, alone
+    from s2eval.models.cost.arithmetic import Passes, alone
 
     scoring, shape = Scoring(_requests(lm, instances)), arithmetic.shape(lm.model)
     pairs = int(scoring.trie.depth.sum(dtype="int64")) + len(scoring.trie)

@@ -21,7 +21,7 @@ from s2eval.run.plan import Unit
 from s2eval.run.progress import facts
 
 if TYPE_CHECKING:
-    from s2eval.models.cost.counts import Counts
+    from s2eval.models.cost.arithmetic import Counts
     from s2eval.models.cost.meta_model import MetaModel
 
 _SHOTS_SEED = 1234  # of lm-eval's simple_evaluate

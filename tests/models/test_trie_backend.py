@@ -118,8 +118,10 @@ def test_a_wrong_attention_is_refused_before_anything_is_stored(
     tokenizer: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     ours, _ = both(make("llama", len(tokenizer)), tokenizer)
-    right = attention._mask
-    monkeypatch.setattr(attention, "_mask", lambda *args: torch.zeros_like(right(*args)))  # everything sees everything
+    right = attention._additive
+    monkeypatch.setattr(
+        attention, "_additive", lambda *args: torch.zeros_like(right(*args))
+    )  # everything sees everything
     cached = CachingLM(ours, str(tmp_path / "cache.db"))
     with pytest.raises(DisagreementError, match=r"by the token trie and .* by hf's path") as error:
         cached.loglikelihood(requests())

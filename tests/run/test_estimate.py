@@ -18,7 +18,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from s2eval import config as configuration
 from s2eval.files.integrity import sealed
 from s2eval.models.cost import arithmetic, memory
-from s2eval.models.cost.counts import Counts, Passes, alone
+from s2eval.models.cost.arithmetic import Counts, Passes, alone
 from s2eval.models.cost.meta_model import MetaModel
 from s2eval.models.s2 import S2LM
 from s2eval.run import estimate, forecast, plan

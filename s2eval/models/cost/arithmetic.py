@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from s2eval.models.cost.counts import Passes
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 # Share of the rate of bare products of as many rows that is reached; measured on a CPU with SmolLM2-135M in fp32:
 READING = 0.75  # by the token trie: 0.73 to 0.78 on ARC, HellaSwag and TruthfulQA
@@ -19,6 +21,54 @@ WRITING = 0.6  # answers, 1 to 100 together: 0.46 to 0.70
 SECONDS, TURNS = 0.3, 3  # that the rate is measured for, at least
 LONGEST = 2e10  # FLOPs of a product on a CPU; more rows would only take longer
 BEYOND_CACHES = 64 << 20  # bytes of matrices that are multiplied in turn, so that they come from memory
+
+
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """Forward passes, as their arithmetic sees them.
+
+    Attributes:
+        tokens: that are computed.
+        pairs: of a query and a key that it sees, among them.
+        rows: places in them at which the vocabulary head is needed.
+    """
+
+    tokens: int = 0
+    pairs: int = 0
+    rows: int = 0
+
+    def __add__(self, other: Passes) -> Passes:
+        return Passes(self.tokens + other.tokens, self.pairs + other.pairs, self.rows + other.rows)
+
+
+def alone(lengths: Iterable[int], *, everywhere: bool) -> Passes:
+    """Sequences of so many tokens, each by itself; the head at each of their tokens, or at the last."""
+    passes = (Passes(length, length * (length + 1) // 2, length if everywhere else 1) for length in lengths)
+    return sum(passes, Passes())
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What some requests of one kind come to, with one model.
+
+    Attributes:
+        truncated: requests that are longer than the model's context and cut from the left.
+        naive: tokens to read if each request is by itself.
+        read: what is read: the trie, or on hf's path its own batches.
+        written: answers, at most.
+        checks: the backend's comparison of the first document with hf's path.
+        longest: tokens of the longest sequence, with its answer.
+        fallbacks: reason → requests that go through hf's path for it.
+    """
+
+    requests: int = 0
+    truncated: int = 0
+    naive: int = 0
+    read: Passes = field(default_factory=Passes)
+    written: Passes = field(default_factory=Passes)
+    checks: Passes = field(default_factory=Passes)
+    longest: int = 0
+    fallbacks: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,38 +93,33 @@ class Shape:
     def flops(self, passes: Passes) -> float:
         """2 × linear × tokens + 4 × attention × pairs × layers + 2 × hidden × vocabulary × rows.
 
-        Norms, rotary angles and softmax count nothing.
+        Norms, rotary angles and softmax are not counted.
         """
         attention = 4.0 * self.attention * passes.pairs * self.layers
         return 2.0 * self.linear * passes.tokens + attention + 2.0 * self.hidden * self.vocabulary * passes.rows
 
 
-def shape(model: Any) -> Shape:
+def shape(model: PreTrainedModel) -> Shape:
     """Of a transformers model, or PEFT's wrapper around one; its weights may be on the `meta` device."""
-    config = model.config.get_text_config()
+    config: Any = model.config.get_text_config()
     heads = getattr(config, "num_attention_heads", None) or 0
     size = getattr(config, "head_dim", None) or (config.hidden_size // heads if heads else 0)
+    ends = [module for module in (model.get_input_embeddings(), model.get_output_embeddings()) if module is not None]
+    tables = [module for module in model.modules() if isinstance(module, nn.Embedding)]  # looked up, not multiplied
+    others = {id(weight) for module in (*ends, *tables) for weight in module.parameters()}
+    experts = getattr(config, "num_experts_per_tok", None)  # transformers keeps a layer's experts in one tensor
+    linear = 0
+    for weight in model.parameters():
+        if weight.ndim >= 2 and id(weight) not in others:
+            linear += weight[0].numel() * min(experts, len(weight)) if experts and weight.ndim == 3 else weight.numel()
     return Shape(
-        linear=_linear(model, config),
+        linear=linear,
         layers=config.num_hidden_layers,
         attention=heads * size,
         hidden=config.hidden_size,
         inner=getattr(config, "intermediate_size", None) or 4 * config.hidden_size,
         vocabulary=config.vocab_size,
     )
-
-
-def _linear(model: Any, config: Any) -> int:
-    """Every matrix but embeddings and vocabulary head; experts, which transformers keeps in one tensor, as used."""
-    ends = [module for module in (model.get_input_embeddings(), model.get_output_embeddings()) if module is not None]
-    tables = [module for module in model.modules() if isinstance(module, nn.Embedding)]  # looked up, not multiplied
-    others = {id(weight) for module in (*ends, *tables) for weight in module.parameters()}
-    used = getattr(config, "num_experts_per_tok", None)
-    total = 0
-    for weight in model.parameters():
-        if weight.ndim >= 2 and id(weight) not in others:
-            total += weight[0].numel() * min(used, len(weight)) if used and weight.ndim == 3 else weight.numel()
-    return total
 
 
 @torch.no_grad()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import torch
 from torch import nn
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 # A processor is as fast with 512 tokens a pass as with more, and its caches hold them; an accelerator wants more.
 MOST_TOKENS = {"cpu": 512}
@@ -34,6 +37,21 @@ class Sizes:
     row: int
     keys: int
 
+    def budgets(self, device: torch.device, free: int) -> tuple[int, int]:
+        """Tokens and vocabulary rows of one forward pass."""
+        most = MOST_TOKENS.get(device.type, MOST_TOKENS_ELSEWHERE)
+        tokens = max(min(most, int(SHARE * free / 2 / self.token)), 32)
+        return tokens, max(min(tokens, int(SHARE * free / 2 / self.row)), 32)
+
+    def width(self, device: torch.device, longest: int, free: int) -> int:
+        """Answers that are decoded together, where the longest prompt with its answer has so many tokens."""
+        most = MOST_ROWS.get(device.type, MOST_ROWS_ELSEWHERE)
+        return max(min(most, int(SHARE * free / max(self.keys * longest, 1))), 1)
+
+    def fallback(self, tokens: int, rows: int) -> int:
+        """What hf's path holds for a batch; of its log-softmax, the last batch's too until the next one's is made."""
+        return tokens * (self.token + self.keys) + rows * self.row * 3 // 2
+
 
 def sizes(config: Any, dtype: torch.dtype) -> Sizes:
     """The sizes of a transformers model computed in `dtype`."""
@@ -50,51 +68,20 @@ def sizes(config: Any, dtype: torch.dtype) -> Sizes:
     )
 
 
-def budgets(model: Any, free: int | None = None) -> tuple[int, int]:
-    """Tokens and vocabulary rows of one forward pass.
+def budgets(model: PreTrainedModel) -> tuple[int, int]:
+    """`Sizes.budgets` of a loaded model, from the memory that is free on its device now."""
+    return sizes(model.config, model.dtype).budgets(model.device, free_bytes(model.device))
+
+
+def width(model: PreTrainedModel, longest: int) -> int:
+    """`Sizes.width` of a loaded model, from the memory that is free on its device now."""
+    return sizes(model.config, model.dtype).width(model.device, longest, free_bytes(model.device))
+
+
+def weights(model: PreTrainedModel, bits: float | None = None) -> int:
+    """Bytes of all parameters, each once, and of the buffers; the model may be on the `meta` device.
 
     Args:
-        model: a loaded causal language model.
-        free: bytes; None = what is free on its device now.
-    """
-    free = free_bytes(model.device) if free is None else free
-    return budgets_of(sizes(model.config, model.dtype), model.device, free)
-
-
-def budgets_of(of: Sizes, device: torch.device, free: int) -> tuple[int, int]:
-    """The same for a model of these sizes that is not loaded."""
-    most = MOST_TOKENS.get(device.type, MOST_TOKENS_ELSEWHERE)
-    tokens = max(min(most, int(SHARE * free / 2 / of.token)), 32)
-    return tokens, max(min(tokens, int(SHARE * free / 2 / of.row)), 32)
-
-
-def width(model: Any, longest: int, free: int | None = None) -> int:
-    """Answers that are decoded together.
-
-    Args:
-        longest: tokens of the longest prompt with its answer.
-        free: bytes; None = what is free on its device now.
-    """
-    free = free_bytes(model.device) if free is None else free
-    return width_of(sizes(model.config, model.dtype), model.device, longest, free)
-
-
-def width_of(of: Sizes, device: torch.device, longest: int, free: int) -> int:
-    """The same for a model of these sizes that is not loaded."""
-    most = MOST_ROWS.get(device.type, MOST_ROWS_ELSEWHERE)
-    return max(min(most, int(SHARE * free / max(of.keys * longest, 1))), 1)
-
-
-def hf_bytes(of: Sizes, tokens: int, rows: int) -> int:
-    """What hf's path holds for a batch; of its log-softmax, the last batch's too until the next one's is made."""
-    return tokens * (of.token + of.keys) + rows * of.row * 3 // 2
-
-
-def weights(model: Any, bits: float | None = None) -> int:
-    """Bytes of all parameters, each once, and of the buffers.
-
-    Args:
-        model: may be on the `meta` device.
         bits: of a quantised weight; then every linear layer but the vocabulary head is so.
     """
     head = model.get_output_embeddings()
@@ -107,16 +94,14 @@ def weights(model: Any, bits: float | None = None) -> int:
     return total + round(sum(small.values()) * ((bits or 0) / 8 + SCALES))
 
 
-def bits(quantization: Any, arguments: Mapping[str, Any]) -> int | None:
+def bits(quantization: object, arguments: Mapping[str, Any]) -> int | None:
     """Bits of a quantised weight, by the checkpoint's own configuration or the model's arguments."""
-    asked = quantization if isinstance(quantization, Mapping) else getattr(quantization, "to_dict", dict)()
-    asked = {**asked, **arguments}
-    by_method = {"mxfp4": 4, "fp8": 8, "fbgemm_fp8": 8}.get(str(asked.get("quant_method")).rpartition(".")[2].lower())
-    return 4 if asked.get("load_in_4bit") else 8 if asked.get("load_in_8bit") else asked.get("bits") or by_method
+    own = quantization if isinstance(quantization, Mapping) else getattr(quantization, "to_dict", dict)()
+    options = {**own, **arguments}
+    by_method = {"mxfp4": 4, "fp8": 8, "fbgemm_fp8": 8}.get(str(options.get("quant_method")).rpartition(".")[2].lower())
+    return 4 if options.get("load_in_4bit") else 8 if options.get("load_in_8bit") else options.get("bits") or by_method
 
 
 def free_bytes(device: torch.device) -> int:
     """What is free on a device."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    return psutil.virtual_memory().available
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available

@@ -9,9 +9,9 @@ import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -25,43 +25,62 @@ from s2eval.models.backend.backend_stats import BackendStats
 from s2eval.models.backend.generation import Prompt
 from s2eval.models.backend.likelihood import Request, Scoring
 from s2eval.models.cost import arithmetic, memory
-from s2eval.models.cost.arithmetic import Shape
-from s2eval.models.cost.counts import Counts, Fit, Passes, alone
+from s2eval.models.cost.arithmetic import Counts, Passes, Shape, alone
 from s2eval.models.s2 import S2LM, Result, Tokenized
 from s2eval.models.trie import support, trie
-from s2eval.models.trie.trie import Trie
+
+if TYPE_CHECKING:
+    from lm_eval.api.instance import Instance
 
 _AT_ONCE = 512  # requests whose tokens are held as Python's lists
-_REMEMBERED = 8  # texts
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What is held at once.
+
+    Attributes:
+        tokens: of a forward pass.
+        width: answers, or requests of hf's, that are computed together.
+        memory, free: bytes, weights included; and those that are free now.
+    """
+
+    tokens: int
+    width: int
+    memory: int
+    free: int
 
 
 class MetaModel(S2LM):
     """The backend `s2` with its weights on the `meta` device: it encodes and cuts requests, and answers none.
 
     Args:
-        pretrained: as for `s2`.
-        peft: an adapter on top.
-        arguments: as for `s2`.
+        pretrained, peft, arguments: as for `s2`.
 
     Attributes:
         place: where the model would be computed.
         weights: bytes of the model and its adapter.
-        shape: what its arithmetic is made of.
     """
 
     place: torch.device
     weights: int
     shape: Shape
 
-    def __init__(self, pretrained: Any = "smollm2", *, peft: str | None = None, **arguments: Any) -> None:
+    def __init__(self, pretrained: str = "smollm2", *, peft: str | None = None, **arguments: Any) -> None:
         self._scored: list[Request] = []
-        self._asked: list[Prompt] = []
+        self._prompts_read: list[Prompt] = []
         self._apart: list[tuple[int, int]] = []  # what hf answers: tokens of the prompt, and of the answer at most
-        self._encoded: dict[tuple[Any, ...], list[int]] = {}
         super().__init__(pretrained, **arguments)
         self.place = self._device
-        if peft is not None:
-            self._put_on(peft)
+        if peft is not None:  # an adapter without its weights
+            from accelerate import init_empty_weights
+            from peft import PeftConfig, get_peft_model
+
+            config = PeftConfig.from_pretrained(peft, revision=self.revision)
+            before = {id(weight) for weight in self._model.parameters()}
+            with init_empty_weights():
+                self._model = get_peft_model(self._model, config, low_cpu_mem_usage=True)
+            self.weights += sum(weight.nbytes for weight in self._model.parameters() if id(weight) not in before)
         self.shape = arithmetic.shape(self._model)
 
     @property
@@ -75,40 +94,26 @@ class MetaModel(S2LM):
         revision: str | None = "main",
         dtype: str | torch.dtype | None = "auto",
         trust_remote_code: bool | None = False,
-        quantization_config: Any = None,
+        quantization_config: object = None,
         **options: Any,
     ) -> None:
-        """Instead of hf's."""
+        """Instead of hf's. Raises PrerequisiteError if the files of a local folder would leave a part of the model to
+        random numbers; those of GGUF, remote code and quantised models are checked when they are loaded."""
         from accelerate import init_empty_weights
         from transformers import GenerationConfig
 
-        asked = {} if dtype in ("auto", None) else {"dtype": get_dtype(dtype or "auto")}
+        typed = {} if dtype in ("auto", None) else {"dtype": get_dtype(dtype or "auto")}
         with init_empty_weights():
-            model = self.AUTO_MODEL_CLASS.from_config(self.config, trust_remote_code=trust_remote_code, **asked)
-        self._check_files(model, pretrained, options.get("gguf_file"))
+            model = self.AUTO_MODEL_CLASS.from_config(self.config, trust_remote_code=trust_remote_code, **typed)
+        folder, remote = Path(pretrained), type(model).__module__.startswith("transformers_modules")
+        quantized = getattr(self.config, "quantization_config", None) is not None
+        if folder.is_dir() and not (options.get("gguf_file") or remote or quantized):
+            weights.check_shapes(model, weights.shapes(folder, f"model {pretrained}"), f"model {pretrained}")
         with suppress(OSError):  # many checkpoints have none
             model.generation_config = GenerationConfig.from_pretrained(pretrained, revision=revision or "main")
         model.tie_weights()
         self._model = model
         self.weights = memory.weights(model, memory.bits(quantization_config, options))
-
-    def _check_files(self, model: Any, pretrained: str, gguf: str | None) -> None:
-        """Raise PrerequisiteError if the files of a local folder would leave a part of the model to random numbers."""
-        folder, remote = Path(pretrained), type(model).__module__.startswith("transformers_modules")
-        quantized = getattr(self.config, "quantization_config", None) is not None
-        if folder.is_dir() and not (gguf or remote or quantized):  # those are checked when they are loaded
-            weights.check_shapes(model, weights.shapes(folder, f"model {pretrained}"), f"model {pretrained}")
-
-    def _put_on(self, peft: str) -> None:
-        """An adapter without its weights."""
-        from accelerate import init_empty_weights
-        from peft import PeftConfig, get_peft_model
-
-        config = PeftConfig.from_pretrained(peft, revision=self.revision)
-        before = {id(weight) for weight in self._model.parameters()}
-        with init_empty_weights():
-            self._model = get_peft_model(self._model, config, low_cpu_mem_usage=True)
-        self.weights += sum(weight.nbytes for weight in self._model.parameters() if id(weight) not in before)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -120,28 +125,30 @@ class MetaModel(S2LM):
         """Equal for two models whose requests come to the same counts."""
         config = {**self.model.config.to_dict(), "_name_or_path": "", "transformers_version": ""}
         backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        adapters = getattr(self.model, "peft_config", {}).values()
         parts = [
             json.dumps(config, sort_keys=True, default=str),
             self.model.generation_config.to_json_string(),
             backend.to_str() if backend is not None else repr(self.tokenizer),
-            repr(sorted(str(one.peft_type) for one in getattr(self.model, "peft_config", {}).values())),
+            repr(sorted(str(adapter.peft_type) for adapter in adapters)),
             f"{self.max_length} {self._trie} {self.logits_cache} {self.truncation} {self.prefix_token_id}",
         ]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
-    def count(self, requests: Sequence[Any], bos: bool | None = None) -> Counts:
+    def count(self, requests: Sequence[Instance], bos: bool | None = None) -> Counts:
         """What lm-eval's instances of one task come to.
 
         Args:
             bos: whether the tokenizer adds its BOS; None = as it does by itself.
         """
         self.add_bos_token = bos
-        self._scored, self._asked, self._apart, self.stats = [], [], [], BackendStats()
-        ask = getattr(self, requests[0].request_type)
+        self._scored, self._prompts_read, self._apart, self.stats = [], [], [], BackendStats()
+        method = getattr(self, requests[0].request_type)
         for start in range(0, len(requests), _AT_ONCE):
-            ask(requests[start : start + _AT_ONCE], disable_tqdm=True)
-        counts = self._of_likelihoods(requests) if self._scored else self._of_answers()
-        return replace(counts, requests=len(requests), truncated=self.stats.truncated, fallbacks=self.stats.fallbacks)
+            method(requests[start : start + _AT_ONCE], disable_tqdm=True)
+        counts = self._count_likelihoods(requests) if self._scored else self._count_answers()
+        truncated, fallbacks = self.stats.truncated, self.stats.fallbacks
+        return replace(counts, requests=len(requests), truncated=truncated, fallbacks=fallbacks)
 
     def fits(self, counts: Counts, batch: int) -> Fit:
         """What is held at once for such requests, on a device with the memory that is free there now.
@@ -154,35 +161,20 @@ class MetaModel(S2LM):
         if counts.fallbacks:
             width = min(batch, counts.requests)
             tokens = width * counts.longest
-            held = memory.hf_bytes(of, tokens, width if writes else tokens)
+            held = of.fallback(tokens, width if writes else tokens)
         else:
-            width = min(memory.width_of(of, self.place, counts.longest, room), counts.requests)
-            tokens, rows = memory.budgets_of(of, self.place, room)
+            width = min(of.width(self.place, counts.longest, room), counts.requests)
+            tokens, rows = of.budgets(self.place, room)
             tokens = min(self._token_budget or tokens, counts.read.tokens)
             rows = max(min(rows, tokens, counts.read.rows), width if writes else 0)
             held = tokens * of.token + rows * of.row + counts.longest * (width if writes else 1) * of.keys
-            compared = memory.hf_bytes(of, counts.longest, counts.longest)  # the first document, on hf's path
+            compared = of.fallback(counts.longest, counts.longest)  # the first document, on hf's path
             held = held + compared if writes else max(held, compared)
         return Fit(tokens, width, self.weights + held, free)
 
     # --- what lm-eval calls ------------------------------------------------------------------------------------
 
-    def tok_encode(
-        self,
-        string: str,
-        add_special_tokens: bool | None = None,
-        left_truncate_len: int | None = None,
-        **options: Any,
-    ) -> list[int]:
-        """The backend's; the context that a document's choices share is encoded once."""
-        key = (string, add_special_tokens, left_truncate_len, self.add_bos_token, *sorted(options.items()))
-        if key not in self._encoded:
-            if len(self._encoded) == _REMEMBERED:
-                self._encoded.pop(next(iter(self._encoded)))
-            self._encoded[key] = super().tok_encode(string, add_special_tokens, left_truncate_len, **options)
-        return self._encoded[key]
-
-    def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[Result]:
+    def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[Result]:
         """Encoded as by hf; without answers none is too close to call."""
         self._instances = requests
         return HFLM.loglikelihood(self, requests, disable_tqdm)
@@ -200,55 +192,55 @@ class MetaModel(S2LM):
             self._scored.append(Request(*parts))  # lists would take nine times the memory
         return [(0.0, False)] * len(requests)
 
-    def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:  # noqa: ARG002
+    def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:  # noqa: ARG002
         """Encoded as by `s2` or by hf, whichever would answer them."""
         mine, rest = self._read(requests)
         for number in rest:
-            text, settings = requests[number].args
+            text, settings = requests[number].arguments
             limit = normalize_gen_kwargs(settings, self.max_gen_toks).get("max_gen_toks", self.max_gen_toks)
             tokens, _ = self.tok_batch_encode([text], "left", self.max_length - limit, bool(self.truncation))
             self._apart.append((tokens.shape[1], limit))
-        self._asked += mine.values()
+        self._prompts_read += mine.values()
         return [""] * len(requests)
 
     def _fall_back(self, why: str, requests: int) -> None:
+        """Counted without a warning: none is computed."""
         self.stats.fallbacks[why] = self.stats.fallbacks.get(why, 0) + requests
 
-    # --- what came of it ---------------------------------------------------------------------------------------
+    # --- what it comes to --------------------------------------------------------------------------------------
 
-    def _of_likelihoods(self, requests: Sequence[Any]) -> Counts:
+    def _count_likelihoods(self, requests: Sequence[Instance]) -> Counts:
         scored, lengths = self._scored, [len(request.inputs) for request in self._scored]
         naive, longest = sum(lengths), max(lengths)
         why = support.refusal(self.model, longest) if self._trie else "trie=False"
         if not why:
             first = backend_checks.first_of_each(requests) if len(scored) == len(requests) else [0]  # rolling: windows
             compared = alone((len(scored[number].inputs) for number in first), everywhere=True)
-            return Counts(naive=naive, read=_shared(Scoring(scored)), checks=compared, longest=longest)
+            scoring = Scoring(scored)
+            read = Passes(len(scoring.trie), _pairs(scoring.trie), len(scoring.rows))
+            return Counts(naive=naive, read=read, checks=compared, longest=longest)
         self._fall_back(why, len(lengths))
         if self.backend == "causal" and self.logits_cache:  # hf computes equal inputs once
             lengths = [len(inputs) // 4 for inputs in {np.asarray(request.inputs).tobytes() for request in scored}]
         return Counts(naive=naive, read=alone(lengths, everywhere=True), longest=longest)
 
-    def _of_answers(self) -> Counts:
-        tree = trie.build([prompt.tokens for prompt in self._asked])
-        mine = [(len(prompt.tokens), prompt.limit) for prompt in self._asked]
-        greedy = [sum(one) for one, prompt in zip(mine, self._asked, strict=True) if not prompt.decoding.temperature]
-        every = [*mine, *self._apart]
+    def _count_answers(self) -> Counts:
+        prompts = self._prompts_read
+        tree = trie.build([prompt.tokens for prompt in prompts])
+        greedy = [len(prompt.tokens) + prompt.limit for prompt in prompts if not prompt.decoding.temperature]
+        every = [*((len(prompt.tokens), prompt.limit) for prompt in prompts), *self._apart]
         new = sum(limit for _, limit in every)
         seen = sum(limit * length + limit * (limit + 1) // 2 for length, limit in every)
+        apart = alone((length for length, _ in self._apart), everywhere=False)
         return Counts(
             naive=sum(length for length, _ in every),
-            read=Passes(len(tree), _pairs(tree), len(mine)) + alone((n for n, _ in self._apart), everywhere=False),
+            read=Passes(len(tree), _pairs(tree), len(prompts)) + apart,
             written=Passes(new, seen, new),
             checks=alone(greedy[:1], everywhere=True),
             longest=max(map(sum, every)),
         )
 
 
-def _shared(scoring: Scoring) -> Passes:
-    return Passes(len(scoring.trie), _pairs(scoring.trie), len(scoring.rows))
-
-
-def _pairs(tree: Trie) -> int:
+def _pairs(tree: trie.Trie) -> int:
     """Every token sees itself and its ancestors."""
     return int(tree.depth.sum(dtype=np.int64)) + len(tree)

@@ -1,7 +1,7 @@
 """Attention over a batch of a token trie, put in place of a transformers model's own while a batch is computed.
 
-transformers looks the attention function up by name at every call; ours is registered there as `s2_tree` and does
-what the plan of the moment says. Queries, keys and values arrive with their rotary positions applied.
+transformers looks the attention function up by name at every call; ours is registered as `s2_tree` and follows the
+present plan. Queries, keys and values arrive with their rotary positions applied.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +20,11 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
 from s2eval.errors import PrerequisiteError
-from s2eval.models.trie.batches import Batch, Block, blocks, path
-from s2eval.models.trie.trie import Trie
+from s2eval.models.trie.batches import Batch, blocks, path
+from s2eval.models.trie.trie import Ints, Trie
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 Pair = tuple[Tensor, Tensor]  # keys and values
 
@@ -53,16 +56,16 @@ def attend(
     scaling: float | None = None,
     **options: Any,
 ) -> tuple[Tensor, None]:
-    """The function behind the name: what the present plan does with a layer.
+    """The registered function: what the present plan does with a layer.
 
     Raises:
-        PrerequisiteError: the model asks for what a trie does not do; `support.refusal` should not have let it in.
+        PrerequisiteError: the model needs what a trie does not do; `support.refusal` should have excluded it.
     """
     plan = _plan.get()
     window = options.get("sliding_window")
-    asked = [name for name in _UNKNOWN if options.get(name) is not None]
-    if plan is None or asked or attention_mask is not None or (window and window < plan.longest):
-        what = ", ".join(asked) or "a mask, a window, or a pass of its own"
+    unknown = [name for name in _UNKNOWN if options.get(name) is not None]
+    if plan is None or unknown or attention_mask is not None or (window and window < plan.longest):
+        what = ", ".join(unknown) or "a mask, a window, or a pass of its own"
         raise PrerequisiteError(
             f"{type(module).__name__} asks its attention for what the token trie does not know ({what}): evaluate with "
             "trie=False among the model's arguments, and please report the model's architecture"
@@ -70,15 +73,18 @@ def attend(
     return plan.attend(module, query, key, value, scaling), None
 
 
+AttentionInterface.register(NAME, attend)
+
+
 @contextmanager
-def installed(model: Any) -> Iterator[None]:
+def installed(model: PreTrainedModel) -> Iterator[None]:
     """Put the function in place of a model's own attention."""
     before = model.config._attn_implementation
     model.set_attn_implementation(NAME)
     try:
         yield
     finally:
-        model.set_attn_implementation(before)
+        model.set_attn_implementation(before)  # pyright: ignore[reportArgumentType], None is accepted
 
 
 @contextmanager
@@ -91,22 +97,26 @@ def following(plan: Plan) -> Iterator[None]:
         _plan.reset(token)
 
 
-AttentionInterface.register(NAME, attend)
-
-
 class Keys:
-    """Keys and values by layer, (rows, Hk, capacity, D) each, made when a layer first asks."""
+    """Keys and values by layer, (rows, Hk, capacity, D) each, made when a layer first needs them."""
 
     def __init__(self, rows: int, capacity: int) -> None:
         self.rows, self.capacity = rows, capacity
         self.layers: dict[nn.Module, Pair] = {}
 
     def of(self, module: nn.Module, key: Tensor, value: Tensor) -> Pair:
-        """The layer's two tensors; zeros like the given ones at first (memory is used as it is written)."""
+        """The layer's two tensors, at first zeros of the type of the arguments (memory is used as it is written)."""
         if module not in self.layers:
-            made = [_zeros(part, (self.rows, part.shape[1], self.capacity, part.shape[3])) for part in (key, value)]
-            self.layers[module] = (made[0], made[1])
+            self.layers[module] = self._zeros(key), self._zeros(value)
         return self.layers[module]
+
+    def _zeros(self, like: Tensor) -> Tensor:
+        """On a CPU they take memory only where they are written (PyTorch fills, numpy asks for huge pages)."""
+        shape = (self.rows, like.shape[1], self.capacity, like.shape[3])
+        if like.device.type != "cpu" or not hasattr(mmap, "MAP_ANONYMOUS"):
+            return like.new_zeros(shape)
+        pages = mmap.mmap(-1, math.prod(shape) * like.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        return torch.frombuffer(pages, dtype=like.dtype).view(shape)
 
     def move(self, source: int, target: int, length: int) -> None:
         """Let one row take the place of another."""
@@ -119,9 +129,8 @@ class TreePlan(ABC):
     """The attention of one batch.
 
     Args:
-        trie, batch: what is computed.
         store: one row; holds the ancestors computed before, and takes those that the next batch needs.
-        sequences: takes the keys of whole sequences, if it is given.
+        sequences: takes the keys of complete sequences.
         leaves: (token, row of `sequences`): sequences that end in this batch, and where their keys go.
     """
 
@@ -138,6 +147,10 @@ class TreePlan(ABC):
         paths = ((row, *path(trie, batch, token)) for token, row in leaves)
         self._paths = [(row, stored, torch.as_tensor(rest, dtype=torch.long)) for row, stored, rest in paths]
         self._pending: list[tuple[Tensor, Tensor]] = []
+        self._prepare(trie, batch)
+
+    @abstractmethod
+    def _prepare(self, trie: Trie, batch: Batch) -> None: ...
 
     @abstractmethod
     def _mix(self, query: Tensor, fresh: Pair, stored: Pair, scale: float | None) -> Tensor:
@@ -147,7 +160,12 @@ class TreePlan(ABC):
     def attend(self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:
         """See `Plan.attend`; B = 1, T = the batch's tokens."""
         stored = self._store.of(module, key, value)
-        self._copy_sequences(module, stored, (key, value))
+        if self._sequences is not None:  # of those that end here: what is stored, then what is fresh
+            targets = self._sequences.of(module, key, value)
+            for row, count, rest in self._paths:
+                for target, old, new in zip(targets, stored, (key, value), strict=True):
+                    target[row, :, :count] = old[0, :, :count]
+                    target[row, :, count : count + len(rest)] = new[0][:, rest.to(new.device)]
         mixed = self._mix(query, (key, value), stored, scale)
         if len(self._kept):
             kept = self._kept.to(key.device)
@@ -160,32 +178,24 @@ class TreePlan(ABC):
             stored[:, :, self._shared : self._shared + fresh.shape[2]] = fresh
         self._pending.clear()
 
-    def _copy_sequences(self, module: nn.Module, stored: Pair, fresh: Pair) -> None:
-        """Keys and values of the sequences that end here: what is stored of them, then what is fresh."""
-        if self._sequences is None:
-            return
-        targets = self._sequences.of(module, *fresh)
-        for row, count, rest in self._paths:
-            for target, old, new in zip(targets, stored, fresh, strict=True):
-                target[row, :, :count] = old[0, :, :count]
-                target[row, :, count : count + len(rest)] = new[0][:, rest.to(new.device)]
-
 
 class BlocksPlan(TreePlan):
     """Block by block through PyTorch's scaled_dot_product_attention."""
 
-    def __init__(self, trie: Trie, batch: Batch, *args: Any, **kwargs: Any) -> None:
-        super().__init__(trie, batch, *args, **kwargs)
+    def _prepare(self, trie: Trie, batch: Batch) -> None:
         self._blocks = blocks(trie, batch)
         self._opened = [_index(block.opened) for block in self._blocks]
-        self._masks: dict[tuple[torch.device, torch.dtype, int], list[Tensor]] = {}
+        self._masks: dict[tuple[torch.device, torch.dtype, int], list[Tensor]] = {}  # once for all layers of a kind
 
     def _mix(self, query: Tensor, fresh: Pair, stored: Pair, scale: float | None) -> Tensor:
         key, value = fresh
         heads, kinds = query.shape[1], key.shape[1]
+        groups = heads // kinds
+        if (kind := (query.device, query.dtype, groups)) not in self._masks:
+            masks = (_additive(torch.from_numpy(block.visible), query) for block in self._blocks)
+            self._masks[kind] = [mask.repeat(groups, 1)[None, None] for mask in masks]
         out = query.new_empty(1, query.shape[2], heads, value.shape[3])
-        masks = self._masks_for(query, heads // kinds)
-        for block, opened, mask in zip(self._blocks, self._opened, masks, strict=True):
+        for block, opened, mask in zip(self._blocks, self._opened, self._masks[kind], strict=True):
             start, stop = block.start, block.stop
             keys = _gather(stored[0], key, block.stored, opened, start, stop)
             values = _gather(stored[1], value, block.stored, opened, start, stop)
@@ -194,13 +204,6 @@ class BlocksPlan(TreePlan):
             mixed = scaled_dot_product_attention(grouped, keys, values, attn_mask=mask, scale=scale)
             out[:, start:stop] = mixed.view(1, heads, stop - start, -1).transpose(1, 2)
         return out
-
-    def _masks_for(self, query: Tensor, groups: int) -> list[Tensor]:
-        """What SDPA adds to the scores, once for all layers of a kind."""
-        kind = (query.device, query.dtype, groups)
-        if kind not in self._masks:
-            self._masks[kind] = [_mask(block, query, groups) for block in self._blocks]
-        return self._masks[kind]
 
 
 class RowsPlan:
@@ -222,6 +225,10 @@ class RowsPlan:
     def attend(self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:
         """See `Plan.attend`; T = 1."""
         batch, heads, _, width = query.shape
+        if (kind := (query.device, query.dtype)) not in self._masks:
+            seen = self._lengths.cpu()[:, None]
+            visible = (torch.arange(most)[None] <= seen[start : start + TOGETHER] for start, most in self._parts)
+            self._masks[kind] = [_additive(part, query)[:, None, None] for part in visible]
         here, lengths = torch.arange(batch, device=key.device), self._lengths.to(key.device)
         keys, values = self._rows.of(module, key, value)
         keys[here, :, lengths] = key[:, :, 0]
@@ -235,31 +242,17 @@ class RowsPlan:
                 attn_mask=mask,
                 scale=scale,
             )
-            for (start, most), mask in zip(self._parts, self._masks_for(query), strict=True)
+            for (start, most), mask in zip(self._parts, self._masks[kind], strict=True)
         ]
         return torch.cat(mixed).reshape(batch, 1, heads, -1)
 
-    def _masks_for(self, query: Tensor) -> list[Tensor]:
-        kind = (query.device, query.dtype)
-        if kind not in self._masks:
-            seen = self._lengths.cpu()[:, None]
-            visible = (torch.arange(most)[None] <= seen[start : start + TOGETHER] for start, most in self._parts)
-            self._masks[kind] = [_additive(part, query)[:, None, None] for part in visible]
-        return self._masks[kind]
 
-
-def _zeros(like: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Zeros; on a CPU they take memory only where they are written (PyTorch fills, numpy asks for huge pages)."""
-    if like.device.type != "cpu" or not hasattr(mmap, "MAP_ANONYMOUS"):
-        return like.new_zeros(shape)
-    pages = mmap.mmap(-1, math.prod(shape) * like.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    return torch.frombuffer(pages, dtype=like.dtype).view(shape)
-
-
-def _index(opened: Any) -> slice | Tensor:
+def _index(opened: Ints) -> slice | Tensor:
     """A slice where the tokens are neighbours, which needs no copy of its own."""
-    if len(opened) == 0 or opened[-1] - opened[0] + 1 == len(opened):
-        return slice(int(opened[0]), int(opened[-1]) + 1) if len(opened) else slice(0, 0)
+    if len(opened) == 0:
+        return slice(0, 0)
+    if opened[-1] - opened[0] + 1 == len(opened):
+        return slice(int(opened[0]), int(opened[-1]) + 1)
     return torch.as_tensor(opened, dtype=torch.long)
 
 
@@ -271,10 +264,6 @@ def _gather(stored: Tensor, fresh: Tensor, count: int, opened: slice | Tensor, s
         begin, middle = start, fresh[:, :, opened.to(fresh.device)]
     parts = [part for part in (stored[:, :, :count], middle, fresh[:, :, begin:stop]) if part.shape[2]]
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
-
-
-def _mask(block: Block, query: Tensor, groups: int) -> Tensor:
-    return _additive(torch.from_numpy(block.visible), query).repeat(groups, 1)[None, None]
 
 
 def _additive(visible: Tensor, like: Tensor) -> Tensor:

@@ -19,7 +19,6 @@ class Batch:
     """The tokens [start, stop) of a trie, computed together.
 
     Attributes:
-        start, stop: the slice.
         stored: (P,) where the ancestors of the first token lie: computed in earlier batches, by depth 0 to P - 1.
         kept: tokens of this batch, counted from its start, that are ancestors of the next batch's first token.
         shared: how many of `stored` are ancestors of the next batch's first token too.
@@ -36,8 +35,9 @@ class Batch:
 class Block:
     """One attention call: the queries [start, stop) of a batch against the keys that any of them sees.
 
+    Queries and `opened` are counted from the batch's start.
+
     Attributes:
-        start, stop: the queries, counted from the batch's start.
         stored: how many stored keys, from depth 0.
         opened: earlier tokens of the batch that are among the keys, before the block's own.
         visible: (stop - start, stored + len(opened) + stop - start), which query sees which key.
@@ -57,8 +57,7 @@ def cut(trie: Trie, start: int, stored: Ints, budget: int, rows: Ints, most_rows
         start: its first token; 0, then the `stop` of the batch before.
         stored: where the ancestors of that token lie; none, then `after` the batch before.
         budget: tokens at most.
-        rows: ascending indices of the tokens at which the vocabulary head is needed.
-        most_rows: those of the batch at most.
+        rows: ascending indices of the tokens at which the vocabulary head is needed, `most_rows` at most in a batch.
     """
     stop = min(start + budget, len(trie))
     first = int(np.searchsorted(rows, start))
@@ -81,13 +80,17 @@ def blocks(trie: Trie, batch: Batch) -> list[Block]:
     that is deep, and its own tokens.
     """
     depth = trie.depth[batch.start : batch.stop]
-    cuts = _cuts(depth)
+    branches = [0, *(np.flatnonzero(np.diff(depth) != 1) + 1).tolist(), len(depth)]
+    cuts = [cut for start, stop in pairwise(branches) for cut in range(start, stop, BLOCK)]
+
+    def pairs(start: int, stop: int) -> int:
+        return (stop - start) * (int(depth[start]) + stop - start)
+
     chosen: list[tuple[int, int]] = []
     for start, stop in zip(cuts, [*cuts[1:], len(depth)], strict=True):
         if chosen:
             first, last = chosen[-1]
-            apart = _pairs(depth, first, last) + _pairs(depth, start, stop) + CALL
-            if _pairs(depth, first, stop) <= apart:
+            if pairs(first, stop) <= pairs(first, last) + pairs(start, stop) + CALL:
                 chosen[-1] = (first, stop)
                 continue
         chosen.append((start, stop))
@@ -95,26 +98,10 @@ def blocks(trie: Trie, batch: Batch) -> list[Block]:
 
 
 def path(trie: Trie, batch: Batch, token: int) -> tuple[int, Ints]:
-    """Where the keys of a token of the batch and of its ancestors lie.
-
-    Args:
-        token: its index in the trie.
-
-    Returns:
-        How many are stored, from depth 0; and the others, counted from the batch's start.
-    """
+    """Where the keys of a token of the batch and of its ancestors lie: how many are stored, from depth 0; and the
+    others, counted from the batch's start. `token` is its index in the trie."""
     stored = int((trie.end[batch.stored] > token).sum())
     return stored, np.flatnonzero(trie.end[batch.start : token + 1] > token).astype(np.int32)
-
-
-def _pairs(depth: Ints, start: int, stop: int) -> int:
-    return (stop - start) * (int(depth[start]) + stop - start)
-
-
-def _cuts(depth: Ints) -> list[int]:
-    """Where a branch begins, and every `BLOCK` tokens of a long one."""
-    branches = [0, *(np.flatnonzero(np.diff(depth) != 1) + 1).tolist(), len(depth)]
-    return [cut for start, stop in pairwise(branches) for cut in range(start, stop, BLOCK)]
 
 
 def _block(trie: Trie, batch: Batch, start: int, stop: int) -> Block:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from s2eval.models.trie import attention, batches
 from s2eval.models.trie.batches import Batch
 from s2eval.models.trie.flex import FlexPlan
 from s2eval.models.trie.trie import Ints, Trie
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 _log = logging.getLogger(__name__)
 
@@ -26,18 +29,22 @@ class Engine:
 
     Args:
         model: a causal language model that `support.refusal` lets in.
-        budget: tokens of a forward pass at most.
-        most_rows: vocabulary rows of a forward pass at most.
-        autocast: the dtype of mixed precision; None = none.
+        budget, most_rows: tokens and vocabulary rows of a forward pass at most.
+        autocast: the dtype of mixed precision.
         flex: attention through FlexAttention instead of scaled_dot_product_attention.
 
     Attributes:
-        computed: tokens computed so far.
-        forwards: passes so far.
+        computed, forwards: tokens and passes so far.
     """
 
     def __init__(
-        self, model: Any, budget: int, most_rows: int, *, autocast: torch.dtype | None = None, flex: bool = False
+        self,
+        model: PreTrainedModel,
+        budget: int,
+        most_rows: int,
+        *,
+        autocast: torch.dtype | None = None,
+        flex: bool = False,
     ) -> None:
         self.model, self.budget, self.most_rows, self._autocast = model, budget, most_rows, autocast
         self._plan: type[attention.TreePlan] = FlexPlan if flex else attention.BlocksPlan
@@ -56,7 +63,7 @@ class Engine:
         Out of memory halves the budget and tries the same batch again.
 
         Args:
-            sequences: takes the keys and values of whole sequences, if it is given.
+            sequences: takes the keys and values of complete sequences.
             leaves: (token, row of `sequences`) for the last token of each of them.
         """
         store = attention.Keys(1, int(trie.depth.max(initial=-1)) + 1)
@@ -64,24 +71,26 @@ class Engine:
         with attention.installed(self.model):
             while start < len(trie):
                 batch = batches.cut(trie, start, stored, self.budget, rows, self.most_rows)
-                wanted = rows[np.searchsorted(rows, batch.start) : np.searchsorted(rows, batch.stop)]
-                here = [leaf for leaf in leaves if batch.start <= leaf[0] < batch.stop]
-                plan = self._plan(trie, batch, store, sequences, here)
+                here = slice(batch.start, batch.stop)
+                wanted = rows[slice(*np.searchsorted(rows, (batch.start, batch.stop)))]
+                ended = [leaf for leaf in leaves if batch.start <= leaf[0] < batch.stop]
+                plan = self._plan(trie, batch, store, sequences, ended)
+                parts = (trie.tokens[here], trie.depth[here], wanted - np.int32(batch.start))
+                tokens, depth, keep = (torch.from_numpy(part).long() for part in parts)
                 try:
-                    logits = self._forward(trie, batch, wanted, plan)
+                    logits = self.forward(plan, tokens[None], depth[None], keep)[0]
                 except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-                    self._shrink(error)
+                    if not out_of_memory(error) or self.budget <= SMALLEST:
+                        raise
+                    self.budget, self.most_rows = (max(n // 2, SMALLEST) for n in (self.budget, self.most_rows))
+                    _log.warning("out of memory: continuing with %d tokens a forward pass", self.budget)
+                    free_memory()
                     continue
                 plan.commit()
                 self.computed += batch.stop - batch.start
                 self.forwards += 1
                 yield batch, wanted, logits
                 start, stored = batch.stop, batches.after(batch)
-
-    def _forward(self, trie: Trie, batch: Batch, wanted: Ints, plan: attention.TreePlan) -> Tensor:
-        here = slice(batch.start, batch.stop)
-        tokens, depth, keep = (torch.from_numpy(part).long() for part in (trie.tokens[here], trie.depth[here], wanted))
-        return self.forward(plan, tokens[None], depth[None], keep - batch.start)[0]
 
     def forward(self, plan: attention.Plan, tokens: Tensor, positions: Tensor, keep: Tensor | int = 0) -> Tensor:
         """One pass of the model under a plan; call it where the attention is installed.
@@ -103,21 +112,14 @@ class Engine:
                 use_cache=False,
             ).logits
 
-    def _shrink(self, error: BaseException) -> None:
-        if not out_of_memory(error) or self.budget <= SMALLEST:
-            raise error
-        self.budget, self.most_rows = max(self.budget // 2, SMALLEST), max(self.most_rows // 2, SMALLEST)
-        _log.warning("out of memory: continuing with %d tokens a forward pass", self.budget)
-        free_memory()
-
 
 def free_memory() -> None:
-    """Give back what nothing refers to."""
+    """Release what nothing refers to."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether it says so; PyTorch raises a plain RuntimeError on a CPU."""
+    """PyTorch raises a plain RuntimeError on a CPU."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch.distributed
@@ -31,6 +31,6 @@ def shard(sequences: Sequence[Sequence[int]], parts: int) -> list[list[int]]:
 
 def all_gather(mine: T) -> list[T]:
     """What every rank gives, in their order."""
-    everyone: list[Any] = [None] * torch.distributed.get_world_size()
+    everyone = [mine] * torch.distributed.get_world_size()
     torch.distributed.all_gather_object(everyone, mine)
     return everyone

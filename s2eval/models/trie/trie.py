@@ -1,8 +1,8 @@
-"""The token trie of many sequences, laid flat: every shared prefix is there once.
+"""The token trie of many sequences, laid flat: every shared prefix occurs once.
 
-The tokens lie in depth-first order, so that a subtree is a range without gaps. Three arrays say everything:
-token j is an ancestor of token i, or i itself, exactly if `j <= i < end[j]`. Any slice of the order can be computed
-in one forward pass, if the keys and values of the ancestors of its first token are at hand.
+The tokens lie in depth-first order, so that a subtree is a range without gaps: token j is an ancestor of token i, or i
+itself, exactly if `j <= i < end[j]`. Any slice of the order can be computed in one forward pass, given the keys and
+values of the ancestors of its first token.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Trie:
         tokens: (n,) token ids.
         depth: (n,) position of each token in its sequences, 0 first; the number of its ancestors.
         end: (n,) index behind the last token of its subtree.
-        tails: for each of the S sequences, in the order given, where its last tokens lie (as many as asked).
+        tails: for each of the S sequences, where its last tokens lie (as many as `build` is asked for).
     """
 
     tokens: Ints
@@ -54,7 +54,7 @@ def build(sequences: Sequence[Sequence[int]], tails: Sequence[int] | None = None
     total = sum(map(len, sequences)) - sum(shared)
     tokens, depth, end = (np.empty(total, np.int32) for _ in range(3))
     path = np.empty(longest, np.int32)  # where the tokens of the present sequence lie, by depth
-    found: list[Ints] = [path[:0]] * len(keys)
+    located: list[Ints] = [path[:0]] * len(keys)
     here = open_depth = 0
     for number, prefix in zip(numbers, shared, strict=True):
         sequence = sequences[number]
@@ -65,9 +65,9 @@ def build(sequences: Sequence[Sequence[int]], tails: Sequence[int] | None = None
             depth[here : here + new] = np.arange(prefix, len(sequence))
             path[prefix : len(sequence)] = np.arange(here, here + new)
             here, open_depth = here + new, len(sequence)
-        found[number] = path[len(sequence) - wanted[number] : len(sequence)].copy()
+        located[number] = path[len(sequence) - wanted[number] : len(sequence)].copy()
     end[path[:open_depth]] = here
-    return Trie(tokens, depth, end, found)
+    return Trie(tokens, depth, end, located)
 
 
 def count(sequences: Iterable[Sequence[int]]) -> int:
@@ -99,12 +99,11 @@ def _sorted(keys: Sequence[bytes]) -> tuple[list[int], list[int]]:
     """The keys' numbers in order, and how many tokens at the start each of them shares with the one before it."""
     numbers = sorted(range(len(keys)), key=keys.__getitem__)
     ordered = [keys[number] for number in numbers]
-    return numbers, [0, *(_shared(before, here) for before, here in pairwise(ordered))][: len(keys)]
-
-
-def _shared(one: bytes, other: bytes) -> int:
-    length = min(len(one), len(other))
-    if one[:length] == other[:length]:
-        return length // 4
-    differ = np.frombuffer(one, np.uint8, length) != np.frombuffer(other, np.uint8, length)
-    return int(differ.argmax()) // 4
+    shared = [0] if keys else []
+    for first, second in pairwise(ordered):
+        length = min(len(first), len(second))
+        if first[:length] != second[:length]:
+            differ = np.frombuffer(first, np.uint8, length) != np.frombuffer(second, np.uint8, length)
+            length = int(differ.argmax())
+        shared.append(length // 4)
+    return numbers, shared
