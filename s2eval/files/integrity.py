@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,33 +46,30 @@ def fingerprint(path: Path) -> Fingerprint:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
             lines += chunk.count(b"\n")
-    found = Fingerprint(lines, digest.hexdigest())
-    _known[path.absolute()] = state, found
-    return found
+    result = Fingerprint(lines, digest.hexdigest())
+    _known[path.absolute()] = state, result
+    return result
 
 
-def measured(root: Path) -> dict[str, list[Any]]:
-    """The fingerprints that this process has taken below a folder, to be given to `prime` by another one."""
+def measured(root: Path) -> dict[str, list[object]]:
+    """The fingerprints that this process has taken below a folder, for `prime` in another process."""
     absolute = root.absolute()
     return {
-        str(path.relative_to(absolute)): [*state, found.lines, found.sha256]
-        for path, (state, found) in _known.items()
+        str(path.relative_to(absolute)): [*state, taken.lines, taken.sha256]
+        for path, (state, taken) in _known.items()
         if path.is_relative_to(absolute)
     }
 
 
 def prime(root: Path, fingerprints: Mapping[str, Sequence[Any]]) -> None:
     """Take over what `measured` gave: a file whose inode, size and times are the same is not read again."""
-    for name, (*state, lines, sha256) in fingerprints.items():
-        _known.setdefault(
-            root.absolute() / name, ((state[0], state[1], state[2], state[3]), Fingerprint(lines, sha256))
-        )
+    for name, (inode, size, modified, changed, lines, sha256) in fingerprints.items():
+        _known.setdefault(root.absolute() / name, ((inode, size, modified, changed), Fingerprint(lines, sha256)))
 
 
-def record(paths: Iterable[Path]) -> dict[str, dict[str, Any]]:
+def record(paths: Iterable[Path]) -> dict[str, dict[str, int | str]]:
     """Files by name as a JSON file lists them: `{"samples.jsonl": {"lines": 2, "sha256": "…"}}`."""
-    found = {path.name: fingerprint(path) for path in sorted(paths)}
-    return {name: {"lines": one.lines, "sha256": one.sha256} for name, one in found.items()}
+    return {path.name: asdict(fingerprint(path)) for path in sorted(paths)}
 
 
 def problem(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> str:
@@ -84,32 +81,27 @@ def problem(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> str:
     for name, listed in files.items():
         lines, sha256 = listed["lines"], listed["sha256"]
         try:
-            found = fingerprint(folder / name)
+            current = fingerprint(folder / name)
         except OSError as error:
             return f"{name} is missing" if isinstance(error, FileNotFoundError) else f"{name}: {error.strerror}"
-        if found.lines != lines:
-            return f"{name} has {found.lines} of {lines} lines" if lines > found.lines else f"{name} has more lines"
-        if found.sha256 != sha256:
+        if current.lines != lines:
+            return f"{name} has {current.lines} of {lines} lines" if lines > current.lines else f"{name} has more lines"
+        if current.sha256 != sha256:
             return f"{name} was changed since it was written"
     return ""
 
 
-def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+def sealed(content: Mapping[str, object]) -> dict[str, object]:
     """The content with the hash of itself, in the place of an earlier one."""
-    plain = json.loads(json.dumps(_unsealed(content), default=str))  # as it will be read back
+    plain = json.loads(json.dumps({**content}, default=str))  # as it will be read back
     return {**content, SEAL: _digest(plain)}
 
 
-def seal_holds(content: Mapping[str, Any]) -> bool:
+def seal_holds(content: Mapping[str, object]) -> bool:
     """Whether content that was read back is what was sealed; True where it never was."""
-    if SEAL not in content:
-        return True
-    return content[SEAL] == _digest(_unsealed(content))
+    return SEAL not in content or content[SEAL] == _digest(content)
 
 
-def _unsealed(content: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in content.items() if name != SEAL}
-
-
-def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+def _digest(content: Mapping[str, object]) -> str:
+    unsealed = {name: value for name, value in content.items() if name != SEAL}
+    return hashlib.sha256(json.dumps(unsealed, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What other tools call a setting: so that an unknown key is answered with the right one, not the one spelled alike."""
+"""What other tools call a setting, so that an unknown key is answered with the right one."""
 
 from __future__ import annotations
 
@@ -52,11 +52,9 @@ _SAME = (
 
 
 def suggestion(name: str, known: Sequence[str], elsewhere: Mapping[str, Sequence[str]] | None = None) -> str:
-    """What to add to the message about an unknown key: the right one, else what there is.
+    """What to add to the message about an unknown key: the right one, else the keys of the section.
 
-    Args:
-        known: keys of the section.
-        elsewhere: other sections, by their dotted names, with theirs.
+    `elsewhere`: other sections, by their dotted names, with their keys.
     """
     for section, keys in (("", known), *(elsewhere or {}).items()):
         if meant := same_key(name, keys):
@@ -70,12 +68,12 @@ def suggestion(name: str, known: Sequence[str], elsewhere: Mapping[str, Sequence
 
 
 def same_key(name: str, known: Sequence[str]) -> str | None:
-    """The one of `known` that is called so, by other tools too.
+    """The one of `known` that has this name, in other tools too.
 
     >>> same_key("rank", ["r", "alpha", "dora"]), same_key("lr", ["learning_rate"])
     ('r', 'learning_rate')
     """
-    folded, key = _folded(known), _fold(name)
+    folded, key = {_fold(other): other for other in known}, _fold(name)
     if key in folded:
         return folded[key]
     same = next((names for names in _SAME if key in names), ())
@@ -83,14 +81,14 @@ def same_key(name: str, known: Sequence[str]) -> str | None:
 
 
 def nearest_key(name: str, known: Sequence[str]) -> str | None:
-    """The one of `known` that is called so, or is spelled almost so, or has the name's words among its own.
+    """The one of `known` that has this name or nearly its spelling, or has the name's words among its own.
 
     >>> nearest_key("metod", ["method", "base"]), nearest_key("eval_batch", ["seed", "per_device_eval_batch_size"])
     ('method', 'per_device_eval_batch_size')
     """
     if meant := same_key(name, known):
         return meant
-    folded, key = _folded(known), _fold(name)
+    folded, key = {_fold(other): other for other in known}, _fold(name)
     if close := difflib.get_close_matches(key, list(folded), n=1, cutoff=_CLOSE):
         return folded[close[0]]
     words = set(key.split("_"))
@@ -100,7 +98,3 @@ def nearest_key(name: str, known: Sequence[str]) -> str | None:
 
 def _fold(name: str) -> str:
     return name.casefold().lstrip("-").replace("-", "_")
-
-
-def _folded(known: Sequence[str]) -> dict[str, str]:
-    return {_fold(name): name for name in known}

@@ -1,4 +1,4 @@
-"""Names that become folders and files: usable on every system, and told apart on every system."""
+"""Names that become folders and files: usable and distinct on every system."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DEVICES = frozenset(
 
 
 def folded(name: str) -> str:
-    """The same for names that macOS or Windows may take for one: without case, Unicode form and invisible characters.
+    """Equal for names that macOS or Windows may treat as equal: no case, Unicode form or invisible characters.
 
     >>> folded("Cafe\\u0301") == folded("CAF\\u00c9")
     True
@@ -46,19 +46,15 @@ def usable(name: str) -> str:
 def clashes(names: Iterable[str]) -> list[str]:
     """Pairs of different names that are one on some systems, in words: `'Tiny' and 'tiny'`."""
     first: dict[str, str] = {}
-    found: dict[str, None] = {}
-    for name in names:
-        other = first.setdefault(folded(name), name)
-        if other != name:
-            found[f"{other!r} and {name!r}"] = None
-    return list(found)
+    pairs = [(first.setdefault(folded(name), name), name) for name in names]
+    return list(dict.fromkeys(f"{other!r} and {name!r}" for other, name in pairs if other != name))
 
 
 def check_folder(path: Path) -> None:
     """Check the name of a folder or file that is to be written, and what lies beside it already.
 
     Raises:
-        UsageError: it cannot be a name everywhere, or another one there differs from it by case or Unicode form only.
+        UsageError: it cannot be a name everywhere, or an existing name differs by case or Unicode form only.
     """
     if why := problem(path.name):
         raise UsageError(f"{path}: the name {path.name!r} {why}. Choose another name")
@@ -69,5 +65,5 @@ def check_folder(path: Path) -> None:
         if other.name != path.name and folded(other.name) == own:
             raise UsageError(
                 f"{path}: there is {other.name!r} already, which differs by case or Unicode form only; on some systems "
-                "both are one. Choose another name, or rename the one that is there"
+                "both are the same. Choose another name, or rename the existing one"
             )

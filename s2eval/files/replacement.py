@@ -76,10 +76,10 @@ def recover_below(root: Path) -> None:
         recover(target)
 
 
-def _exchange(one: Path, other: Path) -> bool:
+def _exchange(first: Path, second: Path) -> bool:
     """Exchange two names in one step; False where the system or the file system cannot."""
     call = _exchange_call()
-    return call is not None and call(os.fsencode(one), os.fsencode(other)) == 0
+    return call is not None and call(os.fsencode(first), os.fsencode(second)) == 0
 
 
 @cache
@@ -88,9 +88,9 @@ def _exchange_call() -> Callable[[bytes, bytes], int] | None:
         library = ctypes.CDLL(None)
         if sys.platform == "darwin":
             swap = library.renamex_np
-            return lambda one, other: swap(one, other, _EXCHANGE)
+            return lambda first, second: swap(first, second, _EXCHANGE)
         rename = library.renameat2
-        return lambda one, other: rename(_AT_FDCWD, one, _AT_FDCWD, other, _EXCHANGE)
+        return lambda first, second: rename(_AT_FDCWD, first, _AT_FDCWD, second, _EXCHANGE)
     except (AttributeError, OSError, TypeError):  # no such function, or (Windows) no such library
         return None
 

@@ -1,14 +1,15 @@
-"""A YAML file as a pydantic model: every error of the file at once, each with the nearest right name."""
+"""A YAML file as a pydantic model: every error of the file at once, each with the closest valid name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path, PurePath
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from s2eval.errors import ConfigError, nearest
 from s2eval.files import yamltext
@@ -27,74 +28,18 @@ _OF_TEXT = ("string_type", "literal_error", "enum", "invalid_key", "model_type",
 _SHOWN = 80  # characters of a value in a message
 
 
-def load(
-    path: Path,
-    model: type[Model],
-    keys: str,
-    *,
-    defaults: Mapping[str, Any] | None = None,
-    context: Any = None,
-) -> Model:
-    """Read and check a file.
-
-    Args:
-        path: the file.
-        model: what it must look like.
-        keys: some that are expected, for the message where it holds no mapping.
-        defaults: top-level keys that the file may leave out.
-        context: for the model's validators.
+def load(path: Path, model: type[Model], keys: str) -> Model:
+    """Read and check a file; `keys` are some that are expected, for the message where it holds no mapping.
 
     Raises:
         ConfigError: with every error of the file, each on a line.
     """
     document = read(path, keys)
-    return check({**(defaults or {}), **document.value}, model, str(path), document.marks, context=context)
-
-
-def check(
-    raw: Mapping[Any, Any],
-    model: type[Model],
-    where: str,
-    marks: Mapping[Place, Mark] | None = None,
-    *,
-    context: Any = None,
-    more: list[str] | None = None,
-) -> Model:
-    """A mapping as the model.
-
-    Args:
-        raw: what was read.
-        where: the file's name, for messages.
-        marks: where its parts stand in the file.
-        context: for the model's validators.
-        more: problems that were found before.
-
-    Raises:
-        ConfigError: with every error, each on a line.
-    """
-    flags = {
-        place: f"{_dotted(place)}: {_written(place, value, marks)} is no number{_line(place, marks)}"
-        for place, value in _flags(raw, model, ())
-    }
-    found, made = list(more or []), None
-    try:
-        made = model.model_validate(raw, context=context)
-    except ValidationError as error:
-        found += problems(error, model, marks, known=flags)
-    found += [text for text in flags.values() if text not in found]
-    if made is None or found:
-        kept = found[:_MOST_PROBLEMS]
-        raise ConfigError(
-            where, [*kept, *([f"… and {len(found) - len(kept):,} more"] if found[_MOST_PROBLEMS:] else [])]
-        )
-    return made
+    return check(document.value, model, str(path), document.marks)
 
 
 def read(path: Path, keys: str | None = None) -> Document:
-    """What a YAML file holds, unchecked, with the lines of its parts.
-
-    Args:
-        keys: some that are expected, where it must be a mapping.
+    """What a YAML file holds, unchecked, with the lines of its parts; with `keys` it must be a mapping.
 
     Raises:
         ConfigError: it cannot be read, is no YAML, or no mapping.
@@ -111,84 +56,103 @@ def read(path: Path, keys: str | None = None) -> Document:
     return document
 
 
-def problems(
-    error: ValidationError,
-    model: type[BaseModel],
+def check(
+    raw: Mapping[Any, object],
+    model: type[Model],
+    where: str,
     marks: Mapping[Place, Mark] | None = None,
     *,
-    known: Mapping[Place, str] | None = None,
-) -> list[str]:
-    """Each error of pydantic's as `key.path: what is wrong`, with the nearest key or value where one is close.
+    context: object = None,
+    more: Sequence[str] = (),
+) -> Model:
+    """A mapping as the model.
 
     Args:
-        marks: where the parts of the file stand.
-        known: what is wrong at a place, where that was found before.
+        where: the file's name, for messages.
+        marks: where its parts stand in the file.
+        context: for the model's validators.
+        more: problems that were found before.
+
+    Raises:
+        ConfigError: with every error, each on a line.
     """
-    lines: list[str] = []
-    for item in error.errors(include_url=False):
-        place, value, kind = item["loc"], item["input"], item["type"]
-        if kind == "invalid_key":  # of which pydantic gives no usable place
-            place = (*place[:-1], value, "[key]")
-            where = _dotted((*place[:-2], _written(place, value, marks)))
-        if known and place in known:
-            lines.append(known[place])
-            continue
-        where, ours = _dotted(place), kind in _OF_TEXT
-        if kind == "extra_forbidden":
-            named = suggestion(str(place[-1]), _keys(model, place[:-1]), _sections(model))
-            lines.append(f"{where}: unknown key{named}")
-        elif ours and isinstance(value, bool | int | float | date):
-            written = _written(place, value, marks)
-            read_as = (
-                str(value).lower() if isinstance(value, bool) else "a date" if isinstance(value, date) else "a number"
-            )
-            what = "the key " if place[-1:] == ("[key]",) else ""
-            lines.append(
-                f"{where}: {what}{written} is {read_as} to YAML, and a text is expected: put it in quotes, "
-                f'"{written}"{_line(place, marks)}'
-            )
-        elif kind == "literal_error":
-            expected = str(item.get("ctx", {}).get("expected", "")).replace("'", "").replace(" or ", ", ").split(", ")
-            close = _nearest(value, expected) if isinstance(value, str) else f"; known: {', '.join(expected)}"
-            lines.append(f"{where}: unknown name {_short(repr(value))}{close}")
-        elif kind == "missing":
-            lines.append(f"{where}: missing")
-        else:
-            lines.append((f"{where}: " if where else "") + item["msg"].removeprefix("Value error, "))
-    return lines
+    marks = marks or {}
+    flags = {
+        place: f"{_dotted(place)}: {_written(place, value, marks)} is no number{_line(place, marks)}"
+        for place, value in _flags(raw, model, ())
+    }
+    problems = list(more)
+    try:
+        checked = model.model_validate(raw, context=context)
+    except ValidationError as error:
+        checked = None
+        problems += [_problem(item, model, marks, flags) for item in error.errors(include_url=False)]
+    problems += [text for text in flags.values() if text not in problems]
+    if checked is not None and not problems:
+        return checked
+    if len(problems) > _MOST_PROBLEMS:
+        problems = [*problems[:_MOST_PROBLEMS], f"… and {len(problems) - _MOST_PROBLEMS:,} more"]
+    raise ConfigError(where, problems)
+
+
+def _problem(
+    item: ErrorDetails, model: type[BaseModel], marks: Mapping[Place, Mark], flags: Mapping[Place, str]
+) -> str:
+    """An error of pydantic's as `key.path: what is wrong`, with the closest key or value where there is one."""
+    place, value, kind = item["loc"], item["input"], item["type"]
+    if kind == "invalid_key":  # of which pydantic gives no usable place
+        place = (*place[:-1], value, "[key]")
+    if place in flags:
+        return flags[place]
+    where = _dotted(place)
+    if kind == "extra_forbidden":
+        return f"{where}: unknown key{suggestion(str(place[-1]), _keys(model, place[:-1]), _sections(model))}"
+    if kind in _OF_TEXT and isinstance(value, bool | int | float | date):
+        written = _written(place, value, marks)
+        read_as = str(value).lower() if isinstance(value, bool) else "a date" if isinstance(value, date) else "a number"
+        what = "the key " if place[-1:] == ("[key]",) else ""
+        return (
+            f"{where}: {what}{written} is {read_as} to YAML, and a text is expected: put it in quotes, "
+            f'"{written}"{_line(place, marks)}'
+        )
+    if kind == "literal_error":
+        expected = str(item.get("ctx", {}).get("expected", "")).replace("'", "").replace(" or ", ", ").split(", ")
+        close = nearest(value, expected) if isinstance(value, str) else None
+        hint = f"did you mean {close!r}?" if close else f"known: {', '.join(expected)}"
+        shown = repr(value) if len(repr(value)) <= _SHOWN else repr(value)[: _SHOWN - 1] + "…"
+        return f"{where}: unknown name {shown}; {hint}"
+    if kind == "missing":
+        return f"{where}: missing"
+    return (f"{where}: " if where else "") + item["msg"].removeprefix("Value error, ")
 
 
 def _dotted(place: Place) -> str:
     return ".".join(str(step) for step in place if step != "[key]")
 
 
-def _mark(place: Place, marks: Mapping[Place, Mark] | None) -> Mark | None:
+def _mark(place: Place, marks: Mapping[Place, Mark]) -> Mark | None:
     """Of the value there; pydantic's places also name the member of a union that was tried, which no file does."""
-    found: Place = ()
+    known: Place = ()
     for step in place:
-        found = (*found, step) if marks and (*found, step) in marks else found
-    return marks.get(found) if marks and found else None
+        known = (*known, step) if (*known, step) in marks else known
+    return marks.get(known) if known else None
 
 
-def _line(place: Place, marks: Mapping[Place, Mark] | None) -> str:
+def _line(place: Place, marks: Mapping[Place, Mark]) -> str:
     mark = _mark(place, marks)
     return f" (line {mark.line})" if mark and mark.line else ""
 
 
-def _written(place: Place, value: Any, marks: Mapping[Place, Mark] | None) -> str:
+def _written(place: Place, value: object, marks: Mapping[Place, Mark]) -> str:
     """A value as its file has it; as YAML would write it where that is not known."""
     mark = _mark(place, marks)
     return mark.text if mark and mark.text is not None else str(value).lower()
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
-
-
 # --- what a field takes ------------------------------------------------------------------------------------------
 
 
-def _members(annotation: Any) -> list[Any]:
+def _members(annotation: object) -> list[object]:
     """The types of a union, in it and in `Annotated`; of anything else itself."""
     if hasattr(annotation, "__metadata__"):
         return _members(get_args(annotation)[0])
@@ -197,88 +161,83 @@ def _members(annotation: Any) -> list[Any]:
     return [annotation]
 
 
-def _origin(member: Any) -> Any:
-    """`list` of `list[int]`; a plain type itself."""
-    return get_origin(member) or member
+def _is_a(member: object, types: type | tuple[type, ...]) -> bool:
+    """Whether a type, or what `list[int]` is an alias of, is one of `types`."""
+    origin = get_origin(member) or member
+    return isinstance(origin, type) and issubclass(origin, types)
 
 
-def takes(annotation: Any, kind: type) -> bool:
+def takes(annotation: object, kind: type) -> bool:
     """Whether a field of that type may hold a value of exactly that kind: bool, int, float, str, list, dict, None."""
     for member in _members(annotation):
-        origin = _origin(member)
-        if origin is Any:
+        if member is Any:
             return True
-        if origin is Literal:
+        if get_origin(member) is Literal:
             holds = kind in map(type, get_args(member))
         else:
-            holds = isinstance(origin, type) and issubclass(origin, _HELD_BY.get(kind, (kind,)))
-        if holds and (origin is not bool or kind is bool):
+            holds = _is_a(member, _HELD_BY.get(kind, (kind,)))
+        if holds and (member is not bool or kind is bool):
             return True
     return False
 
 
-def _flags(value: Any, annotation: Any, place: Place) -> Iterator[tuple[Place, bool]]:
+def _flags(value: object, annotation: object, place: Place) -> Iterator[tuple[Place, bool]]:
     """Where true or false stands for a number: pydantic would take it for 1 or 0."""
     if isinstance(value, bool):
         number = takes(annotation, int) or takes(annotation, float)
         if number and not (takes(annotation, bool) or takes(annotation, str)):
             yield place, value
-        return
-    for member in _members(annotation):
-        origin = _origin(member)
-        if isinstance(value, dict) and isinstance(origin, type) and issubclass(origin, BaseModel):
-            for name, field in origin.model_fields.items():
-                if name in value:
-                    yield from _flags(value[name], field.annotation, (*place, name))
-        elif isinstance(value, dict) and isinstance(origin, type) and issubclass(origin, Mapping):
-            for name, item in cast("dict[Any, Any]", value).items():
-                yield from _flags(item, (get_args(member) or (Any, Any))[1], (*place, name))
-        elif (
-            isinstance(value, list) and isinstance(origin, type) and issubclass(origin, list | tuple | set | frozenset)
-        ):
-            for number, item in enumerate(cast("list[Any]", value)):
-                inner = [part for part in get_args(member) if part is not Ellipsis] or [Any]
-                yield from _flags(item, inner[min(number, len(inner) - 1)], (*place, number))
+    elif isinstance(value, dict):
+        for member in _members(annotation):
+            if isinstance(member, type) and issubclass(member, BaseModel):
+                inner = {name: field.annotation for name, field in member.model_fields.items()}
+                items = [(name, value[name], inner[name]) for name in inner if name in value]
+            elif _is_a(member, Mapping):
+                item_type = (get_args(member) or (Any, Any))[1]
+                items = [(name, item, item_type) for name, item in cast("dict[object, object]", value).items()]
+            else:
+                continue
+            for name, item, item_type in items:
+                yield from _flags(item, item_type, (*place, name))
+    elif isinstance(value, list):
+        for member in _members(annotation):
+            if _is_a(member, (list, tuple, set, frozenset)):
+                types = [part for part in get_args(member) if part is not Ellipsis] or [Any]
+                for number, item in enumerate(cast("list[object]", value)):
+                    yield from _flags(item, types[min(number, len(types) - 1)], (*place, number))
 
 
-def annotation_of(model: type[BaseModel], place: Place) -> Any:
+def annotation_of(model: type[BaseModel], place: Place) -> object:
     """The type of the field at that place; None where there is none."""
-    found: Any = model
+    annotation: object = model
     for step in place:
-        inner = list(_models(found)) if not isinstance(found, type) or not issubclass(found, BaseModel) else [found]
-        fields = [section.model_fields[step] for section in inner if step in section.model_fields]
-        values = [get_args(m)[1] for m in _members(found) if len(get_args(m)) == 2 and get_origin(m) in (dict, Mapping)]
+        fields = [field for model in _models(annotation) if (field := model.model_fields.get(str(step)))]
+        values = [get_args(m)[1] for m in _members(annotation) if len(get_args(m)) == 2 and _is_a(m, Mapping)]
         if not fields and not values:
             return None
-        found = fields[0].annotation if fields else values[0]
-    return found
+        annotation = fields[0].annotation if fields else values[0]
+    return annotation
 
 
-def _keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+def _keys(model: type[BaseModel], location: Place) -> list[str]:
     """The keys of the section at that place."""
     for step in location:
-        field = model.model_fields.get(str(step)) if isinstance(step, str) else None
-        sections = list(_models(field.annotation)) if field else []
-        model = sections[0] if sections else model
+        field = model.model_fields.get(step) if isinstance(step, str) else None
+        model = next(iter(_models(field.annotation)), model) if field else model
     return list(model.model_fields)
 
 
 def _sections(model: type[BaseModel], prefix: str = "") -> dict[str, list[str]]:
     """Keys by section, dotted; sections in lists and under names of the user's are left out."""
-    found = {prefix: list(model.model_fields)}
+    sections = {prefix: list(model.model_fields)}
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            found |= _sections(field.annotation, f"{prefix}.{name}".lstrip("."))
-    return found
+            sections |= _sections(field.annotation, f"{prefix}.{name}".lstrip("."))
+    return sections
 
 
-def _models(annotation: Any) -> list[type[BaseModel]]:
+def _models(annotation: object) -> list[type[BaseModel]]:
     """The models that a field may hold, itself or in a list, mapping or union."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for part in get_args(annotation) for model in _models(part)]
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    close = nearest(name, known)
-    return f"; did you mean {close!r}?" if close else f"; known: {', '.join(known)}"

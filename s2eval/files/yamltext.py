@@ -10,19 +10,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import yaml
 from yaml.composer import Composer, ComposerError
 
 from s2eval.errors import ConfigError
+from s2eval.files import Json
 
 MOST_BYTES = 1 << 20
 MOST_WRITTEN = 30_000  # values
 MOST_NODES = 100_000  # values, with every alias counted as what it stands for
 MOST_DEPTH = 64
 _DIGITS = 100  # of a number
-_WORDS = re.compile(r"yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF")
+_BOOLEAN = re.compile(r"(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$")
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)$")
 _FLOAT = re.compile(
     r"[-+]?(?:(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+|\.(?:inf|Inf|INF))$"
@@ -30,18 +31,13 @@ _FLOAT = re.compile(
 )
 _NOTHING = re.compile(r"(?:~|null|Null|NULL|)$")
 
-Place = tuple[Any, ...]
+Place = tuple[object, ...]
 """Keys and positions from the top: ("models", 0, "name")."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Where a value stands in its file.
-
-    Attributes:
-        line: of it, from 1; 0 = it does not stand in the file.
-        text: of a scalar as it was written, without quotes; None of anything else.
-    """
+    """Where a value stands in its file: the line from 1 (0 = it does not), and a scalar as it was written."""
 
     line: int
     text: str | None = None
@@ -56,11 +52,7 @@ class Document:
 
 
 def parse(text: str, where: str, *, old: bool = False) -> Document:
-    """A YAML document.
-
-    Args:
-        where: the file's name, for messages.
-        old: numbers as YAML 1.1 has them, by whose rules files of version 0.1.0 were written.
+    """A YAML document; with `old` numbers as YAML 1.1 has them, by whose rules files of 0.1.0 were written.
 
     Raises:
         ConfigError: it is no YAML, has a key twice, or is larger, deeper or fuller of aliases than any configuration.
@@ -85,7 +77,7 @@ def parse(text: str, where: str, *, old: bool = False) -> Document:
     return Document(value, marks)
 
 
-def read_run(path: Path) -> Any:
+def read_run(path: Path) -> Json:
     """What a run folder's `run.yaml` holds, of this version or of an older one.
 
     Raises:
@@ -95,9 +87,9 @@ def read_run(path: Path) -> Any:
     return parse(path.read_text(encoding="utf-8"), str(path), old=True).value
 
 
-def dump(content: Any, stream: Any = None) -> Any:
+def dump(content: object) -> str:
     """The text of a value, such that any version of YAML reads the same in it."""
-    return yaml.dump(content, stream, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 class _RefusedError(ComposerError):
@@ -107,21 +99,21 @@ class _RefusedError(ComposerError):
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader with the rules of this module."""
 
-    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 (PyYAML's name and kind)
+    yaml_implicit_resolvers = {}  # noqa: RUF012 (PyYAML's name and kind)
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
         self._depth = self._nodes = self._written = 0
         self._sizes: dict[int, int] = {}  # of composed nodes, by their id
 
-    def compose_node(self, parent: Any, index: Any) -> Any:
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event = self.peek_event()
         alias = self.check_event(yaml.AliasEvent)
         before = self._nodes
         self._depth += 1
         if self._depth > MOST_DEPTH:
             raise _RefusedError(None, None, f"more than {MOST_DEPTH} levels in one another", event.start_mark)
-        node: Any = Composer.compose_node(self, parent, index)  # type: ignore[no-untyped-call]
+        node = Composer.compose_node(self, parent, index)
         self._depth -= 1
         if alias:
             if id(node) not in self._sizes:
@@ -138,10 +130,10 @@ class _Loader(yaml.SafeLoader):
             raise _RefusedError(None, None, what, event.start_mark)
         return node
 
-    def compose_mapping_node(self, anchor: Any) -> Any:
+    def compose_mapping_node(self, anchor: dict[str, yaml.Node]) -> yaml.MappingNode:
         """As PyYAML's; a key that stands there twice is an error, one that `<<` brings as well is not."""
-        node: Any = Composer.compose_mapping_node(self, anchor)  # type: ignore[no-untyped-call]
-        seen: dict[tuple[str, str], Any] = {}
+        node = Composer.compose_mapping_node(self, anchor)
+        seen: dict[tuple[str, str], yaml.Node] = {}
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode):
                 first = seen.setdefault((key.tag, key.value), key)
@@ -151,7 +143,7 @@ class _Loader(yaml.SafeLoader):
                     raise _RefusedError(None, None, what, key.start_mark)
         return node
 
-    def construct_yaml_int(self, node: Any) -> int:
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
         """As PyYAML's; a number that no setting holds is an error."""
         value = 1 << 64 if len(node.value) > _DIGITS else super().construct_yaml_int(node)
         if abs(value) >= 1 << 64:
@@ -166,25 +158,24 @@ class _OldLoader(_Loader):
     yaml_implicit_resolvers = yaml.SafeLoader.yaml_implicit_resolvers
 
 
-def _resolve(tag: str, pattern: re.Pattern[str], first: str) -> None:
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", pattern, list(first))
-
-
-_resolve("bool", re.compile(rf"(?:{_WORDS.pattern})$"), "yYnNtTfFoO")
-_resolve("float", _FLOAT, "-+0123456789.")
-_resolve("int", _INTEGER, "-+0123456789")
 _TIMESTAMP = next(
     pattern for tag, pattern in yaml.SafeLoader.yaml_implicit_resolvers["1"] if tag.endswith(":timestamp")
 )
-_resolve("timestamp", _TIMESTAMP, "0123456789")
-_resolve("merge", re.compile(r"<<$"), "<")
-_Loader.add_implicit_resolver("tag:yaml.org,2002:null", _NOTHING, ["~", "n", "N", ""])
+for _tag, _pattern, _first in (
+    ("bool", _BOOLEAN, [*"yYnNtTfFoO"]),
+    ("float", _FLOAT, [*"-+0123456789."]),
+    ("int", _INTEGER, [*"-+0123456789"]),
+    ("timestamp", _TIMESTAMP, [*"0123456789"]),
+    ("merge", re.compile(r"<<$"), ["<"]),
+    ("null", _NOTHING, ["~", "n", "N", ""]),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", _pattern, _first)
 
 
 class _Dumper(yaml.SafeDumper):
     """Quotes what either version of YAML would take for something else than a text."""
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
         """Nothing is written by alias."""
         return True
 
@@ -195,7 +186,7 @@ _Dumper.yaml_implicit_resolvers = {
 }
 
 
-def _collect(loader: _Loader, node: Any, place: Place, marks: dict[Place, Mark]) -> None:
+def _collect(loader: _Loader, node: yaml.Node, place: Place, marks: dict[Place, Mark]) -> None:
     """The mark of a node and of all in it."""
     text = node.value if isinstance(node, yaml.ScalarNode) else None
     marks[place] = Mark(node.start_mark.line + 1, text)
@@ -204,7 +195,7 @@ def _collect(loader: _Loader, node: Any, place: Place, marks: dict[Place, Mark])
             _collect(loader, item, (*place, number), marks)
     elif isinstance(node, yaml.MappingNode):
         for key, item in node.value:
-            name = loader.construct_object(key) if isinstance(key, yaml.ScalarNode) else None  # type: ignore[no-untyped-call]
+            name = loader.construct_object(key) if isinstance(key, yaml.ScalarNode) else None
             _collect(loader, item, (*place, name), marks)
             marks[(*place, name, "[key]")] = Mark(key.start_mark.line + 1, getattr(key, "value", None))
 
@@ -213,11 +204,8 @@ def _message(error: Exception) -> str:
     """What is wrong, on one line, with its own line first where the parser knows it."""
     if isinstance(error, RecursionError):
         return f"more than {MOST_DEPTH} levels in one another"
-    problem = getattr(error, "problem", None)
-    mark = cast("Any", getattr(error, "problem_mark", None) or getattr(error, "context_mark", None))
-    if problem and mark:
-        context = getattr(error, "context", None)
-        said = f"{context}: {problem}" if context else problem
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem and (mark := error.problem_mark or error.context_mark):
+        problem = f"{error.context}: {error.problem}" if error.context else error.problem
         kind = "" if isinstance(error, _RefusedError) else "not YAML: "
-        return f"{kind}line {mark.line + 1}: {' '.join(said.split())}"
+        return f"{kind}line {mark.line + 1}: {' '.join(problem.split())}"
     return f"not YAML: {' '.join(str(error).split())}"

@@ -126,7 +126,7 @@ def write_plan(run: RunPlan) -> None:
     if unfinished := [unit.name for unit in run.units if not unit.done]:
         content["unfinished"] = unfinished
     with store.explain_os_errors(run.folder), store.write_atomically(run.folder / store.RUN) as file:
-        yamltext.dump(content, file)
+        file.write(yamltext.dump(content))
     stored_plan.write(run.folder, run.settings, run.units, run.judged)
 
 
