@@ -6,7 +6,6 @@ import base64
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from s2eval import store
 from s2eval.report.document import Document
@@ -20,13 +19,10 @@ LARGEST = 10_000_000
 
 
 def write_page(path: Path, document: Document, scored: Sequence[Scored] = (), *, largest: int = LARGEST) -> Path:
-    """Write the page, and where it would be larger than `largest` bytes a folder of its samples beside it.
+    """Write the page and return its path; above `largest` bytes its samples are in a folder beside it.
 
     Args:
-        scored: what the samples are of, read again from their sources; none = no text of data sets in the page.
-
-    Returns:
-        `path`.
+        scored: the samples, whose texts are read from their sources; without them the page has no text of data sets.
 
     Raises:
         PrerequisiteError: the folder beside it holds other files, or there is no space or permission.
@@ -43,14 +39,14 @@ def write_page(path: Path, document: Document, scored: Sequence[Scored] = (), *,
             page_assets.check(folder)
         with store.write_atomically(path) as file:
             file.write(text)
-        if not beside:  # not before: until now a page that needs them had the name
+        if not beside:  # not before: until now the page of this name needed the folder
             page_assets.remove(folder)
     return path
 
 
 def pack(sets: Iterable[SampleSet]) -> Packed:
     """Pieces of every set: `0-columns`, `0-numbers`, and `0-0`, `0-1`, … with its documents in their order."""
-    about: list[Mapping[str, Any]] = []
+    about: list[Mapping[str, object]] = []
     texts: dict[str, str] = {}
     for number, samples in enumerate(sets):
         firsts: list[int] = []

@@ -1,4 +1,4 @@
-"""The folder of scripts beside a page that is too large to hold all texts: a piece a file, loaded when it is shown."""
+"""The folder of scripts beside a page that is too large to hold all texts: a file for each piece, loaded when shown."""
 
 from __future__ import annotations
 
@@ -21,13 +21,10 @@ def folder_of(page: Path) -> Path:
 
 
 def write(folder: Path, packed: Mapping[str, str], key: str) -> None:
-    """Replace the folder by one with these pieces.
-
-    Args:
-        key: of the page that they belong to; a page takes no other's.
+    """Replace the folder by one with these pieces; they carry the key of the page, which loads no other's.
 
     Raises:
-        PrerequisiteError: it holds what no report left there.
+        PrerequisiteError: the folder holds other files.
     """
     store.recover(folder)
     check(folder)
@@ -46,10 +43,10 @@ def write(folder: Path, packed: Mapping[str, str], key: str) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove the pieces of an older page, so that no text of it stays where none is wanted.
+    """Remove the pieces of an older page, so that none of its texts stays.
 
     Raises:
-        PrerequisiteError: it holds what no report left there.
+        PrerequisiteError: the folder holds other files.
     """
     if folder.is_dir():
         check(folder)
@@ -57,7 +54,7 @@ def remove(folder: Path) -> None:
 
 
 def check(folder: Path) -> None:
-    """Raise a PrerequisiteError if the folder holds what no report left there."""
+    """Raise a PrerequisiteError if the folder holds files that no report wrote."""
     if folder.exists() and not (folder.is_dir() and all(_NAME.fullmatch(path.name) for path in folder.iterdir())):
         raise PrerequisiteError(
             f"{folder}: holds other files, and belongs to the report. Choose another name with --out"

@@ -1,6 +1,6 @@
 """Every sample of a report in columns and chunks: small to search, and read from the page piece by piece.
 
-A set is a task, or the questions of a judge. Its scores are those that the tables were made of.
+A set is a task, or the questions of a judge. Its scores are those of the tables.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _LEVEL = 4
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Answers:
-    """What one model did on a set.
+    """A model's answers to the documents of a set.
 
     Attributes:
         scored: its scores; of a judge's set those of both turns.
         place: of its items among the documents; shape (items,).
         texts: document → JSON of the answer.
-        asked: document → which of the document's questions it was given.
+        asked: document → which of the document's questions the model was given.
     """
 
     scored: Scored
@@ -46,12 +46,10 @@ class SampleSet:
 
     Attributes:
         name: of the task, with the judge where there is one.
-        names: of the documents, each once.
-        titles: their questions on one line.
-        strata: the parts that they belong to; "" = none.
+        names: of the documents, unique.
+        titles: the documents' questions on one line.
+        strata: the parts that the documents belong to; "" = none.
         questions: of each document, JSON of what was asked; several where models were asked differently.
-        models: name → answers.
-        metrics: names.
         scores: shape (models, metrics, documents); NaN = none.
     """
 
@@ -65,14 +63,14 @@ class SampleSet:
     scores: NDArray[np.float32]
 
     def about(self) -> dict[str, object]:
-        """What the page must know before the set is opened."""
-        two = [bool(np.isin(column[~np.isnan(column)], (0, 1)).all()) for column in np.moveaxis(self.scores, 1, 0)]
+        """What the page needs before the set is opened."""
+        binary = [bool(np.isin(column[~np.isnan(column)], (0, 1)).all()) for column in np.moveaxis(self.scores, 1, 0)]
         return {
             "name": self.name,
             "documents": len(self.names),
             "models": list(self.models),
             "metrics": list(self.metrics),
-            "binary": two,
+            "binary": binary,
         }
 
     def columns(self) -> bytes:
@@ -88,7 +86,7 @@ class SampleSet:
         return compressed(logs.to_bytes(content))
 
     def numbers(self) -> bytes:
-        """The scores as gzipped little-endian float32, in C order."""
+        """The scores, gzipped little-endian float32 in C order."""
         return compressed(self.scores.astype("<f4").tobytes())
 
     def chunks(self) -> Iterator[tuple[int, bytes]]:
@@ -112,7 +110,7 @@ class SampleSet:
 
 
 def compressed(content: bytes) -> bytes:
-    """Gzipped, the same bytes whenever it is made."""
+    """Gzipped; the same bytes at any time."""
     return gzip.compress(content, _LEVEL, mtime=0)
 
 
@@ -126,7 +124,7 @@ def sample_sets(scored: Sequence[Scored]) -> Iterator[SampleSet]:
 
 
 class _Documents:
-    """The documents of a set in the order in which they are met."""
+    """The documents of a set, in the order of the first model that has them."""
 
     def __init__(self) -> None:
         self.place: dict[str, int] = {}
@@ -159,44 +157,44 @@ def _of_logs(task: str, scored: Sequence[Scored]) -> SampleSet:
         name: Answers(own, np.array([documents.add(item.key, item.name, item.stratum) for item in own.items]))
         for name, own in _named(scored).items()
     }
-    given: list[dict[str, int]] = [{} for _ in documents.names]  # prompt → its number among the document's questions
+    prompts: list[dict[str, int]] = [{} for _ in documents.names]  # prompt → its number among the document's questions
     for answers in models.values():
         if answers.scored.log is not None:
-            _read(answers.scored.log, answers, documents, given)
+            _read(answers.scored.log, answers, documents, prompts)
     metrics = list(dict.fromkeys(name for own in scored for name in own.metrics))
     metrics.sort(key=lambda name: name != _own_metric(task))
-    return _finished(task, documents, models, metrics)
+    return _sample_set(task, documents, models, metrics)
 
 
 def _own_metric(task: str) -> str:
-    """The metric that a benchmark's table shows; "" where lm-eval's order stands."""
+    """The metric that a benchmark's table shows; "" where lm-eval's order is kept."""
     benchmark = next((known for known in BENCHMARKS.values() if known.covers(task)), None)
     if benchmark is None:
         return ""
     return benchmark.columns[0].name if benchmark.columns else COUNTED.get(benchmark.name, "")
 
 
-def _read(path: Path, answers: Answers, documents: _Documents, given: Sequence[dict[str, int]]) -> None:
+def _read(path: Path, answers: Answers, documents: _Documents, prompts: Sequence[dict[str, int]]) -> None:
     """The texts of a model's log, each question of a document once."""
     at = {item.name: (int(place), item.prompt) for item, place in zip(answers.scored.items, answers.place, strict=True)}
 
     def wanted(doc_id: int) -> bool:
         known = at.get(str(doc_id))
-        return known is not None and known[1] not in given[known[0]]
+        return known is not None and known[1] not in prompts[known[0]]
 
     for line in logs.read(path, wanted):
         place, prompt = at.get(str(line.doc_id), (-1, ""))
         if place < 0:
             continue
-        if line.question is not None and prompt not in given[place]:
-            given[place][prompt] = len(documents.questions[place])
+        if line.question is not None and prompt not in prompts[place]:
+            prompts[place][prompt] = len(documents.questions[place])
             documents.questions[place].append(line.question)
             documents.titles[place] = documents.titles[place] or line.title
         if place in answers.texts:  # another filter's line
             answers.texts[place] = _joined(answers.texts[place], line.answer)
         else:
             answers.texts[place] = line.answer
-        answers.asked[place] = given[place].get(prompt, 0)
+        answers.asked[place] = prompts[place].get(prompt, 0)
 
 
 def _joined(first: bytes, second: bytes) -> bytes:
@@ -211,10 +209,9 @@ def _of_judge(name: str, scored: Sequence[Scored]) -> SampleSet:
     """A document a question, with the mean rating of each turn and of both."""
     documents = _Documents()
     turns = {"": "rating", "1": "rating, turn 1", "2": "rating, turn 2"}
-    whole = _named([own for own in scored if own.turn == ""])
     models = {
         model: Answers(own, np.array([documents.add(item.cluster, item.cluster, "") for item in own.items]))
-        for model, own in whole.items()
+        for model, own in _named(own for own in scored if not own.turn).items()
     }
     for answers in models.values():
         for judged in judgments.read(answers.scored):
@@ -225,14 +222,14 @@ def _of_judge(name: str, scored: Sequence[Scored]) -> SampleSet:
             if not documents.questions[place]:
                 documents.questions[place].append(judged.prompt)
             answers.texts[place] = judged.answer
-    finished = _finished(name, documents, models, list(turns.values()))
+    samples = _sample_set(name, documents, models, list(turns.values()))
     by_turn = {(own.source, own.model, own.turn): own for own in scored}
     for row, answers in enumerate(models.values()):
         for column, turn in enumerate(turns):
             own = by_turn.get((answers.scored.source, answers.scored.model, turn))
             if own is not None:
-                finished.scores[row, column] = _means(own, documents.place, len(documents.names))
-    return finished
+                samples.scores[row, column] = _means(own, documents.place, len(documents.names))
+    return samples
 
 
 def _means(scored: Scored, place: Mapping[str, int], n: int) -> NDArray[np.float32]:
@@ -243,12 +240,12 @@ def _means(scored: Scored, place: Mapping[str, int], n: int) -> NDArray[np.float
             if value is not None and math.isfinite(value):
                 values.setdefault(place[item.cluster], []).append(value)
     means = np.full(n, np.nan, dtype=np.float32)
-    for at, several in values.items():
-        means[at] = sum(several) / len(several)
+    for at, ratings in values.items():
+        means[at] = sum(ratings) / len(ratings)
     return means
 
 
-def _finished(name: str, documents: _Documents, models: Mapping[str, Answers], metrics: Sequence[str]) -> SampleSet:
+def _sample_set(name: str, documents: _Documents, models: Mapping[str, Answers], metrics: Sequence[str]) -> SampleSet:
     scores = np.full((len(models), len(metrics), len(documents.names)), np.nan, dtype=np.float32)
     for row, answers in enumerate(models.values()):
         for column, metric in enumerate(metrics):
@@ -260,7 +257,7 @@ def _finished(name: str, documents: _Documents, models: Mapping[str, Answers], m
 
 
 def _named(scored: Iterable[Scored]) -> dict[str, Scored]:
-    """Models by name; one that several folders have is named with its folder, its first time without."""
+    """Models by name; a name that several folders have gets the folder in front, but for the first."""
     named: dict[str, Scored] = {}
     for own in scored:
         named[own.model if own.model not in named else f"{own.source}/{own.model}"] = own

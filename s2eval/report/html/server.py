@@ -1,4 +1,4 @@
-"""A report on 127.0.0.1: the page and the pieces beside it, and nothing else."""
+"""Serves a report on 127.0.0.1: the page and the pieces in the folder beside it, and nothing else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import BoundedSemaphore, Lock, Timer
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from s2eval.errors import S2Error, UsageError
@@ -22,21 +21,18 @@ REQUEST = 20.0  # seconds until a request must be complete
 CONNECTIONS = 64  # at a time; more are closed at once
 _TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
-Changes = tuple[tuple[str, int, int], ...]
-"""(path, time of change, size) of every file."""
+Request = socket.socket | tuple[bytes, socket.socket]
 
 
 class Server(ThreadingHTTPServer):
-    """Serves a page that it makes again when what it is made of has changed.
+    """Serves a page, which `make` writes again when a file of `folders` has changed.
 
     Args:
         page: where to write it; its folder holds nothing else.
-        folders: what it is made of.
-        make: writes it.
         port: 0 = any that is free.
 
     Raises:
-        UsageError: the port is in use, or not to be had.
+        UsageError: the port is in use or not allowed.
     """
 
     daemon_threads = True
@@ -46,7 +42,7 @@ class Server(ThreadingHTTPServer):
         self.page = page
         self._folders = folders
         self._make = make
-        self._made_of: Changes | None = None
+        self._written_from: tuple[tuple[str, int, int], ...] | None = None
         self._lock = Lock()
         self._free = BoundedSemaphore(CONNECTIONS)
         try:
@@ -59,33 +55,31 @@ class Server(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where the page is."""
         return f"http://{HOST}:{self.server_port}/"
 
     def refresh(self) -> None:
-        """Make the page if it was not made of what lies in the folders now."""
+        """Write the page if the files that it shows have changed since it was written."""
         with self._lock:
-            now = tuple(sorted(_changes(self._folders)))
-            if now != self._made_of:
+            files = tuple(sorted(_files(self._folders)))
+            if files != self._written_from:
                 self._make(self.page)
-                self._made_of = now
+                self._written_from = files
 
-    def process_request(self, request: Any, client_address: Any) -> None:
+    def process_request(self, request: Request, client_address: object) -> None:
         """A thread for each connection, as long as there are not too many."""
         if self._free.acquire(blocking=False):
             super().process_request(request, client_address)
         else:
             self.shutdown_request(request)
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """The whole of a connection."""
+    def process_request_thread(self, request: Request, client_address: object) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
             self._free.release()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
-        """Nothing where the client has left or was too slow; a line for anything else."""
+    def handle_error(self, request: Request, client_address: object) -> None:  # noqa: ARG002
+        """Print a line, unless the client has left or was too slow."""
         error = sys.exc_info()[1]
         if not isinstance(error, ConnectionError | TimeoutError):
             print(f"error: a request failed: {error!r}", file=sys.stderr)  # noqa: T201
@@ -95,11 +89,11 @@ class Server(ThreadingHTTPServer):
         if path in ("/", f"/{self.page.name}"):
             return self.page
         folder = folder_of(self.page)
-        known = {f"/{folder.name}/{piece.name}": piece for piece in folder.glob("*.js")}
-        return known.get(path)
+        return next((piece for piece in folder.glob("*.js") if path == f"/{folder.name}/{piece.name}"), None)
 
 
-def _changes(folders: Sequence[Path]) -> Iterator[tuple[str, int, int]]:
+def _files(folders: Sequence[Path]) -> Iterator[tuple[str, int, int]]:
+    """Path, time of change and size of every file that a report may read."""
     for folder in folders:
         for path in folder.rglob("*"):
             if path.suffix in (".json", ".jsonl", ".yaml", ".csv") and path.is_file():
@@ -114,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = SILENCE
 
     def handle_one_request(self) -> None:
-        """Read a request and answer it; one that never gets complete ends with its connection."""
+        """Read a request and answer it; close the connection if it stays incomplete."""
         self._deadline = Timer(REQUEST, self._give_up)
         self._deadline.daemon = True
         self._deadline.start()
@@ -130,11 +124,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
 
     def do_GET(self) -> None:
-        """The page, or a piece of it."""
         self._answer(body=True)
 
     def do_HEAD(self) -> None:
-        """The same without content."""
         self._answer(body=False)
 
     def _answer(self, *, body: bool) -> None:
@@ -175,4 +167,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: the terminal shows the address."""
+        """Log nothing: the terminal shows the address."""
