@@ -10,30 +10,17 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
-from typing import Any, cast
 from urllib.parse import quote
 
 from jinja2 import Environment, StrictUndefined
 
-from s2eval.report.document import (
-    FEW_LEGEND,
-    MISSING,
-    Cell,
-    Chart,
-    Charts,
-    Details,
-    Document,
-    Prose,
-    Section,
-    Table,
-    TableRow,
-    TextTable,
-)
+from s2eval.report.document import FEW_LEGEND, MISSING, Block, Cell, Chart, Document, Table, TableRow, TextTable
 from s2eval.report.render.markdown import DIAGONAL, TIED
 
 _SENTENCE = 40  # characters
@@ -44,39 +31,40 @@ class Packed:
     """All samples of a page.
 
     Attributes:
-        sets: what the page must know of each set before it is opened.
+        sets: what the page needs of each set before it is opened.
         texts: name of a piece → its content, gzip in base64.
-        key: of them all; pieces in files carry it, so that a page takes none of another.
+        key: hash of them all; pieces in files carry it, so that a page loads no other's.
     """
 
-    sets: Sequence[Mapping[str, Any]] = ()
+    sets: Sequence[Mapping[str, object]] = ()
     texts: Mapping[str, str] = field(default_factory=dict[str, str])
     key: str = ""
 
 
 def render_page(document: Document, packed: Packed | None = None, folder: Path | None = None) -> str:
-    """The page's text.
-
-    Args:
-        folder: beside the page, where its samples lie; None = in the page.
-    """
+    """The page's text; its samples are in `folder` beside it, else in the page."""
     packed = packed or Packed()
-    scripts = [
-        _asset(name) for name in ("page.js", *(("page_assets.js", "sample.js", "samples.js") if packed.sets else ()))
-    ]
+    names = ["page.js", *(("page_assets.js", "sample.js", "samples.js") if packed.sets else ())]
+    scripts = [_asset(name) for name in names]
     style = _asset("page.css")
     sets = {"folder": quote(folder.name) if folder else "", "key": packed.key, "sets": packed.sets}
-    seen = Counter[str]()
     environment = Environment(autoescape=True, undefined=StrictUndefined)
-    filters = cast("dict[str, Any]", environment.filters)  # pyright: ignore[reportUnknownMemberType]
-    filters |= {"pieces": code_apart, "anchor": _anchor, "wide": _is_wide}
+    seen = Counter[str]()
+    filters: dict[str, Callable[..., object]] = {
+        "pieces": code_apart,
+        "anchor": _anchor,
+        "wide": _is_wide,
+        "kind": _kind,
+        "figures": partial(_figures, seen=seen),
+    }
+    environment.filters.update(filters)  # pyright: ignore[reportUnknownMemberType]
+    board = document.summary.board if document.summary else None
     return environment.from_string(_asset("page.html")).render(
         document=document,
         summary=document.summary,
-        board=_grid(document.summary.board, "board") if document.summary and document.summary.board else None,
+        board=_grid(board, "board") if board else None,
         tables=[_grid(table, "table") for table in document.tables],
-        charts=list(_figures(document.charts, seen)),
-        sections=[_block_section(section, seen) for section in document.sections],
+        charts=_figures(document.charts, seen),
         legend=_legend(document),
         tied=TIED,
         diagonal=DIAGONAL,
@@ -97,43 +85,19 @@ class _Figure:
     table: _Grid | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """A block of a section and its kind: `prose`, `table`, `details` or `charts`."""
-
-    kind: str
-    content: Any
-
-
-@dataclass(frozen=True, slots=True)
-class _Section:
-    title: str
-    blocks: Sequence[_Block]
-    parts: Sequence[_Section]
-
-
-def _figures(charts: Sequence[Chart], seen: Counter[str]) -> Iterator[_Figure]:
-    """Charts with ids that differ, also where two of them are the same."""
+def _figures(charts: Sequence[Chart], seen: Counter[str]) -> list[_Figure]:
+    """Charts with unique ids, also where two of them are the same."""
+    figures: list[_Figure] = []
     for chart in charts:
         seen[chart.key] += 1
         key = chart.key if seen[chart.key] == 1 else f"{chart.key}-{seen[chart.key]}"
         unique = replace(chart, key=key, svg=chart.svg.replace(f"{chart.key}-", f"{key}-"))
-        yield _Figure(_id("chart", key), unique, _grid(chart.table, "numbers") if chart.table else None)
+        figures.append(_Figure(_id("chart", key), unique, _grid(chart.table, "numbers") if chart.table else None))
+    return figures
 
 
-def _block_section(section: Section, seen: Counter[str]) -> _Section:
-    blocks: list[_Block] = []
-    for block in section.blocks:
-        match block:
-            case Prose(text):
-                blocks.append(_Block("prose", text))
-            case TextTable():
-                blocks.append(_Block("table", block))
-            case Details():
-                blocks.append(_Block("details", block))
-            case Charts(charts):
-                blocks.append(_Block("charts", list(_figures(charts, seen))))
-    return _Section(section.title, blocks, [_block_section(part, seen) for part in section.parts])
+def _kind(block: Block) -> str:
+    return type(block).__name__
 
 
 def _anchor(title: str) -> str:
@@ -203,26 +167,22 @@ class _Column:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
+    """`counts` is n_valid/n of all its cells, "" without any, None where each cell shows its own."""
+
     names: Sequence[str]
     cells: Sequence[Cell]
     counts: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
-    title: str
-    rows: Sequence[_Row]
-
-
-@dataclass(frozen=True, slots=True)
 class _Grid:
-    """A table as the template takes it."""
+    """A table as the template takes it; its rows in groups with a title, or in one without."""
 
     id: str
     title: str
     names: Sequence[str]
     columns: Sequence[_Column]
-    groups: Sequence[_Group]
+    groups: Sequence[tuple[str, Sequence[_Row]]]
     counted: bool
     notes: Sequence[str]
 
@@ -237,60 +197,53 @@ class _Grid:
 
 def _grid(table: Table, kind: str) -> _Grid:
     """Rows of one data set become a group under its name, where there are several of one."""
-    table = replace(table, rows=_fitted(table))
-    together = [(name, list(rows)) for name, rows in groupby(table.rows, key=lambda row: row.header[0])]
-    grouped = len(table.header_names) > 1 and len(together) < len(table.rows)
+    table_rows = _fitted(table)
+    by_name = [(name, list(rows)) for name, rows in groupby(table_rows, key=lambda row: row.header[0])]
+    grouped = len(table.header_names) > 1 and len(by_name) < len(table_rows)
     skip = 1 if grouped else 0
-    by_column = _column_counts(table)
-    columns = [_column(table, at, by_column[at] if by_column else "") for at in range(len(table.columns))]
-    blocks = together if grouped else [("", list(table.rows))]
-    groups = [_Group(name, [_row(row, skip, counted=not by_column) for row in rows]) for name, rows in blocks]
-    counted = any(row.counts for group in groups for row in group.rows)
+    counts = _column_counts(table)
+    columns: list[_Column] = []
+    for at, name in enumerate(table.columns):
+        cells = [row.cells[at] for row in table_rows]
+        folded = at in table.secondary and not any(cell.published for cell in cells)
+        columns.append(_Column(name, any(cell.words for cell in cells), counts[at] if counts else "", folded))
+    groups: list[tuple[str, list[_Row]]] = []
+    for title, rows in by_name if grouped else [("", table_rows)]:
+        of_group: list[_Row] = []
+        for row in rows:
+            own = set[str]() if counts else {cell.counts for cell in row.cells if cell.counts}
+            of_group.append(_Row(row.header[skip:], row.cells, None if len(own) > 1 else next(iter(own), "")))
+        groups.append((title, of_group))
+    counted = any(row.counts for _, rows in groups for row in rows)
     return _Grid(_id(kind, table.key), table.title, table.header_names[skip:], columns, groups, counted, table.notes)
 
 
-def _fitted(table: Table) -> tuple[TableRow, ...]:
-    """Rows with so many decimals as the narrowest interval of a column supports; all where it stands beside a
-    published number."""
+def _fitted(table: Table) -> list[TableRow]:
+    """Rows with the decimals that the narrowest interval of a column supports; all of them beside published numbers."""
     digits: dict[int, int] = {}
     for at in range(len(table.columns)):
         cells = [row.cells[at] for row in table.rows]
         measured = [cell for cell in cells if cell.ci_low is not None]
         if measured and not any(cell.published for cell in cells):
             digits[at] = max(cell.interval_digits for cell in measured)
-    return tuple(
-        replace(
-            row,
-            cells=tuple(replace(cell, digits=digits.get(at, cell.digits)) for at, cell in enumerate(row.cells)),
-        )
-        for row in table.rows
-    )
-
-
-def _column(table: Table, at: int, counts: str) -> _Column:
-    cells = [row.cells[at] for row in table.rows]
-    folded = at in table.secondary and not any(cell.published for cell in cells)
-    return _Column(table.columns[at], any(cell.words for cell in cells), counts, folded)
+    rows: list[TableRow] = []
+    for row in table.rows:
+        fitted = (replace(cell, digits=digits.get(at, cell.digits)) for at, cell in enumerate(row.cells))
+        rows.append(replace(row, cells=tuple(fitted)))
+    return rows
 
 
 def _column_counts(table: Table) -> list[str]:
-    """n_valid/n of each column, where each has one only and they differ within a row; else nothing."""
+    """n_valid/n of each column, `12` for `12/12`, where each has a single one and they differ within a row; else []."""
     columns = [{row.cells[at].counts for row in table.rows} - {""} for at in range(len(table.columns))]
     rows = [{cell.counts for cell in row.cells} - {""} for row in table.rows]
-    if all(len(counts) <= 1 for counts in columns) and any(len(counts) > 1 for counts in rows):
-        return [_short(next(iter(counts), "")) for counts in columns]
-    return []
-
-
-def _short(counts: str) -> str:
-    """`12` of `12/12`."""
-    valid, _, n = counts.partition("/")
-    return n if valid == n else counts
-
-
-def _row(row: TableRow, skip: int, *, counted: bool) -> _Row:
-    counts = {cell.counts for cell in row.cells if cell.counts} if counted else set[str]()
-    return _Row(row.header[skip:], row.cells, None if len(counts) > 1 else next(iter(counts), ""))
+    if any(len(counts) > 1 for counts in columns) or all(len(counts) <= 1 for counts in rows):
+        return []
+    shown: list[str] = []
+    for counts in columns:
+        valid, _, n = next(iter(counts), "").partition("/")
+        shown.append(n if valid == n else f"{valid}/{n}")
+    return shown
 
 
 def _legend(document: Document) -> str:
