@@ -1,4 +1,4 @@
-"""Stored judgments of single answers, ours and FastChat's, read again: the mean ratings, and what was refused.
+"""Judgments: the record, files of them (ours and FastChat's), and the mean ratings of a model.
 
 >>> for summary in summarize(read_single(Path("model_judgment/gpt-4_single.jsonl"))):
 ...     print(summary.model, summary.average.value, f"{summary.average.n_valid}/{summary.average.n}")
@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -34,25 +33,24 @@ def both_orders(first: V | None, second: V | None, tie: V) -> V | None:
 
 @dataclass(frozen=True, slots=True)
 class Judgment:
-    """What a judge wrote about one turn of one answer, or of two that it compared.
+    """A judge's text about one turn of one answer, or of two that it compared. Texts are "" where they are unknown.
 
     Attributes:
-        judge, prompt: names of the model that judges and of the prompt that it is given.
-        text: all that it wrote; "" where it could not be asked.
+        judge, prompt: names of the judge and of its prompt.
+        text: all that it wrote; "" also where the call failed.
         score: as stored; None where there is none (FastChat's -1).
         choice, repeat: 0, 1, …: which of several answers to the question; which of several judgments of it.
-        category: the question's; "" where the file does not say.
-        prompt_hash: of the prompt's text; "" likewise.
-        structured: the judge was asked for JSON, which both parsers read alike.
-        failure: why the judge could not be asked; "" where it could.
-        finish, reasoning: why its text ended, as the server said, and what it thought before; "" where the file does
-            not say.
-        problem: why no verdict can be read in the text; "" where one can, and in files that do not say.
-        against, place: of a comparison: the other model, and where this one's answer stood, as A or as B.
-        winner, points: of a comparison: `A`, `B` or `tie`; 1 = this model's answer is better, 0 = the
-            other's, ½ = a tie.
-        user_prompt, key: what the judge was shown, and the call in the store; None where it was not asked.
-        served: the judge's name as its server reports it; "" where it reports none, and in files.
+        category: the question's.
+        prompt_hash: of the prompt's text.
+        structured: JSON was requested, which both parsers read alike.
+        failure: why the call failed; "" where it did not.
+        finish, reasoning: why its text ended, as the server reports it, and its reasoning.
+        problem: why no verdict can be read in the text; "" where one can.
+        against, place: of a comparison: the other model, and where this one's answer stood.
+        winner, points: of a comparison: `A`, `B` or `tie`; 1 = this model's answer is better, 0 = the other's, ½ = a
+            tie.
+        user_prompt, key: the judge's prompt, and the call in the store; None where no call was made.
+        served: the judge's name as its server reports it.
         source: file and line.
     """
 
@@ -83,35 +81,29 @@ class Judgment:
 
     @property
     def without_verdict(self) -> str:
-        """Why there is no verdict: the failed call, or what is wrong with the text; "" where there is one."""
+        """Why there is no verdict: the failed call, or the problem of the text; "" where there is one."""
         return self.failure or self.problem
 
     def read(self, parser: Parser = "strict") -> Rating:
-        """The rating that the text gives; the stored score plays no part."""
+        """The rating in the text, whatever the stored score."""
         if self.failure:
             return Rating(None, "failed call")
         if self.structured:
             return rating_json(self.text)
-        text, cut = self._spoken(parser)
+        text, cut = spoken(self.text, self.reasoning, self.finish) if parser == "strict" else (self.text, False)
         return rating(text, parser, cut=cut)
 
     def read_choice(self, parser: Parser = "strict") -> Choice:
-        """The choice between two answers that the text makes."""
-        text, cut = self._spoken(parser)
+        """The choice between two answers in the text."""
+        text, cut = spoken(self.text, self.reasoning, self.finish) if parser == "strict" else (self.text, False)
         return choice(text, parser, cut=cut)
-
-    def _spoken(self, parser: Parser) -> tuple[str, bool]:
-        return spoken(self.text, self.reasoning, self.finish) if parser == "strict" else (self.text, False)
 
 
 @dataclass(frozen=True, slots=True)
 class TurnScore:
-    """The mean rating of some judgments.
+    """The mean rating of `n` judgments, `n_valid` of which have one; None where none has.
 
-    Attributes:
-        value: from 1 to 10; None where none has a rating.
-        n, n_valid: judgments, and those of them with a rating.
-        problems: why the others have none (`out of range`, `not at the end`, …) → how many, the most frequent first.
+    `problems` counts why the others have none (`out of range`, `not at the end`, …), the most frequent first.
     """
 
     value: float | None
@@ -122,11 +114,9 @@ class TurnScore:
 
 @dataclass(frozen=True, slots=True)
 class ModelSummary:
-    """The ratings of one model.
+    """The ratings of one model; `average` is of all judgments of both turns, as FastChat has it.
 
-    Attributes:
-        judges, prompts: names, in alphabetical order; more than one judge only where mixing was asked for.
-        average: of all judgments of both turns, as FastChat has it.
+    `judges` and `prompts` are names, in alphabetical order.
     """
 
     model: str
@@ -156,13 +146,13 @@ class _Row(FileRow):
 
     @model_validator(mode="before")
     @classmethod
-    def _single(cls, row: Any) -> Any:
+    def _check_single(cls, row: object) -> object:
         if isinstance(row, dict) and "g1_winner" in row:
             raise ValueError("a pairwise judgment (it has g1_winner); expected judgments of single answers")
         return row
 
     @model_validator(mode="after")
-    def _said_or_failed(self) -> _Row:
+    def _check_text(self) -> _Row:
         if self.judgment is None and not self.failure:
             raise ValueError("judgment: is null, and no failure says why")
         return self
@@ -176,96 +166,83 @@ def read_single(path: Path) -> list[Judgment]:
     """
     problems = Problems(path)
     rows = read_rows(path, _Row, problems)
-    problems.tell()
-    return [_judgment(row, f"{path}, line {line}") for line, row in rows]
+    problems.check()
+    return [
+        Judgment(
+            judge=row.judge[0],
+            prompt=row.judge[1],
+            text=row.judgment or "",
+            score=None if row.score == -1 else row.score,
+            source=f"{path}, line {line}",
+            **row.model_dump(exclude={"judge", "judgment", "score"}),
+        )
+        for line, row in rows
+    ]
 
 
-def _lower(value: Any) -> Any:
+def _lower(value: object) -> object:
     return value.casefold() if isinstance(value, str) else value
 
 
 Winner = Annotated[Literal["model_1", "model_2", "tie", "error"], BeforeValidator(_lower)]
 
 
-class _FastChatPair(FileRow):
-    """A line of FastChat's `<judge>_pair.jsonl`: both orders, the winner named by the model, not by its place."""
-
+class _PairRow(FileRow):
     question_id: Id
+    judge: list[Filled]
+    turn: Literal[1, 2]
+
+    def judgment(self, model: str, against: str, place: Place, points: float | None, source: str) -> Judgment:
+        judge, prompt = self.judge[0], "".join(self.judge[1:2])
+        fields = (self.question_id, model, judge, prompt, self.turn, "", None)
+        return Judgment(*fields, against=against, place=place, points=points, source=source)
+
+
+class _FastChatPair(_PairRow):
+    """A line of FastChat's `<judge>_pair.jsonl`: both orders, the winner given by the model, not by its place."""
+
     model_1: Filled
     model_2: Filled
     g1_winner: Winner
     g2_winner: Winner
-    judge: list[Filled]
-    turn: Literal[1, 2]
 
     def judgments(self, source: str) -> list[Judgment]:
-        """One of each order; `model_1` was shown first in the first."""
-        orders: tuple[tuple[Place, str], ...] = (("B", self.g1_winner), ("A", self.g2_winner))
+        """A judgment for each order; `model_1` was shown first in the first."""
         points = {"model_2": 1.0, "model_1": 0.0, "tie": 0.5, "error": None}
         return [
-            Judgment(
-                self.question_id,
-                self.model_2,
-                self.judge[0],
-                "".join(self.judge[1:2]),
-                self.turn,
-                "",
-                None,
-                against=self.model_1,
-                place=place,
-                points=points[winner],
-                source=source,
-            )
-            for place, winner in orders
+            self.judgment(self.model_2, self.model_1, "B", points[self.g1_winner], source),
+            self.judgment(self.model_2, self.model_1, "A", points[self.g2_winner], source),
         ]
 
 
-class _Pair(FileRow):
+class _Pair(_PairRow):
     """A line of our `pairwise-<baseline>.jsonl`: one order."""
 
-    question_id: Id
     model: Filled
     against: Filled
     place: Literal["A", "B"]
     points: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None
-    judge: list[Filled]
-    turn: Literal[1, 2]
     repeat: int = 0
     choice: int = 0
 
     def judgments(self, source: str) -> list[Judgment]:
         """The judgment of the line."""
-        return [
-            Judgment(
-                self.question_id,
-                self.model,
-                self.judge[0],
-                "".join(self.judge[1:2]),
-                self.turn,
-                "",
-                None,
-                self.choice,
-                self.repeat,
-                against=self.against,
-                place=self.place,
-                points=self.points,
-                source=source,
-            )
-        ]
+        judgment = self.judgment(self.model, self.against, self.place, self.points, source)
+        return [replace(judgment, choice=self.choice, repeat=self.repeat)]
 
 
 def read_pairs(path: Path) -> list[Judgment]:
     """The judgments of pairs in a file, two of each pair: FastChat's `<judge>_pair.jsonl`, or our `pairwise-*.jsonl`.
 
     Raises:
-        DataError: with all that is wrong, line by line; or the same judgment is there twice.
+        DataError: with all that is wrong, line by line; or a judgment is a duplicate.
     """
     problems = Problems(path)
     kind: type[_Pair] | type[_FastChatPair] = _Pair if path.name.startswith("pairwise-") else _FastChatPair
     rows = read_rows(path, kind, problems)
-    problems.tell()
+    problems.check()
     seen: set[Hashable] = set()
-    read: list[Judgment] = []
+    judgments: list[Judgment] = []
     for line, row in rows:
         for judgment in row.judgments(f"{path}, line {line}"):
             key = (*pair_of(judgment), judgment.place)
@@ -275,8 +252,8 @@ def read_pairs(path: Path) -> list[Judgment]:
                     question += f", choice {judgment.choice}, repeat {judgment.repeat}"
                 raise DataError(f"{judgment.source}: {question} is a duplicate")
             seen.add(key)
-            read.append(judgment)
-    return read
+            judgments.append(judgment)
+    return judgments
 
 
 def read_judgments(path: Path) -> list[Judgment]:
@@ -286,43 +263,20 @@ def read_judgments(path: Path) -> list[Judgment]:
 
 
 def pair_of(judgment: Judgment) -> tuple[Hashable, ...]:
-    """What the judgments of both orders of a pair share."""
-    one = judgment
-    return one.model, one.against, one.judge, str(one.question_id), one.turn, one.choice, one.repeat
-
-
-def _judgment(row: _Row, source: str) -> Judgment:
-    return Judgment(
-        question_id=row.question_id,
-        model=row.model,
-        judge=row.judge[0],
-        prompt=row.judge[1],
-        turn=row.turn,
-        text=row.judgment or "",
-        score=None if row.score == -1 else row.score,
-        choice=row.choice,
-        repeat=row.repeat,
-        category=row.category,
-        prompt_hash=row.prompt_hash,
-        structured=row.structured,
-        failure=row.failure,
-        finish=row.finish,
-        reasoning=row.reasoning,
-        source=source,
-    )
+    """The fields that the judgments of both orders of a pair share."""
+    names = (judgment.model, judgment.against, judgment.judge)
+    return *names, str(judgment.question_id), judgment.turn, judgment.choice, judgment.repeat
 
 
 def summarize(judgments: Iterable[Judgment], parser: Parser = "strict", *, mix: bool = False) -> list[ModelSummary]:
     """First turn, second turn and average of every model, in the order in which the models appear.
 
-    `fastchat` gives FastChat's numbers (`show_result.py` of its 0.2.36): every line counts, also one that is there
-    twice, and the average is over whatever lines there are. With `strict` there is no average without both turns.
-
-    Args:
-        mix: let different judges and prompts into one mean all the same.
+    `fastchat` gives FastChat's numbers (`show_result.py` of its 0.2.36): every line counts, duplicates too, and the
+    average is over whatever lines there are. With `strict` there is no average without both turns. `mix` averages over
+    different judges and prompts.
 
     Raises:
-        DataError: strict, and the same judgment is there twice; with the file and line of both.
+        DataError: strict, and a judgment is a duplicate; with the file and line of both.
         UsageError: more than one judge, or different prompts for the same question and turn, without `mix`.
     """
     judgments = list(judgments)
@@ -340,54 +294,52 @@ def _summary(model: str, judgments: Sequence[Judgment], parser: Parser) -> Model
     ratings: dict[Turn, list[Rating]] = {1: [], 2: []}
     for judgment in judgments:
         ratings[judgment.turn].append(judgment.read(parser))
-    first, second, average = _score(ratings[1]), _score(ratings[2]), _score([*chain(*ratings.values())])
+    first, second, average = _score(ratings[1]), _score(ratings[2]), _score(ratings[1] + ratings[2])
     if parser == "strict" and (first.value is None or second.value is None):
-        average = TurnScore(None, average.n, average.n_valid, average.problems)
-    judges, prompts = {one.judge for one in judgments}, {one.prompt for one in judgments}
+        average = replace(average, value=None)
+    judges, prompts = {judgment.judge for judgment in judgments}, {judgment.prompt for judgment in judgments}
     return ModelSummary(model, tuple(sorted(judges)), tuple(sorted(prompts)), parser, first, second, average)
 
 
 def _score(ratings: Sequence[Rating]) -> TurnScore:
-    values = [one.value for one in ratings if one.value is not None]
-    kinds = Counter(one.problem.partition(":")[0] for one in ratings if one.problem)
+    values = [rating.value for rating in ratings if rating.value is not None]
+    kinds = Counter(rating.problem.partition(":")[0] for rating in ratings if rating.problem)
     mean = math.fsum(values) / len(values) if values else None
     return TurnScore(mean, len(ratings), len(values), dict(kinds.most_common()))
 
 
 def _check_repeats(judgments: Iterable[Judgment]) -> None:
     seen: dict[Hashable, Judgment] = {}
-    for one in judgments:
-        key = (type(one.question_id), one.question_id, one.model, one.turn, one.choice, one.repeat, one.judge)
-        before = seen.setdefault(key, one)
-        if before is not one:
+    for new in judgments:
+        key = (type(new.question_id), new.question_id, new.model, new.turn, new.choice, new.repeat, new.judge)
+        before = seen.setdefault(key, new)
+        if before is not new:
             raise DataError(
-                f"{one.source}: {one.judge}'s judgment of question {one.question_id!r}, model {one.model!r}, turn "
-                f"{one.turn} is in {before.source} too. FastChat appends when it is run again, and counts both; "
+                f"{new.source}: {new.judge}'s judgment of question {new.question_id!r}, model {new.model!r}, turn "
+                f"{new.turn} is in {before.source} too. FastChat appends when it is run again, and counts both; "
                 "remove one of them, or take --parser fastchat to count both"
             )
 
 
-def _check_mixtures(judgments: Iterable[Judgment]) -> None:
-    """One judge in all; a turn's prompts are two at most (with and without a reference), a question's is one."""
-    judge: Judgment | None = None
+def _check_mixtures(judgments: Sequence[Judgment]) -> None:
+    """Allow one judge; two prompts a turn (with and without a reference), one a question."""
+
+    def mixture(what: str, where: str, *names: tuple[str, Judgment]) -> UsageError:
+        listed = ", ".join(f"{name!r} ({first.source})" for name, first in names)
+        return UsageError(f"different {what}{where}: {listed}. Their ratings do not share a table unless asked")
+
     prompts: dict[Hashable, Judgment] = {}
-    in_turn: dict[Turn, dict[str, Judgment]] = {1: {}, 2: {}}
-    for one in judgments:
-        judge = judge or one
-        if one.judge != judge.judge:
-            raise _mixture("judges", "", (judge.judge, judge), (one.judge, one))
-        before = prompts.setdefault((type(one.question_id), one.question_id, one.turn), one)
-        if one.prompt != before.prompt:
-            where = f" of question {one.question_id!r}, turn {one.turn}"
-            raise _mixture("prompts", where, (before.prompt, before), (one.prompt, one))
-        same = in_turn[one.turn].setdefault(one.prompt, one)
-        if same.prompt_hash != one.prompt_hash:
-            raise _mixture(f"versions of prompt {one.prompt!r}", "", (same.prompt_hash, same), (one.prompt_hash, one))
-        if len(in_turn[one.turn]) > 2:
-            named = [(name, first) for name, first in in_turn[one.turn].items()]
-            raise _mixture("prompts (with and without a reference there are two)", f" of turn {one.turn}", *named)
-
-
-def _mixture(what: str, where: str, *named: tuple[str, Judgment]) -> UsageError:
-    told = ", ".join(f"{name!r} ({first.source})" for name, first in named)
-    return UsageError(f"different {what}{where}: {told}. Their ratings do not share a table unless asked")
+    by_turn: dict[Turn, dict[str, Judgment]] = {1: {}, 2: {}}
+    for new in judgments:
+        if new.judge != judgments[0].judge:
+            raise mixture("judges", "", (judgments[0].judge, judgments[0]), (new.judge, new))
+        before = prompts.setdefault((type(new.question_id), new.question_id, new.turn), new)
+        if new.prompt != before.prompt:
+            where = f" of question {new.question_id!r}, turn {new.turn}"
+            raise mixture("prompts", where, (before.prompt, before), (new.prompt, new))
+        same = by_turn[new.turn].setdefault(new.prompt, new)
+        if same.prompt_hash != new.prompt_hash:
+            raise mixture(f"versions of prompt {new.prompt!r}", "", (same.prompt_hash, same), (new.prompt_hash, new))
+        if len(by_turn[new.turn]) > 2:
+            what = "prompts (with and without a reference there are two)"
+            raise mixture(what, f" of turn {new.turn}", *by_turn[new.turn].items())

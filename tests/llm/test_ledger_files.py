@@ -189,7 +189,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
 
 def test_a_store_that_another_process_holds(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PATIENCE", 0.2)
+    monkeypatch.setattr(module, "_LOCK_TIMEOUT", 0.2)
     with Ledger.open(path) as ledger:
         with closing(sqlite3.connect(path, isolation_level=None)) as holder:
             holder.execute("BEGIN IMMEDIATE")

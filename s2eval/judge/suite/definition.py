@@ -1,4 +1,4 @@
-"""A question set with all that it is asked and judged with: a folder of `judges/`, or FastChat's files over it."""
+"""A question set with all that determines answers and judgments: a folder of `judges/`, or FastChat's files."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from s2eval import paths
 from s2eval.config import Name
@@ -53,12 +53,12 @@ class Suite:
 
     Attributes:
         name: as users type it; `mtbench` where the questions are of FastChat's categories.
-        version: raised when questions or prompts change; None where they are the user's own files.
+        version: raised when questions or prompts change; None for the user's own files.
         questions: each with its reference, where there is one.
-        temperatures: category → temperature at which models answer.
+        temperatures: category → temperature of the answers.
         max_tokens: of an answer.
         judge_temperature, judge_max_tokens: of a judgment.
-        baselines: name → the text that this one gives as its answer to everything.
+        baselines: name → a text that is the answer to every question.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Suite:
 
     @property
     def hash(self) -> str:
-        """16 hex digits over all that answers and judgments depend on: not the name, version and baselines."""
+        """16 hex digits over all but the name, version and baselines."""
         content = {
             "questions": [asdict(question) for question in self.questions],
             "prompts": self.prompts.hash,
@@ -84,45 +84,33 @@ class Suite:
         return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()[:16]
 
     def temperature(self, question: Question) -> float:
-        """At which models answer: the question's own, else its category's."""
+        """Of the answers: the question's own, else its category's."""
         return self.temperatures[question.category] if question.temperature is None else question.temperature
 
+    def prompt(self, kind: Kind, turn: Turn, question: Question) -> JudgePrompt:
+        """For that turn of the question; raises a DataError where there is none of that kind."""
+        return self.prompts.get(kind, turn, self.uses_reference(question))
+
     def uses_reference(self, question: Question) -> bool:
-        """Whether the judge is shown the reference: there is one, and the prompts want it in that category."""
+        """Whether the judge sees the reference: there is one, and the prompts need it in that category."""
         categories = self.prompts.reference_categories
         return question.reference is not None and (categories is None or question.category in categories)
 
-    def prompt(self, kind: Kind, turn: Turn, question: Question) -> JudgePrompt:
-        """What judges that turn of the question.
-
-        Raises:
-            DataError: the prompts have none of that kind.
-        """
-        return self.prompts.get(kind, turn, self.uses_reference(question))
-
     def part(self, ids: Container[QuestionId] | None = None, *, turns: int | None = None) -> Suite:
-        """The same with some of the questions, or the first turns of them, only; its hash differs.
-
-        Args:
-            ids: of the questions; None = all.
-            turns: that many of each at most; None = all.
-        """
-        kept = (question for question in self.questions if ids is None or question.id in ids)
-        return replace(self, questions=tuple(question.opening(turns) if turns else question for question in kept))
+        """The same with some of the questions, or so many of their first turns, only; its hash differs."""
+        chosen = (question for question in self.questions if ids is None or question.id in ids)
+        return replace(self, questions=tuple(question.opening(turns) if turns else question for question in chosen))
 
     def limited(
         self, questions: int | None = None, max_tokens: int | None = None, judge_max_tokens: int | None = None
     ) -> Suite:
-        """The same with the first questions only, evenly over the categories, or with shorter texts; None = as it is.
-
-        Questions are taken in turn from each category, so that few of them are of many kinds.
-        """
+        """The same with so many questions, taken in turn from each category, or shorter texts; None = unchanged."""
         chosen = self.questions
         if questions is not None:
-            rank = {question.id: number for number, question in enumerate(self.questions)}
-            by_category = {name: [one for one in chosen if one.category == name] for name in self.temperatures}
-            turns = [one for row in zip_longest(*by_category.values()) for one in row if one is not None]
-            chosen = tuple(sorted(turns[:questions], key=lambda one: rank[one.id]))
+            rank = {question.id: number for number, question in enumerate(chosen)}
+            by_category = ([question for question in chosen if question.category == name] for name in self.temperatures)
+            in_turn = [question for row in zip_longest(*by_category) for question in row if question is not None]
+            chosen = tuple(sorted(in_turn[:questions], key=lambda question: rank[question.id]))
         return replace(
             self,
             questions=chosen,
@@ -136,53 +124,41 @@ class Suite:
         """The same with FastChat's files in place of its own.
 
         Args:
-            questions: of FastChat's categories or this suite's. The references of the questions that they replace
-                go too; they may bring their own (`reference`).
+            questions: of FastChat's categories or this suite's, with their own `reference` or none.
             prompts: a `judge_prompts.jsonl`.
             references: in place of all that the questions have.
 
         Raises:
             DataError: a file is wrong, or they do not fit together.
         """
-        changed = self
+        if not (questions or prompts or references):
+            return self
+        changed = replace(self, version=None)
         if questions is not None:
-            changed = changed._of(read_questions(questions, {**FASTCHAT_TEMPERATURES, **self.temperatures}), questions)
+            known = {**FASTCHAT_TEMPERATURES, **self.temperatures}
+            changed = replace(changed, questions=tuple(read_questions(questions, known)))
+            categories = {question.category for question in changed.questions}
+            is_fastchats = categories <= FASTCHAT_TEMPERATURES.keys()
+            known = FASTCHAT_TEMPERATURES if is_fastchats else known
+            temperatures = {name: known[name] for name in known if name in categories}
+            changed = replace(changed, name="mtbench" if is_fastchats else questions.stem, temperatures=temperatures)
         if prompts is not None:
             changed = replace(changed, prompts=read_fastchat(prompts))
         if references is not None:
-            found = read_references(references, changed.questions)
-            asked = tuple(replace(question, reference=found.get(question.id)) for question in changed.questions)
-            changed = replace(changed, questions=asked)
-        if changed is not self:
-            changed = replace(changed, version=None)
-            _check(changed, str(questions or prompts or references))
+            changed = replace(changed, questions=_with_references(changed.questions, references))
+        _check(changed, str(questions or prompts or references))
         return changed
-
-    def _of(self, questions: Sequence[Question], source: Path) -> Suite:
-        categories = {question.category for question in questions}
-        fastchats = categories <= FASTCHAT_TEMPERATURES.keys()
-        known = FASTCHAT_TEMPERATURES if fastchats else {**FASTCHAT_TEMPERATURES, **self.temperatures}
-        return replace(
-            self,
-            name="mtbench" if fastchats else source.stem,
-            questions=tuple(questions),
-            temperatures={name: known[name] for name in known if name in categories},
-        )
 
 
 Temperature = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Judging(_Section):
+class _Judging(BaseModel, extra="forbid", frozen=True):
     temperature: Temperature = 0.0
     max_tokens: int = Field(2048, ge=1)
 
 
-class _JudgeFile(_Section):
+class _JudgeFile(BaseModel, extra="forbid", frozen=True):
     """`judge.yaml`; files are paths below its folder."""
 
     name: Name
@@ -232,14 +208,13 @@ def load(name_or_folder: str | Path) -> Suite:
     if not folder.is_dir():
         raise UnknownNameError("judge", str(name_or_folder), names(), see=SUITES.see)
     file = yamlfile.load(folder / FILE, _JudgeFile, "questions: and prompts:")
-    questions = read_questions(folder / file.questions, file.categories)
+    questions = tuple(read_questions(folder / file.questions, file.categories))
     if file.references is not None:
-        found = read_references(folder / file.references, questions)
-        questions = [replace(question, reference=found.get(question.id)) for question in questions]
+        questions = _with_references(questions, folder / file.references)
     suite = Suite(
         name=file.name,
         version=file.version,
-        questions=tuple(questions),
+        questions=questions,
         prompts=read_folder(folder, file.prompts, file.name),
         temperatures=file.categories,
         max_tokens=file.max_tokens,
@@ -251,26 +226,26 @@ def load(name_or_folder: str | Path) -> Suite:
     return suite
 
 
+def _with_references(questions: Sequence[Question], path: Path) -> tuple[Question, ...]:
+    references = read_references(path, questions)
+    return tuple(replace(question, reference=references.get(question.id)) for question in questions)
+
+
 def _check(suite: Suite, source: str) -> None:
-    """Raise a DataError where a question cannot be judged with what there is: before anything is called."""
-    found = Problems(Path(source))
-    wanted = suite.prompts.reference_categories or frozenset[str]()
-    bare = [question.id for question in suite.questions if question.category in wanted and question.reference is None]
+    """Raise a DataError, before any call, where a question lacks a text for a prompt, or a prompt is missing."""
+    problems = Problems(Path(source))
+    categories = suite.prompts.reference_categories or frozenset[str]()
+    bare = [question.id for question in suite.questions if question.category in categories and not question.reference]
     if bare:
-        one = f"{suite.prompts.name}'s prompts judge {', '.join(sorted(wanted))} with a reference"
-        found.add(None, f"{one}, which {len(bare)} of the questions lack: {listed(bare)}; give --references")
-    lacking: dict[tuple[str, str], list[Any]] = {}
+        needed = f"{suite.prompts.name}'s prompts judge {', '.join(sorted(categories))} with a reference"
+        problems.add(None, f"{needed}, which {len(bare)} of the questions lack: {listed(bare)}; give --references")
+    lacking: dict[tuple[str, str], list[QuestionId]] = {}
     for question in suite.questions:
-        for prompt in _prompts(suite, question):
+        turns: tuple[Turn, ...] = (1, 2) if len(question.turns) > 1 else (1,)
+        for prompt in [suite.prompt(kind, turn, question) for kind in sorted(suite.prompts.kinds) for turn in turns]:
             for placeholder in lacks(question, prompt):
                 lacking.setdefault((prompt.name, placeholder), []).append(question.id)
     for (name, placeholder), ids in lacking.items():
         what = f"judge prompt {name!r} asks for {{{placeholder}}}, which {len(ids)} of the questions lack"
-        found.add(None, f"{what}: {listed(ids)}; give them it, or --judge-prompts that do not ask for it")
-    found.tell()
-
-
-def _prompts(suite: Suite, question: Question) -> list[JudgePrompt]:
-    """All that may judge the question; raises DataError where one is missing."""
-    turns: tuple[Turn, ...] = (1, 2) if len(question.turns) > 1 else (1,)
-    return [suite.prompt(kind, turn, question) for kind in sorted(suite.prompts.kinds) for turn in turns]
+        problems.add(None, f"{what}: {listed(ids)}; give them it, or --judge-prompts that do not ask for it")
+    problems.check()

@@ -1,4 +1,4 @@
-"""Where a question and its answers become what a judge reads; a text arrives there as it is, whatever it contains.
+"""Judge prompts: templates into which a question and its answers are put.
 
 Templates are FastChat's (`{question}`; `{{` stands for `{`): its `judge_prompts.jsonl`, or a file a prompt.
 """
@@ -10,12 +10,11 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from itertools import takewhile
 from pathlib import Path
 from string import Formatter
 from typing import Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from s2eval.errors import DataError, nearest
 from s2eval.files import jsonl
@@ -45,13 +44,13 @@ class JudgePrompt:
     """One prompt.
 
     Attributes:
-        name: as FastChat's file calls it, else the file's name without ending; stands in every judgment.
+        name: in FastChat's file, else the file's name without ending; in every judgment.
         turn: the turn that is judged; 2 shows the first one too.
         system: the system message; "" = none is sent.
-        template: the user's message, with a placeholder for each text that belongs there.
+        template: the user's message, with a placeholder for each text.
 
     Raises:
-        DataError: a placeholder is missing, or there is one that nothing is put into.
+        DataError: a placeholder is missing or unknown.
     """
 
     name: str
@@ -62,13 +61,28 @@ class JudgePrompt:
     template: str
 
     def __post_init__(self) -> None:
-        problems = _problems(self)
+        try:
+            present = self.placeholders
+        except ValueError as error:
+            raise DataError(
+                f"judge prompt {self.name!r}: {error}; a brace that is meant as such is written twice"
+            ) from None
+        needed = _NEEDED[self.kind, self.turn] + (REFERENCES[self.turn] if self.with_reference else ())
+        problems = [f"placeholder {{{name}}} is missing" for name in needed if name not in present]
+        known = [*needed, *OPTIONAL]
+        for name in sorted(present - set(known)):
+            close = nearest(name, known)
+            hint = f"did you mean {{{close}}}?" if close else "known: " + ", ".join(f"{{{other}}}" for other in known)
+            parts = parts_of(self.template)
+            position = [field for _, field in parts].index(name)
+            line = 1 + sum(text.count("\n") for text, _ in parts[:position])
+            problems.append(f"line {line} of the template: unknown placeholder {{{name}}}; {hint}")
         if problems:
             raise DataError(f"judge prompt {self.name!r}: {'; '.join(problems)}")
 
     @property
     def slot(self) -> Slot:
-        """What it is for."""
+        """Its purpose."""
         return self.kind, self.turn, self.with_reference
 
     @property
@@ -84,13 +98,10 @@ class JudgePrompt:
 
 @dataclass(frozen=True, slots=True)
 class JudgePrompts:
-    """The prompts of one judge, one for each thing to be judged.
+    """The prompts of one judge, in any order, at most one a slot.
 
-    Attributes:
-        name: of the whole, for tables.
-        prompts: in any order, at most one a slot.
-        source: file or folder that they are from.
-        reference_categories: the categories of questions that are judged with a reference; None = all of them.
+    `source` is their file or folder; `reference_categories` are those of questions that are judged with a reference,
+    None = all.
     """
 
     name: str
@@ -106,41 +117,34 @@ class JudgePrompts:
 
     @property
     def kinds(self) -> frozenset[Kind]:
-        """What can be judged with them."""
         return frozenset(prompt.kind for prompt in self.prompts)
 
     def get(self, kind: Kind, turn: Turn, with_reference: bool) -> JudgePrompt:
-        """The prompt of that slot.
-
-        Raises:
-            DataError: there is none.
-        """
+        """The prompt of that slot; raises a DataError where there is none."""
         for prompt in self.prompts:
             if prompt.slot == (kind, turn, with_reference):
                 return prompt
-        raise DataError(f"{self.source or self.name}: no judge prompt for {_said((kind, turn, with_reference))}")
+        raise DataError(f"{self.source or self.name}: no judge prompt for {_in_words((kind, turn, with_reference))}")
 
 
-class PromptSet(BaseModel):
-    """Files of the prompts of one kind; without the reference ones nothing is judged with a reference."""
+class PromptSet(BaseModel, extra="forbid", frozen=True):
+    """Files of the prompts of one kind; without the reference prompts nothing is judged with a reference."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     first: str
     first_reference: str | None = None
     second: str
     second_reference: str | None = None
 
 
-class PromptFiles(BaseModel):
-    """Files of a judge's prompts, as `judge.yaml` names them."""
+class PromptFiles(BaseModel, extra="forbid", frozen=True):
+    """Files of a judge's prompts in `judge.yaml`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     system: str | None = Field(None, description="system message of all prompts; by default there is none")
     single: PromptSet
     pairwise: PromptSet | None = None
 
     def slots(self) -> Iterator[tuple[str, Slot]]:
-        """Each file with what its prompt is for."""
+        """Each file with the slot of its prompt."""
         for kind, files in (("single", self.single), ("pairwise", self.pairwise)):
             for turn, names in ((1, ("first", "first_reference")), (2, ("second", "second_reference"))):
                 for with_reference, name in zip((False, True), names, strict=True):
@@ -150,14 +154,10 @@ class PromptFiles(BaseModel):
 
 
 def read_folder(folder: Path, files: PromptFiles, name: str | None = None) -> JudgePrompts:
-    """The prompts of a folder, a file each; one line break at a file's end is not part of its text.
-
-    Args:
-        files: paths below the folder.
-        name: of the whole; by default the folder's.
+    """The prompts of a folder, a file each, as `read_text`; `name` is the folder's by default.
 
     Raises:
-        DataError: with all that is wrong, file by file.
+        DataError: with all errors, file by file.
     """
     problems = Problems(folder)
     system = ""
@@ -172,16 +172,12 @@ def read_folder(folder: Path, files: PromptFiles, name: str | None = None) -> Ju
             prompts.append(JudgePrompt(path.stem, *slot, system, read_text(path)))
         except DataError as error:
             problems.add(None, str(error) if str(path) in str(error) else f"{path}: {error}")
-    problems.tell()
+    problems.check()
     return JudgePrompts(name or folder.name, tuple(prompts), str(folder))
 
 
 def read_text(path: Path) -> str:
-    """A file's text without the one line break at its end.
-
-    Raises:
-        DataError: it cannot be read, or there is no text in it.
-    """
+    """A file's text without a line break at its end; raises a DataError where there is none."""
     try:
         text = path.read_bytes().removeprefix(jsonl.BOM).decode("utf-8").removesuffix("\n")  # read_text() changes \r\n
     except OSError as error:
@@ -202,47 +198,44 @@ class _FastchatRow(FileRow):
 
 
 def read_fastchat(path: Path) -> JudgePrompts:
-    """FastChat's `judge_prompts.jsonl`; what a prompt is for is told by its type and its placeholders.
+    """FastChat's `judge_prompts.jsonl`; a prompt's slot follows from its type and its placeholders.
 
     Raises:
-        DataError: with all that is wrong, line by line; two prompts for the same are wrong too.
+        DataError: with all errors, line by line; two prompts for the same slot are an error too.
     """
     problems = Problems(path)
-    found: dict[Slot, tuple[int, JudgePrompt]] = {}
+    prompts: dict[Slot, tuple[int, JudgePrompt]] = {}
     for line, row in read_rows(path, _FastchatRow, problems):
         if row.output_format not in (None, _VERDICTS[row.type]):
             expected = _VERDICTS[row.type]
             problems.add(line, f"output_format: {row.output_format!r} is not read here; expected {expected!r}")
         try:
-            prompt = JudgePrompt(row.name, *_recognised(row), row.system_prompt, row.prompt_template)
+            fields = {field for _, field in parts_of(row.prompt_template) if field is not None}
+        except ValueError:
+            fields = set[str]()  # an error of JudgePrompt's
+        # a prompt that lacks a placeholder is still known by the others, so that the message can name it
+        turn: Turn = 2 if fields & set(_NEEDED[row.type, 2]) else 1
+        try:
+            with_reference = bool(fields & set(REFERENCES[2]))
+            prompt = JudgePrompt(row.name, row.type, turn, with_reference, row.system_prompt, row.prompt_template)
         except DataError as error:
             problems.add(line, f"prompt_template: {error}")
             continue
-        before, other = found.setdefault(prompt.slot, (line, prompt))
+        before, other = prompts.setdefault(prompt.slot, (line, prompt))
         if other is not prompt:
             both = f"{other.name!r} (line {before}) and {prompt.name!r}"
-            problems.add(line, f"prompt_template: {both} have the placeholders of {_said(prompt.slot)}; keep one")
-    problems.tell()
-    prompts = tuple(prompt for _, prompt in found.values())
-    return JudgePrompts("fastchat", prompts, str(path), FASTCHAT_REFERENCE_CATEGORIES)
-
-
-def _recognised(row: _FastchatRow) -> Slot:
-    """What a prompt is for. One that lacks a placeholder is still known by the others, so that it can be named."""
-    try:
-        fields = {field for _, field in parts_of(row.prompt_template) if field is not None}
-    except ValueError:
-        fields = set[str]()  # JudgePrompt tells what is wrong
-    turn: Turn = 2 if fields & set(_NEEDED[row.type, 2]) else 1
-    return row.type, turn, bool(fields & set(REFERENCES[2]))
+            problems.add(line, f"prompt_template: {both} have the placeholders of {_in_words(prompt.slot)}; keep one")
+    problems.check()
+    in_order = tuple(prompt for _, prompt in prompts.values())
+    return JudgePrompts("fastchat", in_order, str(path), FASTCHAT_REFERENCE_CATEGORIES)
 
 
 @cache
 def parts_of(template: str) -> tuple[tuple[str, str | None], ...]:
-    """The template as FastChat's `str.format` sees it: literal texts (field None) and placeholders (text "").
+    """The template as FastChat's `str.format` reads it: literal texts (field None) and placeholders (text "").
 
     Raises:
-        ValueError: braces that `str.format` refuses, or a placeholder with more than a name (`{answer!r}`).
+        ValueError: malformed braces, or a placeholder with more than a name (`{answer!r}`).
     """
     parts: list[tuple[str, str | None]] = []
     for text, field, form, conversion in Formatter().parse(template):
@@ -254,26 +247,7 @@ def parts_of(template: str) -> tuple[tuple[str, str | None], ...]:
     return tuple(parts)
 
 
-def _problems(prompt: JudgePrompt) -> list[str]:
-    try:
-        present = prompt.placeholders
-    except ValueError as error:
-        return [f"{error}; a brace that is meant as such is written twice"]
-    needed = _NEEDED[prompt.kind, prompt.turn] + (REFERENCES[prompt.turn] if prompt.with_reference else ())
-    missing = [f"placeholder {{{name}}} is missing" for name in needed if name not in present]
-    unknown = sorted(present - {*needed, *OPTIONAL})
-    return missing + [_unknown(name, prompt.template, [*needed, *OPTIONAL]) for name in unknown]
-
-
-def _unknown(name: str, template: str, known: list[str]) -> str:
-    close = nearest(name, known)
-    hint = f"did you mean {{{close}}}?" if close else "known: " + ", ".join(f"{{{other}}}" for other in known)
-    before = takewhile(lambda part: part[1] != name, parts_of(template))
-    line = 1 + sum(text.count("\n") for text, _ in before)
-    return f"line {line} of the template: unknown placeholder {{{name}}}; {hint}"
-
-
-def _said(slot: Slot) -> str:
+def _in_words(slot: Slot) -> str:
     kind, turn, with_reference = slot
     return f"{kind}, turn {turn}, {'with' if with_reference else 'without'} a reference"
 

@@ -1,4 +1,4 @@
-"""A question, its answers and a prompt → what a judge reads; a text arrives there as it is, whatever it contains."""
+"""A question, its answers and a prompt → the judge's messages; texts are put in unchanged, whatever they contain."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from s2eval.llm.calls import Message
 
 
 def render_single(prompt: JudgePrompt, question: Question, answer: Answer) -> tuple[Message, ...]:
-    """What the judge of one answer reads: the system message where there is one, and the user's.
+    """The messages to the judge of one answer: the system message where there is one, and the user's.
 
     Raises:
-        DataError: the question has not what the prompt asks for (a reference, a second turn, a reading age).
+        DataError: the question lacks a text for the prompt (a reference, a second turn, a reading age).
         ValueError: a pairwise prompt, or an answer to another question.
     """
     return _messages(prompt, "single", question, {"answer": answer})
 
 
 def render_pair(prompt: JudgePrompt, question: Question, a: Answer, b: Answer) -> tuple[Message, ...]:
-    """What the judge of two answers reads, `a` shown first; else as `render_single`."""
+    """The messages to the judge of two answers, `a` shown first; else as `render_single`."""
     return _messages(prompt, "pairwise", question, {"answer_a": a, "answer_b": b})
 
 
@@ -40,14 +40,14 @@ def _messages(
     if lacking:
         names = ", ".join(f"{{{name}}}" for name in lacking)
         raise DataError(f"question {question.id!r} has nothing for {names} of judge prompt {prompt.name!r}")
-    # one pass over the template: what is put in is not looked at again
+    # one pass over the template: texts that were put in are not templates
     content = "".join(text if field is None else texts[field] for text, field in parts_of(prompt.template))
     system = (Message("system", prompt.system),) if prompt.system else ()
     return (*system, Message("user", content))
 
 
 def lacks(question: Question, prompt: JudgePrompt) -> list[str]:
-    """The placeholders of the prompt, other than answers, that the question has nothing for; in alphabetical order."""
+    """Placeholders of the prompt, other than answers, for which the question has no text; in alphabetical order."""
     own = REFERENCES[2] + OPTIONAL
     return sorted(prompt.placeholders & set(own) - set(_texts(question, prompt.turn)))
 

@@ -1,10 +1,10 @@
-"""JSON Lines files read strictly, with all that is wrong in them told at once, by line and field."""
+"""JSON Lines files read strictly; all errors of a file are reported together, by line and field."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
@@ -17,24 +17,24 @@ _SHOWN = 10  # problems of a file, and ids in one of them
 
 
 class Problems:
-    """What is wrong with a file, collected to be told together."""
+    """The errors of a file, collected to be reported together."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._found: list[tuple[float, str]] = []
+        self._problems: list[tuple[float, str]] = []
 
     def __bool__(self) -> bool:
-        return bool(self._found)
+        return bool(self._problems)
 
     def add(self, line: int | None, problem: str) -> None:
-        """`line` counts from 1; None stands for the file as a whole."""
-        self._found.append((line or float("inf"), f"line {line}: {problem}" if line else problem))
+        """`line` counts from 1; None stands for the complete file."""
+        self._problems.append((line or float("inf"), f"line {line}: {problem}" if line else problem))
 
-    def tell(self) -> None:
-        """Raise a DataError with the first ten, in the order of the lines; do nothing where there is none."""
-        if not self._found:
+    def check(self) -> None:
+        """Raise a DataError with the first ten, in the order of the lines, if there are any."""
+        if not self._problems:
             return
-        ordered = [text for _, text in sorted(self._found, key=lambda found: found[0])]
+        ordered = [text for _, text in sorted(self._problems, key=lambda problem: problem[0])]
         shown, hidden = ordered[:_SHOWN], len(ordered) - _SHOWN
         if hidden > 0:
             shown.append(f"and {hidden} more")
@@ -43,18 +43,18 @@ class Problems:
 
 
 class FileRow(BaseModel):
-    """A line of a file: types as JSON has them (`"7"` is no number), other fields are ignored."""
+    """A line of a file: types as JSON has them (`"7"` is not a number), other fields are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
 
-def _a_question_id(value: Any) -> Any:
+def _question_id(value: object) -> QuestionId:
     if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
         raise ValueError("must be a number or a text")
-    return _whole(value) if isinstance(value, str) else value
+    return _encodable(value) if isinstance(value, str) else value
 
 
-def _whole(text: str) -> str:
+def _encodable(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:  # JSON's "\ud83d" alone: nothing could be sent or stored
@@ -68,16 +68,15 @@ def _filled(text: str) -> str:
     return text
 
 
-Id = Annotated[int | str, BeforeValidator(_a_question_id)]
-Text = Annotated[str, AfterValidator(_whole)]
+Id = Annotated[int | str, BeforeValidator(_question_id)]
+Text = Annotated[str, AfterValidator(_encodable)]
 Filled = Annotated[Text, AfterValidator(_filled)]
-
 
 R = TypeVar("R", bound=FileRow)
 
 
 def read_rows(path: Path, row: type[R], problems: Problems) -> list[tuple[int, R]]:
-    """The right lines of a JSON Lines file with their numbers, from 1; what is wrong with the others joins `problems`.
+    """The valid lines of a JSON Lines file with their numbers, from 1; errors of the others are added to `problems`.
 
     Raises:
         DataError: the file cannot be read, or has no lines.

@@ -57,7 +57,7 @@ def read_prompts(path: Path | None) -> list[Prompt]:
         return [Prompt(item.turns[0]) for item in read_questions(paths.judges() / "mtsbench" / "questions.jsonl")]
     problems = Problems(path)
     rows = [row for _, row in read_rows(path, _Row, problems)]
-    problems.tell()
+    problems.check()
     answered = sum(row.answer is not None for row in rows)
     if not rows or answered not in (0, len(rows)):
         raise UsageError(f"{path}: {answered} of {len(rows)} lines have an answer; needed: all of them, or none")
