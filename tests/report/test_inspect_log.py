@@ -45,7 +45,7 @@ def write(path: Path, content: Any) -> Path:
 def test_letters_numbers_and_their_lack(tmp_path: Path) -> None:
     values = ["C", "I", "P", "N", 0.25, True, "maybe", None]
     path = write(tmp_path / "log.json", log([sample(n, value) for n, value in enumerate(values)]))
-    assert inspect_logs.is_log(path)
+    assert len(inspect_logs.read_scored(tmp_path, "strict").scored) == 1
     found = inspect_logs.read(path)
     assert [item.values["match"] for item in found.items] == [1.0, 0.0, 0.5, 0.0, 0.25, 1.0, None, None]
     assert (found.model, found.task, found.conditions["data set"]) == ("ollama/llama3.1", "popularity", "popularity")

@@ -6,11 +6,9 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from s2eval.data import describe
 from s2eval.errors import DataError, UsageError
@@ -36,14 +34,14 @@ class _Part(BaseModel):
 
 
 class _Score(_Part):
-    value: Any = None
+    value: JsonValue = None
 
 
 class _Sample(_Part):
     id: int | str
     epoch: int = 1
-    input: Any
-    target: Any = None
+    input: object
+    target: object = None
     scores: dict[str, _Score] | None = None
 
 
@@ -57,18 +55,18 @@ class _Eval(_Part):
     task_version: int | str = 0
     model: str
     dataset: _Dataset = _Dataset()
-    task_args: dict[str, Any] = {}
+    task_args: dict[str, JsonValue] = {}
     created: str = ""
-    model_args: dict[str, Any] = {}
+    model_args: dict[str, JsonValue] = {}
     model_base_url: str | None = None
-    model_generate_config: dict[str, Any] = {}
-    model_roles: dict[str, Any] | None = None
-    config: dict[str, Any] = {}
+    model_generate_config: dict[str, JsonValue] = {}
+    model_roles: dict[str, JsonValue] | None = None
+    config: dict[str, JsonValue] = {}
 
 
 class _Plan(_Part):
-    steps: list[dict[str, Any]] = []
-    config: dict[str, Any] = {}
+    steps: list[dict[str, JsonValue]] = []
+    config: dict[str, JsonValue] = {}
 
 
 class _Log(_Part):
@@ -78,38 +76,31 @@ class _Log(_Part):
     samples: list[_Sample] | None = None
 
 
-def is_log(path: Path) -> bool:
-    """Whether a JSON file is a log of Inspect; by its first kilobytes, whatever its size."""
-    with path.open("rb") as file:
-        head = file.read(4096)
-    return b'"eval"' in head and b'"task"' in head and b'"version"' in head
-
-
 def is_file(path: Path) -> bool:
     """Whether a file that a user named is a log: any JSON that is not lm-eval's, or Inspect's binary form."""
     return path.suffix == ".eval" or (path.suffix == ".json" and not is_results(path))
 
 
 def read_scored(path: Path, parser: Parser) -> LogContents:
-    """A log, or those below a folder."""
+    """A log, or those below a folder; of repeats the newest, a log that ended well before others."""
     del parser
     if path.is_file():
         return LogContents((read(path),))
-    files = [file for file in sorted(path.rglob("*.json")) if file.is_file() and not is_results(file)]
-    return read_all([file for file in files if is_log(file)], path)
-
-
-def read_all(paths: Sequence[Path], root: Path) -> LogContents:
-    """Some logs below a folder; of repeats the newest, one that ended well before others."""
-    read_logs = [(path, *_read(path)) for path in paths]
-
-    def rank(log: tuple[Path, Scored, _Log]) -> tuple[bool, str, str]:
-        return log[2].status == "success", log[2].eval.created, log[0].name
-
-    used, repeats = without_repeats(read_logs, lambda log: _identity(log[0], log[2]), rank)
+    logs: list[tuple[Path, Scored, _Log]] = []
+    for file in sorted(path.rglob("*.json")):
+        if file.is_file() and not is_results(file):
+            with file.open("rb") as opened:  # whatever the size of the file, its beginning tells
+                head = opened.read(4096)
+            if b'"eval"' in head and b'"task"' in head and b'"version"' in head:
+                logs.append((file, *_read(file)))
+    used, repeats = without_repeats(
+        logs,
+        identity=lambda log: _identity(log[0], log[2]),
+        rank=lambda log: (log[2].status == "success", log[2].eval.created, log[0].name),
+    )
     notes = [
         f"{best[1].model} was evaluated again with the same settings on {best[1].task}: "
-        f"{best[0].relative_to(root)} is used, {left_out[0].relative_to(root)} is not"
+        f"{best[0].relative_to(path)} is used, {left_out[0].relative_to(path)} is not"
         for left_out, best in repeats
     ]
     return LogContents(tuple(scored for _, scored, _ in used), (), tuple(notes))
@@ -142,27 +133,26 @@ def _read(path: Path) -> tuple[Scored, _Log]:
         raise UsageError(f"{path}: a log without samples: run Inspect without --no-log-samples, or {CONVERT}")
     task = log.eval
     repeated = any(sample.epoch > 1 for sample in log.samples)
-    conditions = {
-        "task version": str(task.task_version),
-        "data set": task.dataset.name or task.dataset.location or "",
-        "solver": _digest(log.plan.steps),
-        "task arguments": _digest(task.task_args) if task.task_args else "",
-    }
     invalid: dict[str, Counter[str]] = {}
     items = tuple(_item(sample, repeated, invalid) for sample in log.samples)
     remarks = [] if log.status == "success" else [f"{task.model}: the log's status is {log.status}"]
     what = f"{task.model}, {task.task}"
     remarks += [invalid_sentence(what, metric, values, len(items)) for metric, values in invalid.items()]
-    identity = _identity(path, log)
-    return Scored(
+    scored = Scored(
         task.model,
         task.task,
         items,
-        conditions=conditions,
+        conditions={
+            "task version": str(task.task_version),
+            "data set": task.dataset.name or task.dataset.location or "",
+            "solver": _digest(log.plan.steps),
+            "task arguments": _digest(task.task_args) if task.task_args else "",
+        },
         source=str(path),
         remarks=tuple(remarks),
-        identity=identity,
-    ), log
+        identity=_identity(path, log),
+    )
+    return scored, log
 
 
 def _identity(path: Path, log: _Log) -> Identity:
@@ -192,7 +182,7 @@ def _identity(path: Path, log: _Log) -> Identity:
     return Identity(task.model, (task.task, "", ""), settings, own, str(path.parent))
 
 
-def _shown(value: Any) -> str:
+def _shown(value: JsonValue) -> str:
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
     return text if len(text) <= _LONGEST else _digest(text)[:8]
 
@@ -201,24 +191,16 @@ def _item(sample: _Sample, repeated: bool, invalid: dict[str, Counter[str]]) -> 
     document = _digest([sample.id, sample.input, sample.target])
     values: dict[str, float | None] = {}
     for scorer, score in (sample.scores or {}).items():
-        value = cast("object", score.value)
-        parts = cast("dict[str, Any]", value) if isinstance(value, dict) else {"": value}
-        for part, one in parts.items():
-            metric = f"{scorer}/{part}" if isinstance(value, dict) else scorer
-            values[metric] = _number(one)
+        parts = score.value if isinstance(score.value, dict) else {"": score.value}
+        for part, value in parts.items():
+            metric = f"{scorer}/{part}" if isinstance(score.value, dict) else scorer
+            known = _LETTERS.get(value, _WORDS.get(value.casefold())) if isinstance(value, str) else None
+            values[metric] = number_of(value) if known is None else known
             if values[metric] is None:
-                invalid.setdefault(metric, Counter())["null" if one is None else str(one)] += 1
+                invalid.setdefault(metric, Counter())["null" if value is None else str(value)] += 1
     epoch = f", epoch {sample.epoch}" if repeated else ""
     return Item(f"{document}{epoch}", f"{sample.id}{epoch}", "", values, cluster=document if repeated else "")
 
 
-def _number(value: Any) -> float | None:
-    if isinstance(value, str) and value in _LETTERS:
-        return _LETTERS[value]
-    if isinstance(value, str) and value.casefold() in _WORDS:
-        return _WORDS[value.casefold()]
-    return number_of(value)
-
-
-def _digest(value: Any) -> str:
+def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
