@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, cast
 
 from s2eval.errors import UsageError, nearest
+from s2eval.files import Json
 
 MAPPING, THINKING = "chat_template_args", "enable_thinking"
 KEYS = (MAPPING, THINKING)
@@ -17,16 +17,16 @@ KEYS = (MAPPING, THINKING)
 _RENDERING = frozenset({"messages", "add_generation_prompt"})
 
 
-def collect(options: Mapping[str, Any]) -> dict[str, Any]:
+def collect(options: Mapping[str, object]) -> dict[str, object]:
     """The template's arguments among a model's arguments (`args:` of a run, lm-eval's `--model_args`), by name.
 
     Raises:
         UsageError: `chat_template_args` is no mapping of names, or contradicts `enable_thinking`.
     """
-    given = options.get(MAPPING)
-    if given is not None and not (isinstance(given, Mapping) and all(isinstance(key, str) for key in given)):
-        raise UsageError(f"{MAPPING}: {given!r} is no mapping; write for instance {MAPPING}: {{{THINKING}: false}}")
-    arguments = dict(cast("Mapping[str, Any]", given or {}))
+    mapping = options.get(MAPPING)
+    if mapping is not None and not (isinstance(mapping, Mapping) and all(isinstance(key, str) for key in mapping)):
+        raise UsageError(f"{MAPPING}: {mapping!r} is no mapping; write for instance {MAPPING}: {{{THINKING}: false}}")
+    arguments: dict[str, object] = dict(mapping or {})
     thinking = options.get(THINKING)
     if thinking is None:
         return arguments
@@ -35,7 +35,7 @@ def collect(options: Mapping[str, Any]) -> dict[str, Any]:
     return {**arguments, THINKING: thinking}
 
 
-def parse(text: str | None) -> dict[str, Any]:
+def parse(text: str | None) -> dict[str, object]:
     """The argument of `--chat-template-args`; none where it is left out.
 
     Raises:
@@ -44,29 +44,25 @@ def parse(text: str | None) -> dict[str, Any]:
     if text is None:
         return {}
     try:
-        value = json.loads(text)
+        value: Json = json.loads(text)
     except ValueError:
         value = None
     if not isinstance(value, dict):
         raise UsageError(f"--chat-template-args {text}: expected JSON such as '{{\"{THINKING}\": false}}'")
-    return cast("dict[str, Any]", value)
+    return {**value}
 
 
-def without(options: Mapping[str, Any]) -> dict[str, Any]:
+def without(options: Mapping[str, object]) -> dict[str, object]:
     """A model's arguments less those of its template: prompts come rendered to the backend, which would refuse
     `enable_thinking` for log-likelihoods, where no template is used."""
     return {name: value for name, value in options.items() if name not in KEYS}
 
 
-def check(arguments: Mapping[str, Any], source: str) -> None:
-    """Every argument is a variable that the chat template reads.
-
-    Args:
-        arguments: name → value.
-        source: the template, in Jinja.
+def check(arguments: Mapping[str, object], source: str) -> None:
+    """Check that the chat template, `source` in Jinja, reads every argument.
 
     Raises:
-        UsageError: with the first that nothing would read, and the nearest variable, or all of them.
+        UsageError: with the first that nothing would read, and the closest variable, or all of them.
     """
     if not arguments:
         return
@@ -79,7 +75,7 @@ def check(arguments: Mapping[str, Any], source: str) -> None:
 
 
 def _variables(source: str) -> set[str]:
-    """Names that the template reads and does not only set itself; empty where it is no Jinja, which rendering tells."""
+    """Names that the template reads and does not only set itself; empty where it is not Jinja, as rendering says."""
     from jinja2 import TemplateSyntaxError, meta, nodes
     from jinja2.ext import Extension
     from jinja2.parser import Parser

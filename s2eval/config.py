@@ -1,4 +1,4 @@
-"""What a user may write in a run's YAML; every error of a file is told at once.
+"""What a user may write in a run's YAML; all errors of a file are reported at once.
 
 models:
   - smollm2
@@ -49,9 +49,8 @@ def _known_metric(name: str) -> str:
     known = of_answers()
     if name not in known:
         close = nearest(name, known)
-        raise ValueError(
-            f"unknown name {name!r}; " + (f"did you mean {close!r}?" if close else f"known: {', '.join(known)}")
-        )
+        hint = f"did you mean {close!r}?" if close else f"known: {', '.join(known)}"
+        raise ValueError(f"unknown name {name!r}; {hint}")
     return name
 
 
@@ -102,7 +101,7 @@ class ModelEntry(_Section):
 
     @field_validator("args")
     @classmethod
-    def _checked_arguments(cls, args: dict[str, Any]) -> dict[str, Any]:
+    def _checked_arguments(cls, args: dict[str, object]) -> dict[str, object]:
         if {"pretrained", "peft", "loaded"} & set(args):  # it would be evaluated under the name of `model`
             raise ValueError("pretrained and peft stand in `model`: PATH, or adapter:PATH@BASE")
         try:
@@ -113,21 +112,19 @@ class ModelEntry(_Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_string(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            value = {"model": value}
-        if isinstance(value, dict):
-            entry = cast("dict[str, Any]", value)
-            return {"name": default_name(str(entry["model"])), **entry} if "model" in entry else entry
-        return value
+    def _from_string(cls, value: object) -> object:
+        entry = {"model": value} if isinstance(value, str) else value
+        if not isinstance(entry, dict) or "model" not in entry:
+            return cast("object", entry)
+        return {"name": default_name(str(cast("object", entry["model"]))), **entry}
 
 
 def default_name(model: str) -> str:
     """`./runs/my model` → `my_model`, `org/Name-7b` → `Name-7b`, `adapter:a/b@c` → `b`; always a `Name`."""
     last = model.removeprefix("adapter:").partition("@")[0].rstrip("/").rpartition("/")[2]
     # not isalnum: to that "²" is a number, to the pattern it is not
-    kept = "".join(char if char.isalpha() or char.isdecimal() or char in "._+-" else "_" for char in last)
-    return names.usable(kept.lstrip(".")[:_NAME_LENGTH]) or "model"
+    name = "".join(char if char.isalpha() or char.isdecimal() or char in "._+-" else "_" for char in last)
+    return names.usable(name.lstrip(".")[:_NAME_LENGTH]) or "model"
 
 
 class BertscoreOptions(_Section):
@@ -161,7 +158,7 @@ class JudgeEntry(_Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_string(cls, value: Any) -> Any:
+    def _from_string(cls, value: object) -> object:
         return {"judge": value} if isinstance(value, str) else value
 
 
@@ -195,15 +192,14 @@ class RunConfig(_Section):
 
     @field_validator("tasks", mode="before")
     @classmethod
-    def _listed(cls, value: Any) -> Any:
+    def _listed(cls, value: object) -> object:
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
     @field_validator("models")  # not of the whole: that is skipped where another key is wrong
     @classmethod
     def _distinct(cls, models: list[ModelEntry]) -> list[ModelEntry]:
         called = [entry.name for entry in models]
-        twice = sorted({name for name in called if called.count(name) > 1})
-        if twice:
+        if twice := sorted({name for name in called if called.count(name) > 1}):
             raise ValueError(f"two are called {', '.join(map(repr, twice))}; give each a `name:` of its own")
         if alike := names.clashes([*_IN_RUN_FOLDER, *called]):
             raise ValueError(
@@ -218,28 +214,27 @@ class RunConfig(_Section):
 def load(
     path: Path,
     checks: Checks | None = None,
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, object] | None = None,
     overrides: Sequence[str] = (),
 ) -> RunConfig:
     """Read and check a run's YAML.
 
     Args:
-        path: the file.
         checks: what knows the names that may stand in it; without them only the form is checked.
         options: values of top-level keys that replace the file's.
         overrides: `key=value`, dotted keys, applied last.
 
     Raises:
-        ConfigError: with every error of the file, each on a line, unknown keys with the nearest valid one.
+        ConfigError: with every error of the file, each on a line, unknown keys with the closest valid key.
     """
     document = yamlfile.read(path, "models: and tasks:")
-    given = replace(document, value={"name": default_name(path.stem), **document.value, **(options or {})})
-    raw, marks, problems = override_document(given, overrides, RunConfig)
+    complete = replace(document, value={"name": default_name(path.stem), **document.value, **(options or {})})
+    raw, marks, problems = override_document(complete, overrides, RunConfig)
     return yamlfile.check(raw, RunConfig, str(path), marks, context=checks, more=problems)
 
 
 def from_mapping(
-    raw: Mapping[str, Any], where: str, checks: Checks | None = None, overrides: Sequence[str] = ()
+    raw: Mapping[str, object], where: str, checks: Checks | None = None, overrides: Sequence[str] = ()
 ) -> RunConfig:
     """A configuration that is in no file; as `load` otherwise.
 

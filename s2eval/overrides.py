@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import deepcopy
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -14,20 +13,17 @@ from s2eval.files.yamltext import Document, Mark, Place
 
 
 def override(
-    raw: dict[str, Any], assignments: Iterable[str], model: type[BaseModel] | None = None
-) -> tuple[dict[str, Any], list[str]]:
+    raw: dict[str, object], assignments: Iterable[str], model: type[BaseModel] | None = None
+) -> tuple[dict[str, object], list[str]]:
     """The mapping with the assignments made in their order, and what is wrong with those that could not be made.
 
-    A field of text takes its argument as it was typed (`out=runs/a #2`, `007`, `12:30`); any other value is YAML. An
-    optional text is taken away by `null`.
-
-    Args:
-        model: what the mapping is to be; None: all values are YAML.
+    A field of text of `model` takes its argument as it was typed (`out=runs/a #2`, `007`, `12:30`); any other value is
+    YAML. An optional text is removed by `null`.
 
     >>> override({"model": {"base": "a"}}, ["model.base=b", "arguments.learning_rate=1e-4"])
     ({'model': {'base': 'b'}, 'arguments': {'learning_rate': 0.0001}}, [])
     """
-    made, problems = deepcopy(raw), list[str]()
+    changed, problems = deepcopy(raw), list[str]()
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals or not all(key.split(".")):
@@ -38,50 +34,48 @@ def override(
         except ConfigError as error:
             problems.append(f"{key}: {text[:80]!r} is no YAML: {error.problems[0]}")
             continue
-        _set(made, key, value, problems)
-    return made, problems
+        *sections, last = key.split(".")
+        place = changed
+        for depth, section in enumerate(sections, 1):
+            if place.get(section) is None:
+                place[section] = {}
+            inner = place[section]
+            if not isinstance(inner, dict):
+                problems.append(f"{key}: {'.'.join(sections[:depth])} holds {inner!r}, which has no keys")
+                break
+            place = inner
+        else:
+            place[last] = value
+    return changed, problems
 
 
 def override_document(
     document: Document, assignments: Iterable[str], model: type[BaseModel] | None = None
-) -> tuple[dict[str, Any], dict[Place, Mark], list[str]]:
+) -> tuple[dict[str, object], dict[Place, Mark], list[str]]:
     """`override` of what a file holds: the mapping, where its parts stand in the file, and what is wrong."""
-    given = list(assignments)
-    raw, problems = override(document.value, given, model)
-    typed = {tuple(assignment.partition("=")[0].split(".")) for assignment in given}
+    listed = list(assignments)
+    raw, problems = override(document.value, listed, model)
+    typed = {tuple(assignment.partition("=")[0].split(".")) for assignment in listed}
     marks = {place: mark for place, mark in document.marks.items() if not any(place[: len(t)] == t for t in typed)}
     return raw, {**marks, **dict.fromkeys(typed, Mark(0))}, problems
 
 
-def _value(text: str, key: str, model: type[BaseModel] | None) -> Any:
+def _value(text: str, key: str, model: type[BaseModel] | None) -> object:
     """What was typed, as the field takes it."""
     annotation = yamlfile.annotation_of(model, tuple(key.split("."))) if model else None
     if annotation is None:
         return yamltext.parse(text, key).value
     if text == "null" and yamlfile.takes(annotation, type(None)):
         return None
-    text_alone = yamlfile.takes(annotation, str)
-    section = yamlfile.takes(annotation, dict)
+    takes_text = yamlfile.takes(annotation, str)
     try:
-        value = yamltext.parse(text, key).value
+        value: object = yamltext.parse(text, key).value
     except ConfigError:
-        if text_alone:
+        if takes_text:
             return text
         raise
-    if text_alone:
-        kept = value is not None and not isinstance(value, str) and yamlfile.takes(annotation, type(value))
-        return value if kept else text
-    return text if section and isinstance(value, str | bool | int | float) else value  # a name in a section's place
-
-
-def _set(made: dict[str, Any], key: str, value: Any, problems: list[str]) -> None:
-    *sections, last = key.split(".")
-    place: Any = made
-    for depth, section in enumerate(sections, 1):
-        if place.get(section) is None:
-            place[section] = {}
-        place = place[section]
-        if not isinstance(place, dict):
-            problems.append(f"{key}: {'.'.join(sections[:depth])} holds {place!r}, which has no keys")
-            return
-    place[last] = value
+    if takes_text:
+        other = value is not None and not isinstance(value, str) and yamlfile.takes(annotation, type(value))
+        return value if other else text
+    in_place_of_section = yamlfile.takes(annotation, dict) and isinstance(value, str | bool | int | float)
+    return text if in_place_of_section else value
