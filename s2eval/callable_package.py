@@ -8,22 +8,16 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from types import ModuleType
-from typing import Any
 
 
 class _CallablePackage(ModuleType):
-    def __call__(self, *args: Any, **options: Any) -> Any:
+    def __call__(self, *args: object, **options: object) -> object:
         module, _, function = self.__dict__["_called"].partition(":")
         return getattr(import_module(module), function)(*args, **options)
 
 
 def make_callable(package: str, function: str) -> None:
-    """Let calls of an imported package go to a function, which is imported at the first call.
-
-    Args:
-        package: its `__name__`.
-        function: `module:name`.
-    """
+    """Let calls of an imported package go to `function` (`module:name`), which is imported at the first call."""
     module = sys.modules[package]
     module.__dict__["_called"] = function
     module.__class__ = _CallablePackage

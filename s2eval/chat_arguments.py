@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import TypeVar
 
 from s2eval.errors import UsageError, nearest
 from s2eval.files import Json
 
+T = TypeVar("T")
 MAPPING, THINKING = "chat_template_args", "enable_thinking"
 KEYS = (MAPPING, THINKING)
 # What rendering sets by itself.
@@ -52,7 +54,7 @@ def parse(text: str | None) -> dict[str, object]:
     return {**value}
 
 
-def without(options: Mapping[str, object]) -> dict[str, object]:
+def without(options: Mapping[str, T]) -> dict[str, T]:
     """A model's arguments less those of its template: prompts come rendered to the backend, which would refuse
     `enable_thinking` for log-likelihoods, where no template is used."""
     return {name: value for name, value in options.items() if name not in KEYS}

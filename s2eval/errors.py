@@ -35,12 +35,7 @@ class UsageError(S2Error):
 
 
 class ConfigError(UsageError):
-    """One or more errors of a configuration file, told together.
-
-    Args:
-        where: the file, as the user named it.
-        problems: one line each, `key: what is wrong`.
-    """
+    """All errors of a configuration file; `problems` has a line for each, `key: what is wrong`."""
 
     def __init__(self, where: str, problems: Iterable[str]) -> None:
         self.where = where
@@ -69,7 +64,7 @@ class UnknownNameError(UsageError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The one of `known` that looks most like `name`, whatever its case; None where nothing does.
+    """The closest of `known` to `name`, whatever its case; None where none is close.
 
     >>> nearest("llama-2-7b-eli5", ["Llama-2-7b-wiki", "Llama-2-7b-ELI5"])
     'Llama-2-7b-ELI5'
@@ -80,11 +75,11 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 class PrerequisiteError(S2Error):
-    """Something that must be there first is not: an extra, a model's weights, disk space, a permission."""
+    """Something that is needed first is missing: an extra, a model's weights, disk space, a permission."""
 
 
 class ServiceError(S2Error):
-    """A language model behind an API answers nothing more: the key is refused, the quota exhausted, no such model."""
+    """A language model behind an API no longer answers: the key is refused, the quota exhausted, no such model."""
 
 
 class DisagreementError(S2Error):
@@ -92,7 +87,7 @@ class DisagreementError(S2Error):
 
 
 class IncompleteError(S2Error):
-    """The work went to its end, but some items failed; nothing that succeeded is lost."""
+    """The work is finished, but some items failed; nothing that succeeded is lost."""
 
     exit_code = 3
 

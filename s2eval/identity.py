@@ -1,8 +1,8 @@
-"""What determines a result: the key over it, and the names of models whose results differ in nothing but that.
+"""What determines a result: the key over it, and names for models whose results differ in settings only.
 
-Two results of one model, one at revision step1000 and one at step143000, are two rows of a table and two sides of a
-comparison. Every reader of results describes each of them by an `Identity`; `name_models` decides how they are called,
-`without_repeats` which of several evaluations with the same settings is used.
+Two results of a model, at revision step1000 and at step143000, are two rows of a table and two sides of a comparison.
+Every reader of results describes each by an `Identity`; `name_models` decides how they are called, `without_repeats`
+which of several evaluations with the same settings is used.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from s2eval.errors import UsageError
 
@@ -27,7 +27,7 @@ T = TypeVar("T")
 _Label = tuple[tuple[str, str], ...]  # settings that a name shows, each with how
 
 
-def key_of(inputs: Mapping[str, Any]) -> str:
+def key_of(inputs: Mapping[str, object]) -> str:
     """16 hex digits of the SHA-256 over what determines a result; equal inputs give equal keys."""
     text = json.dumps(inputs, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -35,10 +35,9 @@ def key_of(inputs: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One result: a model on a task, and what else determined the numbers.
+    """A model on a task, and what else determined the numbers.
 
     Attributes:
-        model: as the files name it.
         part: what was evaluated: task, judge, turn.
         settings: of the evaluation: setting → how a name shows it (`step1000`, `limit 10`); without defaults. None
             where they are not known, as of judgments: the model may be the one that other files describe.
@@ -60,7 +59,7 @@ class Identity:
 
 
 def without_repeats(
-    results: Iterable[T], identity: Callable[[T], Identity], rank: Callable[[T], Any]
+    results: Iterable[T], identity: Callable[[T], Identity], rank: Callable[[T], tuple[object, ...]]
 ) -> tuple[list[T], list[tuple[T, T]]]:
     """The results, of repeats the one of highest rank; and each one left out with the one used in its place."""
     groups: dict[tuple[object, ...], list[T]] = {}
@@ -84,8 +83,8 @@ def name_models(results: Sequence[Identity]) -> list[str]:
         known = [settings for at in group if (settings := results[at].settings) is not None]
         _label(labels, group, results, _varying(known), "settings")
         several = {labels[at] for at in group if results[at].settings is not None}
-        for at in group:
-            if results[at].settings is None and len(several) == 1:
+        for at in group if len(several) == 1 else ():
+            if results[at].settings is None:
                 labels[at] = next(iter(several))
         for same in _grouped(group, lambda at: labels[at]):
             parts = _grouped(same, lambda at: results[at].part)
@@ -99,7 +98,11 @@ def name_models(results: Sequence[Identity]) -> list[str]:
         several = any(len({results[at].folder for at in part}) > 1 for part in parts)
         for at in same:
             owner = (results[at].model, labels[at], results[at].folder if several else "")
-            names[at] = _unique(_name(results[at], labels[at], several=several), owner, taken)
+            settings = ", ".join(shown for _, shown in labels[at])
+            name = f"{results[at].model} ({settings})" if settings else results[at].model
+            folder = results[at].folder.removesuffix(f"/{results[at].model}")
+            name = f"{folder}/{name}" if several and folder and folder != results[at].model else name
+            names[at] = _unique(name, owner, taken)
     for number, result in enumerate(results):
         names[number] = _unique(names[number], result.key, taken_of_part.setdefault(result.part, {}))
     return names
@@ -118,11 +121,7 @@ def name_like(model: str, shown: str, other: str) -> str:
 def choose(name: str, shown: Mapping[str, str]) -> str:
     """The shown name that a user's `name` means: that name itself, or the only model that its files call so.
 
-    Args:
-        shown: name in tables → name in the model's own files.
-
-    Returns:
-        `name` where nothing is called so.
+    `shown`: name in tables → name in the model's own files. `name` itself where nothing is called so.
 
     Raises:
         UsageError: several models are; they are listed.
@@ -136,9 +135,9 @@ def choose(name: str, shown: Mapping[str, str]) -> str:
     return meant[0] if meant else name
 
 
-def _grouped(places: Iterable[int], key: Callable[[int], object]) -> list[list[int]]:
+def _grouped(positions: Iterable[int], key: Callable[[int], object]) -> list[list[int]]:
     groups: dict[object, list[int]] = {}
-    for at in places:
+    for at in positions:
         groups.setdefault(key(at), []).append(at)
     return list(groups.values())
 
@@ -159,18 +158,11 @@ def _varying(settings: Sequence[Mapping[str, str]]) -> list[str]:
 
 
 def _label(
-    labels: list[_Label], places: Sequence[int], results: Sequence[Identity], names: Sequence[str], of: str
+    labels: list[_Label], positions: Sequence[int], results: Sequence[Identity], names: Sequence[str], of: str
 ) -> None:
-    for at in places:
+    for at in positions:
         settings: Mapping[str, str] = getattr(results[at], of) or {}
         labels[at] = (*labels[at], *((f"{of} {name}", settings[name]) for name in names if name in settings))
-
-
-def _name(result: Identity, label: _Label, *, several: bool) -> str:
-    settings = ", ".join(shown for _, shown in label)
-    name = f"{result.model} ({settings})" if settings else result.model
-    folder = result.folder.removesuffix(f"/{result.model}")
-    return f"{folder}/{name}" if several and folder and folder != result.model else name
 
 
 def _unique(name: str, owner: tuple[object, ...], taken: dict[str, tuple[object, ...]]) -> str:

@@ -20,8 +20,8 @@ an entry. docs/extending.md describes each table.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Generic, Protocol, TypeVar
+from importlib.metadata import entry_points
+from typing import Generic, Protocol, TypeVar
 
 from s2eval.errors import PrerequisiteError, UnknownNameError, UsageError
 
@@ -39,12 +39,11 @@ Entry = TypeVar("Entry", bound=Named)
 
 
 class Registry(Mapping[str, Entry], Generic[Entry]):
-    """Name → entry, in the order in which they are listed; entry points are loaded at the first look.
+    """Name → entry, in the order in which they are listed; entry points are loaded at the first use.
 
     Args:
         kind: what an entry is, in messages: "metric".
-        entries: our own.
-        group: of the entry points that add to the table; none where there is none.
+        group: of the entry points that add to the table.
         see: the command that lists the table, for messages.
     """
 
@@ -60,7 +59,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             self.register(entry)
 
     def register(self, entry: Entry) -> Entry:
-        """Add an entry, and give it back.
+        """Add an entry and return it.
 
         Raises:
             UsageError: another entry has its name.
@@ -75,11 +74,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         del self._entries[name]
 
     def find(self, name: str) -> Entry:
-        """The entry of that name.
-
-        Raises:
-            UnknownNameError: there is none; names the nearest.
-        """
+        """The entry of that name; UnknownNameError, with the closest name, where there is none."""
         if name not in self:
             raise UnknownNameError(self.kind, name, list(self), see=self.see)
         return self[name]
@@ -101,16 +96,13 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         if self._complete or self.group is None:
             return
         for point in entry_points(group=self.group):
-            self.register(_loaded(point))
+            try:
+                entry = point.load()
+            except Exception as error:
+                package = f"of the package {point.dist.name} " if point.dist else ""
+                raise PrerequisiteError(
+                    f"the entry point {point.group}: {point.name} = {point.value} {package}cannot be loaded "
+                    f"({type(error).__name__}: {error}). Update or uninstall that package"
+                ) from error
+            self.register(entry)
         self._complete = True
-
-
-def _loaded(point: EntryPoint) -> Any:
-    try:
-        return point.load()
-    except Exception as error:
-        package = f"of the package {point.dist.name} " if point.dist else ""
-        raise PrerequisiteError(
-            f"the entry point {point.group}: {point.name} = {point.value} {package}cannot be loaded "
-            f"({type(error).__name__}: {error}). Update or uninstall that package"
-        ) from error

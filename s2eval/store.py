@@ -21,9 +21,9 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import astuple, fields
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from s2eval.errors import DataError, PrerequisiteError
 from s2eval.files import csv_text, integrity
@@ -85,9 +85,9 @@ SCORES, RUN, REPORT = "scores.csv", "run.yaml", "report.md"
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[TextIO]:
-    """A text file that replaces `path` when the block ends well, and leaves it alone otherwise.
+    """A text file that replaces `path` when the block ends well, and leaves it unchanged otherwise.
 
-    What is no file of its own (a link such as /dev/stdout, a pipe, a device) is written to, never replaced.
+    A link such as /dev/stdout, a pipe or a device is written to, never replaced.
     """
     if path.is_symlink() or (path.exists() and not path.is_file()):
         with path.open("w", encoding="utf-8", newline="") as file:
@@ -129,23 +129,20 @@ def new_unit(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def explain_os_errors(where: Path) -> Iterator[None]:
-    """Turns a full disk, a missing permission or a name in use into a `PrerequisiteError` that names the place."""
+    """Turns a full disk, a missing permission or a name in use into a `PrerequisiteError` with the path."""
     try:
         yield
     except OSError as error:
+        path = error.filename or where
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise PrerequisiteError(
-                f"{where}: no space left on the disk. Free some, then run the command again"
-            ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise PrerequisiteError(
-                f"{error.filename or where}: no permission to write. Choose another folder with --out"
-            ) from error
-        if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST):
-            raise PrerequisiteError(
-                f"{error.filename or where}: cannot be written: {error.strerror}. Choose another name with --out"
-            ) from error
-        raise
+            message = f"{where}: no space left on the disk. Free some, then run the command again"
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            message = f"{path}: no permission to write. Choose another folder with --out"
+        elif error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST):
+            message = f"{path}: cannot be written: {error.strerror}. Choose another name with --out"
+        else:
+            raise
+        raise PrerequisiteError(message) from error
 
 
 def clear_unfinished(run: Path) -> None:
@@ -158,20 +155,20 @@ def clear_unfinished(run: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: object) -> None:
     """Write a JSON file atomically."""
     with write_atomically(path) as file:
         json.dump(value, file, indent=1, ensure_ascii=False, default=str)
         file.write("\n")
 
 
-def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
+def write_sealed(path: Path, value: Mapping[str, object]) -> None:
     """Write a JSON file atomically, with the hash of its content in it."""
     write_json(path, integrity.sealed(value))
 
 
-def write_unit(folder: Path, facts: Mapping[str, Any]) -> None:
-    """Write the unit's UNIT, when all its other files are there: it lists them with lines and SHA-256."""
+def write_unit(folder: Path, facts: Mapping[str, object]) -> None:
+    """Write the unit's UNIT after all its other files, which it lists with lines and SHA-256."""
     files = [path for path in folder.iterdir() if path.is_file() and path.name != UNIT]
     write_sealed(folder / UNIT, {**facts, FILES: integrity.record(files)})
 
@@ -185,14 +182,12 @@ def write_scores(path: Path, rows: Iterable[Row]) -> None:
 def print_scores(file: TextIO, rows: Iterable[Row]) -> None:
     """The same to an open file."""
     writer = csv.writer(file, lineterminator="\n")
-    names = [one.name for one in fields(Row)]
-    writer.writerow(names)
+    writer.writerow([column.name for column in fields(Row)])
     for row in rows:
-        values = asdict(row)
-        writer.writerow([csv_cell(values[name]) for name in names])
+        writer.writerow([csv_cell(value) for value in astuple(row)])
 
 
-def csv_cell(value: Any) -> Any:
+def csv_cell(value: object) -> object:
     """A value as a cell: numbers in full, text that no spreadsheet takes for a formula, "" for None."""
     return csv_text.write_text(value) if isinstance(value, str) else "" if value is None else value
 
@@ -210,7 +205,7 @@ def read_scores(path: Path) -> list[Row]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
         try:
-            if missing := {one.name for one in fields(Row)} - set(reader.fieldnames or ()):
+            if missing := {column.name for column in fields(Row)} - set(reader.fieldnames or ()):
                 raise DataError(f"{path}: no column {', '.join(sorted(missing))}")
             rows.extend(_row(line) for line in reader)
         except (ValueError, csv.Error) as error:
@@ -219,13 +214,31 @@ def read_scores(path: Path) -> list[Row]:
 
 
 def _row(line: Mapping[str, str]) -> Row:
-    if None in line or None in line.values():  # how DictReader tells a line that is too long or too short
+    if None in line or None in line.values():  # from DictReader, where a line is too long or too short
         raise ValueError("not as many fields as columns")
-    numbers = {name: float(line[name]) if line[name] else None for name in ("value", "stderr", "ci_low", "ci_high")}
-    columns = ("model", "group", "task", "subset", "judge", "turn", "metric", "provenance")
-    texts = {name: csv_text.read_text(line[name]) for name in columns}
-    seed = int(line["seed"]) if line["seed"] else None
+
+    def text(column: str) -> str:
+        return csv_text.read_text(line[column])
+
     n_valid = int(line["n_valid"])
-    if any(number is not None and not math.isfinite(number) for number in numbers.values()):
-        numbers, n_valid = dict.fromkeys(numbers), 0  # `nan` or `inf`, as an aggregate of lm-eval can be: no score
-    return Row(seed=seed, n=int(line["n"]), n_valid=n_valid, **texts, **numbers)  # type: ignore[arg-type]
+    numbers = [float(line[name]) if line[name] else None for name in ("value", "stderr", "ci_low", "ci_high")]
+    if any(number is not None and not math.isfinite(number) for number in numbers):
+        numbers, n_valid = [None] * 4, 0  # `nan` or `inf`, as an aggregate of lm-eval can be: no score
+    value, stderr, ci_low, ci_high = numbers
+    return Row(
+        model=text("model"),
+        group=text("group"),
+        seed=int(line["seed"]) if line["seed"] else None,
+        task=text("task"),
+        subset=text("subset"),
+        judge=text("judge"),
+        turn=text("turn"),
+        metric=text("metric"),
+        value=value,
+        stderr=stderr,
+        ci_low=ci_low,
+        ci_high=ci_high,
+        n=int(line["n"]),
+        n_valid=n_valid,
+        provenance=text("provenance"),
+    )
