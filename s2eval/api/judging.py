@@ -105,9 +105,9 @@ class JudgePlan:
         Raises:
             UsageError, ServiceError, BudgetError: what a judge would fail of.
         """
-        from s2eval.judge.ask import preflight
+        from s2eval.judge import bench
 
-        preflight.check(self.calls, self.budget)
+        bench.check(self.calls, self.budget)
 
     def check_folder(self) -> None:
         """Check that the folder holds no other results."""

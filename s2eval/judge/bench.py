@@ -1,11 +1,13 @@
-"""One run of a benchmark with a judge: asks what is not stored yet, and counts what it takes."""
+"""One run of a benchmark with a judge, over a store of calls."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from s2eval.judge.ask import answering, judging
 from s2eval.judge.ask.answering import Answers
@@ -17,22 +19,21 @@ from s2eval.judge.suite.definition import Suite
 from s2eval.llm.asking import ask
 from s2eval.llm.budget import Budget
 from s2eval.llm.calls import Call, Outcome, Reply
-from s2eval.llm.ledger import Ledger, Spent
+from s2eval.llm.ledger import MEMORY, Ledger, Spent
 from s2eval.llm.prices import Prices
 
-ASSUMED = 1200  # characters of a text that is not there yet, for estimates
+if TYPE_CHECKING:
+    from s2eval.llm.client import OpenAIService
+
+ASSUMED = 1200  # characters of an answer that is not stored yet, for estimates
 
 Progress = Callable[[str, int, int, Spent], None]
-"""Is told who is asked, how many calls have ended, how many there are, and what they cost."""
+"""Called with the model, how many of its calls have ended, how many there are, and their cost."""
 
 
 @dataclass(frozen=True, slots=True)
 class CachedClient:
-    """Asks for real, through the store.
-
-    Attributes:
-        budget: checked before the first call of each round; kept in the ledger.
-    """
+    """Makes the calls that the store lacks; the budget is checked before each round."""
 
     ledger: Ledger
     prices: Prices
@@ -44,17 +45,13 @@ class CachedClient:
         budget = self.budget if handle.remote else None
         if budget is not None:
             budget.check(self.ledger.pending(calls))
-        told = lambda done, total, spent: self.progress(handle.name, done, total, spent)  # noqa: E731
-        return ask(handle.service, calls, self.ledger, cost=self.prices.cost, progress=told, budget=budget)
+        report = partial(self.progress, handle.name)
+        return ask(handle.service, calls, self.ledger, cost=self.prices.cost, progress=report, budget=budget)
 
 
 @dataclass(slots=True)
 class DryRunClient:
-    """Asks nobody: what is stored is given, the rest is made up, and noted as a call that would be made.
-
-    Attributes:
-        calls: those calls, with who would be asked.
-    """
+    """Makes no calls: stored replies are returned; the other calls are collected, and get a placeholder."""
 
     ledger: Ledger
     calls: list[tuple[ModelHandle, Call]] = field(default_factory=list[tuple[ModelHandle, Call]])
@@ -68,12 +65,10 @@ class DryRunClient:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One model, judged.
+    """One model's answers and their judgments, in the order of the questions.
 
     Attributes:
-        answers: the model's.
-        judgments: of them, in the order of the questions.
-        suspects: (question, choice) → what looks as if it were written for the judge.
+        suspects: (question, choice) → signs that an answer was written for the judge.
         against: the model that it was compared with; None where each answer was rated by itself.
     """
 
@@ -88,30 +83,48 @@ class Result:
 
     @property
     def failed(self) -> int:
-        """Judgments that a resumed run makes: the answer or the verdict could not be had."""
+        """Judgments that a resumed run repeats, because a call failed."""
         return sum(bool(judgment.failure) for judgment in self.judgments)
 
 
 def known(path: Path) -> AbstractContextManager[Ledger]:
-    """The store at `path`, to look into; an empty one where there is none yet, which leaves nothing behind."""
-    return Ledger.open(path if path.exists() else Path(":memory:"))
+    """The store at `path`; where there is none, an empty one in memory."""
+    return Ledger.open(path if path.exists() else MEMORY)
+
+
+def check(calls: Iterable[tuple[ModelHandle, Call]], budget: Budget) -> None:
+    """Check, without cost, that these calls can be made: each server is asked once for its list of models.
+
+    Raises:
+        UsageError: there is a limit of cost, and a price is not known.
+        PrerequisiteError: no key.
+        ServiceError: a server is out of reach, refuses the key, or does not serve the model.
+    """
+    remote = {handle.identity: (handle, call) for handle, call in calls if handle.remote}
+    budget.check(call for _, call in remote.values())
+    servers: dict[str, tuple[OpenAIService, list[str]]] = {}
+    for handle, _ in remote.values():
+        if handle.server is not None:
+            servers.setdefault(handle.server.url, (handle.server, []))[1].append(handle.model)
+    for server, models in servers.values():
+        server.check(*models)
 
 
 def rate(suite: Suite, model: ModelHandle, settings: JudgeSettings, choices: int, client: answering.Ask) -> Result:
     """Answers and ratings of one model."""
     answers = answering.answer(suite, model, choices, client)
     if model.service is None:
-        choices = 1 + max(answer.choice for answer in answers.given)
+        choices = 1 + max(answer.choice for answer in answers.complete)
     judgments = judging.judge(suite, answers, model.name, choices, settings, client)
-    return Result(suite, model, settings, choices, answers, tuple(judgments), judge_gaming.suspects(answers.given))
+    return Result(suite, model, settings, choices, answers, tuple(judgments), judge_gaming.suspects(answers.complete))
 
 
 def compare(
     suite: Suite, model: ModelHandle, against: ModelHandle, settings: JudgeSettings, client: answering.Ask
 ) -> Result:
-    """Answers of two models, and which of each two the judge finds better, in both orders."""
+    """Answers of two models, and the judge's choice between each two, in both orders."""
     answers = answering.answer(suite, model, 1, client)
     others = answering.answer(suite, against, 1, client)
     judgments = judging.compare(suite, answers, others, (model.name, against.name), settings, client)
-    suspects = judge_gaming.suspects(answers.given)
+    suspects = judge_gaming.suspects(answers.complete)
     return Result(suite, model, settings, 1, answers, tuple(judgments), suspects, against)

@@ -226,8 +226,8 @@ def facts(result: Result) -> dict[str, Any]:
         "flagged": dict(sorted(Counter(sign for signs in result.suspects.values() for sign in signs).items())),
         "cut": len(result.answers.cut),
     }
-    if reasoned := sum(any(answer.reasoning) for answer in result.answers.given):
-        found |= {"reasoned": reasoned, "answers": len(result.answers.given)}
+    if reasoned := sum(any(answer.reasoning) for answer in result.answers.complete):
+        found |= {"reasoned": reasoned, "answers": len(result.answers.complete)}
     if other := _served(result):
         found["served"] = other
     if result.against:
@@ -289,9 +289,9 @@ def rows(result: Result, group: str, seed: int | None) -> Iterator[Row]:
         return
     for (turn, category, metric), estimate in scores.scores(result.judgments).items():
         yield row(turn, category, metric, estimate)
-    for metric, estimate in scores.readability(result.answers.given).items():
+    for metric, estimate in scores.readability(result.answers.complete).items():
         yield row("1", "", metric, estimate, judge="")
-    n = len(result.answers.given)
+    n = len(result.answers.complete)
     if n:
         share = len(result.suspects) / n
         yield row("", "", FLAGGED, Estimate(share, None, None, None, n, n, "none"), judge="")
@@ -299,7 +299,7 @@ def rows(result: Result, group: str, seed: int | None) -> Iterator[Row]:
 
 def _answers(result: Result) -> Iterator[dict[str, Any]]:
     by_question: dict[Any, list[dict[str, Any]]] = {}
-    for answer in result.answers.given:
+    for answer in result.answers.complete:
         choice: dict[str, Any] = {"index": answer.choice, "turns": list(answer.turns)}
         if any(answer.reasoning):
             choice["reasoning"] = list(answer.reasoning)

@@ -10,7 +10,6 @@ from s2eval.config import JudgeEntry, ModelEntry, RunConfig
 from s2eval.errors import S2Error, UsageError
 from s2eval.files.names import clashes
 from s2eval.judge import bench, results
-from s2eval.judge.ask import preflight
 from s2eval.judge.ask.judging import JudgeSettings
 from s2eval.judge.ask.model_handles import Access, ModelHandle, open_judge, open_model
 from s2eval.judge.suite.definition import Suite, load
@@ -132,10 +131,10 @@ def pending(planned: Sequence[Judged], out: Path) -> list[tuple[Judged, Estimate
 
 
 def check(planned: Sequence[Judged], out: Path) -> None:
-    """Check, before a model is loaded, that the remaining calls can be made; see `preflight.check`."""
+    """Check, before a model is loaded, that the remaining calls can be made; see `bench.check`."""
     with bench.known(out / CALLS) as ledger:
         for judged in planned:
-            preflight.check(_calls(judged, ledger), judged.budget)
+            bench.check(_calls(judged, ledger), judged.budget)
 
 
 def _calls(judged: Judged, ledger: Ledger) -> list[tuple[ModelHandle, Call]]:

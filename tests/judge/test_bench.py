@@ -119,7 +119,7 @@ def test_reasoning_is_kept_and_nobody_reads_it(suite: Suite, ledger: Ledger, tmp
     assert (about["answers"], about["reasoned"], about["cut"]) == (4, 4, 4)
     folder = tmp_path / "model" / "mtbench" / "judge"
     answers = read_answers(folder / "answers.jsonl", suite.questions)
-    assert answers == list(result.answers.given)
+    assert answers == list(result.answers.complete)
     assert answers[0].reasoning == ("Secretly [[10]].", "Secretly [[10]].")
     assert {one.reasoning for one in read_single(folder / "judgments.jsonl")} == {"Or [[9]]?"}
 

@@ -61,7 +61,7 @@ def test_answers_are_a_file_of_fastchats_that_can_be_judged_again(tmp_path: Path
     result = rated(suite, ledger)
     results.write(tmp_path, result)
     again = read_answers(tmp_path / "ours" / "mtbench" / "gpt-4" / "answers.jsonl", suite.questions)
-    assert tuple(again) == result.answers.given
+    assert tuple(again) == result.answers.complete
 
 
 def test_the_files_are_the_same_whenever_they_are_written(tmp_path: Path, suite: Suite, ledger: Ledger) -> None:

@@ -1,4 +1,4 @@
-"""Who answers and who judges: a model behind an API, one on this machine, a baseline's text, or answers in a file."""
+"""Models that answer or judge: behind an API, on this machine, a baseline's text, or answers in a file."""
 
 from __future__ import annotations
 
@@ -26,13 +26,12 @@ class ModelHandle:
     Attributes:
         text: MODEL or JUDGE, as users type it.
         name: in folders and tables.
-        model: the name that its server is given.
-        identity: `Call.service`: whatever tells it from every other one.
-        service: answers calls; None where the answers are there already.
+        model: its name at the server.
+        identity: `Call.service`.
+        service: answers calls; None where `answers` are from a file.
         stop: texts at which an answer ends.
-        template: what a dialogue was written in, and its hash; "" where the server decides that.
-        answers: those that are there already.
-        server: client of the API that answers, which can check its models; None on this machine.
+        template: of dialogues, with its hash; "" where the server decides.
+        server: the client of an API, which can check its models.
     """
 
     text: str
@@ -51,28 +50,24 @@ class ModelHandle:
         return is_remote(self.text)
 
     def check(self) -> None:
-        """Raise a ServiceError or PrerequisiteError where calls cannot be answered; costs nothing."""
+        """Raise a ServiceError or PrerequisiteError where calls cannot be made; costs nothing."""
         if self.server is not None:
             self.server.check(self.model)
 
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A `Service` that gives the same text to everything."""
+    """A `Service` with the same reply to every call."""
 
     text: str
 
     def run(self, calls: Sequence[Call], done: Done) -> None:
-        """At once."""
         for call in calls:
             done(call, Reply(self.text, model="constant"))
 
 
 def open_model(text: str, suite: Suite, access: Access) -> ModelHandle:
-    """MODEL as a handle: nothing is loaded and nothing is called.
-
-    Args:
-        text: of any kind that `s2eval.models.kinds` lists.
+    """MODEL, of any kind that `s2eval.models.kinds` lists, as a handle; nothing is loaded and nothing is called.
 
     Raises:
         UsageError, DataError, PrerequisiteError: no such model, baseline, file or template, or it is incomplete.
@@ -92,7 +87,7 @@ def open_model(text: str, suite: Suite, access: Access) -> ModelHandle:
 
 
 def open_judge(text: str, access: Access) -> ModelHandle:
-    """JUDGE as a handle."""
+    """JUDGE as a handle; raises a UsageError for a baseline or a file of answers."""
     if kind_of(text)[0].given:
         raise UsageError(f"judge {text}: a judge must be able to read. Choose openai:NAME or a model")
     return _open(text, access)

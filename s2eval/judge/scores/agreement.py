@@ -1,18 +1,18 @@
-"""How well a judge's choices between two answers agree with people's or gold ones, both orders shown.
+"""Agreement of a judge's choices between two answers, shown in both orders, with human or gold choices.
 
-`position` is what a judge with no eye for quality would differ in: the share of choices that fall on the answer shown
-first. As in Zheng et al. (arXiv 2306.05685), a judge that changes its choice with the order has said "tie".
+As in Zheng et al. (arXiv 2306.05685), a judge that changes its choice with the order has chosen "tie".
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, model_validator
 
+from s2eval.files import Json, JsonObject
 from s2eval.judge.judgments import both_orders
 from s2eval.judge.suite.rows import FileRow, Filled, Problems, read_rows
 from s2eval.records import Estimate
@@ -24,14 +24,9 @@ Better = Literal["1", "2", "tie"]
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """One pair of outputs: which is better by gold, and by a judge in both orders.
+    """The better of two outputs by gold, and by a judge in both orders: `given` with output 1 first, `swapped`.
 
-    Attributes:
-        gold, given, swapped: "1" or "2", the better output whatever its place, or "tie"; `given` with output 1 shown
-            first, `swapped` with output 2 first. None: no verdict could be read.
-        judge: its name.
-        subset: the part of the data that the pair belongs to; "" where there are none.
-        source: file and line.
+    None: no verdict could be read. `subset` is a part of the data, "" where there are none; `source` is file and line.
     """
 
     id: str
@@ -44,18 +39,15 @@ class Verdicts:
 
     @property
     def combined(self) -> Better | None:
-        """Both orders together: their common verdict, else "tie"; None where one of them has none."""
+        """The verdict of both orders, "tie" where they differ; None where one of them has none."""
         return both_orders(self.given, self.swapped, "tie")
 
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """Verdicts beside the gold choices.
+    """Agreement of verdicts with gold choices: the share of equal ones, of those without ties, and Cohen's kappa.
 
-    Attributes:
-        agreement: share of the verdicts that are the gold choice; a tie agrees with a tie only.
-        without_ties: the same where neither says tie; `n` counts all pairs.
-        kappa: Cohen's, of all valid verdicts, a tie being a category of its own.
+    A tie agrees with a tie only, and is a category of its own in kappa; `n` counts all pairs.
     """
 
     agreement: Estimate
@@ -71,10 +63,9 @@ class Agreement:
         subset: "" = all pairs.
         given, swapped, combined: each order, and both together.
         consistency: share of the pairs with the same verdict in both orders, of those with two.
-        position: share of the choices, ties apart, that fall on the answer shown first: in the given order, in the
-            swapped one. A judge without a bias has the share of the better answer there: as much above a half in
-            the one as below in the other.
-        bias: the mean of the two less a half, as a number: 0 = none, 0.5 = always the first. Without an interval.
+        position: share of the choices, ties apart, of the answer shown first, in both orders. Without a bias the one
+            is as much above a half as the other is below.
+        bias: the mean of the two less a half: 0 = none, 0.5 = always the first. Without an interval.
         orders: Cohen's kappa between the two orders.
     """
 
@@ -92,7 +83,7 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the table: what is measured, and how much of it."""
+    """A line of the table."""
 
     judge: str
     subset: str
@@ -101,151 +92,140 @@ class Line:
 
 
 def agreement(verdicts: Sequence[Verdicts], subset: str = "") -> Agreement:
-    """What the verdicts of one judge agree with; shares with Wilson's interval, kappas with a normal one.
-
-    Args:
-        subset: only the pairs of that part; "" = all.
+    """Of one judge on a subset ("" = all pairs); shares with Wilson's interval, kappas with a normal one.
 
     Raises:
-        ValueError: there are none, or of more than one judge.
+        ValueError: there are no verdicts, or of more than one judge.
     """
-    pairs = [one for one in verdicts if subset in ("", one.subset)]
-    judges = {one.judge for one in pairs}
+    pairs = [pair for pair in verdicts if subset in ("", pair.subset)]
+    judges = {pair.judge for pair in pairs}
     if len(judges) != 1:
         raise ValueError(f"verdicts of {len(judges)} judges; expected one")
-    both = [one for one in pairs if one.combined is not None]
-    shown_first = (_share(pairs, lambda one: one.given, "1"), _share(pairs, lambda one: one.swapped, "2"))
-    first, second = shown_first[0].value, shown_first[1].value
+    both = [pair for pair in pairs if pair.combined is not None]
+    position = (_share_of(pairs, lambda pair: pair.given, "1"), _share_of(pairs, lambda pair: pair.swapped, "2"))
+    first, second = position[0].value, position[1].value
     return Agreement(
         judge=judges.pop(),
         subset=subset,
         n=len(pairs),
-        given=_against(pairs, lambda one: one.given),
-        swapped=_against(pairs, lambda one: one.swapped),
-        combined=_against(pairs, lambda one: one.combined),
-        consistency=_proportion(sum(one.given == one.swapped for one in both), len(both), len(pairs)),
-        position=shown_first,
+        given=_against_gold(pairs, lambda pair: pair.given),
+        swapped=_against_gold(pairs, lambda pair: pair.swapped),
+        combined=_against_gold(pairs, lambda pair: pair.combined),
+        consistency=_proportion(sum(pair.given == pair.swapped for pair in both), len(both), len(pairs)),
+        position=position,
         bias=None if first is None or second is None else (first + second) / 2 - 0.5,
-        orders=_kappa(pairs, lambda one: one.given, lambda one: one.swapped),
+        orders=_kappa(pairs, lambda pair: pair.given, lambda pair: pair.swapped),
     )
 
 
 def agreements(verdicts: Sequence[Verdicts]) -> list[Agreement]:
     """For every judge all pairs, then each subset where there are several; in the order in which they appear."""
-    found: list[Agreement] = []
-    for judge in dict.fromkeys(one.judge for one in verdicts):
-        own = [one for one in verdicts if one.judge == judge]
-        subsets = [subset for subset in dict.fromkeys(one.subset for one in own) if subset]
-        found += [agreement(own, subset) for subset in ["", *(subsets if len(subsets) > 1 else [])]]
-    return found
+    agreements: list[Agreement] = []
+    for judge in dict.fromkeys(pair.judge for pair in verdicts):
+        own = [pair for pair in verdicts if pair.judge == judge]
+        subsets = [subset for subset in dict.fromkeys(pair.subset for pair in own) if subset]
+        agreements += [agreement(own, subset) for subset in ["", *(subsets if len(subsets) > 1 else [])]]
+    return agreements
 
 
-def table(found: Iterable[Agreement]) -> list[Line]:
-    """The agreements as lines, in the order in which one reads them; the bias is in the two positions."""
+def table(agreements: Iterable[Agreement]) -> list[Line]:
+    """The agreements as lines, in reading order; the bias is in the two positions."""
     lines: list[Line] = []
-    for one in found:
+    for part in agreements:
         measures: list[tuple[str, Estimate]] = []
-        for name, order in (("output 1 first", one.given), ("output 2 first", one.swapped), ("both", one.combined)):
+        for name, order in (("output 1 first", part.given), ("output 2 first", part.swapped), ("both", part.combined)):
             measures += [
                 (f"agreement, {name}", order.agreement),
                 (f"agreement without ties, {name}", order.without_ties),
                 (f"Cohen's kappa, {name}", order.kappa),
             ]
         measures += [
-            ("same verdict in both orders", one.consistency),
-            ("Cohen's kappa between the orders", one.orders),
-            ("chose the one shown first, output 1 first", one.position[0]),
-            ("chose the one shown first, output 2 first", one.position[1]),
+            ("same verdict in both orders", part.consistency),
+            ("Cohen's kappa between the orders", part.orders),
+            ("chose the one shown first, output 1 first", part.position[0]),
+            ("chose the one shown first, output 2 first", part.position[1]),
         ]
-        lines += [Line(one.judge, one.subset, measure, estimate) for measure, estimate in measures]
+        lines += [Line(part.judge, part.subset, measure, estimate) for measure, estimate in measures]
     return lines
 
 
-Read = Callable[[Verdicts], Better | None]
+Side = Callable[[Verdicts], Better | None]
 
 
-def _against(pairs: Sequence[Verdicts], side: Read) -> Against:
-    said = [(one.gold, verdict) for one in pairs if (verdict := side(one)) is not None]
-    decided = [(gold, verdict) for gold, verdict in said if "tie" not in (gold, verdict)]
+def _against_gold(pairs: Sequence[Verdicts], side: Side) -> Against:
+    valid = [(pair.gold, verdict) for pair in pairs if (verdict := side(pair)) is not None]
+    decided = [(gold, verdict) for gold, verdict in valid if "tie" not in (gold, verdict)]
     return Against(
-        agreement=_proportion(sum(gold == verdict for gold, verdict in said), len(said), len(pairs)),
+        agreement=_proportion(sum(gold == verdict for gold, verdict in valid), len(valid), len(pairs)),
         without_ties=_proportion(sum(gold == verdict for gold, verdict in decided), len(decided), len(pairs)),
-        kappa=_kappa(pairs, lambda one: one.gold, side),
+        kappa=_kappa(pairs, lambda pair: pair.gold, side),
     )
 
 
-def _share(pairs: Sequence[Verdicts], side: Read, of: Better) -> Estimate:
-    decided = [verdict for one in pairs if (verdict := side(one)) in ("1", "2")]
-    return _proportion(decided.count(of), len(decided), len(pairs))
+def _share_of(pairs: Sequence[Verdicts], side: Side, output: Better) -> Estimate:
+    decided = [verdict for pair in pairs if (verdict := side(pair)) in ("1", "2")]
+    return _proportion(decided.count(output), len(decided), len(pairs))
 
 
 def _proportion(successes: int, valid: int, n: int) -> Estimate:
     return replace(proportion(successes, valid), n=n)
 
 
-def _kappa(pairs: Sequence[Verdicts], one: Read, other: Read) -> Estimate:
-    labels = [(a, b) for pair in pairs if (a := one(pair)) is not None and (b := other(pair)) is not None]
+def _kappa(pairs: Sequence[Verdicts], first: Side, second: Side) -> Estimate:
+    labels = [(a, b) for pair in pairs if (a := first(pair)) is not None and (b := second(pair)) is not None]
     return replace(cohen_kappa(cross_table([a for a, _ in labels], [b for _, b in labels])), n=len(pairs))
 
 
 # --- files ------------------------------------------------------------------------------------------------------
 
 
-def _a_side(value: Any) -> Any:
+def _as_text(value: object) -> object:
     """LLMBar writes the gold choice as a number, and verdicts as texts."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Side = Annotated[Better, BeforeValidator(_a_side)]
+Output = Annotated[Better, BeforeValidator(_as_text)]
 
 
 class _Row(FileRow):
-    """Our form, which LLMBar's is brought into."""
+    """Our form; LLMBar's is converted to it."""
 
     id: Filled
-    gold: Side
-    given: Side | None
-    swapped: Side | None
+    gold: Output
+    given: Output | None
+    swapped: Output | None
     judge: Filled
     subset: str = ""
 
     @model_validator(mode="before")
     @classmethod
-    def _from_llmbar(cls, row: Any) -> Any:
+    def _from_llmbar(cls, row: Json) -> Json:
         if not isinstance(row, dict) or "label" not in row:
             return row
-        judge, orders = _llmbar_orders(row)
-        winners = {name: _winner(judge, orders, swap) for name, swap in (("given", "False"), ("swapped", "True"))}
-        return {"id": row.get("id"), "gold": row["label"], "judge": judge, "subset": row.get("subset", ""), **winners}
-
-
-def _llmbar_orders(row: Mapping[str, Any]) -> tuple[str, Any]:
-    """The judge's name and its verdicts in both orders."""
-    runs = {key: value["results"] for key, value in row.items() if isinstance(value, dict) and "results" in value}
-    if len(runs) != 1:
-        raise ValueError(f"expected one judge's verdicts (NAME: {{results: …}}) beside label, found {len(runs)}")
-    judge, results = next(iter(runs.items()))
-    if not isinstance(results, list) or len(results) != 1:
-        raise ValueError(f"{judge}.results: expected a list with one entry")
-    return judge, results[0]
-
-
-def _winner(judge: str, orders: Any, swap: str) -> Any:
-    try:
-        return orders[f"swap = {swap}"]["winner"]
-    except (KeyError, TypeError, IndexError):
-        raise ValueError(f"{judge}.results.0.swap = {swap}.winner: missing") from None
+        runs = {key: value["results"] for key, value in row.items() if isinstance(value, dict) and "results" in value}
+        if len(runs) != 1:
+            raise ValueError(f"expected one judge's verdicts (NAME: {{results: …}}) beside label, found {len(runs)}")
+        ((judge, results),) = runs.items()
+        if not isinstance(results, list) or len(results) != 1:
+            raise ValueError(f"{judge}.results: expected a list with one entry")
+        verdicts: JsonObject = {"judge": judge, "id": row.get("id"), "gold": row["label"]}
+        for name, swap in (("given", "False"), ("swapped", "True")):
+            orders = results[0] if isinstance(results[0], dict) else {}
+            order = orders.get(f"swap = {swap}")
+            if not isinstance(order, dict) or "winner" not in order:
+                raise ValueError(f"{judge}.results.0.swap = {swap}.winner: missing")
+            verdicts[name] = order["winner"]
+        return {**verdicts, "subset": row.get("subset", "")}
 
 
 def read_verdicts(path: Path) -> list[Verdicts]:
     """The verdicts of a file, in its order.
 
     A line is `{"id", "gold", "given", "swapped", "judge", "subset"?}`, with "1", "2", "tie" or, for a verdict, null; or
-    one of LLMBar's: the gold `label`, and under the judge's name `results` with the winner in both orders, which is
-    named by the output, not by its place.
+    one of LLMBar's: the gold `label`, and under the judge's name `results` with the better output in both orders.
 
     Raises:
-        DataError: with all that is wrong, line by line; a judge's verdicts on the same pair twice are wrong too.
+        DataError: with all errors, line by line; two lines of a judge on the same pair are an error too.
     """
     problems = Problems(path)
     rows = read_rows(path, _Row, problems)
@@ -254,7 +234,7 @@ def read_verdicts(path: Path) -> list[Verdicts]:
         before = lines.setdefault((row.judge, row.id), number)
         if before != number:
             problems.add(number, f"id: {row.id!r} is that of line {before} too")
-    problems.tell()
+    problems.check()
     return [
         Verdicts(row.id, row.gold, row.given, row.swapped, row.judge, row.subset, f"{path}, line {number}")
         for number, row in rows
