@@ -1,25 +1,21 @@
-"""Metrics of all answers of a run that their tasks do not measure, when the language models are gone.
+"""Metrics of all answers of a run that their tasks do not measure, when the language models are released.
 
 BERTScore is one: its encoder is loaded once, and embeds every reference once. Families of other packages are too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import cache, partial
-from pathlib import Path
-from typing import Any
 
 from s2eval import store
 from s2eval.config import RunConfig
 from s2eval.metrics import METRICS, MetricFamily, Scorer, require_encoder
 from s2eval.metrics.answers import FAMILIES
-from s2eval.records import Sample
 from s2eval.run.plan import Unit
 
 Guard = Callable[[str, Callable[[], None]], None]
-Log = Callable[[str], None]
 
 
 def chosen_families(config: RunConfig) -> list[MetricFamily]:
@@ -33,7 +29,7 @@ def check_encoder(units: Sequence[Unit], config: RunConfig) -> None:
         require_encoder(config.bertscore.encoder, config.bertscore.num_layers)
 
 
-def score_answers(units: Sequence[Unit], config: RunConfig, *, guard: Guard, log: Log) -> None:
+def score_answers(units: Sequence[Unit], config: RunConfig, *, guard: Guard, log: Callable[[str], None]) -> None:
     """Write a file of scores into the folder of every finished unit with answers that has none of the same inputs.
 
     The units of one task follow one another, so that its references are still embedded for the next model.
@@ -52,46 +48,40 @@ def score_answers(units: Sequence[Unit], config: RunConfig, *, guard: Guard, log
 
         finished = [unit for unit in units if unit.answers and unit.done]
         for family in chosen_families(config):
+            bertscore = family.needs == "encoder"
+            label = "BERTScore" if bertscore else family.name
             for unit in sorted(finished, key=lambda unit: unit.task.task_name):
-                if family.needs == "encoder":
-                    guard(f"{unit.name} (BERTScore)", partial(_bertscore, unit, config, scorer, log))
-                else:
-                    guard(f"{unit.name} ({family.name})", partial(_score, unit, family, log))
+                work = partial(_score, unit, family, config, scorer if bertscore else None, log)
+                guard(f"{unit.name} ({label})", work)
 
 
-def _texts(unit: Unit) -> tuple[tuple[Sample, ...], list[str], list[str]]:
-    """Samples, answers and references."""
-    samples = store.read_unit(unit.folder, scores=False).samples
-    return samples, [sample.answer or "" for sample in samples], [sample.reference or "" for sample in samples]
-
-
-def _bertscore(unit: Unit, config: RunConfig, scorer: Callable[[str | None], Scorer], log: Log) -> None:
+def _score(
+    unit: Unit,
+    family: MetricFamily,
+    config: RunConfig,
+    scorer: Callable[[str | None], Scorer] | None,
+    log: Callable[[str], None],
+) -> None:
+    """Of one unit; `scorer` = by BERTScore, on a device."""
     options = config.bertscore
-    samples, answers, references = _texts(unit)
-    key = store.key_of({"unit": unit.key, "answers": answers, "encoder": options.encoder, "layers": options.num_layers})
-    path = unit.folder / store.BERTSCORE
+    samples = store.read_unit(unit.folder, scores=False).samples
+    answers = [sample.answer or "" for sample in samples]
+    references = [sample.reference or "" for sample in samples]
+    how = {"encoder": options.encoder, "layers": options.num_layers} if scorer else {"family": family.name}
+    key = store.key_of({"unit": unit.key, "answers": answers, **how})
+    path = unit.folder / (store.BERTSCORE if scorer else store.scores_file(family.name))
     if store.key_in(path) == key:
         return
-    log(f"BERTScore ({options.encoder}) of {unit.name}, {len(answers)} answers")
-    loaded = scorer(unit.entry.device)
-    triples = [(score.precision, score.recall, score.f1) for score in loaded.score(answers, references)]
-    content: dict[str, Any] = {"encoder": options.encoder, "hash": loaded.setting, "scores": triples}
-    content |= {store.WITHOUT_REASONING: True} if any(sample.reasoning for sample in samples) else {}
-    _write(path, key, content)
-
-
-def _score(unit: Unit, family: MetricFamily, log: Log) -> None:
-    assert family.score is not None
-    _, answers, references = _texts(unit)
-    key = store.key_of({"unit": unit.key, "answers": answers, "family": family.name})
-    path = unit.folder / store.scores_file(family.name)
-    if store.key_in(path) == key:
-        return
-    log(f"{family.name} of {unit.name}, {len(answers)} answers")
-    stripped = [answer.strip() for answer in answers]
-    _write(path, key, {"scores": [dict(values) for values in family.score(stripped, references)]})
-
-
-def _write(path: Path, key: str, content: Mapping[str, Any]) -> None:
+    label = f"BERTScore ({options.encoder})" if scorer else family.name
+    log(f"{label} of {unit.name}, {len(answers)} answers")
+    if scorer:
+        loaded = scorer(unit.entry.device)
+        triples = [(score.precision, score.recall, score.f1) for score in loaded.score(answers, references)]
+        content = {"encoder": options.encoder, "hash": loaded.setting, "scores": triples}
+        content |= {store.WITHOUT_REASONING: True} if any(sample.reasoning for sample in samples) else {}
+    else:
+        assert family.score is not None
+        stripped = [answer.strip() for answer in answers]
+        content = {"scores": [dict(values) for values in family.score(stripped, references)]}
     with store.explain_os_errors(path):
         store.write_sealed(path, {"key": key, **content})

@@ -1,9 +1,8 @@
-"""A commented configuration, written from the fields of `s2eval.config`, so that it names every key that there is."""
+"""A commented configuration, written from the fields of `s2eval.config`, so that it names every key."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -18,45 +17,31 @@ _HEAD = """\
 
 
 def commented_config(file: str, models: Sequence[str], tasks: Sequence[str]) -> str:
-    """The text of a configuration with every key, those that are not needed commented out.
-
-    Args:
-        file: its name, for the text.
-        models: MODELs.
-        tasks: of lm-eval.
-    """
+    """The text of a configuration of that file name with every key, those that are not needed commented out."""
     lines = [_HEAD.format(file=file)]
     for name, field in RunConfig.model_fields.items():
         lines.append(f"# {_describe(field, name)}")
         if name == "models":
             lines.append("models:")
             for number, model in enumerate(models):
-                lines += _item(ModelEntry, {"model": model}, keys=number == 0)
+                lines.append(f"  - model: {_value(model)}")
+                lines += _keys(ModelEntry, {"model"}, "    ") if number == 0 else []
         elif name == "tasks":
             lines.append(f"tasks: {_value(list(tasks))}")
         elif name == "judges":
-            lines.append("#judges:")
-            lines += [_comment(line) for line in _item(JudgeEntry, {"judge": "openai:gpt-4"}, keys=True)]
+            lines += ["#judges:", "#  - judge: openai:gpt-4"]
+            lines += [_comment(line) for line in _keys(JudgeEntry, {"judge"}, "    ")]
         elif name == "bertscore":
-            lines.append("#bertscore:")
-            lines += [_comment(line) for line in _keys(BertscoreOptions, {}, "  ")]
+            lines += ["#bertscore:", *(_comment(line) for line in _keys(BertscoreOptions, set(), "  "))]
         else:
             lines.append(f"#{name}: {_value(_default(field))}")
         lines.append("")
     return "\n".join(lines)
 
 
-def _item(model: type[BaseModel], given: Mapping[str, Any], *, keys: bool) -> Iterator[str]:
-    """An entry of a list, and its other keys commented out."""
-    (first, value), *_ = given.items()
-    yield f"  - {first}: {_value(value)}"
-    if keys:
-        yield from _keys(model, given, "    ")
-
-
-def _keys(model: type[BaseModel], given: Mapping[str, Any], indent: str) -> Iterator[str]:
+def _keys(model: type[BaseModel], written: set[str], indent: str) -> Iterator[str]:
     for name, field in model.model_fields.items():
-        if name not in given:
+        if name not in written:
             yield f"{indent}# {_describe(field, name)}"
             yield f"{indent}#{name}: {_value(_default(field))}"
 
@@ -65,12 +50,11 @@ def _describe(field: FieldInfo, name: str) -> str:
     return field.description or name.replace("_", " ")
 
 
-def _default(field: FieldInfo) -> Any:
-    value = field.get_default(call_default_factory=True, validated_data={})
-    return None if field.is_required() else value
+def _default(field: FieldInfo) -> object:
+    return None if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     """On one line, as YAML takes it."""
     if value is None:
         return "null"
@@ -80,7 +64,7 @@ def _value(value: Any) -> str:
 
 
 def _comment(line: str) -> str:
-    """Of a section that is commented out as a whole: without the first `#` of each line it is complete."""
-    indent = line[: len(line) - len(line.lstrip())]
-    is_key = line.lstrip().startswith("#") and not line.lstrip().startswith("# ")
-    return f"#{indent}{line.lstrip()[1:]}" if is_key else f"#{line}"
+    """Of a section that is commented out: without the first `#` of each line it is complete."""
+    key = line.lstrip()
+    is_key = key.startswith("#") and not key.startswith("# ")
+    return f"#{line[: len(line) - len(key)]}{key[1:]}" if is_key else f"#{line}"

@@ -12,7 +12,7 @@ from contextlib import redirect_stderr
 from copy import copy
 from dataclasses import dataclass
 from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from s2eval import store
 from s2eval.config import RunConfig
@@ -21,6 +21,9 @@ from s2eval.run.plan import Unit
 from s2eval.run.progress import facts
 
 if TYPE_CHECKING:
+    from lm_eval.api.instance import Instance
+    from lm_eval.api.task import ConfigurableTask
+
     from s2eval.models.cost.arithmetic import Counts
     from s2eval.models.cost.meta_model import MetaModel
 
@@ -35,11 +38,8 @@ class Estimate:
     """What one unit will take.
 
     Attributes:
-        unit: which.
-        counts: its tokens.
         seconds: about; without loading the model.
-        memory: bytes, about.
-        free: bytes that are free now where the model would be.
+        memory, free: bytes, about; and those that are free now where the model would be.
         paced: whether the seconds come from units that are done.
         rate: FLOPs a second of matrix products, on which they are based otherwise.
         kind: dtype and device, as in "float32 on cpu".
@@ -69,13 +69,13 @@ def estimate(units: Sequence[Unit], chosen: Sequence[Unit], config: RunConfig) -
 
     from s2eval.models.cost.meta_model import MetaModel
 
-    paces, rates, counted = _paces(units), _Rates(), _Counted(config)
-    name, meta_model = None, None
+    estimator = _Estimator(_paces(units), config)
+    name, model = None, None
     for unit in tqdm(chosen, desc="Counting tokens", unit="unit", leave=False, disable=None):
-        if meta_model is None or name != unit.entry.name:
-            meta_model = open_backend(MetaModel, unit.spec, {**unit.arguments, "peft": unit.spec.peft})
+        if model is None or name != unit.entry.name:
+            model = open_backend(MetaModel, unit.spec, {**unit.arguments, "peft": unit.spec.peft})
             name = unit.entry.name
-        yield _estimate(unit, meta_model, config, paces, rates, counted)
+        yield estimator.estimate(unit, model)
 
 
 def memory_besides() -> int:
@@ -87,83 +87,71 @@ def memory_besides() -> int:
     return psutil.Process().memory_info().rss
 
 
-def _estimate(
-    unit: Unit, meta_model: MetaModel, config: RunConfig, paces: Paces, rates: _Rates, counted: _Counted
-) -> Estimate:
-    """A unit's time: the arithmetic of its tokens over a share of the rate of matrix products, as much as is reached
-    when tokens are read and when answers are written, and the time that it took to make and encode the requests."""
-    from s2eval.models.cost import arithmetic
+class _Estimator:
+    """Remembers rates, and tokens that were counted: models that differ by their weights only have the same."""
 
-    counts, encoding = counted.get(unit, meta_model)
-    fit = meta_model.fits(counts, unit.entry.batch_size or config.batch_size)
-    shape, pace = meta_model.shape, paces.get((unit.entry.name, counts.written.tokens > 0))
-    rate = rates.get(meta_model, fit.tokens)
-    seconds = (
-        shape.flops(counts.read + counts.checks)
-        / rate
-        / (arithmetic.FALLBACK if counts.fallbacks else arithmetic.READING)
-    )
-    if counts.written.tokens:
-        seconds += shape.flops(counts.written) / rates.get(meta_model, fit.width) / arithmetic.WRITING
-    seconds = encoding + seconds if pace is None else pace * (counts.read.tokens + counts.written.tokens)
-    kind = f"{str(meta_model.dtype).removeprefix('torch.')} on {meta_model.place}"
-    return Estimate(unit, counts, seconds, fit.memory, fit.free, pace is not None, rate, kind)
+    def __init__(self, paces: Paces, config: RunConfig) -> None:
+        self._paces, self._config = paces, config
+        self._rates: dict[tuple[object, ...], float] = {}
+        self._counted: dict[str, tuple[Counts, float]] = {}
 
+    def estimate(self, unit: Unit, model: MetaModel) -> Estimate:
+        """Time: the arithmetic of a unit's tokens over a share of the rate of matrix products, as much as is reached
+        when tokens are read and when answers are written, and what it took to make and encode the requests."""
+        from s2eval.models.cost import arithmetic
 
-class _Rates:
-    """Rates measured so far, each once."""
+        counts, encoding = self._count(unit, model)
+        fit = model.fits(counts, unit.entry.batch_size or self._config.batch_size)
+        pace = self._paces.get((unit.entry.name, counts.written.tokens > 0))
+        rate = self._rate(model, fit.tokens)
+        share = arithmetic.FALLBACK if counts.fallbacks else arithmetic.READING
+        seconds = encoding + model.shape.flops(counts.read + counts.checks) / rate / share
+        if counts.written.tokens:
+            seconds += model.shape.flops(counts.written) / self._rate(model, fit.width) / arithmetic.WRITING
+        if pace is not None:
+            seconds = pace * (counts.read.tokens + counts.written.tokens)
+        kind = f"{str(model.dtype).removeprefix('torch.')} on {model.place}"
+        return Estimate(unit, counts, seconds, fit.memory, fit.free, pace is not None, rate, kind)
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[Any, ...], float] = {}
+    def _count(self, unit: Unit, model: MetaModel) -> tuple[Counts, float]:
+        """The counts, and the seconds that it took to make and encode the requests."""
+        key = store.key_of({**unit.facts.inputs, "model": model.signature, "arguments": None, "bos": unit.bos})
+        if key not in self._counted:
+            started = time.perf_counter()
+            counts = model.count(requests_of(unit.task, self._config.limit), unit.bos)
+            self._counted[key] = counts, time.perf_counter() - started
+        return self._counted[key]
 
-    def get(self, meta_model: MetaModel, rows: int) -> float:
+    def _rate(self, model: MetaModel, rows: int) -> float:
         """FLOPs a second of products of about so many rows with the model's largest matrix."""
         from s2eval.models.cost import arithmetic, memory
 
-        rows, shape = min(1 << (rows - 1).bit_length(), memory.MOST_TOKENS_ELSEWHERE), meta_model.shape
-        key = (shape.hidden, shape.inner, rows, meta_model.dtype, meta_model.place)
-        if key not in self._known:
-            self._known[key] = arithmetic.rate(shape, rows, meta_model.dtype, meta_model.place)
-        return self._known[key]
+        rows, shape = min(1 << (rows - 1).bit_length(), memory.MOST_TOKENS_ELSEWHERE), model.shape
+        key = (shape.hidden, shape.inner, rows, model.dtype, model.place)
+        if key not in self._rates:
+            self._rates[key] = arithmetic.rate(shape, rows, model.dtype, model.place)
+        return self._rates[key]
 
 
-class _Counted:
-    """Tokens counted so far; models that differ by their weights only have the same."""
-
-    def __init__(self, config: RunConfig) -> None:
-        self._config = config
-        self._known: dict[str, tuple[Counts, float]] = {}
-
-    def get(self, unit: Unit, meta_model: MetaModel) -> tuple[Counts, float]:
-        """The counts, and the seconds that it took to make and encode the requests."""
-        model = {"model": meta_model.signature, "arguments": None, "bos": unit.bos}
-        key = store.key_of({**unit.facts.inputs, **model})
-        if key not in self._known:
-            started = time.perf_counter()
-            counts = meta_model.count(requests_of(unit.task, self._config.limit), unit.bos)
-            self._known[key] = counts, time.perf_counter() - started
-        return self._known[key]
-
-
-def requests_of(task: Any, limit: int | None) -> list[Any]:
-    """The instances that lm-eval would make of a task, each as often as it is asked; the task stays as it is."""
+def requests_of(task: ConfigurableTask, limit: int | None) -> list[Instance]:
+    """The instances that lm-eval would make of a task, each as often as it is repeated; the task stays as it is."""
     task = copy(task)
     if hasattr(task, "sampler"):
         task.sampler = copy(task.sampler)
     task.set_fewshot_seed(_SHOTS_SEED)
     with redirect_stderr(StringIO()):  # a progress bar that cannot be turned off
         task.build_all_requests(limit=limit, rank=0, world_size=1)
-    return [request for request in task.instances for _ in range(request.repeats)]
+    return [request for request in task.instances for _ in range(request.repeats or 1)]
 
 
 def _paces(units: Sequence[Unit]) -> Paces:
     """From the units that are done and went through the token trie."""
     seconds, tokens = Counter[tuple[str, bool]](), Counter[tuple[str, bool]]()
     for unit in units:
-        found = facts(unit)
-        work = found.get("work")
-        if work and not work["by_hf"]:
-            kind = unit.entry.name, work["generated"] > 0
-            seconds[kind] += found["seconds"]
-            tokens[kind] += work["computed"] + work["generated"]
+        done = facts(unit)
+        stats = done.get("work")
+        if stats and not stats["by_hf"]:
+            kind = unit.entry.name, stats["generated"] > 0
+            seconds[kind] += done["seconds"]
+            tokens[kind] += stats["computed"] + stats["generated"]
     return {kind: seconds[kind] / number for kind, number in tokens.items() if number}

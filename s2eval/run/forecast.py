@@ -7,7 +7,7 @@ from textwrap import fill
 
 from tabulate import tabulate
 
-from s2eval.models.backend.backend_stats import remarks
+from s2eval.models.backend.backend_stats import BackendStats, remarks
 from s2eval.run.estimate import Estimate
 from s2eval.run.progress import duration
 
@@ -25,9 +25,9 @@ def describe(estimates: Sequence[Estimate], besides: int) -> str:
     Args:
         besides: bytes that Python and its libraries take without a model.
     """
-    rows = [_row(one) for one in estimates]
+    rows = [_row(part.unit.entry.name, part.unit.task.task_name, [part]) for part in estimates]
     grid = tabulate(
-        [*rows, _total(estimates)],
+        [*rows, _row("total", "", estimates)],
         headers=_HEADER,
         tablefmt="simple",
         disable_numparse=True,
@@ -36,36 +36,23 @@ def describe(estimates: Sequence[Estimate], besides: int) -> str:
     return "\n".join([grid, "", *(fill(note, _WIDTH) for note in _notes(estimates, besides))])
 
 
-def _row(one: Estimate) -> list[str]:
-    counts, most = one.counts, "≤ " if one.counts.written.tokens else ""
-    return [
-        one.unit.entry.name,
-        one.unit.task.task_name,
-        f"{one.unit.documents:,}",
-        *_tokens(counts.requests, counts.naive, counts.read.tokens, counts.written.tokens),
-        most + _time(one.seconds),
-        size(one.memory),
-    ]
-
-
-def _total(estimates: Sequence[Estimate]) -> list[str]:
+def _row(model: str, task: str, estimates: Sequence[Estimate]) -> list[str]:
     """Sums; of the memory the largest, as one model is loaded at a time."""
-    counts = [one.counts for one in estimates]
-    read, new = sum(one.read.tokens for one in counts), sum(one.written.tokens for one in counts)
-    most = "≤ " if new else ""
+    counts = [part.counts for part in estimates]
+    naive, shared = sum(part.naive for part in counts), sum(part.read.tokens for part in counts)
+    new, seconds = sum(part.written.tokens for part in counts), sum(part.seconds for part in estimates)
     return [
-        "total",
-        "",
-        f"{sum(one.unit.documents for one in estimates):,}",
-        *_tokens(sum(one.requests for one in counts), sum(one.naive for one in counts), read, new),
-        most + _time(sum(one.seconds for one in estimates)),
-        size(max(one.memory for one in estimates)),
+        model,
+        task,
+        f"{sum(part.unit.documents for part in estimates):,}",
+        f"{sum(part.requests for part in counts):,}",
+        quantity(naive),
+        quantity(shared),
+        f"{naive / shared:.1f}" if shared else "",
+        f"≤ {quantity(new)}" if new else "",
+        ("≤ " if new else "") + (duration(seconds) if seconds >= 1 else "< 1 s"),
+        size(max(part.memory for part in estimates)),
     ]
-
-
-def _tokens(requests: int, naive: int, shared: int, new: int) -> list[str]:
-    ratio = f"{naive / shared:.1f}" if shared else ""
-    return [f"{requests:,}", quantity(naive), quantity(shared), ratio, f"≤ {quantity(new)}" if new else ""]
 
 
 def _notes(estimates: Sequence[Estimate], besides: int) -> Iterator[str]:
@@ -78,38 +65,37 @@ def _notes(estimates: Sequence[Estimate], besides: int) -> Iterator[str]:
         "Memory is an estimate: weights, keys and values, one forward pass. Python and its libraries take "
         f"{size(besides)} besides."
     )
-    for one in estimates:
-        if one.memory > one.free:
-            yield f"{one.unit.name}: needs about {size(one.memory)}, and {size(one.free)} are free."
-        work = {"requests": one.counts.requests, "truncated": one.counts.truncated, "by_hf": one.counts.fallbacks}
-        for remark in remarks([{**work, "rescored": 0}]):
-            yield f"{one.unit.name}: {remark}."
+    for part in estimates:
+        if part.memory > part.free:
+            yield f"{part.unit.name}: needs about {size(part.memory)}, and {size(part.free)} are free."
+        counts = part.counts
+        stats = BackendStats(counts.requests, counts.truncated, fallbacks=dict(counts.fallbacks))
+        for remark in remarks([stats.as_dict()]):
+            yield f"{part.unit.name}: {remark}."
 
 
 def _basis(estimates: Sequence[Estimate]) -> str:
     """What the times rest on."""
     from s2eval.models.cost import arithmetic
 
-    guessed = [one for one in estimates if not one.paced]
-    paced = dict.fromkeys(one.unit.entry.name for one in estimates if one.paced)
-    parts: list[str] = []
+    guessed = [part for part in estimates if not part.paced]
+    paced = dict.fromkeys(part.unit.entry.name for part in estimates if part.paced)
+    reasons: list[str] = []
     if guessed:
-        best = {one.kind: max(other.rate for other in guessed if other.kind == one.kind) for one in guessed}
+        best = {part.kind: max(other.rate for other in guessed if other.kind == part.kind) for part in guessed}
         rates = ", ".join(f"{quantity(rate)}FLOP/s in {kind}" for kind, rate in best.items())
         shares = {
-            f"{arithmetic.READING:g} of it reading": any(not one.counts.fallbacks for one in guessed),
-            f"{arithmetic.FALLBACK:g} on hf's path": any(one.counts.fallbacks for one in guessed),
-            f"{arithmetic.WRITING:g} writing answers": any(one.counts.written.tokens for one in guessed),
+            f"{arithmetic.READING:g} of it reading": any(not part.counts.fallbacks for part in guessed),
+            f"{arithmetic.FALLBACK:g} on hf's path": any(part.counts.fallbacks for part in guessed),
+            f"{arithmetic.WRITING:g} writing answers": any(part.counts.written.tokens for part in guessed),
         }
         used = ", ".join(share for share, needed in shares.items() if needed)
-        parts.append(f"the arithmetic of these tokens over the rate of matrix products here and now ({rates}), {used}")
+        reasons.append(
+            f"the arithmetic of these tokens over the rate of matrix products here and now ({rates}), {used}"
+        )
     if paced:
-        parts.append(f"the tokens a second of the units that are done, for {', '.join(paced)}")
-    return "; ".join(parts)
-
-
-def _time(seconds: float) -> str:
-    return duration(seconds) if seconds >= 1 else "< 1 s"
+        reasons.append(f"the tokens a second of the units that are done, for {', '.join(paced)}")
+    return "; ".join(reasons)
 
 
 def quantity(number: float) -> str:

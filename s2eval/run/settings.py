@@ -1,4 +1,4 @@
-"""What a run is asked to do: a configuration file, or models and tasks by name, with `key=value` on top."""
+"""The settings of a run: a configuration file, or models and tasks by name, with `key=value` on top."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ASSIGNMENT = re.compile(r"[a-z_]+(\.\w+)*=")
 
 
 def split_arguments(arguments: Sequence[str]) -> tuple[Path | None, list[str], list[str]]:
-    """What stands on the command line: a configuration, or models; and the `key=value` overrides.
+    """The command line's arguments: a configuration, or models; and the `key=value` overrides.
 
     >>> split_arguments(["smollm2", "adapter:runs/sft", "limit=8"])
     (None, ['smollm2', 'adapter:runs/sft'], ['limit=8'])
@@ -42,19 +42,17 @@ def split_arguments(arguments: Sequence[str]) -> tuple[Path | None, list[str], l
 
 def load(
     path: Path | None,
-    models: Sequence[Any],
+    models: Sequence[str | dict[str, object]],
     options: dict[str, Any],
     overrides: Sequence[str] = (),
     checks: Checks | None = None,
 ) -> RunConfig:
-    """The checked configuration.
+    """The checked configuration: of the YAML file `path`, else of `models` as a configuration lists them.
 
     Args:
-        path: a YAML file; None where models are named instead.
-        models: as a configuration lists them.
         options: values of top-level keys that replace the file's; None leaves them.
         overrides: `key=value`, applied last.
-        checks: what knows the names; without them only the form is checked.
+        checks: of names; without them only the form is checked.
 
     Raises:
         ConfigError: with every error, each on a line.
@@ -65,23 +63,19 @@ def load(
         return configuration.load(path, checks, given, overrides)
     if not given.get("tasks") and not any(text.startswith("tasks=") for text in overrides):
         raise UsageError("--tasks is missing: on what are the models to be evaluated? See: s2eval ls tasks")
-    raw = {"models": list(models), "name": _run_name(models, given.get("tasks") or []), **given}
+    called = [configuration.default_name(str(model["model"] if isinstance(model, dict) else model)) for model in models]
+    parts = [  # `smollm2_and_2_more-s2_qa`: the same models and tasks have the same folder
+        items[0] if len(items) == 1 else f"{items[0]}_and_{len(items) - 1}_more"
+        for items in (called, given.get("tasks"))
+        if items
+    ]
+    name = names.usable(re.sub(r"[^\w.+-]", "_", "-".join(parts))[:100].lstrip(".")) or "run"
+    raw = {"models": list(models), "name": name, **given}
     return configuration.from_mapping(raw, "command line", checks, overrides)
 
 
-def _run_name(models: Sequence[Any], tasks: Sequence[str]) -> str:
-    """`smollm2_and_2_more-s2_qa`: of a run without a file; the same models and tasks have the same."""
-
-    def short(items: Sequence[str]) -> str:
-        return items[0] if len(items) == 1 else f"{items[0]}_and_{len(items) - 1}_more"
-
-    called = [configuration.default_name(str(model["model"] if isinstance(model, dict) else model)) for model in models]
-    parts = [short(called), *([short(tasks)] if tasks else [])]
-    return names.usable(re.sub(r"[^\w.+-]", "_", "-".join(parts))[:100].lstrip(".")) or "run"
-
-
 def checks() -> Checks:
-    """What knows the names that a configuration may hold, so that all its errors are reported at once."""
+    """Checks of the names that a configuration may hold, so that all its errors are reported at once."""
     from s2eval import prompts
     from s2eval.models import EMBEDDED, parse
     from s2eval.report import load_references
@@ -112,24 +106,18 @@ def parse_models(settings: RunConfig, where: str) -> list[ModelSpec]:
         PrerequisiteError: with all models that are missing or incomplete.
     """
     from s2eval.models import parse
+    from s2eval.weights import check_files
 
     specs: list[ModelSpec] = []
     missing: list[str] = []
     for number, entry in enumerate(settings.models):
         try:
-            specs.append(parse(entry.model))
-            _check_complete(specs[-1], entry.args.get("gguf_file"))
+            specs.append(spec := parse(entry.model))
+            for name, gguf in ((spec.pretrained, entry.args.get("gguf_file")), (spec.peft, None)):
+                if name is not None and (folder := Path(name).expanduser()).is_dir():
+                    check_files(folder, f"model {spec.text}", gguf)
         except PrerequisiteError as error:
             missing.append(f"\n  models.{number}: {error}")
     if missing:
         raise PrerequisiteError(f"{where}: cannot use{''.join(missing)}")
     return specs
-
-
-def _check_complete(spec: ModelSpec, gguf: str | None) -> None:
-    """Raise PrerequisiteError if a file of a local model or adapter is truncated, by its head."""
-    from s2eval.weights import check_files
-
-    for name, file in ((spec.pretrained, gguf), (spec.peft, None)):
-        if name is not None and (folder := Path(name).expanduser()).is_dir():
-            check_files(folder, f"model {spec.text}", file)

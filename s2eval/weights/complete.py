@@ -1,20 +1,23 @@
 """Whether a model is filled by its checkpoint, or partly by random numbers.
 
-`complete` looks at what transformers reports of a load (`output_loading_info`). `check_shapes` has transformers load
-the heads of the files alone, on the meta device: names and conversions are its own, and it takes milliseconds.
+`complete` reads what transformers reports of a load (`output_loading_info`). `check_shapes` has transformers load the
+heads of the files alone, on the meta device: names and conversions are its own, and it takes milliseconds.
 """
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from s2eval.errors import PrerequisiteError
 from s2eval.weights.files import Shape
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 _SHOWN = 3  # names in a message
 # Buffers that old releases of transformers stored and that are computed from the configuration: rotary frequencies,
@@ -48,7 +51,7 @@ def complete(label: str, new: Sequence[str] = ()) -> Iterator[None]:
 
     plain: Any = PreTrainedModel.__dict__["from_pretrained"]
 
-    def from_pretrained(cls: Any, *arguments: Any, output_loading_info: bool = False, **kwargs: Any) -> Any:
+    def from_pretrained(cls: type, *arguments: Any, output_loading_info: bool = False, **kwargs: Any) -> object:
         # mismatched sizes raise otherwise, and the message does not name them
         options = {**kwargs, "output_loading_info": True, "ignore_mismatched_sizes": True}
         model, info = plain.__func__(cls, *arguments, **options)
@@ -94,11 +97,15 @@ class Gaps:
         if self.missing:
             parts.append(f"its files lack {len(self.missing)} tensors of {self.architecture} ({some(self.missing)})")
         if self.misshapen:
-            shapes = [f"{name} is {_shape(one)}, not {_shape(other)}" for name, (one, other) in self.misshapen.items()]
+            shapes = [
+                f"{name} is {'×'.join(map(str, stored))}, not {'×'.join(map(str, wanted))}"
+                for name, (stored, wanted) in self.misshapen.items()
+            ]
             parts.append(f"{len(shapes)} of its tensors have another shape than the model's ({some(shapes)})")
         if self.missing and self.unknown:
             parts.append(f"they have {len(self.unknown)} others that it does not know ({some(self.unknown)})")
-            if prefix := _prefix(self.missing, self.unknown):
+            pairs = ((name, wanted) for name in self.unknown for wanted in self.missing if name.endswith(f".{wanted}"))
+            if prefix := next((name.removesuffix(wanted) for name, wanted in pairs), ""):
                 parts[-1] += f"; those begin with {prefix!r}, which a wrapper left: save the model without it"
         return PrerequisiteError(
             f"{label}: {', and '.join(parts)}. transformers would fill them with random numbers. Fetch or save the "
@@ -106,88 +113,61 @@ class Gaps:
         )
 
 
-def check_shapes(model: Any, shapes: Mapping[str, Shape], label: str, new: Sequence[str] = ()) -> None:
-    """Check that files with those tensors would fill a model.
-
-    Args:
-        model: an instance on the meta device, for its class and configuration.
-        shapes: of all tensors of the files.
-        label, new: as for `complete`.
-
-    Raises:
-        PrerequisiteError: tensors are missing, or have another shape in the files.
-    """
+def check_shapes(model: PreTrainedModel, shapes: Mapping[str, Shape], label: str, new: Sequence[str] = ()) -> None:
+    """Raise PrerequisiteError unless files with those tensors would fill a model; see `complete` and `find_gaps`."""
     if gaps := find_gaps(model, shapes, new):
         raise gaps.error(label)
 
 
-def find_gaps(model: Any, shapes: Mapping[str, Shape], new: Sequence[str] = ()) -> Gaps:
-    """What files with those tensors would leave empty; see `check_shapes`."""
+def find_gaps(model: PreTrainedModel, shapes: Mapping[str, Shape], new: Sequence[str] = ()) -> Gaps:
+    """What files with those tensors would leave empty.
+
+    Args:
+        model: an instance on the meta device, for its class and configuration.
+        shapes: of all tensors of the files.
+    """
     import torch
+    from transformers.core_model_loading import revert_weight_conversion
 
     state = {
         name: torch.empty(shape, dtype=getattr(torch, _DTYPES.get(dtype, "float32")), device="meta")
         for name, (dtype, shape) in shapes.items()
     }
-    options: dict[str, Any] = {"output_loading_info": True, "ignore_mismatched_sizes": True}
+    architecture: Any = type(model)
+    options = {"output_loading_info": True, "ignore_mismatched_sizes": True}
     with quiet():
         try:
-            loaded, info = type(model).from_pretrained(
+            loaded, info = architecture.from_pretrained(
                 None, config=model.config, state_dict=state, device_map={"": "meta"}, **options
             )
         except RuntimeError:  # parts of a tensor that transformers puts together are missing
-            stored = _stored_names(model)
+            stored = set(revert_weight_conversion(model, model.state_dict()))  # as transformers would save the model
             if stored <= shapes.keys():
                 raise
             missing, unknown = sorted(stored - shapes.keys()), sorted(shapes.keys() - stored)
-            return Gaps(type(model).__name__, tuple(missing), {}, tuple(unknown))
+            return Gaps(architecture.__name__, tuple(missing), {}, tuple(unknown))
         return _gaps(loaded, info, new)
 
 
-def _stored_names(model: Any) -> set[str]:
-    """The names under which transformers would save the model."""
-    from transformers.core_model_loading import revert_weight_conversion
-
-    return set(revert_weight_conversion(model, model.state_dict()))
-
-
-def _gaps(model: Any, info: Mapping[str, Any], new: Sequence[str]) -> Gaps:
+def _gaps(model: PreTrainedModel, info: Mapping[str, Any], new: Sequence[str]) -> Gaps:
+    """Missing are those that are neither meant to be new, nor computed, nor shared with a tensor of the files."""
+    missing = {name for name in info["missing_keys"] if not any(f".{module}." in f".{name}" for module in new)}
+    if missing:
+        dead = {name for name, _ in model.named_buffers() if is_dead_buffer(name)}
+        state = model.state_dict(keep_vars=True)
+        filled = {id(tensor) for name, tensor in state.items() if name not in missing}
+        missing = {name for name in missing - dead if name not in state or id(state[name]) not in filled}
     return Gaps(
         type(model).__name__,
-        tuple(_missing(model, info["missing_keys"], new)),
+        tuple(sorted(missing)),
         {name: (stored, wanted) for name, stored, wanted in sorted(info["mismatched_keys"])},
         tuple(sorted(name for name in info["unexpected_keys"] if not is_dead_buffer(name))),
     )
 
 
-def _missing(model: Any, names: Iterable[str], new: Sequence[str]) -> list[str]:
-    """Those that matter: neither meant to be new, nor computed, nor shared with a tensor that was in the files."""
-    names = {name for name in names if not any(f".{module}." in f".{name}" for module in new)}
-    if not names:
-        return []
-    buffers = {name for name, _ in model.named_buffers()}
-    state: Mapping[str, Any] = model.state_dict(keep_vars=True)
-    filled = {id(tensor) for name, tensor in state.items() if name not in names}
-    return sorted(
-        name
-        for name in names
-        if not (name in buffers and is_dead_buffer(name)) and not (name in state and id(state[name]) in filled)
-    )
-
-
-def _prefix(missing: Sequence[str], unknown: Sequence[str]) -> str:
-    """What stands before the names of the files where the rest is what is missing; "" where nothing does."""
-    pairs = ((name, wanted) for name in unknown for wanted in missing if name.endswith(f".{wanted}"))
-    return next((name.removesuffix(wanted) for name, wanted in pairs), "")
-
-
 def some(names: Sequence[str]) -> str:
     """The first few of them."""
     return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-
-
-def _shape(shape: Sequence[int]) -> str:
-    return "×".join(map(str, shape))
 
 
 @contextmanager
@@ -201,21 +181,18 @@ def quiet(*, bars: bool = False, downloads: bool = False) -> Iterator[None]:
     from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars
     from transformers.utils import logging
 
-    before, shown, hub_bars = (
-        logging.get_verbosity(),
-        logging.is_progress_bar_enabled(),
-        not are_progress_bars_disabled(),
-    )
+    verbosity, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    downloads = downloads and not are_progress_bars_disabled()
     logging.set_verbosity_error()
     if not bars:
         logging.disable_progress_bar()  # the hub's too
-        if downloads and hub_bars:
+        if downloads:
             enable_progress_bars()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.set_verbosity(before)
+        logging.set_verbosity(verbosity)
         if shown:
             logging.enable_progress_bar()

@@ -1,4 +1,4 @@
-"""The files of a checkpoint's folder: which of them transformers reads, and whether they are what they should be."""
+"""The files of a checkpoint's folder: which of them transformers reads, and whether they are complete."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from s2eval.errors import PrerequisiteError
 
 INDEX = ".index.json"
-# In the order in which transformers and PEFT look for them: the first that is there is read, and no other.
+# In the order in which transformers and PEFT look for them: the first that exists is read, and no other.
 _MODEL = ("model.safetensors", "pytorch_model.bin")
 _ADAPTER = ("adapter_model.safetensors", "adapter_model.bin")
-# Of each group the first that is there.
+# Of each group the first that exists.
 _OTHERS = (
     ("config.json",),
     ("adapter_config.json",),
@@ -24,16 +23,17 @@ _OTHERS = (
 _JSON = ("config.json", "tokenizer_config.json", "tokenizer.json")
 _POINTER = re.compile(rb"version https://(git-lfs|hawser)\.github\.com/spec/")
 _POINTER_BYTES = 1024  # a pointer is shorter, by its specification
+_DTYPES = {"float16": "F16", "bfloat16": "BF16", "float32": "F32", "float64": "F64", "uint8": "U8", "int8": "I8"}
 Shape = tuple[str, tuple[int, ...]]
 """A tensor's type as safetensors calls it, e.g. `BF16`, and its shape."""
 
 
 def check_files(folder: Path, label: str, gguf: str | None = None) -> None:
-    """Check that the files a model or an adapter is loaded from are there and whole, as far as their heads tell.
+    """Check that the files a model or an adapter is loaded from exist and are complete, as far as their heads show.
 
     Args:
         label: what messages call it, e.g. `model NAME`.
-        gguf: the file that is loaded instead, where there is one.
+        gguf: the file that is loaded instead.
 
     Raises:
         PrerequisiteError: a file is a Git LFS pointer, a shard is missing, a safetensors or JSON file is truncated.
@@ -46,11 +46,8 @@ def check_files(folder: Path, label: str, gguf: str | None = None) -> None:
 
 
 def check_pointers(folder: Path, label: str, gguf: str | None = None) -> None:
-    """Check that none of the files a model or an adapter is loaded from is a Git LFS pointer; see `check_files`.
-
-    Raises:
-        PrerequisiteError: one is, or a shard is missing.
-    """
+    """Raise PrerequisiteError if a file that a model or an adapter is loaded from is a Git LFS pointer, or a shard is
+    missing; see `check_files`."""
     others = [next((folder / name for name in group if (folder / name).is_file()), None) for group in _OTHERS]
     models = [folder / gguf] if gguf else weight_files(folder, label)
     for path in [*filter(None, others), *models, *weight_files(folder, label, _ADAPTER)]:
@@ -58,7 +55,7 @@ def check_pointers(folder: Path, label: str, gguf: str | None = None) -> None:
 
 
 def check_json(folder: Path, label: str) -> None:
-    """Raise PrerequisiteError if the configuration or the tokenizer in a folder is no whole JSON."""
+    """Raise PrerequisiteError if the configuration or the tokenizer in a folder is no complete JSON."""
     for path in filter(Path.is_file, (folder / name for name in _JSON)):
         try:
             json.loads(path.read_bytes())
@@ -86,10 +83,7 @@ def check_pointer(path: Path, label: str = "") -> None:
 
 
 def weight_files(folder: Path, label: str, names: Sequence[str] = _MODEL) -> list[Path]:
-    """The files that a library reads the weights of a folder from; empty where it finds none.
-
-    Args:
-        names: that it looks for, the first that is there being read.
+    """The files that a library reads the weights of a folder from: the first of `names` that exists; empty for none.
 
     Raises:
         PrerequisiteError: an index cannot be read, or a shard that it names is missing.
@@ -99,15 +93,16 @@ def weight_files(folder: Path, label: str, names: Sequence[str] = _MODEL) -> lis
             return [folder / name]
         if (index := folder / (name + INDEX)).is_file():
             check_pointer(index, label)
-            wanted = read_index(index)
-            for shard in sorted(set(wanted.values())):
+            listed = read_index(index)
+            shards = sorted(set(listed.values()))
+            for shard in shards:
                 if not (folder / shard).is_file():
-                    count = sum(file == shard for file in wanted.values())
+                    count = sum(file == shard for file in listed.values())
                     raise PrerequisiteError(
                         f"{label}: {folder}: the shard {shard} is missing, {index.name} expects {count} tensors in it. "
                         "Fetch the model again"
                     )
-            return [folder / shard for shard in sorted(set(wanted.values()))]
+            return [folder / shard for shard in shards]
     return []
 
 
@@ -118,9 +113,9 @@ def read_index(path: Path) -> dict[str, str]:
         PrerequisiteError: it cannot be read.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
-        if isinstance(found, dict) and found and all("/" not in str(name) for name in found.values()):
-            return {str(name): str(file) for name, file in found.items()}
+        listed = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
+        if isinstance(listed, dict) and listed and all("/" not in str(name) for name in listed.values()):
+            return {str(name): str(file) for name, file in listed.items()}
     except OSError as error:
         raise PrerequisiteError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -150,14 +145,10 @@ def _heads(path: Path, label: str) -> Iterator[tuple[str, Shape]]:
             return
         import torch
 
-        stored: Any = torch.load(path, map_location="meta", weights_only=True)
-        for name, tensor in stored.items():
-            yield str(name), (_NAMES.get(str(tensor.dtype).removeprefix("torch."), "F32"), tuple(tensor.shape))
+        for name, tensor in torch.load(path, map_location="meta", weights_only=True).items():
+            yield str(name), (_DTYPES.get(str(tensor.dtype).removeprefix("torch."), "F32"), tuple(tensor.shape))
     except Exception as error:  # safetensors, pickle, zipfile and torch raise a dozen unrelated classes
         raise unreadable(path, error, label) from error
-
-
-_NAMES = {"float16": "F16", "bfloat16": "BF16", "float32": "F32", "float64": "F64", "uint8": "U8", "int8": "I8"}
 
 
 def unreadable(path: Path, error: Exception, label: str = "") -> PrerequisiteError:
