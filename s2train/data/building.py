@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from s2eval.errors import UsageError
 from s2eval.registry import Registry
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What became of a folder.
+    """A folder that was built.
 
     Attributes:
         out: the folder, usable as `S2_DATA_DIR`.
@@ -33,24 +33,23 @@ class Built:
     evaluations: Path
 
 
-Reader = Callable[[Sequence[str], Path, "DataConfig", "Engine", str], None]
-
-
 @dataclass(frozen=True, slots=True)
 class DataSource:
     """A kind of inputs; each is a command of `s2train data`.
 
     Attributes:
-        name: of the command.
-        help, example: of the command.
-        read: (inputs, folder, configuration, engine, command) → the folder's candidates.
+        read: (inputs, folder, configuration, engine) → the folder's candidates.
+        default_inputs: what is read where no input is named.
+        was_read: whether a folder has what an earlier command read.
         sets: the sets or aspects that are made of it.
     """
 
     name: str
     help: str
     example: str
-    read: Reader
+    read: Callable[[Sequence[str], Path, DataConfig, Engine], None]
+    default_inputs: Callable[[Path], Sequence[str]]
+    was_read: Callable[[Path], bool]
     sets: Callable[[], Sequence[str]]
 
 
@@ -71,7 +70,6 @@ def build_data(
     Args:
         kind: a name in `SOURCES`: `eli5`, `wiki` or `preferences`.
         inputs: files; without any the set is built again from what was read before.
-        out: the folder.
         config: YAML; by default what the folder was built with last.
         validation_share: of the questions that go to validation.
         seed: another seed draws another split.
@@ -98,66 +96,80 @@ def settings_of(out: Path, path: Path | None, share: float | None, seed: int | N
     from s2train.data.build import manifest
 
     if path is not None:
-        chosen = config.load(path)
+        settings = config.load(path)
     else:
         earlier = manifest.read(out)
-        chosen = earlier.configuration if earlier else config.DataConfig()
+        settings = earlier.configuration if earlier else config.DataConfig()
     split = {name: value for name, value in (("validation_share", share), ("seed", seed)) if value is not None}
-    return chosen.model_copy(update={"split": chosen.split.model_copy(update=split)})
+    return settings.model_copy(update={"split": settings.split.model_copy(update=split)})
 
 
 def read_inputs(
     kind: str, inputs: Sequence[str], out: Path, settings: DataConfig, engine: Engine, command: str | None = None
 ) -> None:
-    """Read the inputs of a kind into the folder's candidates, where there are any.
+    """Read the inputs of a kind into the folder's candidates; without any, those of an earlier command stay.
 
     Raises:
         UsageError: there are none, and none were read before.
     """
-    SOURCES.find(kind).read(inputs, out, settings, engine, command or kind)
+    source = SOURCES.find(kind)
+    if inputs := inputs or source.default_inputs(out):
+        source.read(inputs, out, settings, engine)
+    elif not source.was_read(out):
+        raise UsageError(f"no input; name it with --input FILE. See: s2train data {command or kind} --help")
 
 
-def _read_eli5(inputs: Sequence[str], out: Path, settings: DataConfig, engine: Engine, command: str) -> None:
+def build_sets(out: Path, settings: DataConfig, engine: Engine, evaluations: Path | None = None) -> Built:
+    """Build the sets of a folder from what was read.
+
+    Raises:
+        UsageError: the folder of evaluation sets does not exist.
+    """
+    from s2train.data.build.sets import build
+    from s2train.data.dedup.evaluations import read_evaluations
+
+    folder = evaluations or Path(os.environ.get("S2_DATA_DIR") or out)
+    if evaluations is not None and not folder.is_dir():
+        raise UsageError(f"--evaluations {evaluations}: no such folder")
+    sets = read_evaluations(folder if folder.is_dir() else None, without=(*layout.SETS, layout.FULL))
+    return Built(out, build(out, settings, engine, sets), folder)
+
+
+# --- the kinds ---
+
+
+def _read_eli5(inputs: Sequence[str], out: Path, settings: DataConfig, engine: Engine) -> None:
     from s2train.data.build.candidates import read_eli5
 
-    if _given("eli5", inputs, out, command):
-        read_eli5(list(inputs), out, settings, engine)
+    read_eli5(inputs, out, settings, engine)
 
 
-def _read_wiki(inputs: Sequence[str], out: Path, settings: DataConfig, engine: Engine, command: str) -> None:
+def _read_wiki(inputs: Sequence[str], out: Path, settings: DataConfig, engine: Engine) -> None:
     from s2train.data.build.candidates import read_wiki
 
-    if _given("wiki", inputs, out, command):
-        read_wiki(list(inputs), out, settings, engine)
+    read_wiki(inputs, out, settings, engine)
 
 
-def _read_preferences(inputs: Sequence[str], out: Path, settings: DataConfig, engine: Engine, command: str) -> None:
+def _read_preferences(inputs: Sequence[str], out: Path, settings: DataConfig, engine: Engine) -> None:
     from s2train.data.build.candidates import pairs_of
     from s2train.data.preferences import read_preferences
     from s2train.data.questions import written
 
-    joined = layout.candidates(out, layout.REDDIT)
-    if not inputs and joined.is_file():
-        inputs = [str(joined)]
-    if not inputs and not list((out / layout.PREFERENCES).glob("*.jsonl")):
-        raise UsageError(f"no input; name it with --input FILE. See: s2train data {command} --help")
-    if inputs:
-        asked: Mapping[str, Any] = written.read(out) or {}
-        titles = pairs_of(out, "wiki") if asked else ()
-        questions = {pair.extra["title"]: asked[pair.id].question for pair in titles if pair.id in asked}
-        read_preferences(list(inputs), out, settings.preferences, engine, questions)
-
-
-def _given(name: str, inputs: Sequence[str], out: Path, command: str) -> bool:
-    if not inputs and not layout.candidates(out, name).is_file():
-        raise UsageError(f"no input; name it with --input FILE. See: s2train data {command} --help")
-    return bool(inputs)
+    by_id = written.read(out) or {}
+    articles = pairs_of(out, "wiki") if by_id else ()
+    questions = {pair.extra_text("title"): by_id[pair.id].question for pair in articles if pair.id in by_id}
+    read_preferences(inputs, out, settings.preferences, engine, questions)
 
 
 def _aspects() -> Sequence[str]:
     from s2train.data.preferences import ASPECTS
 
     return ASPECTS
+
+
+def _joined_dumps(out: Path) -> list[str]:
+    path = layout.candidates(out, layout.REDDIT)
+    return [str(path)] if path.is_file() else []
 
 
 SOURCES = Registry(
@@ -168,6 +180,8 @@ SOURCES = Registry(
             "ELI5: questions with their best-voted answers, from records of the ELI5 schema or Reddit's dumps.",
             "s2train data eli5 --input RC_2019-01.zst RS_2019-01.zst --out data",
             _read_eli5,
+            lambda _: [],
+            lambda out: layout.candidates(out, "eli5").is_file(),
             lambda: ["eli5"],
         ),
         DataSource(
@@ -175,6 +189,8 @@ SOURCES = Registry(
             "Simple Wikipedia: leads, from MediaWiki's XML dump, parquet of the hub, or {title, text} records.",
             "s2train data wiki --input simplewiki.xml.bz2 --out data",
             _read_wiki,
+            lambda _: [],
+            lambda out: layout.candidates(out, "wiki").is_file(),
             lambda: ["wiki"],
         ),
         DataSource(
@@ -184,24 +200,10 @@ SOURCES = Registry(
             "files.",
             "s2train data preferences --out data",
             _read_preferences,
+            _joined_dumps,
+            lambda out: any((out / layout.PREFERENCES).glob("*.jsonl")),
             _aspects,
         ),
     ],
     see="s2train data --help",
 )
-
-
-def build_sets(out: Path, settings: DataConfig, engine: Engine, evaluations: Path | None = None) -> Built:
-    """Build the sets of a folder from what was read.
-
-    Raises:
-        UsageError: the folder of evaluation sets does not exist.
-    """
-    from s2train.data.build.sets import build
-    from s2train.data.dedup import evaluations as sets
-
-    folder = evaluations or Path(os.environ.get("S2_DATA_DIR") or out)
-    if not folder.is_dir() and evaluations is not None:
-        raise UsageError(f"--evaluations {evaluations}: no such folder")
-    kept_out = sets.evaluations(folder if folder.is_dir() else None, without=(*layout.SETS, layout.FULL))
-    return Built(out, build(out, settings, engine, kept_out), folder)

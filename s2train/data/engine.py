@@ -30,6 +30,13 @@ AHEAD = 3  # items that wait for each process, so that none is idle
 _WINDOW = 256  # items that a Ray data set holds: they are in the object store at once
 
 
+def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """The items in lists of that size, the last one shorter; `itertools.batched` is new in Python 3.12."""
+    source = iter(items)
+    while batch := list(islice(source, size)):
+        yield batch
+
+
 class Engine(Protocol):
     """Maps a pure function over items of which few are in memory at a time.
 
@@ -115,8 +122,7 @@ class Ray:
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         data = self._connected()
         run = _Pickled(function)
-        source = iter(items)
-        while window := [{"item": pickle.dumps(item)} for item in islice(source, _WINDOW)]:
+        for window in batched(({"item": pickle.dumps(item)} for item in items), _WINDOW):
             # A block an item: a block's rows would wait for one another.
             results = data.from_items(window, override_num_blocks=len(window)).map(run)
             for row in results.iter_rows():

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from s2eval.files import Json, JsonObject
 from s2train.data.rules import Rule
 
-Record = TypeVar("Record", bound=BaseModel)
+Record = TypeVar("Record")
 
 
 def is_blank(text: str) -> bool:
@@ -27,8 +28,7 @@ class Pair:
 
     Attributes:
         id: unique over all sets of a folder (`eli5-…`, `wiki-…`).
-        question, answer: cleaned text, neither empty.
-        source: where the answer comes from, in a word (`reddit/explainlikeimfive`, `simplewiki`).
+        source: in a word (`reddit/explainlikeimfive`, `simplewiki`).
         extra: JSON values that the builder adds (score, category, title), written as fields of their own.
     """
 
@@ -36,13 +36,16 @@ class Pair:
     question: str
     answer: str
     source: str
-    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    extra: Mapping[str, Json] = field(default_factory=dict[str, Json])
 
     def __post_init__(self) -> None:
         if taken := [name for name in _OWN_FIELDS if name in self.extra]:
             raise ValueError(f"extra fields of a pair may not be named {', '.join(taken)}")
 
-    def row(self) -> dict[str, Any]:
+    def extra_text(self, name: str) -> str:
+        return str(self.extra[name])
+
+    def row(self) -> JsonObject:
         """The line's fields in their order."""
         return {name: getattr(self, name) for name in _OWN_FIELDS} | dict(self.extra)
 
@@ -62,9 +65,7 @@ class PairLine(BaseModel):
 
 
 class QuestionLine(BaseModel):
-    """A line of which only what is asked counts: a set's `question`, or a preference file's `prompt`, which may be a
-    dialogue in hh-rlhf's form.
-    """
+    """A line of a set (`question`) or of a preference file (`prompt`, which may be a dialogue in hh-rlhf's form)."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -72,7 +73,7 @@ class QuestionLine(BaseModel):
     prompt: str | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> QuestionLine:
+    def _either(self) -> QuestionLine:
         if (self.question is None) == (self.prompt is None):
             raise ValueError("expected either a field 'question' or a field 'prompt'")
         if is_blank(self.text):
@@ -106,17 +107,19 @@ class Recipe(Generic[Record]):
     """How one kind of records becomes a set of pairs.
 
     Attributes:
-        name: name of the set and of its folder.
-        record: what a line of the input must look like; fields that it does not name are ignored.
+        name: of the set and of its folder.
         pair: a pure function of one record.
         rules: the cleaning rules that `pair` applies, in their order.
-        drops: the reasons for which `pair` leaves a record out, in the order in which it looks at them.
+        drops: the reasons for which `pair` leaves a record out, in the order in which it checks them.
         steps: what else `pair` may report as having changed a text, after the rules.
     """
 
     name: str
-    record: type[Record]
     pair: Callable[[Record], Kept | Dropped]
     rules: tuple[Rule, ...]
     drops: tuple[str, ...]
     steps: tuple[str, ...] = ()
+
+    @property
+    def all_steps(self) -> tuple[str, ...]:
+        return (*(rule.name for rule in self.rules), *self.steps)

@@ -109,12 +109,12 @@ def test_plain_lm_eval_finds_it() -> None:
 
 
 def test_training_data_are_checked_against_it(tmp_path: Path) -> None:
-    from s2train.data.dedup.evaluations import evaluations
+    from s2train.data.dedup.evaluations import read_evaluations
 
-    assert evaluations(None).missing["trivia"] == "trivia/test.jsonl"
+    assert read_evaluations(None).missing["trivia"] == "trivia/test.jsonl"
     (tmp_path / "trivia").mkdir()
     (tmp_path / "trivia" / "test.jsonl").write_text('{"question": "Is 2 even?", "answer": "yes"}\n', encoding="utf-8")
-    (read,) = (of for of in evaluations(tmp_path).sets if of.name == "trivia")
+    (read,) = (of for of in read_evaluations(tmp_path).sets if of.name == "trivia")
     assert read.items[0].texts == ("Is 2 even?", "yes")
 
 

@@ -1,7 +1,7 @@
 """A set before its split: candidates, with written questions where there are some, through filters and near-duplicates.
 
 Two passes over the candidates' file: one here, one for each reader of `Draft.pairs`. In memory stay the questions, one
-byte a candidate, and while near-duplicates are looked for the texts that are compared.
+byte a candidate, and during the search for near-duplicates the texts that are compared.
 """
 
 from __future__ import annotations
@@ -32,9 +32,7 @@ class Draft:
     """What is left of the candidates of one set.
 
     Attributes:
-        name: of the set.
-        reading: what was read.
-        steps: what was left out since, step by step, with reasons and examples.
+        steps: what was left out after the reading, step by step, with reasons and examples.
         questions: of the pairs that are left, in their order.
     """
 
@@ -42,31 +40,23 @@ class Draft:
     reading: candidates.Reading
     steps: tuple[Step, ...]
     questions: tuple[str, ...]
-    _source: _Source
+    _out: Path
     _kept: bytes
+    _written: Mapping[str, Written] | None = None
 
     def pairs(self) -> Iterator[Pair]:
         """The pairs that are left, read again from the disk, in the order of the candidates."""
-        return compress(self._source.pairs(), self._kept)
+        return compress(_candidates(self._out, self.name, self._written), self._kept)
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """Candidates with their written questions; None = there are none, the questions stand as they are."""
-
-    out: Path
-    name: str
-    written: Mapping[str, Written] | None
-
-    def pairs(self) -> Iterator[Pair]:
-        for pair in candidates.pairs_of(self.out, self.name):
-            yield self._asked(pair)
-
-    def _asked(self, pair: Pair) -> Pair:
-        if self.written is None or (question := self.written.get(pair.id)) is None:
-            return pair
-        extra = {**pair.extra, "model": question.model, "prompt_hash": question.prompt_hash}
-        return replace(pair, question=question.question, extra=extra)
+def _candidates(out: Path, name: str, written: Mapping[str, Written] | None) -> Iterator[Pair]:
+    """Candidates with their written questions, where they have one."""
+    for pair in candidates.pairs_of(out, name):
+        if written and (line := written.get(pair.id)):
+            extra = {**pair.extra, "model": line.model, "prompt_hash": line.prompt_hash}
+            yield replace(pair, question=line.question, extra=extra)
+        else:
+            yield pair
 
 
 def draft(
@@ -74,90 +64,66 @@ def draft(
 ) -> Draft:
     """Filter the candidates of one set.
 
-    Args:
-        written: id → question, in place of the candidate's own; of what the filters leave, pairs without one are left
-            out, and the others filtered again. None = every candidate's own.
+    `written` has questions by id, in place of the candidates' own: of what the filters leave, pairs without one are
+    left out, and the others filtered again.
     """
-    one = _filtered(_Source(out, name, None), config, engine)
-    return one if written is None else _asked(one, written, config, engine)
-
-
-def _filtered(source: _Source, config: DataConfig, engine: Engine) -> Draft:
-    reading = candidates.read_back(source.out, source.name)
     filters = chosen(config.filters)
-    tally = Tally([one.name for one in filters])
+    tally = Tally([filter.name for filter in filters])
     kept, questions, compared = bytearray(), list[str](), list[str]()
-    for pair, verdict in judged(source.pairs(), filters, engine):
+    for pair, verdict in judged(_candidates(out, name, None), filters, engine):
         tally.add(pair, verdict)
         kept.append(verdict is None)
         if verdict is None:
             questions.append(pair.question)
-            compared.append(_compared(pair, config.near_duplicates))
+            compared.append(_compared_text(pair, config.near_duplicates))
     steps = tally.funnel().steps
     if config.near_duplicates.of != "none":
-        firsts = _firsts(compared, config.near_duplicates, engine)
-        steps = (*steps, _near(compress(source.pairs(), kept), firsts, config.near_duplicates))
+        labels = near_duplicates(compared, threshold=config.near_duplicates.threshold, engine=engine)
+        firsts = (labels == np.arange(len(labels))).astype(np.uint8).tobytes()  # of their clusters
+        tally = Tally([NEAR_DUPLICATES])
+        duplicate = Verdict(NEAR_DUPLICATES, f"{config.near_duplicates.of} like an earlier one's")
+        for pair, first in zip(compress(_candidates(out, name, None), kept), firsts, strict=True):
+            tally.add(pair, None if first else duplicate)
+        steps = (*steps, *tally.funnel().steps)
         questions = list(compress(questions, firsts))
         _narrow(kept, firsts)
-    return Draft(source.name, reading, steps, tuple(questions), source, bytes(kept))
+    own = Draft(name, candidates.read_back(out, name), steps, tuple(questions), out, bytes(kept))
+    return own if written is None else _with_questions(own, written, config, engine)
 
 
-def _asked(one: Draft, written: Mapping[str, Written], config: DataConfig, engine: Engine) -> Draft:
+def _with_questions(own: Draft, written: Mapping[str, Written], config: DataConfig, engine: Engine) -> Draft:
     """The draft with written questions: one step more, whose reasons name the filter that refused a question."""
-    source = replace(one._source, written=written)
+    rewritten = replace(own, _written=written)
     tally = Tally([QUESTIONS])
-    still, verdicts, questions = bytearray(), bytearray(), list[str]()
+    has_question, accepted, questions = bytearray(), bytearray(), list[str]()
 
-    def asked() -> Iterator[Pair]:
-        for pair in compress(source.pairs(), one._kept):
-            still.append(pair.id in written)
+    def pairs_with_question() -> Iterator[Pair]:
+        for pair in rewritten.pairs():
+            has_question.append(pair.id in written)
             if pair.id in written:
                 yield pair
             else:
                 tally.add(pair, Verdict(QUESTIONS, NOT_WRITTEN))
 
-    for pair, verdict in judged(asked(), chosen(config.filters), engine):
+    for pair, verdict in judged(pairs_with_question(), chosen(config.filters), engine):
         tally.add(pair, verdict and Verdict(QUESTIONS, f"{verdict.filter}: {verdict.reason}"))
-        verdicts.append(verdict is None)
+        accepted.append(verdict is None)
         if verdict is None:
             questions.append(pair.question)
-    _narrow(still, verdicts)
-    kept = bytearray(one._kept)
-    _narrow(kept, still)
-    steps = (*one.steps, *tally.funnel().steps)
-    return replace(one, steps=steps, questions=tuple(questions), _source=source, _kept=bytes(kept))
+    kept = bytearray(own._kept)
+    _narrow(has_question, accepted)
+    _narrow(kept, has_question)
+    return replace(rewritten, steps=(*own.steps, *tally.funnel().steps), questions=tuple(questions), _kept=bytes(kept))
 
 
 def _narrow(kept: bytearray, still: Iterable[int]) -> None:
     """Of those kept, keep those whose turn in `still` is true."""
     later = iter(still)
-    for at, keep in enumerate(kept):
+    for position, keep in enumerate(kept):
         if keep:
-            kept[at] = bool(next(later))
+            kept[position] = bool(next(later))
 
 
-def _compared(pair: Pair, config: NearDuplicates) -> str:
-    match config.of:
-        case "answer":
-            return pair.answer
-        case "question":
-            return pair.question
-        case "pair":
-            return f"{pair.question}\n{pair.answer}"
-        case "none":
-            return ""
-
-
-def _firsts(texts: list[str], config: NearDuplicates, engine: Engine) -> bytes:
-    """For each text whether it is the first of its cluster."""
-    labels = near_duplicates(texts, threshold=config.threshold, engine=engine)
-    return (labels == np.arange(len(labels))).astype(np.uint8).tobytes()
-
-
-def _near(pairs: Iterable[Pair], firsts: bytes, config: NearDuplicates) -> Step:
-    tally = Tally([NEAR_DUPLICATES])
-    verdict = Verdict(NEAR_DUPLICATES, f"{config.of} like an earlier one's")
-    for pair, first in zip(pairs, firsts, strict=True):
-        tally.add(pair, None if first else verdict)
-    (step,) = tally.funnel().steps
-    return step
+def _compared_text(pair: Pair, config: NearDuplicates) -> str:
+    texts = {"answer": pair.answer, "question": pair.question, "pair": f"{pair.question}\n{pair.answer}", "none": ""}
+    return texts[config.of]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from s2eval.errors import DataError
-from s2train.data.build.candidates import LOST_TEMPLATES, Reading
+from s2train.data.build.candidates import Reading
 from s2train.data.config import DataConfig
 from s2train.data.filters import Step
 from s2train.data.layout import MANIFEST
 from s2train.data.preferences import PreferenceReading
+from s2train.data.wiki.dump import LOST_TEMPLATES
 
 _SHOWN = 10  # templates that are printed
 
@@ -42,10 +44,7 @@ class Drop(_Record):
     @classmethod
     def of(cls, step: Step) -> Drop:
         """A step after the reading."""
-        examples = [
-            {"id": one.id, "reason": one.reason, "question": one.question, "answer": one.answer}
-            for one in step.examples
-        ]
+        examples = [asdict(example) for example in step.examples]
         return cls(step=step.name, dropped=step.dropped, reasons=dict(step.reasons), examples=examples)
 
     @classmethod
@@ -60,15 +59,12 @@ class SetMade(_Record):
 
     Attributes:
         inputs: name, sha256 and records of each.
-        read: records.
-        funnel: what was left out, step by step.
         changed: pairs changed in reading, by cleaning rule: (questions, answers).
         contamination: what the training side shared with the evaluation sets; None for `full`, of cleaned parts.
-        files: name → what was written.
     """
 
     name: str
-    inputs: list[dict[str, Any]]
+    inputs: list[dict[str, object]]
     read: int
     funnel: list[Drop]
     changed: dict[str, tuple[int, int]]
@@ -87,8 +83,13 @@ class SetMade(_Record):
     def lost_templates(self) -> dict[str, int]:
         """Templates of wikitext for which sentences were left out, with their number, the most frequent first."""
         counts = Counter[str]()
-        for one in self.inputs:
-            counts.update(one.get(LOST_TEMPLATES, {}))
+        for entry in self.inputs:
+            lost = entry.get(LOST_TEMPLATES)
+            counts.update(
+                {name: count for name, count in lost.items() if isinstance(count, int)}
+                if isinstance(lost, dict)
+                else {}
+            )
         return dict(counts.most_common())
 
     def lines(self) -> list[str]:
@@ -147,8 +148,7 @@ class Manifest(_Record):
     """All of a folder.
 
     Attributes:
-        configuration: as it was resolved.
-        evaluations_missing: evaluation sets in which nothing could be looked up, and the files that would be read.
+        evaluations_missing: evaluation sets that could not be compared with, and the files that would be read.
         versions: of what determines the bytes.
     """
 
@@ -161,14 +161,13 @@ class Manifest(_Record):
     def lines(self, shown: Sequence[str]) -> list[str]:
         """Lines of text to print: the funnels of `shown`, and a line for each other set and aspect."""
         lines: list[str] = []
-        for name, one in {**self.sets, **self.preferences}.items():
-            train, validation = one.train, one.validation
+        for name, entry in {**self.sets, **self.preferences}.items():
+            train, validation = entry.train, entry.validation
             if name in shown:
-                lines += [*one.lines(), ""]
+                lines += [*entry.lines(), ""]
             else:
-                lines.append(
-                    _line(f"{name}: {train:,} train, {validation:,} validation, in all", train + validation)[2:]
-                )
+                label = f"{name}: {train:,} train, {validation:,} validation, in all"
+                lines.append(_line(label, train + validation)[2:])
         return lines
 
 
@@ -177,11 +176,7 @@ def _line(label: str, count: int) -> str:
 
 
 def read(out: Path) -> Manifest | None:
-    """The manifest of a folder; None where there is none.
-
-    Raises:
-        DataError: it is not one of this version.
-    """
+    """The manifest of a folder; None where there is none; DataError where it is another version's."""
     path = out / MANIFEST
     try:
         return Manifest.model_validate_json(path.read_bytes())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -43,24 +43,19 @@ class _Turns(BaseModel):
         return tuple(self.turns)
 
 
-class _Row(Protocol):
-    def texts(self) -> tuple[str, ...]: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Evaluations:
-    """The evaluation sets that are there, and the files of those that are not."""
+    """The evaluation sets that were read, and set → the files that would have been for those that are missing."""
 
     sets: tuple[EvaluationSet, ...]
     missing: Mapping[str, str]
 
 
-def evaluations(folder: Path | None, *, without: Sequence[str] = ()) -> Evaluations:
+def read_evaluations(folder: Path | None, *, without: Sequence[str] = ()) -> Evaluations:
     """Read every set of s2eval in a folder in the layout of S2_DATA_DIR, and the questions of the packaged judges.
 
-    Args:
-        folder: None = there is none, all its sets are missing.
-        without: sets not to look for, e.g. those that are being built now (give `pair_set` of them instead).
+    `without` are sets to skip, such as those that are being built now (their items come from `pair_set`); without a
+    folder all its sets are missing.
 
     Raises:
         DataError: a file is broken, empty, or cannot be read.
@@ -75,8 +70,7 @@ def evaluations(folder: Path | None, *, without: Sequence[str] = ()) -> Evaluati
             sets.append(_read(source.folder, files, source.row))
         else:
             missing[source.folder] = benchmark.files
-    judges = paths.judges()
-    sets += [question_set(file.parent.name, file) for file in sorted(judges.glob("*/questions.jsonl"))]
+    sets += [question_set(file.parent.name, file) for file in sorted(paths.judges().glob("*/questions.jsonl"))]
     return Evaluations(tuple(sets), missing)
 
 
@@ -93,8 +87,8 @@ def pair_set(name: str, pairs: Iterable[Pair]) -> EvaluationSet:
 def _read(name: str, files: Sequence[Path], row: type[Any]) -> EvaluationSet:
     items: list[Item] = []
     for file in files:
-        place = "/".join(file.parts[-2:])
-        items += [Item(f"{place}:{number}", line.texts()) for number, line in enumerate(Source(file, row), start=1)]
+        location = "/".join(file.parts[-2:])
+        items += [Item(f"{location}:{number}", line.texts()) for number, line in enumerate(Source(file, row), start=1)]
     if not items:
         raise DataError(f"{', '.join(map(str, files))}: empty; an evaluation set that is there must have items")
     return EvaluationSet(name, tuple(items))

@@ -180,4 +180,4 @@ def pair(record: Eli5Record) -> Kept | Dropped:
     )
 
 
-RECIPE = Recipe("eli5", Eli5Record, pair, CLEANING, drops=(NO_ANSWER, NO_QUESTION, EMPTY_ANSWERS), steps=(NEXT_BEST,))
+RECIPE = Recipe("eli5", pair, CLEANING, drops=(NO_ANSWER, NO_QUESTION, EMPTY_ANSWERS), steps=(NEXT_BEST,))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from s2eval.errors import DataError, PrerequisiteError
-from s2train.data.files.jsonl import Source, broken
+from s2train.data.files.jsonl import Input, Source, broken
 
-Model = TypeVar("Model", bound=BaseModel, covariant=True)
-Checked = TypeVar("Checked", bound=BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
 
 HUB = "hub:"
 
@@ -23,36 +21,8 @@ _PARQUET = b"PAR1"
 _ROWS = 1000  # of parquet at a time
 
 
-class Told(Protocol):
-    """What a manifest tells of an input; `rows` and `sha256` are final when it has been read."""
-
-    @property
-    def name(self) -> str:
-        """Without the folders of this machine."""
-        ...
-
-    @property
-    def rows(self) -> int: ...
-
-    @property
-    def sha256(self) -> str:
-        """Of the file's bytes; of the rows as JSON where there is no file."""
-        ...
-
-
-class Input(Told, Protocol[Model]):
-    """Records to be read once."""
-
-    def __iter__(self) -> Iterator[Model]: ...
-
-
-def entry(one: Told) -> dict[str, Any]:
-    """An input that was read, as a manifest tells it."""
-    return {"name": one.name, "sha256": one.sha256, "records": one.rows}
-
-
-def open_input(text: str, model: type[Checked]) -> Input[Checked]:
-    """A file, told by its first bytes and not by its name, or `hub:NAME[:CONFIGURATION]`. Nothing is read yet.
+def open_input(text: str, model: type[Model]) -> Input[Model]:
+    """A file, whose first bytes and not its name tell what it is, or `hub:NAME[:CONFIGURATION]`. Nothing is read yet.
 
     Raises:
         DataError: the file cannot be read.
@@ -63,7 +33,11 @@ def open_input(text: str, model: type[Checked]) -> Input[Checked]:
     return Parquet(path, model) if is_parquet(path) else Source(path, model)
 
 
-def first_row(text: str) -> dict[str, Any]:
+class _AnyRecord(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+def first_row(text: str) -> dict[str, object]:
     """The fields of an input's first record.
 
     Raises:
@@ -73,14 +47,9 @@ def first_row(text: str) -> dict[str, Any]:
         raise DataError(
             f"{text}: a pipe is read only once, and its first record tells what it holds; write it to a file"
         )
-    try:
-        return next(iter(open_input(text, _Any))).model_extra or {}
-    except StopIteration:
-        raise DataError(f"{text}: no records") from None
-
-
-class _Any(BaseModel):
-    model_config = ConfigDict(extra="allow")
+    for record in open_input(text, _AnyRecord):
+        return record.model_extra or {}
+    raise DataError(f"{text}: no records")
 
 
 def is_parquet(path: Path) -> bool:
@@ -99,23 +68,17 @@ def is_parquet(path: Path) -> bool:
 
 
 @dataclass(slots=True)
-class Parquet(Generic[Checked]):
+class Parquet(Input[Model]):
     """A parquet file whose columns are the model's fields; others are ignored."""
 
     path: Path
-    model: type[Checked]
-    rows: int = 0
-    _hash: Any = field(default_factory=hashlib.sha256)
+    model: type[Model]
 
     @property
     def name(self) -> str:
         return self.path.name
 
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
-
-    def __iter__(self) -> Iterator[Checked]:
+    def __iter__(self) -> Iterator[Model]:
         """Raise DataError if the file is damaged, and at the first row that is not what `model` asks for."""
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -134,24 +97,18 @@ class Parquet(Generic[Checked]):
 
 
 @dataclass(slots=True)
-class Hub(Generic[Checked]):
+class Hub(Input[Model]):
     """All splits of a data set of the hub (or of a folder that `datasets` can load), one after the other, streamed."""
 
     text: str
-    model: type[Checked]
-    rows: int = 0
-    _hash: Any = field(default_factory=hashlib.sha256)
+    model: type[Model]
 
     @property
     def name(self) -> str:
         name, colon, configuration = self.text.partition(":")
         return f"{HUB}{Path(name).name if Path(name).is_dir() else name}{colon}{configuration}"
 
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
-
-    def __iter__(self) -> Iterator[Checked]:
+    def __iter__(self) -> Iterator[Model]:
         """Raise DataError where the data set cannot be read, and at the first row that is not what `model` asks for."""
         try:
             from datasets import load_dataset  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
@@ -160,8 +117,9 @@ class Hub(Generic[Checked]):
                 f"{self.name} needs a package that is not installed ({error}): pip install datasets"
             ) from error
         name, _, configuration = self.text.partition(":")
+        splits: Mapping[str, Iterable[Mapping[str, object]]]
         try:
-            splits: Mapping[str, Any] = load_dataset(name, configuration or None, streaming=True)  # type: ignore[assignment]
+            splits = load_dataset(name, configuration or None, streaming=True)  # type: ignore[assignment]
         except Exception as error:  # the library's, pyarrow's, the network's
             raise DataError(f"{self.name}: cannot be loaded: {' '.join(str(error).split())}") from error
         for split, rows in splits.items():
@@ -170,14 +128,14 @@ class Hub(Generic[Checked]):
                 self.rows += 1
                 yield _record(row, self.model, f"{self.name}: {split}, row {number}")
 
-    def _read(self, split: str, rows: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
+    def _read(self, split: str, rows: Iterable[Mapping[str, object]]) -> Iterator[Mapping[str, object]]:
         try:
             yield from rows
         except Exception as error:  # as above; files are opened only now
             raise DataError(f"{self.name}: {split} cannot be read: {' '.join(str(error).split())}") from error
 
 
-def _record(row: Mapping[str, Any], model: type[Checked], where: str) -> Checked:
+def _record(row: Mapping[str, object], model: type[Model], where: str) -> Model:
     try:
         return model.model_validate(row)
     except ValidationError as error:

@@ -9,12 +9,14 @@ import os
 import re
 import signal
 import threading
+from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from glob import escape
 from pathlib import Path
-from typing import Any, BinaryIO, Generic, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -22,59 +24,93 @@ from s2eval.errors import DataError, PrerequisiteError
 from s2eval.files import jsonl
 from s2train.data.files.lines import Lines
 
+if TYPE_CHECKING:
+    from _hashlib import HASH
+
+
 Model = TypeVar("Model", bound=BaseModel)
+Record = TypeVar("Record", covariant=True)
 
 
-@dataclass(slots=True)
-class Source(Generic[Model]):
-    """A JSONL file (UTF-8, plain, gzip or zstd; one object a line, empty lines ignored), read once, by records.
+@dataclass(slots=True, kw_only=True)
+class Input(ABC, Generic[Record]):
+    """Records to be read once. The counts and the hash are final when the iteration has ended.
 
-    It may be a pipe: `rows` and `sha256` are taken along the way and final when the iteration has ended.
+    `dropped` are the records that the reader itself left out, by reason.
     """
 
-    path: Path
-    model: type[Model]
     rows: int = 0
-    _lines: Lines | None = None
-
-    def __iter__(self) -> Iterator[Model]:
-        """Raise DataError if the file cannot be read, and at the first line that is not what `model` asks for."""
-        self._lines = lines = Lines(self.path, may_be_empty=True)
-        for block in lines:
-            for number, line in jsonl.numbered(block.split(b"\n"), start=lines.lines + 1):
-                self.rows += 1
-                yield _record(line, self.model, f"{self.path}:{number}")
+    dropped: Counter[str] = field(default_factory=Counter[str])
+    _hash: HASH = field(default_factory=hashlib.sha256)
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """Of the file, without the folders of this machine."""
-        return self.path.name
 
     @property
     def sha256(self) -> str:
-        """Of the file's bytes as read, in hex."""
-        return self._lines.sha256 if self._lines else ""
+        """In hex: of the file's bytes as read, or of the rows as JSON where there is no file."""
+        return self._hash.hexdigest()
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Record]: ...
+
+    def entries(self) -> list[dict[str, object]]:
+        """The input, or the files that it consists of, as a manifest names them."""
+        return [{"name": self.name, "sha256": self.sha256, "records": self.rows}]
+
+
+@dataclass(slots=True)
+class Source(Input[Model]):
+    """A JSONL file (UTF-8, plain, gzip or zstd; one object a line, empty lines ignored), or a pipe of one."""
+
+    path: Path
+    model: type[Model]
+
+    def __iter__(self) -> Iterator[Model]:
+        """Raise DataError if the file cannot be read, and at the first line that is not what `model` asks for."""
+        lines = Lines(self.path, may_be_empty=True)
+        self._hash = lines.hash
+        for block in lines:
+            for number, line in jsonl.numbered(block.split(b"\n"), start=lines.lines + 1):
+                self.rows += 1
+                try:
+                    yield self.model.model_validate_json(line.rstrip())
+                except ValidationError as error:
+                    raise broken(error, f"{self.path}:{number}") from None
+
+    @property
+    def name(self) -> str:
+        return self.path.name
 
 
 def read_again(path: Path, model: type[Model], sha256: str) -> Iterator[Model]:
-    """The records of a file of candidates, of which another file tells the hash.
+    """The records of a file of candidates whose hash another file has.
 
     Raises:
-        DataError: a line is broken; or, when all are given, the hash is another: a run was killed while it put the
-            two files in place, or somebody has changed one.
+        DataError: a line is broken; or, at the end, the hash is another: a run was killed while it put the two files
+            in place, or somebody has changed one.
     """
     source = Source(path, model)
     yield from source
     if source.sha256 != sha256:
-        told = path.with_suffix(".json").name
-        raise DataError(f"{path}: not the file that {told} tells of; read it again, with --input")
+        raise DataError(
+            f"{path}: not the file that {path.with_suffix('.json').name} tells of; read it again, with --input"
+        )
 
 
-def _record(line: bytes, model: type[Model], where: str) -> Model:
+def read_facts(path: Path, model: type[Model]) -> Model:
+    """What the JSON file beside a file of candidates has of it.
+
+    Raises:
+        DataError: it is missing or broken.
+    """
+    facts = path.with_suffix(".json")
     try:
-        return model.model_validate_json(line.rstrip())
-    except ValidationError as error:
-        raise broken(error, where) from None
+        return model.model_validate_json(facts.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise DataError(f"cannot read {facts}: {error}; read it again, with --input") from error
 
 
 def broken(error: ValidationError, where: str) -> DataError:
@@ -96,7 +132,7 @@ class Sink:
 
     file: BinaryIO
     rows: int = 0
-    _hash: Any = field(default_factory=hashlib.sha256)
+    _hash: HASH = field(default_factory=hashlib.sha256)
 
     def write(self, value: object, *, indent: int | None = None) -> None:
         """Append a JSON value and a line end; the same value always gives the same bytes."""
@@ -120,12 +156,11 @@ class Sink:
 
 @contextmanager
 def replacing(folder: Path, names: Sequence[str]) -> Generator[tuple[Sink, ...], None, None]:
-    """Write files of `folder` and of folders in it, made if need be, that appear when the block ends well.
+    """Write files of `folder` and of folders in it that appear, in the order of `names`, when the block ends well.
 
-    Each is written to a hidden temporary file beside it and flushed to the disk; then all are put in place, in
-    the order of `names`. After an exception, Ctrl-C too, the folder is as it was, or absent as it was. A killed
-    process leaves at worst hidden temporary files, which the next one removes; killed while it puts the files in
-    place, some old beside some new.
+    Each is written to a hidden temporary file beside it and flushed to the disk first. After an exception, Ctrl-C too,
+    the folder is as it was. A killed process leaves at worst hidden temporary files, which the next one removes; killed
+    while it puts the files in place, some old beside some new.
 
     Raises:
         DataError: the folder cannot be made or written.
@@ -155,47 +190,37 @@ def replacing(folder: Path, names: Sequence[str]) -> Generator[tuple[Sink, ...],
         for path in sorted(new_folders, reverse=True):  # innermost first
             with suppress(OSError):  # where something lies inside
                 path.rmdir()
-        if isinstance(error, OSError):
-            raise _cannot_write(folder, error) from error
-        raise
+        if not isinstance(error, OSError):
+            raise
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise PrerequisiteError(f"no space left on the disk of {folder}: make room, then run it again") from error
+        raise DataError(f"cannot write in {folder}: {error.strerror or error}; choose another --out") from error
 
 
 def _clear(targets: Sequence[Path]) -> None:
-    """Remove what processes that live no more have left of the targets."""
+    """Remove what processes that no longer run have left of the targets."""
     for target in targets:
-        for left in target.parent.glob(f".{escape(target.name)}.*.tmp"):
-            if not _lives(left.name.split(".")[-2]):
-                left.unlink(missing_ok=True)
-
-
-def _lives(process: str) -> bool:
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, ValueError, OverflowError):  # somebody else's, or no number of a process
-        return True
-    return True
+        for temporary in target.parent.glob(f".{escape(target.name)}.*.tmp"):
+            try:
+                os.kill(int(temporary.name.split(".")[-2]), 0)
+            except ProcessLookupError:
+                temporary.unlink(missing_ok=True)
+            except (OSError, ValueError, OverflowError):  # another user's, or not a process number
+                continue
 
 
 @contextmanager
 def _uninterrupted() -> Generator[None, None, None]:
-    """A Ctrl-C is heard when the block has ended."""
-    heard: list[int] = []
+    """Ctrl-C takes effect when the block has ended."""
+    received: list[int] = []
     before = signal.getsignal(signal.SIGINT)
     if before is None or threading.current_thread() is not threading.main_thread():
         yield  # no other thread is interrupted
         return
-    signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    signal.signal(signal.SIGINT, lambda number, _: received.append(number))
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-    if heard:
+    if received:
         signal.raise_signal(signal.SIGINT)
-
-
-def _cannot_write(folder: Path, error: OSError) -> DataError | PrerequisiteError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return PrerequisiteError(f"no space left on the disk of {folder}: make room, then run it again")
-    return DataError(f"cannot write in {folder}: {error.strerror or error}; choose another --out")

@@ -7,10 +7,13 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from s2eval.errors import DataError, PrerequisiteError
 from s2eval.files import jsonl
+
+if TYPE_CHECKING:
+    from _hashlib import HASH
 
 MAX_WINDOW = 2**31  # what Reddit's dumps ask for; zstd's own limit on 64 bits
 MAX_LINE = 2**26  # bytes; the longest lines of Reddit's dumps have some hundred thousand
@@ -25,12 +28,9 @@ _GZIP = b"\x1f\x8b"
 
 @dataclass(slots=True)
 class Lines:
-    """The lines of a file, to be read once, in order; gzip and zstd are known by their first bytes, not by a name.
-
-    It may be a pipe. `sha256` is final when the iteration has ended.
+    """The lines of a file or a pipe, to be read once, in order; its first bytes tell whether it is gzip or zstd.
 
     Attributes:
-        path: the file.
         may_be_empty: a file without a byte has no lines; otherwise it is an error.
         read: bytes read of the file.
         size: bytes of lines.
@@ -42,12 +42,12 @@ class Lines:
     read: int = 0
     size: int = 0
     lines: int = 0
-    _hash: Any = field(default_factory=hashlib.sha256)
+    hash: HASH = field(default_factory=hashlib.sha256)
 
     @property
     def sha256(self) -> str:
-        """Of the file's bytes as they were read, in hex."""
-        return self._hash.hexdigest()
+        """Of the file's bytes as read, in hex."""
+        return self.hash.hexdigest()
 
     def __iter__(self) -> Iterator[bytes]:
         """Blocks of whole lines, each line with its `\\n`; of a UTF-8 file without the byte order mark.
@@ -152,7 +152,7 @@ class Lines:
 
     def _chunk(self, file: BinaryIO, size: int) -> bytes:
         data = file.read(size)
-        self._hash.update(data)
+        self.hash.update(data)
         self.read += len(data)
         return data
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from s2eval.errors import DataError
 from s2eval.files import jsonl
+from s2train.data.engine import batched
 from s2train.data.files.jsonl import Sink
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 _ROWS = 5000  # a row group, and what is in memory
 
@@ -27,36 +30,31 @@ def write_parquet(files: Sequence[tuple[Path, Sink]]) -> None:
     import pyarrow.parquet as pq
 
     types: dict[str, set[type]] = {}
-    for row in chain.from_iterable(_rows(lines) for lines, _ in files):
-        for name, value in row.items():
-            types.setdefault(name, set()).add(type(value))
-    schema = pa.schema([(name, _arrow(name, found, pa)) for name, found in types.items()])
+    for lines, _ in files:
+        for _, row in jsonl.records(lines):
+            for name, value in row.items():
+                types.setdefault(name, set()).add(type(value))
+    columns = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+    schema = pa.schema([(name, columns[_column_type(name, kinds)]) for name, kinds in types.items()])
     for lines, sink in files:
         with pq.ParquetWriter(pa.PythonFile(_Bytes(sink), mode="w"), schema) as writer:
-            rows = _rows(lines)
-            while group := list(islice(rows, _ROWS)):
+            for group in batched((row for _, row in jsonl.records(lines)), _ROWS):
                 try:
                     writer.write_table(pa.Table.from_pylist(group, schema))
                 except OverflowError as error:
                     raise DataError("a whole number of more than 64 bits, of which parquet makes no column") from error
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    for _, record in jsonl.records(path):
-        yield record
-
-
-def _arrow(name: str, found: set[type], pa: Any) -> Any:
-    kinds = found - {type(None)}
-    if kinds == {int, float}:
-        kinds = {float}
-    known = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+def _column_type(name: str, kinds: set[type]) -> type:
+    kinds = kinds - {type(None)}
     if not kinds:
-        return pa.string()
-    if len(kinds) > 1 or not kinds <= known.keys():
-        named = " and ".join(sorted(kind.__name__ for kind in kinds))
-        raise DataError(f"field {name!r} has values of {named}, of which parquet makes no column")
-    return known[kinds.pop()]
+        return str
+    if kinds == {int, float}:
+        return float
+    if len(kinds) > 1 or not kinds <= {str, int, float, bool}:
+        names = " and ".join(sorted(kind.__name__ for kind in kinds))
+        raise DataError(f"field {name!r} has values of {names}, of which parquet makes no column")
+    return kinds.pop()
 
 
 class _Bytes(io.RawIOBase):
@@ -70,10 +68,11 @@ class _Bytes(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: Any, /) -> int:
-        self._sink.append(bytes(data))
-        self._at += len(data)
-        return len(data)
+    def write(self, data: Buffer, /) -> int:
+        content = bytes(data)
+        self._sink.append(content)
+        self._at += len(content)
+        return len(content)
 
     def tell(self) -> int:
         return self._at

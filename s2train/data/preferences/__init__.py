@@ -6,7 +6,14 @@ candidate becomes a pair or is counted under a named reason. `read_preferences` 
 
 from s2train.data.preferences.dialogues import DialogueRecord, dialogue, dialogues, prompt_of, turns_of
 from s2train.data.preferences.leads import LeadRecord, leads
-from s2train.data.preferences.reading import KINDS, PreferenceReading, Shelf, kind_of, read_preferences, shelves
+from s2train.data.preferences.reading import (
+    KINDS,
+    PreferenceReading,
+    PreferenceSet,
+    kind_of,
+    preference_sets,
+    read_preferences,
+)
 from s2train.data.preferences.records import ASPECTS, Aspect, Outcome, Preference, PreferenceLine
 from s2train.data.preferences.settings import EqualVoteSettings, LeadSettings, PreferenceSettings, VoteSettings
 from s2train.data.preferences.votes import VotedAnswers, VotedRecord, equal_votes, votes
@@ -24,8 +31,8 @@ __all__ = [
     "Preference",
     "PreferenceLine",
     "PreferenceReading",
+    "PreferenceSet",
     "PreferenceSettings",
-    "Shelf",
     "VoteSettings",
     "VotedAnswers",
     "VotedRecord",
@@ -34,10 +41,10 @@ __all__ = [
     "equal_votes",
     "kind_of",
     "leads",
+    "preference_sets",
     "prompt_of",
     "read_preferences",
     "sentences",
-    "shelves",
     "turns_of",
     "votes",
 ]

@@ -56,5 +56,5 @@ def leads(record: LeadRecord, settings: LeadSettings, questions: Mapping[str, st
         reason = NOT_SIMPLER
     if reason is not None:
         return Outcome(refused={reason: 1})
-    question = (questions or {}).get(outcome.pair.extra["title"], outcome.pair.question)
+    question = (questions or {}).get(outcome.pair.extra_text("title"), outcome.pair.question)
     return Outcome((Preference(question, chosen, rejected, "simplicity", margin, "swipe"),))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from s2eval.files import JsonObject
 
 Aspect = Literal["helpfulness", "simplicity", "harmlessness"]
 ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
@@ -24,7 +26,7 @@ class Preference:
     Attributes:
         prompt: the question; a dialogue of several turns in hh-rlhf's form, which `turns_of` reads.
         chosen, rejected: answers, cleaned, neither empty.
-        margin: by how much, from 0: see the aspect's function. 0 = nobody knows by how much, so that a loss
+        margin: by how much, from 0: see the aspect's function. 0 = not known by how much, so that a loss
             -log σ(r_chosen - r_rejected - margin) is the plain one.
         source: where the pair comes from (`reddit/explainlikeimfive`, `swipe`, `hh-rlhf`).
     """
@@ -36,7 +38,7 @@ class Preference:
     margin: float
     source: str
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> JsonObject:
         """The line's fields in their order; the margin to 4 decimals."""
         return asdict(self) | {"margin": round(self.margin, 4)}
 

@@ -122,7 +122,7 @@ def load_prompt(path: Path | None = None) -> Prompt:
 
 def passages_of(pairs: Iterable[Pair]) -> list[Passage]:
     """The answers of the set `wiki` as what questions are to be written about."""
-    return [Passage(pair.id, pair.extra["title"], pair.answer, pair.source) for pair in pairs]
+    return [Passage(pair.id, pair.extra_text("title"), pair.answer, pair.source) for pair in pairs]
 
 
 # --- the model ---

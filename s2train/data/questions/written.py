@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -30,15 +29,12 @@ def read(out: Path) -> dict[str, Written] | None:
     return {line.id: line for line in Source(path, Written)} if path.is_file() else None
 
 
-def write(out: Path, pairs: Iterable[Pair], told: Mapping[str, Any]) -> None:
-    """Keep the questions of pairs, and beside them what is told of how they came about."""
-    with replacing(out / layout.CANDIDATES, (f"{layout.QUESTIONS}.jsonl", f"{layout.QUESTIONS}.json")) as (
-        lines,
-        facts,
-    ):
+def write(out: Path, pairs: Iterable[Pair], facts: Mapping[str, object]) -> None:
+    """Store the questions of pairs, and in a JSON file beside them the facts of how they were written."""
+    with replacing(out / layout.CANDIDATES, (f"{layout.QUESTIONS}.jsonl", f"{layout.QUESTIONS}.json")) as sinks:
+        lines, about = sinks
         for pair in pairs:
-            made = Written(
-                id=pair.id, question=pair.question, model=pair.extra["model"], prompt_hash=pair.extra["prompt_hash"]
-            )
-            lines.write(made.model_dump())
-        facts.write({**told, "rows": lines.rows, "sha256": lines.sha256}, indent=2)
+            model, prompt_hash = pair.extra_text("model"), pair.extra_text("prompt_hash")
+            line = Written(id=pair.id, question=pair.question, model=model, prompt_hash=prompt_hash)
+            lines.write(line.model_dump())
+        about.write({**facts, "rows": lines.rows, "sha256": lines.sha256}, indent=2)

@@ -8,7 +8,6 @@ Memory is bounded by the limits below, whatever the file holds; entities cannot 
 from __future__ import annotations
 
 import bz2
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -20,11 +19,13 @@ from xml.parsers import expat
 
 from s2eval.errors import DataError
 from s2train.data.engine import HERE, Engine
+from s2train.data.files.jsonl import Input
 from s2train.data.wiki import text as wikitext
 from s2train.data.wiki.text import Article, LeftOut, Limits, Outline
 
 if TYPE_CHECKING:
     from _hashlib import HASH
+
 
 MAX_PAGE = 4 * 2**20  # characters of one text; MediaWiki's own limit is 2 MiB ($wgMaxArticleSize)
 MAX_NAME = 1000  # characters of a title; MediaWiki's limit is 255 bytes
@@ -35,6 +36,8 @@ BATCH = 2**18  # characters of markup given to a worker at a time
 EXAMPLES = 10  # titles kept for each reason
 MAX_TEMPLATES = 1000  # names in the manifest
 
+LOST_TEMPLATES = "lost_templates"  # the key of a manifest's entry
+
 NAMESPACE = "not an article (other namespace)"
 NOT_WIKITEXT = "not wikitext (other content model)"
 NO_TITLE = f"no title, or one of more than {MAX_NAME:,} characters"
@@ -44,15 +47,13 @@ REASONS = (NAMESPACE, wikitext.REDIRECT, NOT_WIKITEXT, NO_TITLE, LARGE, NO_TEXT,
 
 
 @dataclass(slots=True)
-class Dump:
+class Dump(Input[Article]):
     """A dump to be read once, an article at a time, in the dump's order; the same on every engine. It may be a pipe.
 
-    The counts are final when the iteration has ended: `rows == sum(dropped.values()) + articles given`.
+    `rows` are pages, `dropped` those left out (`REASONS`); in the end `rows == sum(dropped.values()) + articles given`.
 
     Attributes:
         path: `.xml.bz2` or `.xml`; recognised by its first bytes, not by its name.
-        rows: pages read.
-        dropped: pages left out, by reason (`REASONS`).
         examples: the first titles left out, by reason.
         templates: those of unknown text whose sentences were left out, by name.
     """
@@ -60,11 +61,8 @@ class Dump:
     path: Path
     limits: Limits = field(default_factory=Limits)
     engine: Engine = HERE
-    rows: int = 0
-    dropped: Counter[str] = field(default_factory=Counter[str])
     examples: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     templates: Counter[str] = field(default_factory=Counter[str])
-    _hash: HASH = field(default_factory=hashlib.sha256)
 
     def __iter__(self) -> Iterator[Article]:
         """Raise DataError if the file cannot be read, is no dump, is truncated or damaged; says at which byte."""
@@ -88,15 +86,15 @@ class Dump:
         """Templates of unknown text for which sentences were left out, with their number, the most frequent first."""
         return dict(sorted(self.templates.items(), key=lambda item: (-item[1], item[0]))[:MAX_TEMPLATES])
 
-    @property
-    def name(self) -> str:
-        """Of the file, without the folders of this machine."""
-        return self.path.name
+    def entries(self) -> list[dict[str, object]]:
+        facts: dict[str, object] = {"name": self.name, "sha256": self.sha256, "records": self.rows}
+        if lost := self.lost_templates():
+            facts[LOST_TEMPLATES] = {**lost}
+        return [facts]
 
     @property
-    def sha256(self) -> str:
-        """Of the file's bytes as read, in hex."""
-        return self._hash.hexdigest()
+    def name(self) -> str:
+        return self.path.name
 
 
 def is_dump(path: Path) -> bool:

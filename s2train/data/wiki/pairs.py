@@ -76,4 +76,4 @@ def pair(record: WikiRecord | Article) -> Kept | Dropped:
     )
 
 
-RECIPE = Recipe("wiki", WikiRecord, pair, CLEANING, drops=(NO_TITLE, LIST, DISAMBIGUATION, NO_LEAD, LONG_LEAD))
+RECIPE = Recipe("wiki", pair, CLEANING, drops=(NO_TITLE, LIST, DISAMBIGUATION, NO_LEAD, LONG_LEAD))

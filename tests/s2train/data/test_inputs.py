@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from s2eval.errors import DataError
 from s2train.data.eli5.pairs import Eli5Record
-from s2train.data.files.inputs import entry, first_row, is_parquet, open_input
+from s2train.data.files.inputs import first_row, is_parquet, open_input
 from s2train.data.wiki.pairs import WikiRecord
 from tests.s2train import dumps
 from tests.s2train.data.folders import article, contents, lines, plain, post, refused, told
@@ -73,7 +73,7 @@ def test_every_form_gives_the_same_records(forms: dict[str, str], form: str) -> 
     assert found.name == ("hub:posts" if form == "hub" else Path(forms[form]).name)
     if form != "hub":
         assert found.sha256 == hashlib.sha256(Path(forms[form]).read_bytes()).hexdigest()
-    assert entry(found) == {"name": found.name, "sha256": found.sha256, "records": 25}
+    assert found.entries() == [{"name": found.name, "sha256": found.sha256, "records": 25}]
     assert first_row(forms[form])["q_id"] == "q0"
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from s2eval.errors import DataError
 from s2train.data.build.split import normalised
 from s2train.data.dedup.contamination import Contamination, Hit, Index, contamination, run_length
-from s2train.data.dedup.evaluations import EvaluationSet, Item, evaluations, pair_set, question_set
+from s2train.data.dedup.evaluations import EvaluationSet, Item, pair_set, question_set, read_evaluations
 from s2train.data.records import Pair
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -178,7 +178,7 @@ def eli5(shared_data: Path) -> list[Pair]:
 
 
 def test_real_questions_of_every_set_are_found_and_real_answers_are_clean(shared_data: Path, folder: Path) -> None:
-    there = evaluations(folder)
+    there = read_evaluations(folder)
     mtbench = question_set("mtbench", shared_data / "mtbench" / "question.jsonl")
     index = Index([*there.sets, mtbench])
     assert dict(there.missing) == {"wiki": "wiki/validation.jsonl", "full": "full/validation.jsonl"}
@@ -202,7 +202,7 @@ def test_real_questions_of_every_set_are_found_and_real_answers_are_clean(shared
 
 def test_the_validation_side_is_a_set_too(shared_data: Path, folder: Path) -> None:
     pairs = eli5(shared_data)
-    (validation,) = (one for one in evaluations(folder).sets if one.name == "eli5")
+    (validation,) = (one for one in read_evaluations(folder).sets if one.name == "eli5")
     found = contamination(pairs, Index([validation]))
     assert set(found.drop) >= {one.id for one in pairs[:60]}
     assert found.sets[0].share == 1.0
@@ -210,22 +210,22 @@ def test_the_validation_side_is_a_set_too(shared_data: Path, folder: Path) -> No
 
 
 def test_sets_left_out_sets_missing_and_sets_broken(folder: Path) -> None:
-    named = {one.name for one in evaluations(folder, without=["eli5", "wiki"]).sets}
+    named = {one.name for one in read_evaluations(folder, without=["eli5", "wiki"]).sets}
     assert named == {"arc_challenge", "hellaswag", "mmlu", "truthfulqa", "mtsbench"}
-    nothing = evaluations(None)
+    nothing = read_evaluations(None)
     assert [one.name for one in nothing.sets] == ["mtsbench"]
     assert len(nothing.missing) == 7
     (folder / "eli5" / "validation.jsonl").write_text("\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"eli5/validation\.jsonl: empty"):
-        evaluations(folder)
+        read_evaluations(folder)
     with (folder / "truthfulqa" / "validation.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"question": "Why?"}\n')
     with pytest.raises(DataError, match=r"truthfulqa/validation\.jsonl:818: field 'mc2_targets'"):
-        evaluations(folder, without=["eli5"])
+        read_evaluations(folder, without=["eli5"])
 
 
 def test_what_a_row_says_is_the_question_and_its_right_answers(data_dir: Path) -> None:
-    sets = {one.name: one for one in evaluations(data_dir).sets}
+    sets = {one.name: one for one in read_evaluations(data_dir).sets}
     assert set(sets) == {"arc_challenge", "hellaswag", "mmlu", "truthfulqa", "eli5", "wiki", "full", "mtsbench"}
     assert sets["arc_challenge"].items[0].texts == (
         "Lea wants to look at the tiny cells in a piece of onion skin. Which tool does she need?",

@@ -18,8 +18,8 @@ from s2train.data.preferences import (
     PreferenceReading,
     PreferenceSettings,
     kind_of,
+    preference_sets,
     read_preferences,
-    shelves,
     turns_of,
 )
 from s2train.data.preferences.dialogues import EMPTY_TURN, MARK_INSIDE, NO_DIALOGUE
@@ -79,7 +79,7 @@ def test_every_aspect_has_a_file_with_its_sources_in_the_order_of_the_inputs(tmp
     assert [row["prompt"] for row in candidates(out, "simplicity")] == ["Why is the sky blue?", "Where is Ayr?"]
     assert harmlessness.pairs == {"hh-rlhf": 3}
     assert [line.split() for line in harmlessness.lines()][-1] == ["=", "hh-rlhf", "3"]
-    found = shelves(out)
+    found = preference_sets(out)
     assert [one.reading for one in found] == [helpfulness, simplicity, harmlessness]
     assert [line.model_dump() for line in found[1].lines()] == candidates(out, "simplicity")
     (pair, _) = found[1].pairs()
@@ -137,12 +137,12 @@ def test_candidates_that_lost_their_other_half(tmp_path: Path) -> None:
     read([lines(tmp_path / "hh", [dialogue(1), dialogue(2)])], tmp_path)
     path = layout.candidates(tmp_path, "harmlessness")
     lines(path, [json.loads(path.read_bytes().splitlines()[0])])
-    (shelf,) = shelves(tmp_path)
+    (shelf,) = preference_sets(tmp_path)
     with pytest.raises(DataError, match=r"not the file that harmlessness\.json tells of; read it again, with --input"):
         list(shelf.lines())
     path.with_suffix(".json").unlink()
     with pytest.raises(DataError, match=r"cannot read .*harmlessness\.json: .* read it again, with --input"):
-        shelves(tmp_path)
+        preference_sets(tmp_path)
 
 
 def test_real_records(tmp_path: Path, shared_data: Path) -> None:
