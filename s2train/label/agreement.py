@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from s2eval.records import Estimate, Scale
 from s2eval.stats import clustered_mean, mean, proportion, scaled_interval
-from s2train.label.candidates import Candidate, Groups
-from s2train.label.pairs import Labelled
+from s2train.label.candidates import Candidate, Groups, Labelled, Pair
 
 Floats = NDArray[np.float64]
 SHARE, CORRELATION, UNBOUNDED = Scale(0.0, 1.0), Scale(-1.0, 1.0, graded=True), Scale(graded=True)
@@ -25,11 +24,11 @@ SHARE, CORRELATION, UNBOUNDED = Scale(0.0, 1.0), Scale(-1.0, 1.0, graded=True), 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Of a ranking with another one.
+    """Of a ranking with the one that made the labels.
 
     Attributes:
         alike: share of pairs that both order alike, of those that both order.
-        labels: the same of the pairs that the other one labelled.
+        labels: the same of the pairs that were labelled.
         tau: mean over prompts of Kendall's tau-b of the two orders of a prompt's answers.
         kappa: Cohen's, of which answer of a pair is the better one: the first, the second, or neither.
         best: share of prompts of which both like the same answer best, of those where neither has a tie for it.
@@ -43,24 +42,25 @@ class Agreement:
 
 
 def agree(groups: Groups, labels: Sequence[Labelled], left: int, right: int) -> Agreement:
-    """Ranking `other` with ranking `one`, which made the labels; both are places in the candidates' `scores`."""
-    pairs = list(groups.pairs())
-    labelled = [(label.chosen, label.rejected) for label in labels]
-    best = [_same_best(group, left, right) for group in groups.of]
-    known = [same for same in best if same is not None]
+    """The ranking `right` with `left`, which made the labels; both are places in the candidates' `scores`."""
+    columns = [[[answer.scores[ranking] for answer in group] for ranking in (left, right)] for group in groups.of]
+    same_best = list[bool]()
+    for first, second in columns:
+        if first.count(max(first)) == second.count(max(second)) == 1:
+            same_best.append(first.index(max(first)) == second.index(max(second)))
     return Agreement(
-        alike=_alike(pairs, left, right),
-        labels=_alike(labelled, left, right),
-        tau=mean([tau_b(*_columns(group, left, right)) for group in groups.of], within=CORRELATION),
+        alike=_alike(list(groups.pairs()), left, right),
+        labels=_alike([(label.chosen, label.rejected) for label in labels], left, right),
+        tau=mean([tau_b(first, second) for first, second in columns], within=CORRELATION),
         kappa=_kappa(groups, left, right),
-        best=replace(proportion(sum(known), len(known)), n=len(best)),
+        best=replace(proportion(sum(same_best), len(same_best)), n=len(columns)),
     )
 
 
 def share(values: Sequence[bool | None], prompts: Sequence[str]) -> Estimate:
     """The share of yes among yes and no; None counts in `n` only.
 
-    Wilson's interval where no prompt repeats, else that of a bounded mean, clustered by prompt. Where all say the same
+    Wilson's interval where no prompt repeats, else that of a bounded mean, clustered by prompt. Where all are the same
     no spread is seen between prompts, and the interval is Wilson's of as many items as there are prompts.
     """
     valid = [(value, prompt) for value, prompt in zip(values, prompts, strict=True) if value is not None]
@@ -72,23 +72,24 @@ def share(values: Sequence[bool | None], prompts: Sequence[str]) -> Estimate:
     return clustered_mean([None if value is None else float(value) for value in values], prompts, within=SHARE)
 
 
-def longer_wins(pairs: Sequence[tuple[Candidate, Candidate]], ranking: int) -> Estimate:
+def longer_wins(pairs: Sequence[Pair], ranking: int) -> Estimate:
     """The share of pairs in which the answer of more words has the higher score, of those that differ in both."""
-    wins = [_alike_signs(_sign(a.words - b.words), _sign(a.scores[ranking] - b.scores[ranking])) for a, b in pairs]
+    wins = [_same_sign(_sign(a.words - b.words), _order(a, b, ranking)) for a, b in pairs]
     return share(wins, [first.prompt for first, _ in pairs])
 
 
-def grade_of_better(pairs: Sequence[tuple[Candidate, Candidate]], ranking: int) -> Estimate:
+def grade_of_better(pairs: Sequence[Pair], ranking: int) -> Estimate:
     """Mean difference of Flesch-Kincaid grades, the better answer's less the worse one's.
 
     Ties have none, nor have pairs with an answer that has no grade.
     """
-    signs = [_sign(first.scores[ranking] - second.scores[ranking]) for first, second in pairs]
-    apart = [
-        sign * (first.grade - second.grade) if sign and first.grade is not None and second.grade is not None else None
-        for sign, (first, second) in zip(signs, pairs, strict=True)
+    differences = [
+        _order(a, b, ranking) * (a.grade - b.grade)
+        if a.grade is not None and b.grade is not None and _order(a, b, ranking)
+        else None
+        for a, b in pairs
     ]
-    return clustered_mean(apart, [first.prompt for first, _ in pairs], within=UNBOUNDED)
+    return clustered_mean(differences, [first.prompt for first, _ in pairs], within=UNBOUNDED)
 
 
 def tau_b(first: Sequence[float], second: Sequence[float]) -> float | None:
@@ -116,9 +117,8 @@ def _kappa(groups: Groups, left: int, right: int) -> Estimate:
     """With the jackknife's standard error over prompts (Efron & Tibshirani 1993, equation 11.5)."""
     tables = np.zeros((len(groups.of), 3, 3))
     for place, group in enumerate(groups.of):
-        for first, second in combinations(group, 2):
-            row, column = (_sign(first.scores[n] - second.scores[n]) + 1 for n in (left, right))
-            tables[place, row, column] += 1
+        for pair in combinations(group, 2):
+            tables[place, _order(*pair, left) + 1, _order(*pair, right) + 1] += 1
     n, size = int(tables.sum()), len(tables)
     value = float(kappa(tables.sum(0))) if n else float("nan")
     if not np.isfinite(value):
@@ -129,24 +129,18 @@ def _kappa(groups: Groups, left: int, right: int) -> Estimate:
     return scaled_interval(value, stderr, size, CORRELATION, n=n, n_valid=n, largest=1.0)
 
 
-def _alike(pairs: Sequence[tuple[Candidate, Candidate]], left: int, right: int) -> Estimate:
-    def sign(pair: tuple[Candidate, Candidate], ranking: int) -> int:
-        return _sign(pair[0].scores[ranking] - pair[1].scores[ranking])
-
-    return share([_alike_signs(sign(p, left), sign(p, right)) for p in pairs], [first.prompt for first, _ in pairs])
+def _alike(pairs: Sequence[Pair], left: int, right: int) -> Estimate:
+    same = [_same_sign(_order(a, b, left), _order(a, b, right)) for a, b in pairs]
+    return share(same, [first.prompt for first, _ in pairs])
 
 
-def _alike_signs(first: int, second: int) -> bool | None:
+def _order(first: Candidate, second: Candidate, ranking: int) -> int:
+    """1 where a ranking likes the first better, -1 the second, 0 a tie."""
+    return _sign(first.scores[ranking] - second.scores[ranking])
+
+
+def _same_sign(first: int, second: int) -> bool | None:
     return first == second if first and second else None
-
-
-def _same_best(group: Sequence[Candidate], one: int, other: int) -> bool | None:
-    best = [[n for n, value in enumerate(column) if value == max(column)] for column in _columns(group, one, other)]
-    return best[0] == best[1] if len(best[0]) == len(best[1]) == 1 else None
-
-
-def _columns(group: Sequence[Candidate], *rankings: int) -> list[list[float]]:
-    return [[candidate.scores[ranking] for candidate in group] for ranking in rankings]
 
 
 def _sign(value: float) -> int:

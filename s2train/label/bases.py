@@ -5,46 +5,44 @@ from __future__ import annotations
 import gc
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from s2eval.errors import PrerequisiteError, S2Error
 from s2train.checkpoint import Quantization
 
-_CONTEXT = 2048  # tokens, of a model that does not say
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from s2eval.models.base import Base
+    from s2eval.models.s2 import S2LM
+
+_CONTEXT = 2048  # tokens, of a model that does not name its own
 
 
 @dataclass(frozen=True, slots=True)
 class BaseCheckpoint:
-    """What an adapter stands on.
-
-    Attributes:
-        folder: of the base.
-        quantization: how the base was quantised when the adapter was trained; None = not.
-    """
+    """What an adapter stands on, and how it was quantised when the adapter was trained; None = not."""
 
     folder: Path
     quantization: Quantization | None = None
 
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self) -> dict[str, object]:
         """Of the backend `s2` that loads it."""
         how = self.quantization
         if how is None:
             return {}
-        return {
+        arguments = {
             "load_in_4bit": True,
             "bnb_4bit_quant_type": how.type,
             "bnb_4bit_use_double_quant": how.double,
-            **({"bnb_4bit_compute_dtype": how.compute_dtype} if how.compute_dtype else {}),
-            **({"dtype": how.dtype} if how.dtype else {}),
+            "bnb_4bit_compute_dtype": how.compute_dtype,
+            "dtype": how.dtype,
         }
+        return {name: value for name, value in arguments.items() if value is not None}
 
 
 def context(folder: Path) -> int:
-    """Tokens that a model reads at most, prompt and answer together.
-
-    Raises:
-        PrerequisiteError: it has no readable configuration.
-    """
+    """Tokens that a model reads at most, prompt and answer together; PrerequisiteError without a configuration."""
     from transformers import AutoConfig
 
     try:
@@ -55,30 +53,27 @@ def context(folder: Path) -> int:
 
 
 class Bases:
-    """Loads a base when it is asked for; it stays until another one is."""
+    """Loads a base when it is first used; it stays until another one is."""
 
     def __init__(self) -> None:
         self._of: BaseCheckpoint | None = None
-        self._base: Any = None
+        self._base: Base | None = None
 
-    def get(self, base_checkpoint: BaseCheckpoint) -> Any:
-        """The transformers model with nothing on it: what was put on it before is taken off.
-
-        Raises:
-            PrerequisiteError: it cannot be loaded.
-        """
+    def get(self, base_checkpoint: BaseCheckpoint) -> PreTrainedModel:
+        """The transformers model, without what was put on it before; PrerequisiteError if it cannot be loaded."""
         from s2eval.models.base import Base
 
         gc.collect()  # an adapter's modules refer to one another
         if self._base is not None and (self._of != base_checkpoint or not self._base.restore()):
             self.release()
         if self._base is None:
-            self._base, self._of = Base(_opened(base_checkpoint).model), base_checkpoint
+            lm: Any = _backend(base_checkpoint, **base_checkpoint.arguments())
+            self._base, self._of = Base(lm.model), base_checkpoint
         return self._base.model
 
-    def backend(self, base_checkpoint: BaseCheckpoint, adapter: str | None) -> Any:
+    def backend(self, base_checkpoint: BaseCheckpoint, adapter: str | None) -> S2LM:
         """The model as evaluation has it, with an adapter or without."""
-        return _opened(base_checkpoint, loaded=self.get(base_checkpoint), peft=adapter)
+        return _backend(base_checkpoint, loaded=self.get(base_checkpoint), peft=adapter)
 
     def release(self) -> None:
         """Free the memory."""
@@ -90,12 +85,11 @@ class Bases:
             torch.cuda.empty_cache()
 
 
-def _opened(base_checkpoint: BaseCheckpoint, **more: Any) -> Any:
+def _backend(base_checkpoint: BaseCheckpoint, **arguments: Any) -> S2LM:
     from s2eval.models.s2 import S2LM
 
-    arguments = {} if "loaded" in more else base_checkpoint.arguments()
     try:
-        return S2LM(pretrained=str(base_checkpoint.folder), **arguments, **more)
+        return S2LM(pretrained=str(base_checkpoint.folder), **arguments)
     except S2Error:
         raise
     except Exception as error:  # transformers, torch and safetensors raise a dozen unrelated classes

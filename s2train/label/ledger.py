@@ -10,8 +10,7 @@ from typing import TextIO
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from s2eval import store
-from s2eval.errors import PrerequisiteError
-from s2eval.files import jsonl
+from s2eval.files import jsonl, locks
 from s2eval.reasoning import Split, split
 from s2train.data.files.jsonl import broken
 
@@ -23,9 +22,8 @@ class AnswerLine(BaseModel):
     """A line.
 
     Attributes:
-        prompt: the question.
-        number: which of its answers, from 0.
-        sampling: hash of the policy and of how was sampled.
+        number: which of the prompt's answers, from 0.
+        sampling: hash of the policy and of the settings of sampling.
         answer: the text; may be empty.
         ended: whether it ended by itself, not by `max_tokens`.
         scores: a ranker's key → its score.
@@ -72,40 +70,30 @@ class Ledger:
     @classmethod
     @contextmanager
     def open(cls, path: Path) -> Iterator[Ledger]:
-        """Read what is there, and take what comes.
+        """Read the file, and append to it.
 
         Raises:
             DataError: a line is broken; the last one may be unfinished.
             PrerequisiteError: another process has it open.
         """
-        from filelock import FileLock, Timeout
-
-        ledger = cls(path)
         with store.explain_os_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path.with_name(f".{path.name}.lock"))
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise PrerequisiteError(
-                f"{path}: another process labels there; wait for it, or choose another --out"
-            ) from None
-        try:
+        lock = path.with_name(f".{path.name}.lock")
+        with locks.exclusive(lock, f"{path}: another process labels there; wait for it, or choose another --out"):
+            ledger = cls(path)
             ledger._read()
-            with store.explain_os_errors(path):
-                yield ledger
-        finally:
-            ledger._close()
-            lock.release()
-            with suppress(OSError):
-                Path(lock.lock_file).unlink()
+            try:
+                with store.explain_os_errors(path):
+                    yield ledger
+            finally:
+                ledger._close()
 
     def get(self, key: Key) -> AnswerLine | None:
         """The answer, if it was sampled."""
         return self._lines.get(key)
 
     def add(self, line: AnswerLine) -> None:
-        """Write a line; it is there when this returns, whatever becomes of the process."""
+        """Write a line; it survives the process from now on."""
         if self._file is None:
             self._file = self.path.open("a", encoding="utf-8")
         self._file.write(line.to_json() + "\n")
@@ -113,7 +101,7 @@ class Ledger:
         self._lines[line.key] = line
 
     def tidy(self, first: Iterable[Key]) -> None:
-        """Write the file anew: each answer once, `first` first, the others after them as they came."""
+        """Rewrite the file: each answer once, `first` first, the others after them as they came."""
         self._close()
         keys = [*first, *self._lines]
         with store.write_atomically(self.path) as file:
@@ -122,8 +110,8 @@ class Ledger:
     def _read(self) -> None:
         if not self.path.is_file():
             return
-        *lines, torn = self.path.read_bytes().split(b"\n")  # what follows the last line end may be half a line
-        for number, raw in jsonl.numbered(lines):
+        *complete, torn = self.path.read_bytes().split(b"\n")  # what follows the last line end may be half a line
+        for number, raw in jsonl.numbered(complete):
             try:
                 line = AnswerLine.model_validate_json(raw)
             except ValidationError as error:

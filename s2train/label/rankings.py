@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -17,13 +16,12 @@ from s2train import checkpoint
 from s2train.checkpoint import Checkpoint
 from s2train.label.bases import BaseCheckpoint
 from s2train.training import calibration, models
-from s2train.training.models import ADAPTER_CONFIG
 from s2train.training.preparation import check_same_base
 from s2train.weights import location, shards
 from s2train.weights.location import Location
 
 Kind = Literal["reward", "dpo"]
-BETA = 0.1  # of TRL's DPOConfig, where a recipe does not say another
+BETA = 0.1  # of TRL's DPOConfig, where a recipe does not name another
 _FORM = "expected reward:FOLDER[*WEIGHT][+reward:FOLDER[*WEIGHT]…] or dpo:FOLDER[@REFERENCE]"
 _NEXT = re.compile(r"\+(?=(?:reward|dpo):)")
 _PART = re.compile(r"(?P<kind>reward|dpo):(?P<place>.+?)(?:\*(?P<weight>[^*/]+))?")
@@ -36,7 +34,7 @@ class Named:
     Attributes:
         place: folder or hub id of the adapter.
         weight: of its score in the sum.
-        reference: folder or hub id of the adapter that a DPO training started from, where that was said.
+        reference: folder or hub id of the adapter that a DPO training started from, where it was typed.
     """
 
     kind: Kind
@@ -47,16 +45,12 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Ranker:
-    """An adapter that gives numbers to answers.
+    """An adapter that scores answers.
 
     Attributes:
         kind: a reward model's score, or β (log π(y|x) - log π_ref(y|x)) of a DPO policy.
-        name: for people.
-        key: its kind and name, with 16 hex digits over all that its numbers depend on.
-        folder: of the adapter.
-        base_checkpoint: what it stands on.
-        template: that it was trained with.
-        aspect: that it was trained on; None where its recipe does not say.
+        key: its kind and name, with 16 hex digits over all that its scores depend on.
+        template, aspect: that it was trained with; None where its recipe does not name an aspect.
         accuracy: of a reward model on held-out pairs; None: never measured.
         beta: β; of a reward model not used.
         reference: the adapter that π_ref is, None: the base alone.
@@ -76,11 +70,7 @@ class Ranker:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """A weighted sum of rankers.
-
-    Attributes:
-        parts: rankers with their weights, one or more.
-    """
+    """A sum of rankers, each with its weight."""
 
     parts: tuple[tuple[Ranker, float], ...]
 
@@ -97,40 +87,35 @@ class Ranking:
 
 
 def parse(text: str) -> list[Named]:
-    """A ranking as users type it.
+    """A ranking as users type it; UsageError where it is of another form.
 
     >>> parse("reward:runs/simple*0.7+reward:runs/helpful*0.3")[1]
     Named(kind='reward', place='runs/helpful', weight=0.3, reference=None)
-
-    Raises:
-        UsageError: it is of another form.
     """
-    named: list[Named] = []
+    parts: list[Named] = []
     for part in _NEXT.split(text):
         match = _PART.fullmatch(part)
         if match is None:
             raise UsageError(f"--rank {text}: {part!r}: {_FORM}")
-        kind: Any = match["kind"]
-        place, _, reference = match["place"].partition("@") if kind == "dpo" else (match["place"], "", "")
-        named.append(Named(kind, place, _weight(match["weight"], text), reference or None))
-    if len(named) > 1 and any(part.kind == "dpo" for part in named):
+        try:
+            weight = float(match["weight"] or 1)
+        except ValueError:
+            weight = math.nan
+        if not math.isfinite(weight) or weight == 0:
+            raise UsageError(f"--rank {text}: weight {match['weight']!r}: expected a number that is not 0")
+        if match["kind"] == "dpo":
+            place, _, reference = match["place"].partition("@")
+            parts.append(Named("dpo", place, weight, reference or None))
+        else:
+            parts.append(Named("reward", match["place"], weight))
+    if len(parts) > 1 and any(part.kind == "dpo" for part in parts):
         raise UsageError(f"--rank {text}: only reward models are added up: {_FORM}")
-    return named
-
-
-def _weight(text: str | None, where: str) -> float:
-    try:
-        weight = 1.0 if text is None else float(text)
-    except ValueError:
-        weight = math.nan
-    if not math.isfinite(weight) or weight == 0:
-        raise UsageError(f"--rank {where}: weight {text!r}: expected a number that is not 0")
-    return weight
+    return parts
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A base that is at hand, so that adapters of it need not find theirs."""
+    """The policy's base, which adapters of it need not look for."""
 
     folder: Path
     fingerprint: str | None
@@ -146,67 +131,58 @@ def prepare(parts: Sequence[Named], known: Known, *, allow_below_gate: bool = Fa
 
 
 def _ranker(named: Named, known: Known, allow_below_gate: bool) -> Ranker:
-    adapter = location.of_adapter(named.place)
-    about = _made(adapter, named.kind)
-    if named.kind == "reward":
-        _gate(adapter, allow_below_gate)
-    _check_adapter_kind(adapter, named.kind)
-    base_checkpoint = BaseCheckpoint(_base(adapter, about, known), about.quantization)
-    recipe: Any = about.recipe or {}
-    content: dict[str, Any] = {
-        "kind": named.kind,
-        "model": identity(ModelSpec(named.place, str(base_checkpoint.folder), str(adapter.folder))),
-        "quantization": about.quantization and about.quantization.model_dump(),
-        "template": about.template,
-    }
-    beta, reference = BETA, None
-    if named.kind == "dpo":
-        beta = _beta(recipe.get("arguments") or {}, adapter)
-        reference = _reference(named, adapter, about, base_checkpoint, known)
-        content["beta"] = beta
-        content["reference"] = reference and identity(
-            ModelSpec(str(reference), str(base_checkpoint.folder), str(reference))
-        )
-    key = f"{named.kind}:{adapter.name}@{store.key_of(content)}"
-    return Ranker(
-        named.kind, adapter.name, key, adapter.folder, base_checkpoint, about.template,
-        (recipe.get("data") or {}).get("aspect"), about.metrics.get(calibration.ACCURACY), beta, reference,
-    )  # fmt: skip
-
-
-def _made(adapter: Location, kind: Kind) -> Checkpoint:
+    kind, adapter = named.kind, location.of_adapter(named.place)
     about = checkpoint.read(adapter.folder)
     if about is None or about.kind != kind:
         what = "it has no s2train.json" if about is None else f"its s2train.json says that {about.kind} made it"
         raise DataError(f"--rank {kind}:{adapter.name}: {what}; s2train {kind} makes what can rank as {kind}:…")
-    return about
-
-
-def _gate(adapter: Location, allow: bool) -> None:
-    try:
-        calibration.check_gate(adapter.folder, allow=allow)
-    except DataError:
-        raise
-    except UsageError as error:
-        raise UsageError(f"{error}; --allow-below-gate uses it nevertheless") from None
+    if kind == "reward":
+        try:
+            calibration.check_gate(adapter.folder, allow=allow_below_gate)
+        except DataError:
+            raise
+        except UsageError as error:
+            raise UsageError(f"{error}; --allow-below-gate uses it nevertheless") from None
+    _check_adapter_kind(adapter, kind)
+    base = BaseCheckpoint(_base(adapter, about, known), about.quantization)
+    recipe: Any = about.recipe or {}
+    content: dict[str, object] = {
+        "kind": kind,
+        "model": identity(ModelSpec(named.place, str(base.folder), str(adapter.folder))),
+        "quantization": about.quantization and about.quantization.model_dump(),
+        "template": about.template,
+    }
+    beta, reference = BETA, None
+    if kind == "dpo":
+        arguments = recipe.get("arguments") or {}
+        divergence = arguments.get("f_divergence_type", "reverse_kl")
+        if divergence != "reverse_kl":
+            raise UsageError(
+                f"dpo {adapter.name}: trained with f_divergence_type {divergence}; its implicit reward is not "
+                "β log π/π_ref, the only one that is computed here"
+            )
+        beta = float(arguments.get("beta", BETA))
+        started = (recipe.get("model") or {}).get("adapter")
+        reference = _reference(named, adapter, started, about.data.get("adapter", "unknown"), base, known)
+        content["beta"] = beta
+        content["reference"] = reference and identity(ModelSpec(str(reference), str(base.folder), str(reference)))
+    key = f"{kind}:{adapter.name}@{store.key_of(content)}"
+    aspect, accuracy = (recipe.get("data") or {}).get("aspect"), about.metrics.get(calibration.ACCURACY)
+    return Ranker(kind, adapter.name, key, adapter.folder, base, about.template, aspect, accuracy, beta, reference)
 
 
 def _check_adapter_kind(adapter: Location, kind: Kind) -> None:
-    where, wanted = f"{kind} {adapter.name}", "SEQ_CLS" if kind == "reward" else "CAUSAL_LM"
-    path = adapter.folder / ADAPTER_CONFIG
-    if not path.is_file():
+    where, task = f"{kind} {adapter.name}", "SEQ_CLS" if kind == "reward" else "CAUSAL_LM"
+    if not (adapter.folder / models.ADAPTER_CONFIG).is_file():
         raise UsageError(
-            f"{where}: no {ADAPTER_CONFIG}: a whole model. Rankers are adapters, so that one base carries all of them: "
-            "train it with model.method lora or qlora"
+            f"{where}: no {models.ADAPTER_CONFIG}: a whole model. Rankers are adapters, so that one base carries all "
+            "of them: train it with model.method lora or qlora"
         )
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise PrerequisiteError(f"{path}: cannot be read: {error}") from error
-    if about.get("peft_type") != "LORA" or about.get("task_type") not in (None, wanted):
+    about = models.adapter_config(adapter)
+    if about.get("peft_type") != "LORA" or about.get("task_type") not in (None, task):
         raise UsageError(
             f"{where}: an adapter of peft_type {about.get('peft_type')} and task_type {about.get('task_type')}; "
-            f"expected LORA and {wanted}"
+            f"expected LORA and {task}"
         )
 
 
@@ -219,23 +195,11 @@ def _base(adapter: Location, about: Checkpoint, known: Known) -> Path:
     return base.folder
 
 
-def _beta(arguments: Mapping[str, Any], adapter: Location) -> float:
-    divergence = arguments.get("f_divergence_type", "reverse_kl")
-    if divergence != "reverse_kl":
-        raise UsageError(
-            f"dpo {adapter.name}: trained with f_divergence_type {divergence}; its implicit reward is not "
-            "β log π/π_ref, the only one that is computed here"
-        )
-    return float(arguments.get("beta", BETA))
-
-
 def _reference(
-    named: Named, adapter: Location, about: Checkpoint, base_checkpoint: BaseCheckpoint, known: Known
+    named: Named, adapter: Location, started: str | None, sha256: str, base: BaseCheckpoint, known: Known
 ) -> Path | None:
-    """The adapter that was π_ref; None where training began with a new one, so that the base was."""
-    where = f"dpo {adapter.name}"
-    recipe: Any = about.recipe or {}
-    started: str | None = (recipe.get("model") or {}).get("adapter")
+    """The adapter that was π_ref, by its name and hash; None where training began with a new one: the base was."""
+    where, advice = f"dpo {adapter.name}", f"--rank dpo:{named.place}@FOLDER"
     if started is None:
         if named.reference:
             raise UsageError(f"{where}: its reference is the base (it started from no adapter): leave @… out")
@@ -246,17 +210,14 @@ def _reference(
     except PrerequisiteError as error:
         raise PrerequisiteError(
             f"{where}: its reference is the adapter {started!r} that it started from, which is not at {place}. "
-            f"Say where it is: --rank dpo:{named.place}@FOLDER"
+            f"Say where it is: {advice}"
         ) from error
     _check_adapter_kind(reference, "dpo")
-    if about.data.get("adapter") != checkpoint.sha256(models.weights(reference)):
+    if sha256 != checkpoint.sha256(models.weights(reference)):
         raise UsageError(
             f"{where}: it started from other weights than those of {reference.folder}: its s2train.json names "
-            f"{started!r} with SHA-256 {about.data.get('adapter', 'unknown')[:12]}… Say where they are: "
-            f"--rank dpo:{named.place}@FOLDER"
+            f"{started!r} with SHA-256 {sha256[:12]}… Say where they are: {advice}"
         )
-    fingerprint = known.fingerprint if base_checkpoint.folder == known.folder else None
-    check_same_base(
-        reference, base_checkpoint.folder.name, fingerprint or shards.fingerprint(shards.find(base_checkpoint.folder))
-    )
+    fingerprint = known.fingerprint if base.folder == known.folder else None
+    check_same_base(reference, base.folder.name, fingerprint or shards.fingerprint(shards.find(base.folder)))
     return reference.folder

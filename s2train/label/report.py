@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
 
 from s2eval.records import Estimate
 from s2eval.report import Cell, Table, TableRow
@@ -12,22 +11,14 @@ from s2eval.report.render.markdown import render_table
 from s2eval.stats import clustered_mean
 from s2train.label import agreement, candidates
 from s2train.label.agreement import Agreement
-from s2train.label.candidates import Candidate, Groups
-from s2train.label.pairs import Selection
+from s2train.label.candidates import Candidate, Groups, Pair, Selection
 
 _LONG, _GRADE = "the longer answer wins", "Flesch-Kincaid grade, better less worse"
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The answers.
-
-    Attributes:
-        prompts, answers: how many.
-        ended: of the answers, how many ended by themselves.
-        words: mean of an answer.
-        left_out: see `Groups`.
-    """
+    """The answers: how many, how many ended by themselves, words of one on average; `left_out` as of `Groups`."""
 
     prompts: int
     answers: int
@@ -41,9 +32,7 @@ class Liked:
     """What a ranking does with all pairs of answers to one prompt.
 
     Attributes:
-        name: of the ranking.
-        mean: of its scores.
-        spread: their standard deviation.
+        mean, spread: of its scores; their standard deviation.
         longer: share of pairs in which it likes the answer of more words.
         grade: Flesch-Kincaid grade of the better answer less that of the worse one, mean.
     """
@@ -57,13 +46,7 @@ class Liked:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """The pairs that were written, by the first ranking.
-
-    Attributes:
-        pairs, ties, narrow: see `Selection`.
-        margin: mean.
-        longer, grade: as of `Liked`.
-    """
+    """The pairs that were written: counts as of `Selection`, the mean margin; `longer`, `grade` as of `Liked`."""
 
     pairs: int
     ties: int
@@ -75,13 +58,7 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All of it.
-
-    Attributes:
-        rankings: the first made the labels.
-        agreements: of each other ranking with the first.
-        notes: sentences for readers.
-    """
+    """All of it: the first ranking made the labels, with which `agreements` compares each other one."""
 
     sample: Sample
     rankings: tuple[Liked, ...]
@@ -89,22 +66,17 @@ class Report:
     agreements: tuple[Agreement, ...]
     notes: tuple[str, ...] = ()
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """For JSON; estimates as value, interval and counts."""
-        return _plain(self)
+        return asdict(self)
 
 
 def build(
     answers: Sequence[Candidate], groups: Groups, selection: Selection, names: Sequence[str], notes: Sequence[str] = ()
 ) -> Report:
-    """Count and estimate.
-
-    Args:
-        answers: all that were sampled, one or more.
-        names: of the rankings.
-    """
+    """Count and estimate, of all answers that were sampled; `names` are those of the rankings."""
     pairs = list(groups.pairs())
-    kept = [(label.chosen, label.rejected) for label in selection.pairs]
+    labelled = [(label.chosen, label.rejected) for label in selection.pairs]
     margins = [label.margin for label in selection.pairs]
     return Report(
         Sample(
@@ -116,19 +88,19 @@ def build(
         ),
         tuple(_liked(answers, pairs, place, name) for place, name in enumerate(names)),
         Labels(
-            pairs=len(kept),
+            pairs=len(labelled),
             ties=selection.ties,
             narrow=selection.narrow,
             margin=sum(margins) / len(margins) if margins else None,
-            longer=agreement.longer_wins(kept, 0),
-            grade=agreement.grade_of_better(kept, 0),
+            longer=agreement.longer_wins(labelled, 0),
+            grade=agreement.grade_of_better(labelled, 0),
         ),
         tuple(agreement.agree(groups, selection.pairs, 0, other) for other in range(1, len(names))),
         tuple(notes),
     )
 
 
-def _liked(answers: Sequence[Candidate], pairs: Sequence[tuple[Candidate, Candidate]], place: int, name: str) -> Liked:
+def _liked(answers: Sequence[Candidate], pairs: Sequence[Pair], place: int, name: str) -> Liked:
     scores = [answer.scores[place] for answer in answers]
     mean = clustered_mean(scores, [answer.prompt for answer in answers], within=agreement.UNBOUNDED)
     assert mean.value is not None
@@ -205,13 +177,3 @@ def _row(name: str, *cells: Cell) -> TableRow:
 def _cell(estimate: Estimate, digits: int = 3) -> Cell:
     few = estimate.method in ("too-few", "constant")
     return Cell(estimate.value, estimate.ci_low, estimate.ci_high, estimate.n, estimate.n_valid, digits=digits, few=few)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Estimate):
-        return asdict(value)
-    if hasattr(value, "__dataclass_fields__"):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value

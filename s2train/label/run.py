@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
 
 from s2eval.metrics import flesch_applies, readability
 from s2train import checkpoint
 from s2train.data.files.jsonl import replacing
 from s2train.data.preferences import PreferenceLine
-from s2train.label import pairs, report, sampling, scoring
+from s2train.label import report, sampling, scoring
 from s2train.label.bases import Bases
-from s2train.label.candidates import Candidate, group
+from s2train.label.candidates import Candidate, Selection, group, select
 from s2train.label.job import ABOUT, ANSWERS, Job
 from s2train.label.ledger import Ledger
-from s2train.label.pairs import Selection
 from s2train.label.rankings import Ranker
 from s2train.label.report import Report
 
@@ -27,47 +25,47 @@ Progress = Callable[[str, int, int], object]
 
 
 def run(job: Job, progress: Progress = lambda *_: None) -> Report:
-    """Sample, score, pair and write; give what it came to.
+    """Sample, score, pair and write; return what it came to.
 
     Raises:
         UsageError, PrerequisiteError: a model that cannot be loaded or does not fit.
     """
-    out = job.request.out
-    with Ledger.open(out.with_name(out.stem + ANSWERS)) as ledger:
-        held = Bases()
-        _sample(job, ledger, held, progress)
+    request = job.request
+    with Ledger.open(request.out.with_name(request.out.stem + ANSWERS)) as ledger:
+        bases = Bases()
+        _sample(job, ledger, bases, progress)
         for ranker in job.rankers.values():
-            _score(job, ledger, held, ranker, progress)
-        held.release()
+            _score(job, ledger, bases, ranker, progress)
+        bases.release()
         ledger.tidy(job.keys)
         answers = _candidates(job, ledger)
-    groups = group(answers, ended_only=job.request.ended_only)
-    selection = pairs.select(groups, which=job.request.which, min_margin=job.request.min_margin)
+    groups = group(answers, ended_only=request.ended_only)
+    selection = select(groups, which=request.which, min_margin=request.min_margin)
     agreement = report.build(answers, groups, selection, [ranking.name for ranking in job.rankings], job.notes())
     _write(job, selection, agreement)
     return agreement
 
 
-def _sample(job: Job, ledger: Ledger, held: Bases, progress: Progress) -> None:
+def _sample(job: Job, ledger: Ledger, bases: Bases, progress: Progress) -> None:
     keys = job.keys
-    wanted = [(prompt, number) for how, prompt, number in keys if ledger.get((how, prompt, number)) is None]
-    done = len(keys) - len(wanted)
+    missing = [(prompt, number) for how, prompt, number in keys if ledger.get((how, prompt, number)) is None]
+    done = len(keys) - len(missing)
     progress("answers", done, len(keys))
-    for number, line in enumerate(sampling.sample(held, job.policy, job.request.how, wanted), 1):
+    for number, line in enumerate(sampling.sample(bases, job.policy, job.request.how, missing), 1):
         ledger.add(line)
         progress("answers", done + number, len(keys))
 
 
-def _score(job: Job, ledger: Ledger, held: Bases, ranker: Ranker, progress: Progress) -> None:
+def _score(job: Job, ledger: Ledger, bases: Bases, ranker: Ranker, progress: Progress) -> None:
     lines = [line for key in job.keys if (line := ledger.get(key)) is not None]
-    wanted = [line for line in lines if ranker.key not in line.scores]
-    done, name = len(lines) - len(wanted), f"{ranker.kind}:{ranker.name}"
+    missing = [line for line in lines if ranker.key not in line.scores]
+    done, name = len(lines) - len(missing), f"{ranker.kind}:{ranker.name}"
     progress(name, done, len(lines))
-    if not wanted:
+    if not missing:
         return
-    score = scoring.scorer(held, ranker)
-    for start in range(0, len(wanted), _AT_ONCE):
-        batch = wanted[start : start + _AT_ONCE]
+    score = scoring.scorer(bases, ranker)
+    for start in range(0, len(missing), _AT_ONCE):
+        batch = missing[start : start + _AT_ONCE]
         values = score([(line.prompt, line.answer) for line in batch])
         for line, value in zip(batch, values, strict=True):
             ledger.add(line.model_copy(update={"scores": {**line.scores, ranker.key: value}}))
@@ -80,11 +78,11 @@ def _candidates(job: Job, ledger: Ledger) -> list[Candidate]:
     for key in job.keys:
         line = ledger.get(key)
         assert line is not None  # all were sampled
-        read = readability(line.answer)
-        grade = read.fkg if flesch_applies(line.answer) else None
+        flesch = readability(line.answer)
+        grade = flesch.fkg if flesch_applies(line.answer) else None
         scores = tuple(ranking.score(line.scores) for ranking in job.rankings)
         candidates.append(
-            Candidate(line.prompt, line.number, line.answer, line.ended, read.counts.words, grade, scores)
+            Candidate(line.prompt, line.number, line.answer, line.ended, flesch.counts.words, grade, scores)
         )
     return candidates
 
@@ -105,18 +103,21 @@ def _write(job: Job, selection: Selection, agreement: Report) -> None:
         about.write(_about(job, agreement, labels.sha256), indent=1)
 
 
-def _about(job: Job, agreement: Report, sha256: str) -> dict[str, Any]:
-    """FILE.json: what made it, without this machine's folders."""
-    request, policy = job.request, job.policy
+def _about(job: Job, agreement: Report, sha256: str) -> dict[str, object]:
+    """FILE.json: how it was written, without this machine's folders."""
+    request, policy, questions = job.request, job.policy, job.questions
     return {
         "kind": KIND,
         "labels": {"name": request.out.name, "sha256": sha256},
-        "prompts": {"name": job.questions.name, "sha256": job.questions.sha256, "rows": job.questions.rows,
-                    "repeated": job.questions.repeated, "long": job.questions.long},
+        "prompts": {"name": questions.name, "sha256": questions.sha256, "rows": questions.rows,
+                    "repeated": questions.repeated, "long": questions.long},
         "policy": {"name": policy.name, "identity": policy.identity, "base_sha256": policy.fingerprint,
                    "template": policy.template.name, "template_hash": policy.template.hash},
         "sampling": {"key": policy.key(request.how), "answers": request.answers, **asdict(request.how)},
-        "rankings": [{"name": ranking.name, "parts": _parts(ranking.parts)} for ranking in job.rankings],
+        "rankings": [
+            {"name": ranking.name, "parts": [_part(part, weight) for part, weight in ranking.parts]}
+            for ranking in job.rankings
+        ],
         "settings": {"aspect": job.aspect, "pairs": request.which, "min_margin": request.min_margin,
                      "ended_only": request.ended_only, "limit": request.limit, "max_prompt": request.max_prompt},
         "versions": checkpoint.versions(),
@@ -124,12 +125,10 @@ def _about(job: Job, agreement: Report, sha256: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _parts(parts: Sequence[tuple[Ranker, float]]) -> list[dict[str, Any]]:
-    return [
-        {
-            "kind": part.kind, "name": part.name, "key": part.key, "weight": weight, "template": part.template,
-            **({"accuracy": part.accuracy} if part.kind == "reward" else
-               {"beta": part.beta, "reference": part.reference and part.reference.name}),
-        }
-        for part, weight in parts
-    ]  # fmt: skip
+def _part(part: Ranker, weight: float) -> dict[str, object]:
+    about: dict[str, object] = {
+        "kind": part.kind, "name": part.name, "key": part.key, "weight": weight, "template": part.template,
+    }  # fmt: skip
+    if part.kind == "reward":
+        return about | {"accuracy": part.accuracy}
+    return about | {"beta": part.beta, "reference": part.reference and part.reference.name}

@@ -9,7 +9,7 @@ from typing import Any
 from s2eval import control_tokens, prompts, store
 from s2eval.errors import PrerequisiteError, UsageError
 from s2eval.models import EMBEDDED, ModelSpec, identity
-from s2eval.models import parse as parsed
+from s2eval.models import parse as parse_model
 from s2eval.prompts import Template
 from s2eval.reasoning import opens_reasoning, split
 from s2train import checkpoint
@@ -17,8 +17,8 @@ from s2train.data.preferences import turns_of
 from s2train.label.bases import BaseCheckpoint, Bases, context
 from s2train.label.ledger import AnswerLine
 from s2train.training.preparation import check_same_base
+from s2train.training.rows import Tokenizer
 from s2train.weights import location, shards
-from s2train.weights.location import Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +41,14 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Who answers.
+    """The model that answers.
 
     Attributes:
-        spec: as s2eval loads it.
         name: without this machine's folders.
         identity: 16 hex digits over its files.
         base_checkpoint: what it is, or what its adapter stands on.
         fingerprint: of the base's weights; None where they are no safetensors.
         template: how a question becomes a prompt.
-        tokenizer: transformers'.
         context: tokens of a prompt with its answer.
     """
 
@@ -60,7 +58,7 @@ class Policy:
     base_checkpoint: BaseCheckpoint
     fingerprint: str | None
     template: Template
-    tokenizer: Any
+    tokenizer: Tokenizer
     context: int
 
     def key(self, how: Sampling) -> str:
@@ -84,16 +82,15 @@ def policy(text: str, template: str | None = None) -> Policy:
     """
     from transformers import AutoTokenizer
 
-    spec = parsed(text)
+    spec = parse_model(text)
     if spec.engine != "s2":
         raise UsageError(f"policy {text}: answers are sampled here by the backend s2: leave {spec.engine}: out")
     base = location.of_model(spec.pretrained)
     weights = any(base.folder.glob("*.safetensors"))
     fingerprint = shards.fingerprint(shards.find(base.folder)) if weights else None
-    quantization = None
-    name = text if text in EMBEDDED else base.name
+    quantization, name = None, text if text in EMBEDDED else base.name
     if spec.peft:
-        adapter: Location = location.of_adapter(spec.peft)
+        adapter = location.of_adapter(spec.peft)
         about, name = checkpoint.read(adapter.folder), adapter.name
         quantization = about.quantization if about else None
         if fingerprint:
@@ -104,19 +101,15 @@ def policy(text: str, template: str | None = None) -> Policy:
         raise PrerequisiteError(f"policy {text}: {' '.join(str(error).split())[:300]}") from error
     return Policy(
         spec, name, identity(spec), BaseCheckpoint(base.folder, quantization), fingerprint,
-        prompts.resolve(template, spec.checkpoint, tokenizer), tokenizer,
-        context(base.folder),
+        prompts.resolve(template, spec.checkpoint, tokenizer), tokenizer, context(base.folder),
     )  # fmt: skip
 
 
-def sample(bases: Bases, who: Policy, how: Sampling, wanted: Sequence[tuple[str, int]]) -> Iterator[AnswerLine]:
-    """Answers as they end, in no particular order.
+def sample(bases: Bases, policy: Policy, how: Sampling, prompts: Sequence[tuple[str, int]]) -> Iterator[AnswerLine]:
+    """Answers to prompts, each with the number of its answer, as they end.
 
     Architectures and generation settings that the batched generator does not know go through transformers' own loop;
     then an answer depends on those that are sampled before it, too.
-
-    Args:
-        wanted: prompts with the number of the answer.
     """
     import torch
     from lm_eval.api.instance import Instance
@@ -124,33 +117,31 @@ def sample(bases: Bases, who: Policy, how: Sampling, wanted: Sequence[tuple[str,
     from s2eval.models.backend import decoding
     from s2eval.models.trie import support
 
-    if not wanted:
+    if not prompts:
         return
-    lm = bases.backend(who.base_checkpoint, who.spec.peft)
-    chosen = {"do_sample": True, "temperature": how.temperature, "top_p": how.top_p, "top_k": how.top_k}
-    settings = {"until": list(who.template.stop), "max_gen_toks": how.max_tokens, **chosen}
-    alone = isinstance(decoding.read(lm.model, chosen), str) or support.refusal(lm.model, who.context)
-    # transformers' loop tells of each prompt, not of each answer, whether it was cut: so one answer a prompt at a time
-    numbers = sorted({number for _, number in wanted}) if alone else [None]
-    sampling = who.key(how)
+    lm: Any = bases.backend(policy.base_checkpoint, policy.spec.peft)
+    options = {"do_sample": True, "temperature": how.temperature, "top_p": how.top_p, "top_k": how.top_k}
+    settings = {"until": list(policy.template.stop), "max_gen_toks": how.max_tokens, **options}
+    loop = isinstance(decoding.read(lm.model, options), str) or support.refusal(lm.model, policy.context)
+    # transformers' loop reports of each prompt, not of each answer, whether it was cut: one answer a prompt at a time
+    numbers = sorted({number for _, number in prompts}) if loop else [None]
+    sampling = policy.key(how)
     for only in numbers:
         torch.manual_seed(how.seed if only is None else how.seed + 1_000_003 * only)
-        part = [answer for answer in wanted if only is None or answer[1] == only]
+        part = [answer for answer in prompts if only is None or answer[1] == only]
         requests = [
-            Instance("generate_until", {}, (who.template.render(turns_of(prompt)), dict(settings)), place)
+            Instance("generate_until", {}, (policy.template.render(turns_of(prompt)), dict(settings)), place)
             for place, (prompt, _) in enumerate(part)
         ]
-        repeats = [number for _, number in part]
-        for place, text in lm.stream(requests, disable_tqdm=True, repeats=repeats):
+        for place, text in lm.stream(requests, disable_tqdm=True, repeats=[number for _, number in part]):
             rendered = requests[place].args[0]
             parts = split(text.strip(), opened=opens_reasoning(rendered))
-            ended = parts.closed and not lm.cut.get(rendered, False)
             prompt, number = part[place]
             yield AnswerLine(
                 prompt=prompt,
                 number=number,
                 sampling=sampling,
                 answer=parts.answer,
-                ended=ended,
+                ended=parts.closed and not lm.cut.get(rendered, False),
                 reasoning=parts.reasoning,
             )

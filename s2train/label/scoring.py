@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from s2eval import prompts
 from s2eval.errors import UsageError
@@ -17,6 +17,9 @@ from s2train.training import models
 from s2train.training.models import HEAD
 from s2train.training.rows import Encoded, Encoder
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 Score = Callable[[Sequence[tuple[str, str]]], list[float]]
 """(prompt, answer) pairs → their scores, in their order."""
 
@@ -25,7 +28,7 @@ _REFERENCE = "reference"
 
 
 def scorer(bases: Bases, ranker: Ranker) -> Score:
-    """A ranker on its base, until `bases` is asked for another one.
+    """A ranker on its base, until another one is loaded.
 
     Raises:
         UsageError: the adapter does not fit the base tensor by tensor; an answer beyond the context; NaN.
@@ -33,17 +36,16 @@ def scorer(bases: Bases, ranker: Ranker) -> Score:
     tokenizer = models.tokenizer(ranker.base_checkpoint.folder)
     template = prompts.get(ranker.template, tokenizer)
     causal = bases.get(ranker.base_checkpoint)
-    most = context(ranker.base_checkpoint.folder)
-    encoder = Encoder(tokenizer, template, most)
-    padding = tokenizer.pad_token_id
-    score = _rewards(causal, ranker, padding) if ranker.kind == "reward" else _implicit(causal, ranker, padding)
+    limit = context(ranker.base_checkpoint.folder)
+    encoder = Encoder(tokenizer, template, limit)
+    score = (_rewards if ranker.kind == "reward" else _implicit)(causal, ranker, tokenizer.pad_token_id)
 
-    def whole(pairs: Sequence[tuple[str, str]]) -> list[float]:
+    def checked(pairs: Sequence[tuple[str, str]]) -> list[float]:
         rendered = [template.render(turns_of(prompt)) for prompt, _ in pairs]
         encoded = encoder.encode(rendered, [answer for _, answer in pairs]) if pairs else []
         longest = max((len(sequence.tokens) for sequence in encoded), default=0)
-        if longest > most:
-            raise UsageError(f"{ranker.name}: {longest} tokens, its context has {most}: lower --max-prompt")
+        if longest > limit:
+            raise UsageError(f"{ranker.name}: {longest} tokens, its context has {limit}: lower --max-prompt")
         scores = score(encoded)
         if not all(map(math.isfinite, scores)):
             raise UsageError(
@@ -51,10 +53,10 @@ def scorer(bases: Bases, ranker: Ranker) -> Score:
             )
         return scores
 
-    return whole
+    return checked
 
 
-def _rewards(causal: Any, ranker: Ranker, padding: int) -> Callable[[Sequence[Encoded]], list[float]]:
+def _rewards(causal: PreTrainedModel, ranker: Ranker, padding: int) -> Callable[[Sequence[Encoded]], list[float]]:
     """A classifier around the base's own layers, so that they are in memory once."""
     import torch
     from peft import PeftModel
@@ -77,7 +79,7 @@ def _rewards(causal: Any, ranker: Ranker, padding: int) -> Callable[[Sequence[En
     return lambda encoded: reward_scores(judge, [sequence.tokens for sequence in encoded], padding, _BATCH)
 
 
-def _implicit(causal: Any, ranker: Ranker, padding: int) -> Callable[[Sequence[Encoded]], list[float]]:
+def _implicit(causal: PreTrainedModel, ranker: Ranker, padding: int) -> Callable[[Sequence[Encoded]], list[float]]:
     """β (log π(y|x) - log π_ref(y|x)): Rafailov et al. 2023 (arXiv 2305.18290), section 4."""
     from s2eval.models.sources import adapters
 

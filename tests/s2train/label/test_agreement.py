@@ -9,8 +9,7 @@ import pytest
 
 from s2eval.stats import cohen_kappa, proportion
 from s2train.label.agreement import agree, grade_of_better, kappa, longer_wins, share, tau_b
-from s2train.label.candidates import Candidate, Groups, group
-from s2train.label.pairs import select
+from s2train.label.candidates import Candidate, Groups, group, select
 
 
 def groups(*prompts: list[tuple[float, float]]) -> Groups:

@@ -202,7 +202,7 @@ def test_a_ranking_named_twice_and_a_file_of_others(
     assert "named twice" in capsys.readouterr().err
     out.write_text("precious\n")
     assert s2train(*arguments(made, out)) == 2
-    assert "it is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert out.read_text() == "precious\n"
 
 
@@ -217,11 +217,9 @@ def test_the_dry_run_loads_and_writes_nothing(
 
 
 def test_prompts_are_asked_once_and_counted(made: dict[str, Path], tmp_path: Path) -> None:
-    from s2train.label import questions
-
     lines = [{"prompt": "a"}, {"question": "b", "answer": "x"}, {"prompt": "a"}, {"prompt": "long " * 9}]
     (tmp_path / "p.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    found = questions.read(tmp_path / "p.jsonl", "p", lambda prompt: len(prompt) < 9)
+    found = jobs.read_questions(tmp_path / "p.jsonl", "p", lambda prompt: len(prompt) < 9)
     assert found.prompts == ("a", "b")
     assert found.line() == "p: 2 prompts of 4 rows; 1 came before; 1 were too long and left out"
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from s2train.label.candidates import Candidate, Groups, group
-from s2train.label.pairs import Selection, select
+from s2train.label.candidates import Candidate, Groups, Selection, group, select
 
 
 def answer(prompt: str, number: int, *scores: float, text: str = "", ended: bool = True) -> Candidate:

@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from s2train.label.candidates import Candidate, group
-from s2train.label.pairs import select
+from s2train.label.candidates import Candidate, group, select
 from s2train.label.report import build, render
 
 
