@@ -117,8 +117,8 @@ def together(work: Work) -> Any:
     """All roles on one base."""
     from s2train.ppo.roles import Roles, read
 
-    rewards = {aspect: read(str(work.folder / aspect)) for aspect in work.aspects}
-    return Roles(_base(), read(str(work.folder / "sft")), _value(), rewards, _padding())
+    rewards = {aspect: read(work.folder / aspect) for aspect in work.aspects}
+    return Roles(_base(), read(work.folder / "sft"), _value(), rewards, _padding())
 
 
 def apart(work: Work) -> Any:

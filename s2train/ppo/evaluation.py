@@ -7,23 +7,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from s2eval.metrics import flesch_applies, readability
 from s2eval.reasoning import opens_reasoning, split
 from s2train import losses
-from s2train.ppo.experience import together
+from s2train.ppo.experience import by_answer
 from s2train.ppo.job import Job
 from s2train.ppo.processes import Processes
-from s2train.ppo.roles import POLICY, REFERENCE, REWARD, Answers, Roles
+from s2train.ppo.roles import POLICY, REFERENCE, REWARD, Roles
 from s2train.ppo.rollouts import sample
+from s2train.training.rows import answer_text
 
 Record = Mapping[str, Any]
 MEANS = ("reward", "kl", "words", "fkg", "fre", "tokens", "ended")
 
 
 @torch.no_grad()
-def evaluate(roles: Roles, job: Job, processes: Processes) -> list[dict[str, Any]]:
+def evaluate(roles: Roles, job: Job, processes: Processes) -> list[Record]:
     """A record of each of the first validation prompts, the same in all processes, which share the work.
 
     A record has `prompt`, `answer`, `rewards` by name as the models gave them, `reward`, which is their weighted sum
@@ -37,61 +37,36 @@ def evaluate(roles: Roles, job: Job, processes: Processes) -> list[dict[str, Any
         return own
     from accelerate.utils import gather_object
 
-    records: list[Any] = gather_object(list(zip(places, own, strict=True)))
+    records = gather_object(list(zip(places, own, strict=True)))
     return [record for _, record in sorted(records, key=lambda pair: pair[0])]
 
 
-def _records(roles: Roles, job: Job, places: Sequence[int]) -> list[dict[str, Any]]:
-    wanted = job.config.evaluate
+def _records(roles: Roles, job: Job, places: Sequence[int]) -> list[Record]:
     settings = job.config.ppo.model_copy(update={
-        "max_new_tokens": wanted.max_tokens or job.config.ppo.max_new_tokens,
-        **({"temperature": 0.0} if wanted.greedy else {}),
+        "max_new_tokens": job.config.evaluate.max_tokens or job.config.ppo.max_new_tokens,
+        **({"temperature": 0.0} if job.config.evaluate.greedy else {}),
     })  # fmt: skip
     keys = [f"{settings.seed}:evaluation:{place}" for place in places]
     tokens = [job.validation.tokens[place] for place in places]
     rollouts = sample(roles, tokens, keys, job.ends, settings, job.tokenizer.pad_token_id)
     answers, temperature = rollouts.answers, settings.temperature or 1.0
-    policy, reference = (_sums(roles, role, answers, settings.micro, temperature) for role in (POLICY, REFERENCE))
-    scores = {name: _scores(roles, REWARD + name, answers, settings.micro) for name in job.judges}
+    policy, reference = (by_answer(roles, role, answers, settings.micro, temperature) for role in (POLICY, REFERENCE))
+    scores = {name: by_answer(roles, REWARD + name, answers, settings.micro) for name in job.judges}
     total = losses.combine(list(scores.values()), [judge.weight for judge in job.judges.values()])
-    records: list[dict[str, Any]] = []
+    records: list[Record] = []
     for row, place in enumerate(places):
         ids = answers.answers[row][answers.present[row].bool()].tolist()
         opened = opens_reasoning(job.tokenizer.decode(tokens[row][-16:]))
-        text, reasoning, _ = split(_text(job, ids), opened=opened)
-        measured = readability(text) if flesch_applies(text) else None
+        text, reasoning, _ = split(answer_text(job.tokenizer, job.template, ids), opened=opened)
+        flesch = readability(text) if flesch_applies(text) else None
         records.append({
             "prompt": job.validation.texts[place], "answer": text, **({"reasoning": reasoning} if reasoning else {}),
             "rewards": {name: float(score[row]) for name, score in scores.items()}, "reward": float(total[row]),
             "kl": float(policy[row] - reference[row]), "words": len(text.split()),
-            "fkg": measured and measured.fkg, "fre": measured and measured.fre, "tokens": len(ids),
+            "fkg": flesch and flesch.fkg, "fre": flesch and flesch.fre, "tokens": len(ids),
             "ended": bool(rollouts.ended[row]),
         })  # fmt: skip
     return records
-
-
-def _text(job: Job, tokens: Sequence[int]) -> str:
-    """An answer as evaluation would read it."""
-    text = job.tokenizer.decode(tokens, skip_special_tokens=True)
-    for stop in job.template.stop:
-        text = text.partition(stop)[0]
-    return text.strip()
-
-
-def _sums(roles: Roles, role: str, answers: Answers, size: int, temperature: float) -> Tensor:
-    """log π of whole answers, (B,)."""
-    sums = torch.zeros(len(answers.tokens))
-    for rows in together(answers, size):
-        part = answers[rows]
-        sums[rows] = (roles(role, part, temperature).cpu() * part.present).sum(1)
-    return sums
-
-
-def _scores(roles: Roles, role: str, answers: Answers, size: int) -> Tensor:
-    scores = torch.zeros(len(answers.tokens))
-    for rows in together(answers, size):
-        scores[rows] = roles(role, answers[rows]).cpu()
-    return scores
 
 
 def means(records: Sequence[Record]) -> dict[str, float]:

@@ -24,14 +24,13 @@ class Experience:
     """A step's answers, ready to be learnt from. All of shape (B, T) but where it says otherwise; fp32, on the CPU.
 
     Attributes:
-        answers: what was said.
-        old: log-probabilities under the policy that said it.
-        values: what was expected.
+        old: log-probabilities under the policy that sampled them.
+        values: the value model's expectation at each token.
         advantages: how much better each token turned out, whitened or not.
         returns: what the value is trained on.
         scores: aspect → its reward model's score, (B,).
-        rewards: of the whole answer, penalties for its end included, the KL not, (B,).
-        kl: of the whole answer from the reference, nats, (B,).
+        rewards: of the answer, penalties for its end included, the KL not, (B,).
+        kl: of the answer from the reference, nats, (B,).
         ended: whether it ended by itself, (B,), bool.
     """
 
@@ -58,45 +57,46 @@ def measure(
 ) -> Experience:
     """One pass of each role over the answers, a few at a time.
 
-    Args:
-        weights: aspect → its weight in the reward.
-        scales: aspect → the running scale of its scores; takes those of all processes into account.
-        coefficient: β.
+    `weights` are those of each aspect in the reward; `scales`, the running scales of their scores, take those of all
+    processes into account; `coefficient` is β.
     """
     answers = rollouts.answers
     mask = answers.present
-    old, reference, values = (_tokens(forward, role, answers, settings) for role in (POLICY, REFERENCE, VALUE))
-    scores = {aspect: _scores(forward, REWARD + aspect, answers, settings) for aspect in weights}
+    old, reference, values = (by_token(forward, role, answers, settings) for role in (POLICY, REFERENCE, VALUE))
+    scores = {aspect: by_answer(forward, REWARD + aspect, answers, settings.micro) for aspect in weights}
     scaled = [processes.mine(scales[aspect](processes.gather(scores[aspect]))) for aspect in weights]
     rewards = losses.combine(scaled, list(weights.values()))
     rewards = rewards - settings.missing_end_penalty * (~rollouts.ended).float()
     kl = losses.kl(old, reference, mask)
-    by_token = losses.token_rewards(rewards, kl, mask, coefficient)
+    token_rewards = losses.token_rewards(rewards, kl, mask, coefficient)
     if settings.whiten_rewards:
-        by_token = losses.whiten(by_token, mask, shift_mean=False, total=processes.total)
-    advantages, returns = losses.advantages(by_token, values, mask, gamma=settings.gamma, lam=settings.lam)
+        token_rewards = losses.whiten(token_rewards, mask, shift_mean=False, total=processes.total)
+    advantages, returns = losses.advantages(token_rewards, values, mask, gamma=settings.gamma, lam=settings.lam)
     if settings.whiten_advantages:
         advantages = losses.whiten(advantages, mask, total=processes.total)
     return Experience(answers, old, values, advantages, returns, scores, rewards, kl.sum(1), rollouts.ended)
 
 
-def _tokens(forward: Forward, role: str, answers: Answers, settings: PPO) -> Tensor:
+def by_token(forward: Forward, role: str, answers: Answers, settings: PPO) -> Tensor:
     """(B, T), 0 where there is no token."""
     values = torch.zeros_like(answers.present)
-    for rows in together(answers, settings.micro):
+    for rows in _batches(answers, settings.micro):
         part = answers[rows]
         outputs = forward(role, part, settings.temperature).cpu()
         values[rows, : outputs.shape[1]] = outputs * part.present
     return values
 
 
-def _scores(forward: Forward, role: str, answers: Answers, settings: PPO) -> Tensor:
-    scores = torch.zeros(len(answers.tokens))
-    for rows in together(answers, settings.micro):
-        scores[rows] = forward(role, answers[rows], 1.0).cpu()
-    return scores
+def by_answer(forward: Forward, role: str, answers: Answers, size: int, temperature: float = 1.0) -> Tensor:
+    """A reward model's scores, or another role's sums over tokens, (B,); `size` answers go through it together."""
+    values = torch.zeros(len(answers.tokens))
+    for rows in _batches(answers, size):
+        part = answers[rows]
+        outputs = forward(role, part, temperature).cpu()
+        values[rows] = outputs if outputs.dim() == 1 else (outputs * part.present).sum(1)
+    return values
 
 
-def together(answers: Answers, size: int) -> tuple[Tensor, ...]:
-    """Rows that go through a model together: those of like length."""
+def _batches(answers: Answers, size: int) -> tuple[Tensor, ...]:
+    """Rows of like length."""
     return answers.mask.sum(1).argsort(stable=True).split(size)

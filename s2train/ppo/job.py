@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from s2eval import prompts
 from s2eval.errors import ConfigError, UsageError
 from s2train.ppo import judges, questions
 from s2train.ppo.config import Ppo
 from s2train.ppo.judges import Judge
 from s2train.ppo.questions import Prompts
+from s2train.training import models, processes, trackers
 from s2train.training import preparation as jobs
-from s2train.training import processes, trackers
-from s2train.training.job import Method, RunPaths
+from s2train.training.config import Lora
+from s2train.training.job import Method, ModelJob
 from s2train.training.models import Plan
 from s2train.training.rows import Encoder, ends
 
@@ -27,33 +25,19 @@ METHOD = Method(
 
 
 @dataclass(frozen=True)
-class Job(RunPaths):
+class Job(ModelJob):
     """PPO that was checked, and can begin.
 
     Attributes:
-        where: the configuration's name, for messages.
-        config: as users wrote it.
-        plan: of the base and the policy.
-        fingerprint: of the base's weights.
-        tokenizer, template: of the base; how questions become prompts.
         train, validation: prompts; none where there is no validation side.
         judges: name → reward model.
-        data: name → SHA-256 of the files, adapters included.
-        recipe: the configuration as it is written down, without this machine's folders.
         base, policy, value: parameters; of the value its head as well.
     """
 
-    where: str
     config: Ppo
-    plan: Plan
-    fingerprint: str
-    tokenizer: Any
-    template: prompts.Template
     train: Prompts
     validation: Prompts
     judges: Mapping[str, Judge]
-    data: Mapping[str, str]
-    recipe: Mapping[str, Any]
     base: int
     policy: int
     value: int
@@ -65,15 +49,15 @@ class Job(RunPaths):
         return self.policy + self.value
 
     @property
-    def checkpointing(self) -> bool:
-        """Whether layers are computed again for their gradients."""
-        wanted = self.config.ppo.checkpointing
-        return self.plan.hardware.checkpointing if wanted is None else wanted
-
-    @property
     def parameters(self) -> int:
         """Those and the base's; the frozen adapters are not among them."""
         return self.base + self.trainable
+
+    @property
+    def checkpointing(self) -> bool:
+        """Whether layers are computed again for their gradients."""
+        chosen = self.config.ppo.checkpointing
+        return self.plan.hardware.checkpointing if chosen is None else chosen
 
     @property
     def ends(self) -> frozenset[int]:
@@ -106,57 +90,51 @@ def prepare(config: Ppo, where: str) -> Job:
         UsageError, PrerequisiteError: what cannot be trained, and why.
     """
     jobs.check_replaceable(Path(config.out).expanduser())
-    _check_settings(config, where)
-    begin = jobs.start(config.model, "CAUSAL_LM")
-    plan, tokenizer, template = begin.plan, begin.tokenizer, begin.template
-    rewards = judges.find(config, tokenizer, template, plan.base.name, begin.fingerprint, plan.quantization())
-    longest = max(config.ppo.max_new_tokens, config.evaluate.max_tokens or 1)
-    if config.data.max_prompt + longest > begin.context:
-        raise ConfigError(where, [
-            f"data.max_prompt: {config.data.max_prompt:,} tokens and an answer of {longest:,} are more than the base's "
-            f"context of {begin.context:,}"
-        ])  # fmt: skip
-    train, validation, hashes = questions.read(config.data, Encoder(tokenizer, template, config.data.max_prompt))
-    hashes |= begin.hashes() | {f"reward-{name}": judge.sha256 for name, judge in rewards.items()}
-    recipe = begin.recipe(config, {"out", "report_to"})
-    for name, judge in rewards.items():
-        recipe["rewards"][name]["adapter"] = judge.where.name
-    base, policy, value = _parameters(config, plan, begin.model)
-    return Job(
-        where=where,
-        config=config,
-        plan=plan,
-        fingerprint=begin.fingerprint,
-        tokenizer=tokenizer,
-        template=template,
-        train=train,
-        validation=validation,
-        judges=rewards,
-        data=hashes,
-        recipe=jobs.without_none(json.loads(json.dumps(recipe))),
-        base=base,
-        policy=policy,
-        value=value,
-    )
-
-
-def _check_settings(config: Ppo, where: str) -> None:
-    """Raise ConfigError, PrerequisiteError or UsageError for what could not go on later."""
     share = config.ppo.micro * processes.count()
     if config.ppo.minibatch % share:
-        raise ConfigError(where, [
-            f"ppo.minibatch: {config.ppo.minibatch} is no multiple of ppo.micro × processes ({share})"
-        ])  # fmt: skip
+        problem = f"ppo.minibatch: {config.ppo.minibatch} is no multiple of ppo.micro × processes ({share})"
+        raise ConfigError(where, [problem])
     if processes.fsdp():
         raise UsageError("ppo: FSDP keeps no whole model to sample from: use DDP (examples/accelerate/multi-gpu.yaml)")
     trackers.check_installed(config.report_to, "report_to")
+    begin = jobs.start(config.model, "CAUSAL_LM")
+    rewards = judges.find(config, begin)
+    longest = max(config.ppo.max_new_tokens, config.evaluate.max_tokens or 1)
+    if config.data.max_prompt + longest > begin.context:
+        problem = (
+            f"data.max_prompt: {config.data.max_prompt:,} tokens and an answer of {longest:,} are more than the base's "
+            f"context of {begin.context:,}"
+        )
+        raise ConfigError(where, [problem])
+    encoder = Encoder(begin.tokenizer, begin.template, config.data.max_prompt)
+    train, validation, hashes = questions.read(config.data, encoder)
+    recipe = begin.recipe(config, {"out", "report_to"})
+    for name, judge in rewards.items():
+        recipe["rewards"][name]["adapter"] = judge.where.name
+    head = begin.model.config.get_text_config().hidden_size + 1
+    return Job(
+        where=where,
+        config=config,
+        plan=begin.plan,
+        fingerprint=begin.fingerprint,
+        tokenizer=begin.tokenizer,
+        template=begin.template,
+        train=train,
+        validation=validation,
+        judges=rewards,
+        data=hashes | begin.hashes() | {f"reward-{name}": judge.sha256 for name, judge in rewards.items()},
+        recipe=jobs.as_recorded(recipe),
+        base=sum(weight.numel() for weight in begin.model.parameters()),
+        policy=_adapter_parameters(begin.plan),
+        value=_adapter_parameters(value_plan(begin.plan, config.value)) + head,
+    )
 
 
-def _parameters(config: Ppo, plan: Plan, model: Any) -> tuple[int, int, int]:
-    """Of base, policy, and value with its head."""
-    from s2train.ppo import shapes
+def value_plan(plan: Plan, shape: Lora) -> Plan:
+    """The plan of the value's adapter on the policy's base."""
+    return replace(plan, settings=plan.settings.model_copy(update={"lora": shape, "adapter": None}), adapter=None)
 
-    width = model.config.get_text_config().hidden_size
-    before = sum(weight.numel() for weight in model.parameters())
-    policy = shapes.trained(plan)
-    return before, policy, shapes.trained(shapes.of_value(plan, config.value)) + width + 1
+
+def _adapter_parameters(plan: Plan) -> int:
+    model = models.outlined_adapter(models.outline(plan), plan)
+    return sum(weight.numel() for name, weight in model.named_parameters() if "lora_" in name)

@@ -8,8 +8,10 @@ as for DPO.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import partial
+from pkgutil import resolve_name
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
@@ -20,22 +22,23 @@ from s2train.data.records import PairLine, is_blank
 from s2train.ppo import judges
 from s2train.ppo.config import Rewarded
 from s2train.ppo.judges import Judge
-from s2train.training import config, forecast, processes
+from s2train.ppo.settings import PPO
+from s2train.training import forecast, processes
+from s2train.training.config import Generations, Pairs
 from s2train.training.job import Job, TrlTraining
 from s2train.training.preparation import files_of_set
-from s2train.training.rows import BLANK, Encoder, Rows, tokens_of
+from s2train.training.rows import BLANK, Encoder, Rows, blocks, tokens_of
 
-_ANSWER = 128  # tokens, unless told otherwise
-_BLOCK = 512
-_PASSES = {"sampling": 1, "own probabilities": 1, "reference": 1}  # forward passes beside training's
+_DEFAULT = PPO()
+_PASSES = 3  # forward passes beside training's: sampling, own probabilities, the reference
 
 
-class Prompts(config.Pairs):
+class Prompts(Pairs):
     """Questions; their answers are not used."""
 
     @field_validator("overlong")
     @classmethod
-    def _whole(cls, value: str) -> str:
+    def _drop(cls, value: str) -> str:
         if value != "drop":
             raise ValueError("a cut prompt is another question: only `drop`")
         return value
@@ -52,8 +55,8 @@ class Online(Rewarded):
 
     algorithm: Literal["rloo", "grpo"]
     data: Prompts
-    missing_end_penalty: float = Field(1.0, ge=0)
-    generations: config.Generations = config.Generations.model_validate({})
+    missing_end_penalty: float = Field(_DEFAULT.missing_end_penalty, ge=0)
+    generations: Generations = Generations.model_validate({})
 
 
 @dataclass(frozen=True)
@@ -78,39 +81,40 @@ def with_judges(job: Job) -> OnlineJob:
         UsageError, PrerequisiteError: what cannot be trained, and why.
     """
     _check_sizes(job)
-    plan, settings = job.plan, job.config
-    models = judges.find(settings, job.tokenizer, job.template, plan.base.name, job.fingerprint, plan.quantization())
+    models = judges.find(job.config, job)
     rewards = {name: {"adapter": judge.where.name, "weight": judge.weight} for name, judge in models.items()}
     hashes = {f"reward-{name}": judge.sha256 for name, judge in models.items()}
-    values = {name: getattr(job, name) for name in Job.__dataclass_fields__}
+    values = {field.name: getattr(job, field.name) for field in fields(job)}
     values |= {"recipe": {**job.recipe, "rewards": rewards}, "data": {**job.data, **hashes}}
     return OnlineJob(**values, judges=models)
 
 
 def _check_sizes(job: Job) -> None:
-    """Raise ConfigError for sizes with which nothing would be learnt, or a killed training could not go on."""
-    arguments, wrong = job.arguments, list[str]()
+    """Raise ConfigError for sizes with which nothing would be learnt, or a killed training could not resume."""
+    arguments, problems = job.arguments, list[str]()
     if arguments.num_generations < 2:
-        wrong.append("arguments.num_generations: at least 2: an answer is judged by the others to its prompt")
+        problems.append("arguments.num_generations: at least 2: an answer is judged by the others to its prompt")
     group = arguments.generation_batch_size // arguments.num_generations
     if len(job.train) < group:
-        wrong.append(f"data: {len(job.train)} prompts, but {group} are answered together: fewer, or more data")
-    every = _every(job)
+        problems.append(f"data: {len(job.train)} prompts, but {group} are answered together: fewer, or more data")
+    every = _steps_per_sampling(job)
     if arguments.save_strategy == "steps" and arguments.save_steps % every:
-        wrong.append(
+        problems.append(
             f"arguments.save_steps: {arguments.save_steps:g} is no multiple of {every}, the steps that share their "
             "answers: a killed training would lose those between"
         )
-    wanted = arguments.num_generations_eval or arguments.num_generations
-    if len(job.validation) and arguments.per_device_eval_batch_size * processes.count() % wanted:
-        wrong.append(f"arguments.per_device_eval_batch_size: must be a multiple of {wanted}, the answers to a prompt")
+    answers = arguments.num_generations_eval or arguments.num_generations
+    if len(job.validation) and arguments.per_device_eval_batch_size * processes.count() % answers:
+        problems.append(
+            f"arguments.per_device_eval_batch_size: must be a multiple of {answers}, the answers to a prompt"
+        )
     if arguments.train_sampling_strategy == "group_by_length":
-        wrong.append("arguments.train_sampling_strategy: group_by_length: answers are not there yet; leave it out")
-    if wrong:
-        raise ConfigError(job.where, wrong)
+        problems.append("arguments.train_sampling_strategy: group_by_length: answers are not there yet; leave it out")
+    if problems:
+        raise ConfigError(job.where, problems)
 
 
-def _every(job: Job) -> int:
+def _steps_per_sampling(job: Job) -> int:
     """Steps of the optimizer that learn from the same answers."""
     arguments = job.arguments
     return max(arguments.steps_per_generation * arguments.num_iterations // arguments.gradient_accumulation_steps, 1)
@@ -119,11 +123,11 @@ def _every(job: Job) -> int:
 def lines(job: OnlineJob) -> Iterator[str]:
     """The dry run, in words."""
     yield from job.lines()
-    arguments = job.arguments
+    arguments, every = job.arguments, _steps_per_sampling(job)
     group = arguments.generation_batch_size // arguments.num_generations
-    per_epoch = max(len(job.train) // group, 1) * _every(job)
+    per_epoch = max(len(job.train) // group, 1) * every
     steps = arguments.max_steps if arguments.max_steps > 0 else round(arguments.num_train_epochs * per_epoch)
-    sampled = -(-steps // _every(job)) * arguments.generation_batch_size
+    sampled = -(-steps // every) * arguments.generation_batch_size
     longest = sampled * job.train.tokens // len(job.train)
     yield (
         f"{steps:,} steps; {sampled:,} answers are sampled, {arguments.num_generations} to a prompt, at most "
@@ -138,11 +142,11 @@ def lines(job: OnlineJob) -> Iterator[str]:
     )
     epochs = -(-steps // per_epoch)
     effort = forecast.Effort(steps, arguments.per_device_train_batch_size, longest * arguments.num_iterations, epochs)
-    passes = sum(_PASSES.values()) - (not arguments.beta) + len(job.judges)
+    passes = _PASSES - (not arguments.beta) + len(job.judges)
     seconds = forecast.duration(job, effort) * (1 + passes / 2)
     times = forecast.evaluations(job, effort)
-    group = arguments.num_generations_eval or arguments.num_generations
-    evaluating = times * group * forecast.forward_time(job, job.validation.tokens) * passes
+    answers = arguments.num_generations_eval or arguments.num_generations
+    evaluating = times * answers * forecast.forward_time(job, job.validation.tokens) * passes
     yield (
         f"time: not less than {(seconds + evaluating) / 3600:.2f} h, of which {evaluating / 3600:.2f} h for {times:,} "
         f"evaluation{'s' * (times != 1)} of {len(job.validation):,} prompts; sampling token by token takes more than "
@@ -150,40 +154,30 @@ def lines(job: OnlineJob) -> Iterator[str]:
     )
 
 
-def _rows(settings: Any, encoder: Encoder, lines: Iterable[Any]) -> Rows:
+def _rows(settings: Any, encoder: Encoder, lines: Iterable[PairLine]) -> Rows:
     """Rows: `prompt`, as text."""
-    most = settings.arguments.max_completion_length or _ANSWER
-    if most >= encoder.max_length:
+    answer = settings.arguments.max_completion_length or _DEFAULT.max_new_tokens
+    if answer >= encoder.max_length:
         raise UsageError(
-            f"arguments.max_completion_length: {most}: nothing of arguments.max_length ({encoder.max_length}) is left "
-            "for prompts"
+            f"arguments.max_completion_length: {answer}: nothing of arguments.max_length ({encoder.max_length}) is "
+            "left for prompts"
         )
-    rows, block = Rows(), list[str]()
-
-    def add() -> None:
-        for prompt, tokens in zip(block, tokens_of(encoder.tokenizer, block), strict=True):
-            if len(tokens) + most > encoder.max_length:
+    rows = Rows()
+    for block in blocks(lines):
+        prompts = [encoder.prompt([Turn(line.question)]) for line in block if not is_blank(line.question)]
+        rows.read += len(block)
+        rows.skip(BLANK, len(block) - len(prompts))
+        for prompt, tokens in zip(prompts, tokens_of(encoder.tokenizer, prompts), strict=True):
+            length = len(tokens) + answer
+            if length > encoder.max_length:
                 rows.dropped += 1
             else:
                 rows.columns.setdefault("prompt", []).append(prompt)
-                rows.add(len(tokens) + most, len(tokens) + most, prompt, "", "")
-        block.clear()
-
-    for line in lines:
-        rows.read += 1
-        if is_blank(line.question):
-            rows.unusable[BLANK] += 1
-            continue
-        block.append(encoder.prompt([Turn(line.question)]))
-        if len(block) == _BLOCK:
-            add()
-    if block:
-        add()
+                rows.add(length, length, prompt, "", "")
     return rows
 
 
-def _trainer_kwargs(job: Job) -> dict[str, Any]:
-    """What the trainer is given beside what all are."""
+def _trainer_kwargs(job: Job) -> dict[str, object]:
     from s2train.ppo.reward_functions import functions
     from s2train.ppo.roles import read
 
@@ -193,20 +187,17 @@ def _trainer_kwargs(job: Job) -> dict[str, Any]:
             f"{job.training.name}: every process scores its answers by itself, which needs all weights: not with FSDP "
             "or ZeRO-3. Use DDP or ZeRO-2 (examples/accelerate/multi-gpu.yaml, deepspeed-zero2.yaml)"
         )
-    stored = {name: read(str(judge.where.folder)) for name, judge in job.judges.items()}
-    settings, arguments = job.config, job.arguments
-    reward_functions = functions(
-        stored, job.tokenizer, arguments.per_device_train_batch_size, settings.missing_end_penalty
-    )
+    stored = {name: read(judge.where.folder) for name, judge in job.judges.items()}
+    batch, penalty = job.arguments.per_device_train_batch_size, job.config.missing_end_penalty
+    reward_functions = functions(stored, job.tokenizer, batch, penalty)
     weights = [judge.weight for judge in job.judges.values()]
-    arguments.reward_weights = weights + [1.0] * (len(reward_functions) - len(weights))
+    job.arguments.reward_weights = weights + [1.0] * (len(reward_functions) - len(weights))
     return {"reward_funcs": reward_functions}
 
 
-def online_training(
-    name: Literal["rloo", "grpo"], summary: str, arguments: Callable[[], type], trainer: Callable[[], type]
-) -> TrlTraining:
+def online_training(name: Literal["rloo", "grpo"], summary: str) -> TrlTraining:
     """What RLOO and GRPO share."""
+    module = "s2train.ppo.sampling_trainers"
     return TrlTraining(
         name=name,
         summary=summary,
@@ -214,14 +205,15 @@ def online_training(
         config=Online,
         task="CAUSAL_LM",
         line=PairLine,
-        arguments=arguments,
+        arguments=partial(resolve_name, f"{module}:{name.title()}Arguments"),
         defaults={
-            "eval_strategy": "no", "logging_steps": 1, "num_generations": 4, "max_completion_length": _ANSWER,
-            "beta": 0.05, "learning_rate": 1e-5,
+            "eval_strategy": "no", "logging_steps": 1, "num_generations": 4,
+            "max_completion_length": _DEFAULT.max_new_tokens,
+            "beta": _DEFAULT.kl, "learning_rate": _DEFAULT.learning_rate,
         },
         files=files_of_set,
         rows=_rows,
-        trainer=trainer,
+        trainer=partial(resolve_name, f"{module}:{name.title()}"),
         trainer_kwargs=_trainer_kwargs,
         job=with_judges,
         lines=lines,

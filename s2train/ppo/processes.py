@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 
 def _same(tensor: Tensor) -> Tensor:
@@ -20,11 +23,10 @@ class Processes:
 
     Attributes:
         rank: number of this one.
-        count: how many there are.
         total: a tensor → its sum over all processes.
         gather: (n, …) → (count · n, …), in the order of ranks.
         backward: takes a loss to its gradients.
-        hold: what a backward pass stands in that is not the last of its update.
+        hold: context of a backward pass that is not the last of its update.
     """
 
     rank: int = 0
@@ -35,29 +37,21 @@ class Processes:
     hold: Callable[[], AbstractContextManager[object]] = nullcontext
 
     def mine(self, gathered: Tensor) -> Tensor:
-        """The part of this process of what `gather` gave."""
+        """The part of this process of what `gather` returned."""
         size = len(gathered) // self.count
         return gathered[self.rank * size : (self.rank + 1) * size]
 
 
-def accelerated(accelerator: Any, wrapped: Any) -> Processes:
-    """Those of an `accelerate.Accelerator`.
-
-    Args:
-        wrapped: the module as `accelerator.prepare` gave it.
-    """
+def accelerated(accelerator: Accelerator, wrapped: object) -> Processes:
+    """Those of accelerate, which hold the module that `accelerator.prepare` wrapped."""
 
     def total(tensor: Tensor) -> Tensor:
-        return accelerator.reduce(tensor.to(accelerator.device), "sum").to(tensor.device)
+        summed: Any = accelerator.reduce(tensor.to(accelerator.device), "sum")
+        return summed.to(tensor.device)
 
     def gather(tensor: Tensor) -> Tensor:
-        return accelerator.gather(tensor.to(accelerator.device)).to(tensor.device)
+        gathered: Any = accelerator.gather(tensor.to(accelerator.device))
+        return gathered.to(tensor.device)
 
-    return Processes(
-        accelerator.process_index,
-        accelerator.num_processes,
-        total,
-        gather,
-        accelerator.backward,
-        lambda: accelerator.no_sync(wrapped),
-    )
+    rank, count = accelerator.process_index, accelerator.num_processes
+    return Processes(rank, count, total, gather, accelerator.backward, lambda: accelerator.no_sync(wrapped))

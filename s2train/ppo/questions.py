@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from s2eval.errors import DataError
 from s2train.data.files.jsonl import Source
 from s2train.data.preferences import turns_of
 from s2train.data.records import QuestionLine
 from s2train.ppo.config import Questions
-from s2train.training.preparation import first
+from s2train.training.preparation import first, side_files
 from s2train.training.rows import Encoder, tokens_of
 
 
@@ -23,7 +22,7 @@ class Prompts:
         texts, tokens: of each prompt.
         read: lines of the file.
         dropped: too long, and left out.
-        repeated: prompts that stand there once more, and are left out.
+        repeated: duplicates, and left out.
     """
 
     texts: list[str] = field(default_factory=list[str])
@@ -52,49 +51,32 @@ class Prompts:
 
 
 def read(data: Questions, encoder: Encoder) -> tuple[Prompts, Prompts, dict[str, str]]:
-    """Both sides, and the hashes of their files. A file of training prompts has no validation side in the folder.
+    """Both sides, and the hashes of their files.
 
     Raises:
         DataError: a file is missing or broken, or nothing is left of one.
     """
     hashes, sides = dict[str, str](), list[Prompts]()
-    for side, given, limit in (
-        ("train", data.prompts, data.limit),
-        ("validation", data.validation_prompts, data.validation_limit),
-    ):
-        name = f"{data.set}/{side}.jsonl"
-        folder = Path(data.dir).expanduser() if data.dir and not data.prompts else None
-        path = Path(given).expanduser() if given else folder and folder / name
-        if path is None or (side == "validation" and not given and not path.is_file()):
-            sides.append(Prompts())
-            continue
-        if not path.is_file():
-            key, advice = ("prompts", "") if given else ("dir", "; s2train data makes it: docs/training-data.md")
-            raise DataError(f"data.{key}: no file {path}{advice}")
-        source = Source(path, QuestionLine)
-        prompts = encoded(encoder, first(source, limit))
-        hashes[path.name if given else name] = source.sha256
-        if not len(prompts):
-            why = "it has no lines"
-            if prompts.read:
-                why = f"all {prompts.read:,} prompts have more than {encoder.max_length:,} tokens (data.max_prompt)"
-            raise DataError(f"{path}: nothing to answer: {why}")
+    names = (f"{data.set}/train.jsonl", f"{data.set}/validation.jsonl")
+    for file in side_files(data, names, ("prompts", "validation_prompts")):
+        prompts = Prompts()
+        if file is not None:
+            source = Source(file.path, QuestionLine)
+            prompts = _encoded(encoder, first(source, file.limit))
+            hashes[file.name] = source.sha256
+            if not len(prompts):
+                why = "it has no lines"
+                if prompts.read:
+                    why = f"all {prompts.read:,} prompts have more than {encoder.max_length:,} tokens (data.max_prompt)"
+                raise DataError(f"{file.path}: nothing to answer: {why}")
         sides.append(prompts)
     return sides[0], sides[1], hashes
 
 
-def encoded(encoder: Encoder, lines: Iterable[QuestionLine]) -> Prompts:
-    """Prompts of at most `encoder.max_length` tokens."""
-    prompts, seen = Prompts(), set[str]()
-    texts = list[str]()
-    for line in lines:
-        prompts.read += 1
-        text = encoder.prompt(turns_of(line.text))
-        if text in seen:
-            prompts.repeated += 1
-        else:
-            seen.add(text)
-            texts.append(text)
+def _encoded(encoder: Encoder, lines: Iterable[QuestionLine]) -> Prompts:
+    rendered = [encoder.prompt(turns_of(line.text)) for line in lines]
+    texts = list(dict.fromkeys(rendered))
+    prompts = Prompts(read=len(rendered), repeated=len(rendered) - len(texts))
     for text, tokens in zip(texts, tokens_of(encoder.tokenizer, texts), strict=True):
         if len(tokens) > encoder.max_length:
             prompts.dropped += 1

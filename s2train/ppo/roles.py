@@ -7,16 +7,19 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+from peft import LoraConfig, PeftConfig, get_peft_model, get_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
 from s2eval.errors import UsageError
 from s2train import losses
 from s2train.training import models
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 POLICY, VALUE, REFERENCE = "policy", "value", "reference"
 REWARD = "reward-"  # and the aspect
@@ -25,7 +28,7 @@ _HEAD = "score.weight"
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Prompts and their answers as a model reads them. P columns of prompts, padded on their left, so that every answer
+    """Prompts and their answers as a model reads them: P columns of prompts, padded on their left, so that every answer
     begins in the same column; T columns of answers, padded on their right.
 
     Attributes:
@@ -61,20 +64,13 @@ class Answers:
         last = max(int(used[-1]) + 1, self.width + 1)
         return Answers(tokens[:, first:last], mask[:, first:last], self.width - first)
 
-    def to(self, device: Any) -> Answers:
-        """On that device."""
+    def to(self, device: torch.device) -> Answers:
         return Answers(self.tokens.to(device), self.mask.to(device), self.width)
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An adapter as it lies on the disk.
-
-    Attributes:
-        config: its adapter_config.json.
-        tensors: as PEFT stores them.
-        name: for messages.
-    """
+    """An adapter as PEFT stores it; its name is for messages."""
 
     config: LoraConfig
     tensors: Mapping[str, Tensor]
@@ -87,36 +83,41 @@ class Roles(nn.Module):
     Everything goes through `forward(role, …)`, so that what wraps the module (DDP, FSDP, DeepSpeed) sees it. Roles are
     switched without PEFT's `set_adapter`, which would change what is trained.
 
-    Args:
-        base: a loaded causal language model, quantised or not; changed in place.
-        policy: the adapter to begin with, or the configuration of a new one. Of the first, a frozen copy is the
-            reference; of the second, the base itself.
-        value: configuration of the value's adapter; its head begins at zero.
-        rewards: aspect → its reward model: an adapter with a score head.
-        padding: what reward models were padded with in training. As in transformers, a score is read at the last token
-            that is another one: where a tokenizer pads with its end-of-text, before it.
+    `base` is a loaded causal language model, quantised or not, and changed in place. `policy` is the adapter to begin
+    with, of which a frozen copy is the reference, or the configuration of a new one, and the base is the reference.
+    `value` is the configuration of the value's adapter; its head begins at zero. `rewards` are reward models by aspect:
+    adapters with a score head. `padding` is what they were padded with in training: as in transformers, a score is read
+    at the last token that is another one, so where a tokenizer pads with its end-of-text, before it.
 
     Raises:
         UsageError: an adapter that does not fit, tensor by tensor.
     """
 
     def __init__(
-        self, base: Any, policy: Stored | LoraConfig, value: LoraConfig, rewards: Mapping[str, Stored], padding: int
+        self,
+        base: PreTrainedModel,
+        policy: Stored | PeftConfig,
+        value: PeftConfig,
+        rewards: Mapping[str, Stored],
+        padding: int,
     ) -> None:
         super().__init__()
         self.padding = padding
-        start = policy.config if isinstance(policy, Stored) else policy
-        _refuse(start, policy.name if isinstance(policy, Stored) else "policy")
-        self.model: Any = get_peft_model(base, start, adapter_name=POLICY)
         self.copied = isinstance(policy, Stored)
-        self.heads = nn.ModuleDict()
+        start = policy.config if isinstance(policy, Stored) else policy
+        _check_linears_only(start, policy.name if isinstance(policy, Stored) else "policy")
+        self.model: Any = get_peft_model(base, start, adapter_name=POLICY)
         if isinstance(policy, Stored):
             models.fill(self.model, policy.tensors, POLICY, policy.name)
             self.model.add_adapter(REFERENCE, policy.config)
             models.fill(self.model, policy.tensors, REFERENCE, policy.name)
         self.model.add_adapter(VALUE, value)
+        self.heads = nn.ModuleDict()
         for aspect, stored in rewards.items():
-            self._add_reward(aspect, stored)
+            name, head, lora = REWARD + aspect, head_of(stored), lora_of(stored)
+            self.model.add_adapter(name, lora.config)
+            models.fill(self.model, lora.tensors, name, lora.name)
+            self.heads[name] = head.to(self.model.device)
         self.causal: Any = self.model.get_base_model()
         width = self.causal.config.get_text_config().hidden_size
         head = nn.Linear(width, 1, device=self.causal.device)
@@ -124,19 +125,9 @@ class Roles(nn.Module):
         nn.init.zeros_(head.bias)
         self.heads[VALUE] = head
         self._layers = [module for module in self.modules() if isinstance(module, BaseTunerLayer)]
-        self._trained()
-
-    def _add_reward(self, aspect: str, stored: Stored) -> None:
-        name, head, lora = REWARD + aspect, head_of(stored), lora_of(stored)
-        self.model.add_adapter(name, lora.config)
-        models.fill(self.model, lora.tensors, name, lora.name)
-        self.heads[name] = head.to(self.model.device)
-
-    def _trained(self) -> None:
-        """Policy and value are trained, in fp32 and without dropout: their ratios are of the very same function."""
-        wanted = (f".{POLICY}.", f".{VALUE}.")
+        # policy and value are trained in fp32 and without dropout: their ratios are of the very same function
         for name, parameter in self.named_parameters():
-            parameter.requires_grad_(any(part in f".{name}" for part in wanted))
+            parameter.requires_grad_(any(f".{role}." in f".{name}" for role in (POLICY, VALUE)))
             if parameter.requires_grad:
                 parameter.data = parameter.data.float()
         for module in self.modules():
@@ -144,7 +135,7 @@ class Roles(nn.Module):
                 module.p = 0.0
 
     def load(self, role: str, tensors: Mapping[str, Tensor]) -> None:
-        """Put the tensors that `adapter` gave back."""
+        """Load the tensors of a role's adapter, as `adapter` returned them."""
         models.fill(self.model, tensors, role, role)
 
     @property
@@ -163,14 +154,13 @@ class Roles(nn.Module):
             yield self.causal
 
     def forward(self, role: str, batch: Answers, temperature: float = 1.0) -> Tensor:
-        """What the role says of the answers.
+        """A role's outputs for the answers, in fp32.
 
-        Returns:
-            Of policy and reference log-probabilities of the answers' tokens, (B, T); of the value what it expects at
-            each of them, (B, T); of a reward the score of the whole, (B,). All in fp32.
+        Of policy and reference log-probabilities of the answers' tokens, (B, T); of the value its expectation at each
+        of them, (B, T); of a reward the score of the answer, (B,).
         """
         batch = batch.to(self.causal.device)
-        given: dict[str, Any] = {
+        inputs: dict[str, Any] = {
             "input_ids": batch.tokens,
             "attention_mask": batch.mask,
             "position_ids": (batch.mask.cumsum(-1) - 1).clamp(min=0),
@@ -178,10 +168,10 @@ class Roles(nn.Module):
         }
         with self.acting(role) as causal:
             if role in (POLICY, REFERENCE):
-                logits = causal(**given, logits_to_keep=batch.before).logits
+                logits = causal(**inputs, logits_to_keep=batch.before).logits
                 return losses.log_probabilities(logits if temperature == 1 else logits / temperature, batch.answers)
             trunk = getattr(causal, causal.base_model_prefix)
-            hidden = trunk(**given).last_hidden_state
+            hidden = trunk(**inputs).last_hidden_state
         head: Any = self.heads[role]
         if role == VALUE:
             return head(hidden[:, batch.width - 1 : -1].to(head.weight.dtype))[..., 0].float()
@@ -193,18 +183,12 @@ class Roles(nn.Module):
         return get_peft_model_state_dict(self.model, adapter_name=role, save_embedding_layers=False)
 
 
-def read(folder: str) -> Stored:
-    """An adapter's folder.
-
-    Raises:
-        UsageError: it is no LoRA adapter.
-    """
-    from peft import PeftConfig
-
-    config = PeftConfig.from_pretrained(folder)
+def read(folder: Path) -> Stored:
+    """An adapter's folder; UsageError if it is no LoRA adapter."""
+    config = PeftConfig.from_pretrained(str(folder))
     if not isinstance(config, LoraConfig):
         raise UsageError(f"adapter {folder}: its peft_type is {config.peft_type}; here only LORA can be trained")
-    return Stored(config, models.stored(Path(folder)), folder)
+    return Stored(config, models.stored(folder), str(folder))
 
 
 @contextmanager
@@ -223,11 +207,7 @@ def acting(layers: Sequence[BaseTunerLayer], adapter: str | None) -> Iterator[No
 
 
 def head_of(stored: Stored) -> nn.Linear:
-    """A reward model's head, frozen, fp32.
-
-    Raises:
-        UsageError: it has none of one row.
-    """
+    """A reward model's head, frozen, fp32; UsageError if it has none of one row."""
     heads = [tensor for key, tensor in stored.tensors.items() if key.endswith(_HEAD)]
     if len(heads) != 1 or heads[0].shape[0] != 1:
         raise UsageError(
@@ -239,17 +219,12 @@ def head_of(stored: Stored) -> nn.Linear:
 
 
 def lora_of(stored: Stored) -> Stored:
-    """A reward model's adapter without its head, for a causal language model.
-
-    Raises:
-        UsageError: it changes more than the layers that it is put on.
-    """
+    """A reward model's adapter without its head, for a causal language model."""
     config = deepcopy(stored.config)
     config.task_type, config.modules_to_save = "CAUSAL_LM", None
-    _refuse(config, stored.name)
-    return Stored(
-        config, {key: tensor for key, tensor in stored.tensors.items() if not key.endswith(_HEAD)}, stored.name
-    )
+    _check_linears_only(config, stored.name)
+    tensors = {key: tensor for key, tensor in stored.tensors.items() if not key.endswith(_HEAD)}
+    return Stored(config, tensors, stored.name)
 
 
 def last_tokens(hidden: Tensor, tokens: Tensor, mask: Tensor, padding: int) -> Tensor:
@@ -259,12 +234,13 @@ def last_tokens(hidden: Tensor, tokens: Tensor, mask: Tensor, padding: int) -> T
     return hidden[torch.arange(len(last), device=hidden.device), last]
 
 
-def _refuse(config: LoraConfig, name: str) -> None:
-    """What would change more than the layers that it is put on, and so every other role."""
+def _check_linears_only(config: PeftConfig, name: str) -> None:
+    """Raise UsageError where an adapter would change more than its layers, and so every other role."""
     for key in ("modules_to_save", "trainable_token_indices", "target_parameters", "layer_replication"):
         if getattr(config, key, None):
             raise UsageError(
                 f"adapter {name}: {key} is set: it changes what other roles share; use LoRA on linears only"
             )
-    if config.bias != "none":
-        raise UsageError(f"adapter {name}: bias is {config.bias!r}, so it changes what other roles share")
+    bias = getattr(config, "bias", "none")
+    if bias != "none":
+        raise UsageError(f"adapter {name}: bias is {bias!r}, so it changes what other roles share")

@@ -5,6 +5,7 @@ Imports TRL and torch: import it where training begins.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +35,7 @@ class GrpoArguments(GRPOConfig):
 
 
 class _Epochs(RepeatSampler):
-    """TRL's order of prompts, made anew for each epoch from its number: so it is the same after a resume."""
+    """TRL's order of prompts, of each epoch from its number: so it is the same after a resume."""
 
     def set_epoch(self, epoch: int) -> None:
         """Called by accelerate before each epoch."""
@@ -45,8 +46,8 @@ class _Epochs(RepeatSampler):
 class _Sampling(Watched):
     """What both share. Its `reward_funcs` join the policy's model, and stay out of its checkpoints."""
 
-    def __init__(self, *, reward_funcs: list[Reward | MissingEnd], **rest: Any) -> None:
-        super().__init__(reward_funcs=reward_funcs, **rest)  # type: ignore[call-arg]
+    def __init__(self, *, reward_funcs: Sequence[Reward | MissingEnd], **kwargs: Any) -> None:
+        super().__init__(reward_funcs=reward_funcs, **kwargs)  # type: ignore[call-arg]  # of TRL's trainers
         trainer: Any = self
         for function in reward_funcs:
             if isinstance(function, MissingEnd):
@@ -54,29 +55,24 @@ class _Sampling(Watched):
             else:
                 function.join(trainer.model)
 
-    def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
+    def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, object]]:
         trainer: Any = self
         return tokens_of(trainer.processing_class, prompts), None, {}
 
-    def _get_train_sampler(self, dataset: Any = None) -> Any:
-        sampler: Any = super()._get_train_sampler(dataset)  # type: ignore[misc]
+    def _get_train_sampler(self, *dataset: Any) -> Any:
+        order: Any = super()._get_train_sampler(*dataset)
         return _Epochs(
-            sampler.data_source,
-            sampler.mini_repeat_count,
-            sampler.batch_size,
-            sampler.repeat_count,
-            sampler.shuffle,
-            sampler.seed,
+            order.data_source, order.mini_repeat_count, order.batch_size, order.repeat_count, order.shuffle, order.seed
         )
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
-        """Only what is trained: the reference and the rewards are there whenever training starts."""
+        """Only what is trained: reference and rewards are loaded whenever training starts."""
         trainer: Any = self
         model = trainer.accelerator.unwrap_model(trainer.model)
         save = model.save_pretrained
         model.save_pretrained = lambda *args, **options: save(*args, selected_adapters=[ADAPTER], **options)
         try:
-            super()._save(output_dir, state_dict)  # type: ignore[misc]
+            super()._save(output_dir, state_dict)
         finally:
             del model.save_pretrained
 

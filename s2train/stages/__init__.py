@@ -15,12 +15,13 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from s2eval.registry import Registry
 
 if TYPE_CHECKING:
-    from s2train.training.training import Training
+    from s2train.training.job import Training
 
 __all__ = ["STAGES", "Stage", "Trained", "commands", "load", "train", "training_for"]
 
@@ -30,7 +31,7 @@ class Stage:
     """What the command line shows of a stage, and where the rest is.
 
     Attributes:
-        name: of the stage, and `kind` in the `s2train.json` that it writes.
+        name: `kind` in the `s2train.json` that it writes, too.
         help: a sentence.
         reference: `module:NAME` of its `Training`.
         command: of which it is the `algorithm:`; empty where it is a command itself.
@@ -44,33 +45,21 @@ class Stage:
     @property
     def training(self) -> Training[Any]:
         """Its configuration, and what is done with it; imported here."""
-        from importlib import import_module
-
-        module, _, name = self.reference.partition(":")
-        return getattr(import_module(module), name)
+        return resolve_name(self.reference)
 
 
 STAGES = Registry(
     "stage",
     [
-        Stage(
-            "sft",
-            "Fine-tune on questions and answers; the same command resumes.",
-            "s2train.stages.sft:TRAINING",
-        ),
-        Stage(
-            "reward",
-            "Train a reward model on pairs of answers, and measure how far to believe it.",
-            "s2train.stages.reward:TRAINING",
-        ),
-        Stage("dpo", "Optimise preferences directly on pairs of answers.", "s2train.stages.dpo:TRAINING"),
-        Stage(
-            "ppo",
-            "Let a policy answer, reward its answers by reward models, and learn from that.",
-            "s2train.stages.ppo:TRAINING",
-        ),
-        Stage("rloo", "PPO's data and rewards with RLOO.", "s2train.stages.rloo:TRAINING", command="ppo"),
-        Stage("grpo", "PPO's data and rewards with GRPO.", "s2train.stages.grpo:TRAINING", command="ppo"),
+        Stage(name, text, f"s2train.stages.{name}:TRAINING", command)
+        for name, command, text in (
+            ("sft", "", "Fine-tune on questions and answers; the same command resumes."),
+            ("reward", "", "Train a reward model on pairs of answers, and measure how far to believe it."),
+            ("dpo", "", "Optimise preferences directly on pairs of answers."),
+            ("ppo", "", "Let a policy answer, reward its answers by reward models, and learn from that."),
+            ("rloo", "ppo", "PPO's data and rewards with RLOO."),
+            ("grpo", "ppo", "PPO's data and rewards with GRPO."),
+        )
     ],
     group="s2train.stages",
     see="s2train --help",
@@ -79,12 +68,7 @@ STAGES = Registry(
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A training that ended.
-
-    Attributes:
-        out: the checkpoint's folder.
-        metrics: name → value, of the last evaluation.
-    """
+    """A training that ended: its checkpoint's folder, and name → value of the last evaluation."""
 
     out: Path
     metrics: Mapping[str, float]
@@ -97,16 +81,12 @@ def commands() -> list[Stage]:
 
 def training_for(stage: Stage, algorithm: object) -> Training[Any]:
     """The training of a command's algorithm; the command's own where it is none of the others."""
-    named = STAGES.get(algorithm) if isinstance(algorithm, str) else None
-    return (named if named and named.command == stage.name else stage).training
+    other = STAGES.get(algorithm) if isinstance(algorithm, str) else None
+    return (other if other and other.command == stage.name else stage).training
 
 
 def load(stage: Stage, config: Path | Mapping[str, Any], assignments: Iterable[str] = ()) -> Any:
-    """Read and check a configuration with its overrides.
-
-    Raises:
-        ConfigError: with every error of the file and of the overrides, each on a line.
-    """
+    """Read and check a configuration with its overrides; ConfigError with every error of both, each on a line."""
     from s2eval.files import yamlfile
     from s2eval.files.yamltext import Document
     from s2eval.overrides import override, override_document
@@ -115,10 +95,10 @@ def load(stage: Stage, config: Path | Mapping[str, Any], assignments: Iterable[s
         document, where = yamlfile.read(config, "model:, data: and out:"), str(config)
     else:
         document, where = Document(dict(config), {}), stage.name
-    given = list(assignments)
-    named, _ = override(document.value, [text for text in given if text.startswith("algorithm=")])
-    model = training_for(stage, named.get("algorithm")).configuration()
-    raw, marks, problems = override_document(document, given, model)
+    overrides = list(assignments)
+    chosen, _ = override(document.value, [text for text in overrides if text.startswith("algorithm=")])
+    model = training_for(stage, chosen.get("algorithm")).configuration()
+    raw, marks, problems = override_document(document, overrides, model)
     return yamlfile.check(raw, model, where, marks, more=problems)
 
 

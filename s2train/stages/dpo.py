@@ -2,20 +2,19 @@
 
 -log σ(β (log π(y_w|x)/π_ref(y_w|x) - log π(y_l|x)/π_ref(y_l|x))): Rafailov et al. 2023 (arXiv 2305.18290), equation 7;
 TRL's other losses by `arguments.loss_type`. The reference π_ref is where training starts: of a new adapter the base,
-which is the model with its adapter switched off; of an adapter to go on from, a frozen copy of it.
+which is the model with its adapter switched off; of an adapter to start from, a frozen copy of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from functools import partial
+from pkgutil import resolve_name
 
 from s2train.data.preferences import PreferenceLine
 from s2train.training import rows
 from s2train.training.config import Generations, Overlong, Preferences, StageConfig
 from s2train.training.job import TrlTraining
 from s2train.training.preparation import files_of_aspect
-from s2train.training.rows import Encoder, Rows
 
 
 class DpoPreferences(Preferences):
@@ -35,33 +34,17 @@ class Dpo(StageConfig):
     generations: Generations = Generations.model_validate({})
 
 
-def _arguments() -> type:
-    from trl import DPOConfig  # pyright: ignore[reportPrivateImportUsage]
-
-    return DPOConfig
-
-
-def _rows(settings: Any, encoder: Encoder, lines: Iterable[Any]) -> Rows:
-    return rows.preferred(encoder, lines, settings.data.aspect)
-
-
-def _trainer() -> type:
-    from s2train.training import trainers
-
-    return trainers.Dpo
-
-
 TRAINING = TrlTraining(
     name="dpo",
     summary="direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290) on pairs of answers",
     config=Dpo,
     task="CAUSAL_LM",
     line=PreferenceLine,
-    arguments=_arguments,
+    arguments=partial(resolve_name, "trl:DPOConfig"),
     defaults={"eval_strategy": "epoch", "logging_steps": 10},
     files=files_of_aspect,
-    rows=_rows,
-    trainer=_trainer,
+    rows=lambda settings, encoder, lines: rows.preferred(encoder, lines, settings.data.aspect),
+    trainer=partial(resolve_name, "s2train.training.trainers:Dpo"),
     sequences_per_row=2,
     reference=True,
 )

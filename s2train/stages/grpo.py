@@ -4,22 +4,6 @@ from __future__ import annotations
 
 from s2train.ppo.online import online_training
 
-
-def _arguments() -> type:
-    from s2train.ppo import sampling_trainers
-
-    return sampling_trainers.GrpoArguments
-
-
-def _trainer() -> type:
-    from s2train.ppo import sampling_trainers
-
-    return sampling_trainers.Grpo
-
-
 TRAINING = online_training(
-    "grpo",
-    "group-relative policy optimisation (Shao et al. 2024, arXiv 2402.03300) on its own answers",
-    _arguments,
-    _trainer,
+    "grpo", "group-relative policy optimisation (Shao et al. 2024, arXiv 2402.03300) on its own answers"
 )

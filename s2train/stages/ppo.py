@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from s2train.ppo import forecast
 from s2train.ppo.config import Ppo
-from s2train.ppo.job import Job
+from s2train.ppo.job import Job, prepare
 
 
 class PpoTraining:
@@ -15,14 +16,10 @@ class PpoTraining:
         return Ppo
 
     def prepare(self, config: Ppo, where: str) -> Job:
-        from s2train.ppo.job import prepare
-
         return prepare(config, where)
 
     def forecast(self, job: Job) -> Iterable[str]:
-        from s2train.ppo.forecast import lines
-
-        return lines(job)
+        return forecast.lines(job)
 
     def run(self, job: Job, fresh: bool) -> Mapping[str, float]:
         from s2train.ppo.run import run

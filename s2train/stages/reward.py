@@ -8,9 +8,10 @@ al. 2022 (arXiv 2203.02155), equation 1; Touvron et al. 2023 (arXiv 2307.09288),
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from pydantic import Field
@@ -22,7 +23,6 @@ from s2train.training.calibration import HELD_OUT, Judged
 from s2train.training.config import Preferences, StageConfig
 from s2train.training.job import Job, TrlTraining
 from s2train.training.preparation import files_of_aspect
-from s2train.training.rows import Encoder, Rows
 from s2train.training.scores import reward_scores
 
 CALIBRATION = "calibration"  # .json, .svg
@@ -32,7 +32,7 @@ class Reward(StageConfig):
     """`s2train reward`.
 
     Attributes:
-        margin: the rows' margins times this are asked for in the loss; 0 = none.
+        margin: the loss demands the rows' margins times this; 0 = none.
         gate: accuracy on held-out pairs from which PPO may use it.
     """
 
@@ -41,36 +41,14 @@ class Reward(StageConfig):
     gate: float = Field(calibration.GATE, ge=0, le=1)
 
 
-def _arguments() -> type:
-    from trl import RewardConfig  # pyright: ignore[reportPrivateImportUsage]
-
-    return RewardConfig
-
-
-def _rows(settings: Any, encoder: Encoder, lines: Iterable[Any]) -> Rows:
-    return rows.compared(encoder, lines, settings.margin, settings.data.aspect)
-
-
-def _trainer() -> type:
-    from s2train.training import trainers
-
-    return trainers.Reward
-
-
-def judged(job: Job, model: Any) -> list[Judged]:
-    """The held-out pairs with their rewards."""
-    side, batch = job.validation, job.arguments.per_device_eval_batch_size
-    padding = job.tokenizer.pad_token_id
-    halves = [side.columns[name] for name in ("chosen_ids", "rejected_ids")]
-    rewards = [reward_scores(model, half, padding, batch) for half in halves]
-    tokens = [[len(sequence) for sequence in half] for half in halves]
-    return [Judged(*values) for values in zip(side.prompts, side.sources, *rewards, *tokens, strict=True)]
-
-
 def _measure(job: Job, trainer: Any, folder: Path) -> dict[str, float]:
-    if not len(job.validation):
+    side, batch = job.validation, job.arguments.per_device_eval_batch_size
+    if not len(side):
         return {}
-    pairs = judged(job, trainer.model)
+    halves = [side.columns[name] for name in ("chosen_ids", "rejected_ids")]
+    rewards = [reward_scores(trainer.model, half, job.tokenizer.pad_token_id, batch) for half in halves]
+    tokens = [[len(sequence) for sequence in half] for half in halves]
+    pairs = [Judged(*values) for values in zip(side.prompts, side.sources, *rewards, *tokens, strict=True)]
     with store.write_atomically(folder / HELD_OUT) as file:
         file.writelines(json.dumps(asdict(pair), ensure_ascii=False) + "\n" for pair in pairs)
     bins = calibration.bins(pairs)
@@ -85,11 +63,11 @@ TRAINING = TrlTraining(
     config=Reward,
     task="SEQ_CLS",
     line=PreferenceLine,
-    arguments=_arguments,
+    arguments=partial(resolve_name, "trl:RewardConfig"),
     defaults={"eval_strategy": "epoch", "logging_steps": 10},
     files=files_of_aspect,
-    rows=_rows,
-    trainer=_trainer,
+    rows=lambda settings, encoder, lines: rows.compared(encoder, lines, settings.margin, settings.data.aspect),
+    trainer=partial(resolve_name, "s2train.training.trainers:Reward"),
     on_train_end=_measure,
     sequences_per_row=2,
 )

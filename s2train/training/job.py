@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pydantic import BaseModel, create_model
 
 from s2eval.prompts import Template
 from s2train.training.models import Plan, Task
-from s2train.training.rows import Encoder, Rows
+from s2train.training.rows import Encoder, Rows, Tokenizer
 
 if TYPE_CHECKING:
     from s2train.training.config import StageConfig
@@ -33,6 +33,63 @@ class Method:
     command: str = ""
 
 
+class RunPaths:
+    """Where the files of any stage's job lie, and what makes it the same training again."""
+
+    training: Method
+    config: Any
+    fingerprint: str
+    data: Mapping[str, str]
+    recipe: Mapping[str, object]
+
+    @property
+    def out(self) -> Path:
+        """The checkpoint; it appears when it is complete."""
+        return Path(self.config.out).expanduser()
+
+    @property
+    def work(self) -> Path:
+        """The checkpoints of a training that has not ended."""
+        return self.out.with_name(f".{self.out.name}.training")
+
+    @property
+    def logs(self) -> Path:
+        """The files of a tracker."""
+        return self.out.with_name(f"{self.out.name}.logs")
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """What makes it the same training again."""
+        return {"recipe": dict(self.recipe), "data": dict(self.data), "base": self.fingerprint}
+
+
+AnyJob = TypeVar("AnyJob", bound=RunPaths)
+
+
+class Training(Protocol[AnyJob]):
+    """A stage of training: a configuration becomes a job, and the job a checkpoint."""
+
+    def configuration(self) -> type[BaseModel]:
+        """The model that checks its YAML; imports what it must."""
+        ...
+
+    def prepare(self, config: BaseModel, where: str) -> AnyJob:
+        """Check and count everything; loads no weights and writes nothing. `where` names the configuration.
+
+        Raises:
+            UsageError, PrerequisiteError: what cannot be trained, and why.
+        """
+        ...
+
+    def forecast(self, job: AnyJob) -> Iterable[str]:
+        """The dry run, in words."""
+        ...
+
+    def run(self, job: AnyJob, fresh: bool) -> Mapping[str, float]:
+        """Train or resume, and return the metrics; `fresh` restarts, and replaces a finished training."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrlTraining(Method):
     """A training that one of TRL's trainers does.
@@ -41,30 +98,29 @@ class TrlTraining(Method):
         config: its configuration, without `arguments`.
         task: what the base becomes.
         line: of the data's files.
-        arguments: TRL's configuration class (imports TRL).
+        arguments: imports TRL's configuration class.
         defaults: of `arguments`, where they are not TRL's.
-        files: set or aspect of the data's folder → its two files, below the folder.
-        rows: a file's lines as the trainer wants them.
-        trainer: of `trainers`, imported when it is needed.
+        files: `data:` → the training and the validation file, below the data's folder.
+        rows: (configuration, encoder, lines of a file) → rows as the trainer wants them.
+        trainer: imports the trainer.
         on_train_end: (job, trainer, folder) → what is measured when training is done; may write files into the folder.
-        trainer_kwargs: job → what the trainer is given beside what all are; checks what it can before weights are
-            loaded.
+        trainer_kwargs: job → further arguments of the trainer; checks what it can before weights are loaded.
         sequences_per_row: that go through the model at once: 2 of pairs.
         reference: whether the loss compares with a frozen reference model.
-        job: (job) → the job of this training, checked further.
-        lines: (job) → the dry run, where it is another than `forecast.lines`.
+        job: job → the job of this training, checked further.
+        lines: job → the dry run, where it is another than `forecast.lines`.
     """
 
     config: type[StageConfig]
     task: Task
     line: type[BaseModel]
     arguments: Callable[[], type]
-    defaults: Mapping[str, Any]
+    defaults: Mapping[str, object]
     files: Callable[[Any], tuple[str, str]]
     rows: Callable[[Any, Encoder, Iterable[Any]], Rows]
     trainer: Callable[[], type]
     on_train_end: Callable[[Job, Any, Path], dict[str, float]] | None = None
-    trainer_kwargs: Callable[[Job], dict[str, Any]] | None = None
+    trainer_kwargs: Callable[[Job], dict[str, object]] = lambda _: {}
     sequences_per_row: int = 1
     reference: bool = False
     job: Callable[[Job], Job] = lambda job: job
@@ -101,76 +157,67 @@ def _with_arguments(config: type[StageConfig], arguments: type) -> type[BaseMode
     return create_model(config.__name__, __base__=config, arguments=(model, model.model_validate({})))
 
 
-class RunPaths:
-    """Where a job's files lie, and what makes it the same training again; of any stage."""
-
-    training: Method
-    config: Any
-    fingerprint: str
-    data: Mapping[str, str]
-    recipe: Mapping[str, Any]
-
-    @property
-    def out(self) -> Path:
-        """Of the checkpoint; it appears when it is whole."""
-        return Path(self.config.out).expanduser()
-
-    @property
-    def work(self) -> Path:
-        """Where checkpoints lie until then."""
-        return self.out.with_name(f".{self.out.name}.training")
-
-    @property
-    def logs(self) -> Path:
-        """Where a tracker writes that keeps files."""
-        return self.out.with_name(f"{self.out.name}.logs")
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What makes it the same training again."""
-        return {"recipe": dict(self.recipe), "data": dict(self.data), "base": self.fingerprint}
-
-
 @dataclass(frozen=True)
-class Job(RunPaths):
-    """A training that was checked, and can begin.
+class ModelJob(RunPaths):
+    """What the jobs of all stages that train a model here have.
 
     Attributes:
-        training: which.
         where: the configuration's name, for messages.
-        config: of `training`.
+        config: as users wrote it.
         plan: what is loaded.
         fingerprint: of the base's weights.
-        tokenizer, template: of the base; how questions become prompts.
-        train, validation: encoded rows; no rows where there is no validation side.
-        data: name → SHA-256 of the files.
-        arguments: TRL's, made of `values`.
-        values: what they were made of, beside TRL's defaults.
-        recipe: the configuration as it is written down, without this machine's folders.
-        parameters, trainable: how many there are.
+        template: how questions become prompts.
+        data: name → SHA-256 of the files, adapters included.
+        recipe: the configuration as it is recorded, without this machine's folders.
     """
 
-    training: TrlTraining  # pyright: ignore[reportIncompatibleVariableOverride]
     where: str
     config: Any
     plan: Plan
     fingerprint: str
-    tokenizer: Any
+    tokenizer: Tokenizer
     template: Template
+    data: Mapping[str, str]
+    recipe: Mapping[str, object]
+
+    @property
+    def base_name(self) -> str:
+        """What an adapter calls its base: a name that other machines know, else the folder."""
+        from s2eval.models import EMBEDDED
+
+        base = self.plan.settings.base
+        folder = Path(base).expanduser()
+        return str(folder.absolute()) if base not in EMBEDDED and folder.is_dir() else base
+
+
+@dataclass(frozen=True)
+class Job(ModelJob):
+    """A training by TRL.
+
+    Attributes:
+        train, validation: encoded rows; no rows where there is no validation side.
+        arguments: TRL's, built of `values` and TRL's defaults.
+        parameters, trainable: how many there are.
+    """
+
+    training: TrlTraining  # pyright: ignore[reportIncompatibleVariableOverride]
     train: Rows
     validation: Rows
-    data: Mapping[str, str]
     arguments: Any
     values: Mapping[str, Any]
-    recipe: Mapping[str, Any]
     parameters: int
     trainable: int
 
     @property
     def evaluates(self) -> bool:
-        """Whether the validation side is evaluated: where there is one, unless `eval_strategy: no` was asked for."""
+        """Whether the validation side is evaluated: where there is one, unless the user set `eval_strategy: no`."""
         chosen = "eval_strategy" in self.config.arguments.model_fields_set
         return len(self.validation) > 0 and not (chosen and self.arguments.eval_strategy == "no")
+
+    @property
+    def packed(self) -> bool:
+        """Whether short rows share a sequence."""
+        return bool(getattr(self.arguments, "packing", False))
 
     def lines(self) -> list[str]:
         """What is about to happen, in words."""

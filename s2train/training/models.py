@@ -1,22 +1,28 @@
-"""The model that is trained: a base, whole or in 4 bits, with an adapter that is new or goes on from another."""
+"""The model that is trained: a base, in 4 bits or not, with an adapter that is new or continues another."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from s2eval.errors import PrerequisiteError, S2Error, UsageError
 from s2eval.models.sources import quantized
-from s2eval.weights import check_shapes, complete, quiet
+from s2eval.weights import complete, quiet
 from s2train.checkpoint import Quantization
 from s2train.training import processes
-from s2train.training.config import Lora, Model
+from s2train.training.config import Model
 from s2train.training.hardware import Hardware
 from s2train.weights.location import Location
-from s2train.weights.shards import Weights
+
+if TYPE_CHECKING:
+    from peft import PeftConfig, PeftMixedModel, PeftModel
+    from torch import Tensor, nn
+    from transformers import PreTrainedModel
+
+    from s2train.training.rows import Tokenizer
 
 Task = Literal["CAUSAL_LM", "SEQ_CLS"]
 HEAD = "score"  # of a reward model
@@ -27,13 +33,10 @@ _WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be loaded.
+    """What is to be loaded: a language model, or a reward model with a head of one number.
 
     Attributes:
-        base: where it lies.
         settings: `model:` of the configuration.
-        hardware: in what it is computed.
-        task: a language model, or a reward model with a head of one number.
         adapter: that training starts from.
     """
 
@@ -57,7 +60,7 @@ class Plan:
         return (HEAD,) if self.task == "SEQ_CLS" else ()
 
     def quantization(self) -> Quantization | None:
-        """As it is written down, and as `s2train merge --method qdq` reads it."""
+        """As it is recorded, and as `s2train merge --method qdq` reads it."""
         if not self.quantized:
             return None
         how, hardware = self.settings.quantization, self.hardware
@@ -66,11 +69,11 @@ class Plan:
             double=how.double,
             compute_dtype=hardware.compute,
             dtype=hardware.dtype,
-            skip=(HEAD,) if self.task == "SEQ_CLS" else None,
+            skip=self.new or None,
         )
 
 
-def tokenizer(folder: Path) -> Any:
+def tokenizer(folder: Path) -> Tokenizer:
     """The base's; padded with its own token, else with the unknown one, else with the end-of-text.
 
     Raises:
@@ -91,33 +94,26 @@ def tokenizer(folder: Path) -> Any:
     return result
 
 
-def check_same_tokenizer(mine: Any, adapter: Location) -> None:
+def check_same_tokenizer(mine: Tokenizer, adapter: Location) -> None:
     """Raise UsageError if the adapter's folder has a tokenizer that numbers tokens in another way than its base's."""
     if not any((adapter.folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "vocab.json")):
         return
-    other = tokenizer(adapter.folder)
-    vocabulary, other_vocabulary = mine.get_vocab(), other.get_vocab()
-    if vocabulary == other_vocabulary:
-        return
-    differ = sorted(
-        token
-        for token in vocabulary.keys() | other_vocabulary.keys()
-        if vocabulary.get(token) != other_vocabulary.get(token)
-    )
-    shown = ", ".join(map(repr, differ[:3]))
-    raise UsageError(
-        f"adapter {adapter.name}: its tokenizer differs from the base's in {len(differ):,} tokens ({shown}, …). "
-        "Is that the base it was trained on?"
-    )
+    ids = set(mine.get_vocab().items()) ^ set(tokenizer(adapter.folder).get_vocab().items())
+    if differ := sorted({token for token, _ in ids}):
+        shown = ", ".join(map(repr, differ[:3]))
+        raise UsageError(
+            f"adapter {adapter.name}: its tokenizer differs from the base's in {len(differ):,} tokens ({shown}, …). "
+            "Is that the base it was trained on?"
+        )
 
 
-def lora_config(plan: Plan) -> Any:
+def lora_config(plan: Plan) -> PeftConfig:
     """PEFT's configuration of a new adapter, or of one that begins as `plan.adapter` ends."""
     from peft import LoraConfig, PeftConfig
 
     saved = [HEAD] if plan.task == "SEQ_CLS" else None
     if plan.adapter is None:
-        how: Lora = plan.settings.lora
+        how = plan.settings.lora
         return LoraConfig(
             task_type=plan.task, r=how.r, lora_alpha=how.alpha, lora_dropout=how.dropout,
             target_modules=how.target_modules if isinstance(how.target_modules, str) else list(how.target_modules),
@@ -129,13 +125,18 @@ def lora_config(plan: Plan) -> Any:
     return config
 
 
+def adapter_config(adapter: Location) -> dict[str, Any]:
+    """An adapter's `adapter_config.json`; PrerequisiteError where it cannot be read."""
+    path = adapter.folder / ADAPTER_CONFIG
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:  # the last of thousands of levels
+        raise PrerequisiteError(f"{path}: cannot be read: {error}") from error
+
+
 def check_adapter(adapter: Location, task: Task) -> None:
     """Raise UsageError if training cannot start from that adapter."""
-    try:
-        about = json.loads((adapter.folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:  # the last of thousands of levels
-        raise PrerequisiteError(f"{adapter.folder / ADAPTER_CONFIG}: cannot be read: {error}") from error
-    where = f"adapter {adapter.name}"
+    about, where = adapter_config(adapter), f"adapter {adapter.name}"
     if about.get("peft_type") != "LORA":
         raise UsageError(f"{where}: peft_type {about.get('peft_type')}; training starts from LORA only")
     if about.get("task_type") not in (None, "CAUSAL_LM"):
@@ -144,22 +145,18 @@ def check_adapter(adapter: Location, task: Task) -> None:
         )
     if task == "SEQ_CLS" and about.get("modules_to_save"):
         names = ", ".join(about["modules_to_save"])
-        raise UsageError(f"{where}: it holds whole modules ({names}), which a reward model cannot take over")
+        raise UsageError(f"{where}: it holds complete modules ({names}), which a reward model cannot take over")
 
 
 def weights(adapter: Location) -> Path:
-    """The file of an adapter's tensors.
-
-    Raises:
-        PrerequisiteError: there is none.
-    """
+    """The file of an adapter's tensors; PrerequisiteError where there is none."""
     path = next((adapter.folder / name for name in _WEIGHTS if (adapter.folder / name).is_file()), None)
     if path is None:
         raise PrerequisiteError(f"adapter {adapter.name}: {adapter.folder} has no {_WEIGHTS[0]}")
     return path
 
 
-def load(plan: Plan) -> Any:
+def load(plan: Plan) -> PreTrainedModel:
     """The base with its weights.
 
     Raises:
@@ -179,11 +176,11 @@ def load(plan: Plan) -> Any:
             bnb_4bit_use_double_quant=how.double,
             bnb_4bit_compute_dtype=getattr(torch, plan.hardware.compute),
             bnb_4bit_quant_storage=getattr(torch, how.storage),
-            llm_int8_skip_modules=[HEAD] if plan.task == "SEQ_CLS" else None,
+            llm_int8_skip_modules=list(plan.new) or None,
         )
         if plan.hardware.device == "cuda" and not processes.fsdp():  # which places weights by itself
             options["device_map"] = {"": torch.cuda.current_device()}
-    kind: Any = AutoModelForCausalLM if plan.task == "CAUSAL_LM" else AutoModelForSequenceClassification
+    kind = AutoModelForCausalLM if plan.task == "CAUSAL_LM" else AutoModelForSequenceClassification
     if plan.task == "SEQ_CLS":
         options["num_labels"] = 1
     try:
@@ -198,14 +195,14 @@ def load(plan: Plan) -> Any:
     return model
 
 
-def outline(plan: Plan) -> Any:
+def outline(plan: Plan) -> PreTrainedModel:
     """The same without weights, on the meta device, without an adapter; cheap for any size."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
 
     try:
         config = AutoConfig.from_pretrained(plan.base.folder)
-        kind: Any = AutoModelForCausalLM
+        kind = AutoModelForCausalLM
         if plan.task == "SEQ_CLS":
             config.num_labels, kind = 1, AutoModelForSequenceClassification
         if hasattr(config, "quantization_config"):
@@ -218,12 +215,7 @@ def outline(plan: Plan) -> Any:
         raise PrerequisiteError(f"base {plan.base.name}: {' '.join(str(error).split())[:300]}") from error
 
 
-def check_base(model: Any, plan: Plan, weights: Weights) -> None:
-    """Raise PrerequisiteError if the base's files would not fill an outline of it."""
-    check_shapes(model, weights.shapes(), f"base {plan.base.name}", plan.new)
-
-
-def outlined_adapter(model: Any, plan: Plan) -> Any:
+def outlined_adapter(model: PreTrainedModel, plan: Plan) -> PeftModel | PeftMixedModel:
     """An outline with its adapter on it."""
     from peft import get_peft_model
 
@@ -234,7 +226,7 @@ def outlined_adapter(model: Any, plan: Plan) -> Any:
         raise UsageError(f"model.lora: {' '.join(str(error).split())[:300]}") from error
 
 
-def start_from(model: Any, plan: Plan) -> Any:
+def start_from(model: PreTrainedModel, plan: Plan) -> Any:
     """A `PeftModel` of a loaded base whose trainable adapter begins as `plan.adapter` ends.
 
     A reward model takes over its factors and gets a new head; so it stays an adapter of the same base.
@@ -258,7 +250,7 @@ def start_from(model: Any, plan: Plan) -> Any:
     return adapted
 
 
-def stored(adapter: Path) -> dict[str, Any]:
+def stored(adapter: Path) -> dict[str, Tensor]:
     """The tensors of an adapter's folder under PEFT's names, on the CPU.
 
     Raises:
@@ -276,16 +268,8 @@ def stored(adapter: Path) -> dict[str, Any]:
     return {names[name]: tensor for name, tensor in tensors.items()}
 
 
-def fill(adapted: Any, weights: Mapping[str, Any], name: str, label: str) -> None:
-    """Put an adapter's tensors where they belong: all of them, and nothing else is left as it was made.
-
-    Args:
-        name: PEFT's, of an adapter that is there.
-        label: what messages call it.
-
-    Raises:
-        UsageError: they do not fit.
-    """
+def fill(adapted: nn.Module, weights: Mapping[str, Tensor], name: str, label: str) -> None:
+    """Load all tensors of the adapter that PEFT calls `name` and messages `label`; UsageError if they do not fit."""
     from peft import set_peft_model_state_dict
 
     with quiet(bars=True):
@@ -293,7 +277,7 @@ def fill(adapted: Any, weights: Mapping[str, Any], name: str, label: str) -> Non
     check_fit(adapted, weights, name, label)
 
 
-def check_fit(adapted: Any, weights: Mapping[str, Any], name: str, label: str) -> None:
+def check_fit(adapted: nn.Module, weights: Mapping[str, Tensor], name: str, label: str) -> None:
     """Raise UsageError unless the model computes with an adapter's tensors, all of them, and no others."""
     from s2eval.models.sources import adapters
 
@@ -301,24 +285,15 @@ def check_fit(adapted: Any, weights: Mapping[str, Any], name: str, label: str) -
         raise UsageError(f"adapter {label}: {'; '.join(problems)}. Is that the base it was trained on?")
 
 
-def trained(model: Any) -> dict[str, Any]:
+def trained(model: nn.Module) -> dict[str, Tensor]:
     """Copies of what is trained, by name: TRL rounds a quantised model's to bf16 when it takes the model."""
     return {name: weight.detach().clone() for name, weight in model.named_parameters() if weight.requires_grad}
 
 
-def ends(model: Any, more: Iterable[int]) -> list[int]:
-    """The tokens at which a model's generation configuration ends an answer, and more of them."""
-    configured = model.generation_config.eos_token_id
-    return sorted(
-        {*(configured if isinstance(configured, list) else [] if configured is None else [configured]), *more}
-    )
+def restore(model: nn.Module, before: Mapping[str, Tensor], hardware: Hardware) -> None:
+    """Undo that rounding where products have 32 bits: on a CPU bf16 costs half the speed.
 
-
-def restore(model: Any, before: Mapping[str, Any], hardware: Hardware) -> None:
-    """Give back their 32 bits to the trained weights where products have 32: on a CPU bf16 costs half the speed.
-
-    Args:
-        before: of `trained`; weights that it lacks, a new adapter's, are widened as they are.
+    `before` is of `trained`; weights that it lacks, a new adapter's, are widened as they are.
     """
     import torch
 
@@ -330,6 +305,6 @@ def restore(model: Any, before: Mapping[str, Any], hardware: Hardware) -> None:
 
 
 def name_base(model: Any, base: str) -> None:
-    """Let adapters say on what they stand by a name that other machines know, where there is one."""
+    """Let adapters call their base by a name that other machines know, where there is one."""
     for config in getattr(model, "peft_config", {}).values():
         config.base_model_name_or_path = base

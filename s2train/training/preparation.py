@@ -5,23 +5,28 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from s2eval import prompts
 from s2eval.errors import ConfigError, DataError, PrerequisiteError, UsageError
+from s2eval.weights import check_shapes
 from s2train import checkpoint
 from s2train.data.files.jsonl import Source
 from s2train.data.layout import PREFERENCES
 from s2train.training import arguments, hardware, models, trackers
-from s2train.training.config import Model
+from s2train.training.config import Model, Pairs, Preferences, StageConfig
 from s2train.training.job import Job, TrlTraining
 from s2train.training.models import Plan
-from s2train.training.rows import Encoder, Rows
+from s2train.training.rows import Encoder, Rows, Tokenizer
 from s2train.weights import location, shards
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+T = TypeVar("T")
 _SPARE = 1.1  # of the space that is counted
 _MAX_TOKENS = 1024  # of a row by default, and of a context where a base does not say
 _PATHS = ("dir", "train", "validation", "prompts", "validation_prompts")  # keys of `data:`
@@ -32,17 +37,15 @@ class Start:
     """What training starts from, checked without weights.
 
     Attributes:
-        plan: what is loaded.
         fingerprint: of the base's weights.
-        tokenizer, template: of the base; how questions become prompts.
         model: without weights, without an adapter.
     """
 
     plan: Plan
     fingerprint: str
-    tokenizer: Any
+    tokenizer: Tokenizer
     template: prompts.Template
-    model: Any
+    model: PreTrainedModel
 
     @property
     def context(self) -> int:
@@ -54,14 +57,10 @@ class Start:
         adapter = self.plan.adapter
         return {"adapter": checkpoint.sha256(models.weights(adapter))} if adapter else {}
 
-    def recipe(self, config: Any, exclude: set[str]) -> dict[str, Any]:
-        """The configuration as it is written down: names in place of folders.
-
-        Args:
-            exclude: keys that do not belong to it.
-        """
+    def recipe(self, config: StageConfig, exclude: set[str]) -> dict[str, Any]:
+        """The configuration without the keys to exclude, with names in place of folders."""
         plan = self.plan
-        recipe: dict[str, Any] = config.model_dump(mode="json", exclude=exclude)
+        recipe = config.model_dump(mode="json", exclude=exclude)
         recipe["model"] |= {
             "base": plan.base.name,
             "adapter": plan.adapter and plan.adapter.name,
@@ -85,8 +84,7 @@ def start(settings: Model, task: models.Task) -> Start:
     """
     base = location.of_model(settings.base)
     adapter = location.of_adapter(settings.adapter) if settings.adapter else None
-    chosen = hardware.choose(settings.dtype, settings.method, *hardware.find())
-    plan = Plan(base, settings, chosen, task, adapter)
+    plan = Plan(base, settings, hardware.choose(settings.dtype, settings.method, *hardware.find()), task, adapter)
     weights = shards.find(base.folder)
     fingerprint = shards.fingerprint(weights)
     tokenizer = models.tokenizer(base.folder)
@@ -97,7 +95,7 @@ def start(settings: Model, task: models.Task) -> Start:
     trained_with = prompts.trained_with(adapter.folder) if adapter else None
     template = prompts.get(settings.template or trained_with or "s2", tokenizer)
     model = models.outline(plan)
-    models.check_base(model, plan, weights)
+    check_shapes(model, weights.shapes(), f"base {base.name}", plan.new)
     check_vocabulary(tokenizer, model, base.name)
     return Start(plan, fingerprint, tokenizer, template, model)
 
@@ -105,9 +103,7 @@ def start(settings: Model, task: models.Task) -> Start:
 def prepare(training: TrlTraining, config: Any, where: str) -> Job:
     """Check and count everything; loads no weights and writes nothing.
 
-    Args:
-        config: of the training, with `arguments`.
-        where: the configuration's name, for messages.
+    `config` is of `training.configuration()`; `where` is its name, for messages.
 
     Raises:
         UsageError, PrerequisiteError: what cannot be trained, and why.
@@ -116,10 +112,11 @@ def prepare(training: TrlTraining, config: Any, where: str) -> Job:
     trackers.check_installed(config.arguments.report_to, "arguments.report_to")
     begin = start(config.model, training.task)
     plan, model = begin.plan, begin.model
-    before = sum(weight.numel() for weight in model.parameters())
-    values, length = _values(training, config, begin, where)
+    parameters = sum(weight.numel() for weight in model.parameters())
+    values = _values(training, config, begin, where)
     cut = getattr(config.data, "overlong", "drop") == "truncate"
-    train, validation, hashes = _rows(training, config, Encoder(begin.tokenizer, begin.template, length, cut))
+    encoder = Encoder(begin.tokenizer, begin.template, values["max_length"], cut)
+    train, validation, hashes = _rows(training, config, encoder)
     if not len(validation) and "eval_strategy" not in config.arguments.model_fields_set:
         values["eval_strategy"] = "no"
     if plan.adapted:
@@ -129,8 +126,8 @@ def prepare(training: TrlTraining, config: Any, where: str) -> Job:
     if not len(validation) and built.eval_strategy != "no":
         raise ConfigError(where, ["arguments.eval_strategy: there is no validation side to evaluate on"])
     recipe = begin.recipe(config, {"arguments", "out"})
-    given = {name: value for name, value in arguments.given(config.arguments).items() if name not in trackers.FIELDS}
-    recipe["arguments"] = {**training.defaults, "max_length": length, **given}
+    chosen = config.arguments.model_dump(mode="json", exclude_unset=True, exclude=set(trackers.FIELDS))
+    recipe["arguments"] = {**training.defaults, "max_length": values["max_length"], **chosen}
     return Job(
         training=training,
         where=where,
@@ -144,10 +141,130 @@ def prepare(training: TrlTraining, config: Any, where: str) -> Job:
         data=hashes | begin.hashes(),
         arguments=built,
         values=values,
-        recipe=without_none(json.loads(json.dumps(recipe))),
-        parameters=before + (trainable if plan.adapted else 0),
+        recipe=as_recorded(recipe),
+        parameters=parameters + (trainable if plan.adapted else 0),
         trainable=trainable,
     )
+
+
+def _values(training: TrlTraining, config: Any, begin: Start, where: str) -> dict[str, Any]:
+    """What TRL's configuration is built of; `max_length` is the longest row."""
+    chosen = {name: getattr(config.arguments, name) for name in config.arguments.model_fields_set}
+    device, compute, context = begin.plan.hardware.device, begin.plan.hardware.compute, begin.context
+    length = chosen.get("max_length", min(_MAX_TOKENS, context))
+    if length is None or not 2 <= length <= context:
+        raise ConfigError(where, [f"arguments.max_length: {length}: expected 2 to {context:,}, the base's context"])
+    out = Path(config.out)
+    values: dict[str, Any] = {
+        "output_dir": str(out.with_name(f".{out.name}.training")),
+        "report_to": "none",
+        "run_name": out.name,
+        "project": f"s2train-{training.name}",
+        "save_strategy": "steps",
+        "save_steps": 100,
+        "save_total_limit": 2,
+        "disable_tqdm": not sys.stderr.isatty(),
+        "bf16": compute == "bfloat16" and not chosen.get("fp16"),
+        "fp16": compute == "float16" and not chosen.get("bf16"),
+        "gradient_checkpointing": chosen.get("activation_checkpointing", begin.plan.hardware.checkpointing),
+        "use_cpu": device == "cpu",
+        "dataloader_pin_memory": device != "cpu",
+        "max_length": length,
+    }
+    if batch := chosen.get("per_device_train_batch_size"):
+        values["per_device_eval_batch_size"] = batch
+    return {**values, **training.defaults, **chosen}
+
+
+def _rows(training: TrlTraining, config: Any, encoder: Encoder) -> tuple[Rows, Rows, dict[str, str]]:
+    """Both sides, encoded, and the hashes of their files; DataError where nothing is left of one."""
+    sides, hashes = list[Rows](), dict[str, str]()
+    for file in side_files(config.data, training.files(config.data), ("train", "validation")):
+        rows = Rows()
+        if file is not None:
+            source = Source(file.path, training.line)
+            rows = training.rows(config, encoder, first(source, file.limit))
+            hashes[file.name] = source.sha256
+            if not len(rows) and (not sides or rows.read):
+                raise DataError(f"{file.path}: nothing to train on: {_why_empty(rows, encoder.max_length)}")
+        sides.append(rows)
+    return sides[0], sides[1], hashes
+
+
+def _why_empty(rows: Rows, max_length: int) -> str:
+    if not rows.read:
+        return "it has no rows"
+    long = f"have more than {max_length:,} tokens (arguments.max_length)"
+    if rows.dropped == rows.read:
+        return f"all {rows.read:,} rows {long}"
+    reasons = [f"{count:,} {why}" for why, count in rows.unusable.most_common()]
+    reasons += [f"{rows.dropped:,} {long}"] if rows.dropped else []
+    return f"of {rows.read:,} rows {', '.join(reasons)}"
+
+
+# --- data ---
+
+
+@dataclass(frozen=True, slots=True)
+class SideFile:
+    """A file of the data; `name` is what `s2train.json` calls it, `limit` the number of lines that count."""
+
+    path: Path
+    name: str
+    limit: int | None
+
+
+def side_files(data: Any, names: tuple[str, str], keys: tuple[str, str]) -> Iterator[SideFile | None]:
+    """The training and the validation file of `data:`, None where there is no validation side.
+
+    `names` are theirs in the folder `dir`, `keys` those of files that stand for them; a training file that is named by
+    its key has no validation side in the folder.
+
+    Raises:
+        DataError: a file is missing.
+    """
+    limits = (data.limit, data.validation_limit)
+    for name, key, limit in zip(names, keys, limits, strict=True):
+        chosen, training = getattr(data, key), key == keys[0]
+        path = Path(chosen).expanduser() if chosen else None
+        if path is None and data.dir and (training or not getattr(data, keys[0])):
+            path = Path(data.dir).expanduser() / name
+        if path is None or not (training or chosen or path.is_file()):
+            yield None
+            continue
+        if not path.is_file():
+            advice = "" if chosen else "; s2train data makes it: docs/training-data.md"
+            raise DataError(f"data.{key if chosen else 'dir'}: no file {path}{advice}")
+        yield SideFile(path, path.name if chosen else name, limit)
+
+
+def first(lines: Iterable[T], limit: int | None) -> Iterator[T]:
+    """The first lines; the others are read too, since the hash is of the complete file."""
+    return (line for number, line in enumerate(lines) if limit is None or number < limit)
+
+
+def files_of_set(data: Pairs) -> tuple[str, str]:
+    """`eli5/train.jsonl` and its validation side."""
+    return f"{data.set}/train.jsonl", f"{data.set}/validation.jsonl"
+
+
+def files_of_aspect(data: Preferences) -> tuple[str, str]:
+    """`preferences/simplicity.jsonl` and its validation side."""
+    return f"{PREFERENCES}/{data.aspect}.jsonl", f"{PREFERENCES}/{data.aspect}.validation.jsonl"
+
+
+def as_recorded(recipe: Mapping[str, object]) -> dict[str, Any]:
+    """As JSON reads it back, without keys that are None."""
+
+    def without_none(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return {key: without_none(item) for key, item in value.items() if item is not None}
+
+    return without_none(json.loads(json.dumps(recipe)))
+
+
+# --- checks ---
 
 
 def check_same_base(adapter: location.Location, base: str, fingerprint: str) -> None:
@@ -161,12 +278,7 @@ def check_same_base(adapter: location.Location, base: str, fingerprint: str) -> 
 
 
 def check_disk_space(job: Any, kept: int) -> None:
-    """Raise PrerequisiteError if the disk is too full for the checkpoints that will lie on it at the same time.
-
-    Args:
-        job: any stage's.
-        kept: checkpoints that stay while one more is written.
-    """
+    """Raise PrerequisiteError if the disk is too full for any stage's `kept` checkpoints and one that is written."""
     weights = job.trainable * 4
     optimizer = 2 * weights  # of Adam in 32 bits, the usual case; others need less
     kept += 1
@@ -184,114 +296,16 @@ def check_disk_space(job: Any, kept: int) -> None:
 def check_replaceable(out: Path) -> None:
     """Raise UsageError where something else than a checkpoint has that name."""
     if out.exists() and not (out / prompts.CHECKPOINT_FILE).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out}: it is there already and no checkpoint of s2train; choose another out=DIR")
+        raise UsageError(f"{out}: already exists and is not an s2train checkpoint. Choose another out=DIR")
 
 
-def check_vocabulary(tokenizer: Any, model: Any, base: str) -> None:
+def check_vocabulary(tokenizer: Tokenizer, model: PreTrainedModel, base: str) -> None:
     """Raise UsageError where a tokenizer has tokens without embeddings."""
     from s2eval.models.tokenizers import rows_needed
 
-    rows, needed = model.get_input_embeddings().weight.shape[0], rows_needed(tokenizer)
+    rows, needed = next(model.get_input_embeddings().parameters()).shape[0], rows_needed(tokenizer)
     if needed > rows:
         raise UsageError(
             f"base {base}: its tokenizer has {needed:,} tokens, its embeddings {rows:,} rows: "
             "they belong to different models"
         )
-
-
-def _values(training: TrlTraining, config: Any, begin: Start, where: str) -> tuple[dict[str, Any], int]:
-    """What TRL's configuration is made of, and how long a row may be."""
-    given = {name: getattr(config.arguments, name) for name in config.arguments.model_fields_set}
-    hardware, context = begin.plan.hardware, begin.context
-    length = given.get("max_length", min(_MAX_TOKENS, context))
-    if length is None or not 2 <= length <= context:
-        raise ConfigError(where, [f"arguments.max_length: {length}: expected 2 to {context:,}, the base's context"])
-    ours: dict[str, Any] = {
-        "output_dir": str(Path(config.out).with_name(f".{Path(config.out).name}.training")),
-        "report_to": "none",
-        "run_name": Path(config.out).name,
-        "project": f"s2train-{training.name}",
-        "save_strategy": "steps",
-        "save_steps": 100,
-        "save_total_limit": 2,
-        "disable_tqdm": not sys.stderr.isatty(),
-        "bf16": hardware.compute == "bfloat16",
-        "fp16": hardware.compute == "float16",
-        "gradient_checkpointing": given.get("activation_checkpointing", hardware.checkpointing),
-        "use_cpu": hardware.device == "cpu",
-        "dataloader_pin_memory": hardware.device != "cpu",
-        "max_length": length,
-        **({"per_device_eval_batch_size": batch} if (batch := given.get("per_device_train_batch_size")) else {}),
-        **training.defaults,
-    }
-    for name, excluded in (("bf16", "fp16"), ("fp16", "bf16")):
-        if given.get(name):
-            ours[excluded] = False
-    return {**ours, **given}, length
-
-
-def _rows(training: TrlTraining, config: Any, encoder: Encoder) -> tuple[Rows, Rows, dict[str, str]]:
-    """Both sides, encoded, and the hashes of their files.
-
-    Raises:
-        DataError: a file is missing or broken, or nothing is left of one.
-    """
-    data, hashes = config.data, dict[str, str]()
-    names = training.files(data)
-    folder = Path(data.dir).expanduser() if data.dir else None
-    sides: list[Rows] = []
-    for side, name, file, limit in (
-        ("train", names[0], data.train, data.limit),
-        ("validation", names[1], data.validation, data.validation_limit),
-    ):
-        if file:
-            path = Path(file).expanduser()
-        else:  # a training file of its own has no validation side in the folder
-            path = folder / name if folder and (side == "train" or not data.train) else None
-        if path is None or (side == "validation" and file is None and not path.is_file()):
-            sides.append(Rows())
-            continue
-        if not path.is_file():
-            advice = "" if file else "; s2train data makes it: docs/training-data.md"
-            raise DataError(f"data.{side if file else 'dir'}: no file {path}{advice}")
-        source = Source(path, training.line)
-        rows = training.rows(config, encoder, first(source, limit))
-        hashes[name if not file else path.name] = source.sha256
-        if not len(rows) and (side == "train" or rows.read):
-            raise DataError(f"{path}: nothing to train on: {_why_empty(rows, encoder.max_length)}")
-        sides.append(rows)
-    return sides[0], sides[1], hashes
-
-
-def _why_empty(rows: Rows, most: int) -> str:
-    """Why nothing is left of a file's rows."""
-    if not rows.read:
-        return "it has no rows"
-    long = f"have more than {most:,} tokens (arguments.max_length)"
-    if rows.dropped == rows.read:
-        return f"all {rows.read:,} rows {long}"
-    reasons = [f"{count:,} {why}" for why, count in rows.unusable.most_common()]
-    reasons += [f"{rows.dropped:,} {long}"] if rows.dropped else []
-    return f"of {rows.read:,} rows {', '.join(reasons)}"
-
-
-def first(source: Source[Any], limit: int | None) -> Any:
-    """The first lines; the others are read too, since the hash is of the whole file."""
-    return (line for number, line in enumerate(source) if limit is None or number < limit)
-
-
-def without_none(value: Any) -> Any:
-    """JSON without the keys that say nothing."""
-    if isinstance(value, Mapping):
-        return {key: without_none(item) for key, item in value.items() if item is not None}
-    return value
-
-
-def files_of_set(data: Any) -> tuple[str, str]:
-    """`eli5/train.jsonl` and its validation side."""
-    return f"{data.set}/train.jsonl", f"{data.set}/validation.jsonl"
-
-
-def files_of_aspect(data: Any) -> tuple[str, str]:
-    """`preferences/simplicity.jsonl` and its validation side."""
-    return f"{PREFERENCES}/{data.aspect}.jsonl", f"{PREFERENCES}/{data.aspect}.validation.jsonl"

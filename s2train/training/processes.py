@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from s2eval.errors import PrerequisiteError
+
+if TYPE_CHECKING:
+    from transformers import TrainingArguments
 
 T = TypeVar("T")
 _LAUNCH = "torchrun --nproc_per_node 2 -m s2train …"
@@ -22,7 +25,7 @@ def count(environment: Mapping[str, str] = os.environ) -> int:
 
 
 def rank(environment: Mapping[str, str] = os.environ) -> int:
-    """Which one this is, from 0."""
+    """Number of this one, from 0."""
     return int(environment.get("RANK") or 0)
 
 
@@ -32,13 +35,13 @@ def is_first() -> bool:
 
 
 def hush() -> None:
-    """Let only the first process write to standard output; errors are told by whichever has them."""
+    """Let only the first process write to standard output; any may write errors."""
     if not is_first():
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  open as long as the process
 
 
 def check_launched(environment: Mapping[str, str] = os.environ) -> None:
-    """Raise PrerequisiteError where the environment speaks of several processes and this one would train alone.
+    """Raise PrerequisiteError where the environment names several processes and this one would train alone.
 
     `accelerate launch --cpu --num_processes 2` starts one process without a word; what it leaves in the environment is
     an address to meet at, and no number of processes.
@@ -57,17 +60,11 @@ def check_launched(environment: Mapping[str, str] = os.environ) -> None:
         )
 
 
-def check_process_count(arguments: Any) -> None:
-    """Raise PrerequisiteError unless accelerate sees as many processes as were started.
-
-    Args:
-        arguments: transformers' TrainingArguments; they join the processes.
-    """
-    _ = arguments.device
-    count_seen = arguments.world_size
-    if count_seen != count():
+def check_seen(seen: int) -> None:
+    """Raise PrerequisiteError unless accelerate sees as many processes as were started."""
+    if seen != count():
         raise PrerequisiteError(
-            f"{count()} processes were started (WORLD_SIZE), accelerate sees {count_seen}: every one would train "
+            f"{count()} processes were started (WORLD_SIZE), accelerate sees {seen}: every one would train "
             f"alone. Start them by {_LAUNCH}"
         )
 
@@ -78,11 +75,7 @@ def fsdp(environment: Mapping[str, str] = os.environ) -> bool:
 
 
 def check_fsdp_device(device: str) -> None:
-    """Raise PrerequisiteError where accelerate would leave FSDP out without a word, each process with all weights.
-
-    Args:
-        device: that training uses.
-    """
+    """Raise PrerequisiteError where accelerate would leave FSDP out without a word, each process with all weights."""
     if fsdp() and device == "cpu":
         raise PrerequisiteError(
             "FSDP was asked for, and accelerate has none on CPUs: every process would hold all weights. "
@@ -90,7 +83,7 @@ def check_fsdp_device(device: str) -> None:
         )
 
 
-def shards(arguments: Any) -> bool:
+def shards(arguments: TrainingArguments) -> bool:
     """Whether no process holds all weights: FSDP, or DeepSpeed's ZeRO-3."""
     if arguments.fsdp or fsdp():
         return True
@@ -99,7 +92,7 @@ def shards(arguments: Any) -> bool:
 
 
 def agree(decide: Callable[[], T]) -> T:
-    """What the first process says; the others wait for it. Its errors end all of them."""
+    """The first process's decision, for which the others wait. Its errors end all of them."""
     if count() == 1:
         return decide()
     from accelerate.utils import broadcast_object_list

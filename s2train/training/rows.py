@@ -6,19 +6,38 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from s2eval import control_tokens, prompts
 from s2eval.prompts import Template, Turn
 from s2train.data.preferences import PreferenceLine, turns_of
 from s2train.data.records import PairLine, is_blank
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+T = TypeVar("T")
 IGNORED = -100  # the label of a token without loss
 _AT_ONCE = 512  # rows encoded together
 BLANK, EQUAL = "blank", "with two equal answers"  # why rows are left out
 _QUESTION, _ANSWER = "{question}", "{answer}"
+
+
+class Tokenizer(Protocol):
+    """What is used of transformers' tokenizers here, with the types that its own leave open."""
+
+    bos_token: str | None
+    eos_token_id: int
+    pad_token_id: int
+
+    def get_vocab(self) -> dict[str, int]: ...
+    def convert_tokens_to_ids(self, tokens: str) -> int: ...
+    def decode(self, token_ids: Sequence[int] | Tensor, skip_special_tokens: bool = False) -> str: ...
+    def save_pretrained(self, save_directory: Path) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +88,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def add(self, length: int, tokens: int, prompt: str, answer: str, source: str, **values: Any) -> None:
+    def add(self, length: int, tokens: int, prompt: str, answer: str, source: str, **values: object) -> None:
         """Append a row."""
         for name, value in values.items():
             self.columns.setdefault(name, []).append(value)
@@ -78,6 +97,11 @@ class Rows:
         self.prompts.append(prompt)
         self.answers.append(answer)
         self.sources.append(source)
+
+    def skip(self, why: str, count: int = 1) -> None:
+        """Count rows that nothing can be learnt from."""
+        if count:
+            self.unusable[why] += count
 
     def line(self, name: str) -> str:
         """What became of the file's rows, in words."""
@@ -97,13 +121,11 @@ class Encoder:
     """How texts become tokens.
 
     Attributes:
-        tokenizer: transformers'.
-        template: how a question becomes a prompt.
         max_length: tokens of prompt and answer.
         cut: whether answers of rows that are longer are cut; else such rows are left out.
     """
 
-    tokenizer: Any
+    tokenizer: Tokenizer
     template: Template
     max_length: int
     cut: bool = False
@@ -125,64 +147,61 @@ class Encoder:
         """Prompts with their answers and the token that ends a turn. A BOS that the template writes is not added."""
         special = adds_special(self.tokenizer, questions)
         end = end_of(self.tokenizer, self.template)
-        whole = [prompt + self.completion(answer) for prompt, answer in zip(questions, answers, strict=True)]
+        texts = [prompt + self.completion(answer) for prompt, answer in zip(questions, answers, strict=True)]
         heads = control_tokens.encode(self.tokenizer, questions, special)
         result = list[Encoded]()
-        for head, tokens in zip(heads, control_tokens.encode(self.tokenizer, whole, special), strict=True):
-            shared = _shared(head, tokens)
+        for head, tokens in zip(heads, control_tokens.encode(self.tokenizer, texts, special), strict=True):
+            pairs = enumerate(zip(head, tokens, strict=False))
+            shared = next((place for place, (a, b) in pairs if a != b), min(len(head), len(tokens)))
             result.append(Encoded([*tokens, end], shared, shared < len(head)))
         return result
 
 
-def end_of(tokenizer: Any, template: Template) -> int:
+def end_of(tokenizer: Tokenizer, template: Template) -> int:
     """The token that ends an answer: that of a turn in the template, else the end-of-text."""
     end = template.end.strip()
     return tokenizer.convert_tokens_to_ids(end) if end else tokenizer.eos_token_id
 
 
-def ends(tokenizer: Any, template: Template) -> frozenset[int]:
+def ends(tokenizer: Tokenizer, template: Template) -> frozenset[int]:
     """The tokens at which sampling stops: the one that ends an answer, and the end-of-text."""
     return frozenset({end_of(tokenizer, template), tokenizer.eos_token_id})
 
 
-def adds_special(tokenizer: Any, texts: Sequence[str]) -> bool:
+def adds_special(tokenizer: Tokenizer, texts: Sequence[str]) -> bool:
     """Whether the tokenizer is to add its special tokens: not where the template has written the BOS already."""
     bos = tokenizer.bos_token
     return not (bos and all(prompt.startswith(bos) for prompt in texts))
 
 
-def tokens_of(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
+def tokens_of(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
     """Prompts as tokens, of which none ends in an end-of-text that the tokenizer appends; none of none."""
     return control_tokens.encode(tokenizer, texts, adds_special(tokenizer, texts))
+
+
+def answer_text(tokenizer: Tokenizer, template: Template, tokens: Sequence[int] | Tensor) -> str:
+    """An answer as evaluation would read it: up to the template's first stop text."""
+    text = tokenizer.decode(tokens, skip_special_tokens=True)
+    for stop in template.stop:
+        text = text.partition(stop)[0]
+    return text.strip()
 
 
 def opening(template: Template) -> str:
     """What a template writes between the end of a prompt and an answer: a space (`s2`), or nothing (`chat`)."""
     prompt = template.render([Turn(_QUESTION)])
-    whole = template.render([Turn(_QUESTION, _ANSWER), Turn(_QUESTION)])
-    before, answer, _ = whole.removeprefix(prompt).partition(_ANSWER)
-    return before if whole.startswith(prompt) and answer and not before.strip() else ""
-
-
-def _shared(first: Sequence[int], second: Sequence[int]) -> int:
-    """How many tokens two sequences begin with in common."""
-    return next(
-        (i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
-    )
-
-
-def labels(row: Encoded) -> list[int]:
-    """The tokens of the answer and its end; `IGNORED` for the prompt's."""
-    return [IGNORED] * row.prompt + row.tokens[row.prompt :]
+    text = template.render([Turn(_QUESTION, _ANSWER), Turn(_QUESTION)])
+    before, answer, _ = text.removeprefix(prompt).partition(_ANSWER)
+    return before if text.startswith(prompt) and answer and not before.strip() else ""
 
 
 def answered(encoder: Encoder, lines: Iterable[PairLine]) -> Rows:
     """Rows for SFT: `input_ids`, and `labels` on the answer only."""
     rows = Rows()
-    for whole in _blocks(lines):
-        rows.read += len(whole)
-        block = [line for line in whole if not (is_blank(line.question) or is_blank(line.answer))]
-        rows.unusable += Counter({BLANK: len(whole) - len(block)})
+    for read in blocks(lines):
+        block = [line for line in read if not (is_blank(line.question) or is_blank(line.answer))]
+        rows.read += len(read)
+        rows.skip(BLANK, len(read) - len(block))
         questions = [encoder.prompt([Turn(line.question)]) for line in block]
         encoded = encoder.encode(questions, [line.answer for line in block])
         for line, prompt, row in zip(block, questions, encoded, strict=True):
@@ -193,9 +212,10 @@ def answered(encoder: Encoder, lines: Iterable[PairLine]) -> Rows:
             rows.cut += long
             rows.merged += row.merged
             tokens = row.tokens[: encoder.max_length]
+            labels = [IGNORED] * row.prompt + tokens[row.prompt :]
             rows.add(
                 len(tokens), len(tokens), prompt, line.answer, line.source,
-                input_ids=_array(tokens), labels=_array(labels(row)[: encoder.max_length]),
+                input_ids=_array(tokens), labels=_array(labels),
             )  # fmt: skip
     return rows
 
@@ -203,10 +223,8 @@ def answered(encoder: Encoder, lines: Iterable[PairLine]) -> Rows:
 def compared(encoder: Encoder, lines: Iterable[PreferenceLine], margin: float = 0.0, aspect: str | None = None) -> Rows:
     """Rows for a reward model: prompt and answer as `chosen_ids` and `rejected_ids`, and `margin` where it counts.
 
-    Pairs of which one half is too long are always left out: a cut answer is not what was preferred.
-
-    Args:
-        aspect: of the lines that count; None: any.
+    Pairs of which one half is too long are always left out: a cut answer is not what was preferred. Only lines of the
+    aspect count, all where it is None.
     """
     rows = Rows()
     for line, prompt, chosen, rejected in _pairs(encoder, lines, rows, aspect):
@@ -215,10 +233,10 @@ def compared(encoder: Encoder, lines: Iterable[PreferenceLine], margin: float = 
             rows.dropped += 1
             continue
         rows.merged += chosen.merged or rejected.merged
-        more = {"margin": margin * line.margin} if margin else {}
+        margins = {"margin": margin * line.margin} if margin else {}
         rows.add(
             longer, len(chosen.tokens) + len(rejected.tokens), prompt, line.chosen, line.source,
-            chosen_ids=_array(chosen.tokens), rejected_ids=_array(rejected.tokens), **more,
+            chosen_ids=_array(chosen.tokens), rejected_ids=_array(rejected.tokens), **margins,
         )  # fmt: skip
     return rows
 
@@ -226,8 +244,7 @@ def compared(encoder: Encoder, lines: Iterable[PreferenceLine], margin: float = 
 def preferred(encoder: Encoder, lines: Iterable[PreferenceLine], aspect: str | None = None) -> Rows:
     """Rows for DPO: `prompt_ids`, `chosen_ids`, `rejected_ids`, the answers without their prompt.
 
-    Args:
-        aspect: of the lines that count; None: any.
+    Only lines of the aspect count, all where it is None.
     """
     rows = Rows()
     for line, prompt, chosen, rejected in _pairs(encoder, lines, rows, aspect):
@@ -238,7 +255,7 @@ def preferred(encoder: Encoder, lines: Iterable[PreferenceLine], aspect: str | N
             continue
         halves = [answer.tokens[: encoder.max_length] for answer in (chosen, rejected)]
         if halves[0] == halves[1]:  # where both are cut
-            rows.unusable[EQUAL] += 1
+            rows.skip(EQUAL)
             continue
         rows.cut += long
         rows.merged += chosen.merged or rejected.merged
@@ -253,36 +270,35 @@ def preferred(encoder: Encoder, lines: Iterable[PreferenceLine], aspect: str | N
 def _pairs(
     encoder: Encoder, lines: Iterable[PreferenceLine], rows: Rows, aspect: str | None
 ) -> Iterator[tuple[PreferenceLine, str, Encoded, Encoded]]:
-    """Pairs with their tokens; those that say nothing about `aspect` are counted and left out."""
-    for whole in _blocks(lines):
-        rows.read += len(whole)
-        flaws = [_flaw(line, aspect) for line in whole]
-        rows.unusable += Counter(flaw for flaw in flaws if flaw)
-        block = [line for line, flaw in zip(whole, flaws, strict=True) if not flaw]
+    """Pairs with their tokens; those from which nothing can be learnt about the aspect are counted and left out."""
+    for read in blocks(lines):
+        block = list[PreferenceLine]()
+        rows.read += len(read)
+        for line in read:
+            if aspect is not None and line.aspect != aspect:
+                rows.skip(f"about {line.aspect}, not data.aspect={aspect}")
+            elif is_blank(line.prompt) or is_blank(line.chosen) or is_blank(line.rejected):
+                rows.skip(BLANK)
+            elif line.chosen.strip() == line.rejected.strip():
+                rows.skip(EQUAL)
+            else:
+                block.append(line)
         questions = [encoder.prompt(turns_of(line.prompt)) for line in block]
         chosen = encoder.encode(questions, [line.chosen for line in block])
         rejected = encoder.encode(questions, [line.rejected for line in block])
         for pair in zip(block, questions, chosen, rejected, strict=True):
             if pair[2].tokens == pair[3].tokens:
-                rows.unusable[EQUAL] += 1
+                rows.skip(EQUAL)
             else:
                 yield pair
 
 
-def _flaw(line: PreferenceLine, aspect: str | None) -> str | None:
-    """Why nothing can be learnt from a pair, if so."""
-    if aspect is not None and line.aspect != aspect:
-        return f"about {line.aspect}, not data.aspect={aspect}"
-    if is_blank(line.prompt) or is_blank(line.chosen) or is_blank(line.rejected):
-        return BLANK
-    return EQUAL if line.chosen.strip() == line.rejected.strip() else None
-
-
-def _blocks(lines: Iterable[Any]) -> Iterator[list[Any]]:
+def blocks(lines: Iterable[T]) -> Iterator[list[T]]:
+    """Lines, a few hundred at a time, to be encoded together."""
     iterator = iter(lines)
     while block := list(islice(iterator, _AT_ONCE)):
         yield block
 
 
-def _array(tokens: Sequence[int]) -> Any:
+def _array(tokens: Sequence[int]) -> NDArray[np.int32]:
     return np.array(tokens, dtype=np.int32)

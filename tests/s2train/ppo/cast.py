@@ -56,8 +56,8 @@ def roles(
 ) -> Roles:
     """All on one base; the value's adapter from a seed of its own."""
     torch.manual_seed(0)
-    policy = LoraConfig(**LORA) if fresh else read(str(paths["sft"]))
-    rewards = {aspect: read(str(paths[aspect])) for aspect in aspects}
+    policy = LoraConfig(**LORA) if fresh else read(paths["sft"])
+    rewards = {aspect: read(paths[aspect]) for aspect in aspects}
     return Roles(tiny.load(paths["base"]), policy, LoraConfig(**LORA), rewards, padding)
 
 

@@ -151,7 +151,7 @@ def test_a_full_disk_and_a_name_that_is_taken(
 ) -> None:
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "file").touch()
-    with pytest.raises(UsageError, match="it is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         small.job(raw, tmp_path, f"out={tmp_path / 'taken'}")
     job = small.job(raw, tmp_path)
     usage = shutil.disk_usage(tmp_path)

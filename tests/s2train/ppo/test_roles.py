@@ -102,9 +102,9 @@ def test_adapters_that_do_not_fit_are_refused(paths: dict[str, Path], tmp_path: 
     other = tiny.base(tmp_path / "other", torch.float32, hidden_size=32)
     sft = tiny.train(tiny.load(other), tmp_path / "sft")
     with pytest.raises(UsageError, match="the model wants another shape for"):
-        Roles(tiny.load(paths["base"]), read(str(sft)), lora, {}, cast.PAD)
+        Roles(tiny.load(paths["base"]), read(sft), lora, {}, cast.PAD)
     with pytest.raises(UsageError, match="no score head"):
-        Roles(tiny.load(paths["base"]), lora, lora, {"simplicity": read(str(paths["sft"]))}, cast.PAD)
+        Roles(tiny.load(paths["base"]), lora, lora, {"simplicity": read(paths["sft"])}, cast.PAD)
     whole = tiny.train(tiny.load(paths["base"]), tmp_path / "whole", modules_to_save=["lm_head"])
     with pytest.raises(UsageError, match="modules_to_save is set"):
-        Roles(tiny.load(paths["base"]), read(str(whole)), lora, {}, cast.PAD)
+        Roles(tiny.load(paths["base"]), read(whole), lora, {}, cast.PAD)

@@ -55,7 +55,7 @@ def test_killed_four_times_and_the_same_parameters(
         small.train(raw, tmp_path)
 
     def in_a_checkpoint() -> None:
-        progress.mark_whole = lambda *_, **__: die()
+        progress.mark_complete = lambda *_, **__: die()
         small.train(raw, tmp_path)
 
     def at_the_end() -> None:
@@ -97,7 +97,7 @@ def test_a_checkpoint_cut_short_is_not_gone_on_from(base: Path, data: Path, rewa
     job = small.job(raw, tmp_path)
     found = trainings.make_ready(job, False, runs.KEPT)
     assert found is not None
-    assert found[1]["step"] == 2
+    assert found.step == 2
 
 
 def test_infinite_rates_stop_it_with_the_batch_saved(base: Path, data: Path, reward: Path, tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ def main(folder: Path, models: Path) -> None:
     accelerator = Accelerator(cpu=True, kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
     torch.manual_seed(0)
     value = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")
-    rewards = {"simplicity": read(str(models / "simplicity"))}
-    roles = Roles(AutoModelForCausalLM.from_pretrained(models / "base"), read(str(models / "sft")), value, rewards, 0)
+    rewards = {"simplicity": read(models / "simplicity")}
+    roles = Roles(AutoModelForCausalLM.from_pretrained(models / "base"), read(models / "sft"), value, rewards, 0)
     weights = weigh(roles, settings)
     wrapped = accelerator.prepare(roles)
     processes = accelerated(accelerator, wrapped)

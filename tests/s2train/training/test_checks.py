@@ -15,8 +15,8 @@ from trl import SFTTrainer  # pyright: ignore[reportPrivateImportUsage]
 
 from s2eval.errors import ConfigError, DataError, PrerequisiteError, UsageError
 from s2train import checkpoint
-from s2train.training import models, progress
 from s2train.training import preparation as jobs
+from s2train.training import progress
 from s2train.training.progress import BROKEN, DivergedError
 from s2train.training.run import run
 from tests.s2train.training import tiny
@@ -56,7 +56,7 @@ def test_a_base_that_lacks_tensors(
     raw = tiny.recipe(stage, broken, data, tmp_path / "out")
     with pytest.raises(PrerequisiteError, match=rf"base broken: its files lack 1 tensors of Llama.* \({lacking}\)"):
         tiny.job(stage, raw, tmp_path)
-    monkeypatch.setattr(models, "check_base", lambda *_: None)
+    monkeypatch.setattr(jobs, "check_shapes", lambda *_: None)
     with pytest.raises(PrerequisiteError, match=rf"base broken: its files lack 1 tensors of Llama.* \({lacking}\)"):
         tiny.train(stage, raw, tmp_path)
     assert not (tmp_path / "out").exists()
@@ -186,7 +186,7 @@ def test_a_nearly_full_disk(base: Path, data: Path, tmp_path: Path, monkeypatch:
 def test_a_folder_that_is_no_checkpoint_is_left_alone(base: Path, data: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").write_text("all of it")
-    with pytest.raises(UsageError, match="it is there already and no checkpoint"):
+    with pytest.raises(UsageError, match="already exists and is not an s2train checkpoint"):
         tiny.job("sft", tiny.recipe("sft", base, data, tmp_path / "out"), tmp_path)
 
 
@@ -225,7 +225,7 @@ def test_a_loss_or_gradient_that_is_no_number_stops_with_its_batch(
     assert kept["inputs"]["input_ids"].shape[0] == 4
     assert "### Human: Why is number" in json.loads((job.work / f"{BROKEN}.json").read_text())["texts"][0]
     assert not job.out.exists()
-    assert progress.newest_whole(job.work) is not None
+    assert progress.newest_complete(job.work) is not None
 
 
 def test_a_configuration_of_an_adapter_that_nests_without_end(

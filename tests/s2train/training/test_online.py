@@ -188,7 +188,7 @@ def test_killed_and_the_same_parameters(
         patch.setattr(Recorder, "on_step_end", on_step_end)
         killed(lambda: train(again))
     kept = again.work / "checkpoint-4"
-    assert (kept / progress.WHOLE).is_file()
+    assert (kept / progress.COMPLETE).is_file()
     assert not [path for path in kept.iterdir() if path.is_dir()]  # no copies of rewards
     train(again)
     assert tiny.same(whole.out, again.out)

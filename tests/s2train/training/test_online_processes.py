@@ -41,6 +41,6 @@ def test_two_processes_hold_one_policy(name: str, base: Path, data: Path, reward
 
     raw = recipe(name, base, data, reward, tmp_path / "killed")
     assert in_ranks("ppo", raw, tmp_path, DIE="1:3")[1].returncode == -signal.SIGKILL
-    assert (tmp_path / ".killed.training" / "checkpoint-2" / progress.WHOLE).is_file()
+    assert (tmp_path / ".killed.training" / "checkpoint-2" / progress.COMPLETE).is_file()
     in_two("ppo", raw, tmp_path)
     assert tiny.same(tmp_path / "whole", tmp_path / "killed")

@@ -71,7 +71,7 @@ def test_one_is_killed_and_both_go_on(base: Path, data: Path, tmp_path: Path) ->
     assert died.returncode != 0
     assert not (tmp_path / "killed").exists()
     work = tmp_path / ".killed.training"
-    assert (work / "checkpoint-2" / progress.WHOLE).is_file()
+    assert (work / "checkpoint-2" / progress.COMPLETE).is_file()
     with pytest.raises(PrerequisiteError, match="its processes differ"):
         tiny.train("sft", raw, tmp_path)
     in_two("sft", raw, tmp_path)

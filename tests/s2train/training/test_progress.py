@@ -16,32 +16,32 @@ def saved(work: Path, step: int, *, whole: bool = True) -> Path:
     (folder / "weights").write_bytes(b"0" * 10)
     (folder / "deep" / "state").write_bytes(b"1")
     if whole:
-        progress.mark_whole(folder, tokens=7)
+        progress.mark_complete(folder, tokens=7)
     return folder
 
 
-def test_the_newest_whole_checkpoint_by_number_not_by_name(tmp_path: Path) -> None:
+def test_the_newest_complete_checkpoint_by_number_not_by_name(tmp_path: Path) -> None:
     saved(tmp_path, 9)
     ten = saved(tmp_path, 10)
-    assert progress.newest_whole(tmp_path) == (ten, {"step": 10, "tokens": 7})
+    assert progress.newest_complete(tmp_path) == (10, ten, {"tokens": 7})
 
 
 def test_one_that_was_being_written_is_removed(tmp_path: Path) -> None:
     kept = saved(tmp_path, 2)
     torn = saved(tmp_path, 4, whole=False)
-    found = progress.newest_whole(tmp_path)
+    found = progress.newest_complete(tmp_path)
     assert found is not None
-    assert found[0] == kept
+    assert found.folder == kept
     assert not torn.exists()
 
 
 def test_one_whose_file_is_shorter_than_it_was_is_not_whole(tmp_path: Path) -> None:
     kept, cut = saved(tmp_path, 2), saved(tmp_path, 4)
     (cut / "weights").write_bytes(b"0" * 9)
-    found = progress.newest_whole(tmp_path)
+    found = progress.newest_complete(tmp_path)
     assert found is not None
-    assert found[0] == kept
-    assert progress.newest_whole(tmp_path / "nothing") is None
+    assert found.folder == kept
+    assert progress.newest_complete(tmp_path / "nothing") is None
 
 
 def test_lines_after_the_step_are_written_again(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_another_training_is_not_gone_on_from(tmp_path: Path) -> None:
     progress.check_same_training(tmp_path, other)  # nothing is lost yet
     saved(tmp_path, 2)
     progress.check_same_training(tmp_path, other)
-    with pytest.raises(PrerequisiteError, match=r"its base, arguments.seed differ. --fresh begins anew"):
+    with pytest.raises(PrerequisiteError, match=r"its base, arguments.seed differ. --fresh restarts it"):
         progress.check_same_training(tmp_path, mine)
 
 

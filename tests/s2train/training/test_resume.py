@@ -39,14 +39,14 @@ def die_at(step: int) -> None:
 
 def die_before_mark(step: int) -> None:
     """In the middle of a checkpoint: its files are there, its mark is not."""
-    mark = progress.mark_whole
+    mark = progress.mark_complete
 
-    def mark_whole(checkpoint: Path, **facts: Any) -> None:
+    def mark_complete(checkpoint: Path, **facts: Any) -> None:
         if checkpoint.name.endswith(f"-{step}"):
             os.kill(os.getpid(), signal.SIGKILL)
         mark(checkpoint, **facts)
 
-    progress.mark_whole = mark_whole
+    progress.mark_complete = mark_complete
 
 
 @pytest.mark.parametrize(
