@@ -59,8 +59,8 @@ class _Sampling(Watched):
         trainer: Any = self
         return tokens_of(trainer.processing_class, prompts), None, {}
 
-    def _get_train_sampler(self, *dataset: Any) -> Any:
-        order: Any = super()._get_train_sampler(*dataset)
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        order: Any = super()._get_train_sampler(train_dataset)
         return _Epochs(
             order.data_source, order.mini_repeat_count, order.batch_size, order.repeat_count, order.shuffle, order.seed
         )
@@ -77,9 +77,9 @@ class _Sampling(Watched):
             del model.save_pretrained
 
 
-class Rloo(_Sampling, RLOOTrainer):
+class Rloo(_Sampling, RLOOTrainer):  # type: ignore[misc]  # TRL has another name for `train_dataset`
     """REINFORCE with a leave-one-out baseline."""
 
 
-class Grpo(_Sampling, GRPOTrainer):
+class Grpo(_Sampling, GRPOTrainer):  # type: ignore[misc]  # TRL has another name for `train_dataset`
     """Group-relative policy optimisation."""

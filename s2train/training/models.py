@@ -268,7 +268,7 @@ def stored(adapter: Path) -> dict[str, Tensor]:
     return {names[name]: tensor for name, tensor in tensors.items()}
 
 
-def fill(adapted: nn.Module, weights: Mapping[str, Tensor], name: str, label: str) -> None:
+def fill(adapted: PeftModel, weights: Mapping[str, Tensor], name: str, label: str) -> None:
     """Load all tensors of the adapter that PEFT calls `name` and messages `label`; UsageError if they do not fit."""
     from peft import set_peft_model_state_dict
 
@@ -277,7 +277,7 @@ def fill(adapted: nn.Module, weights: Mapping[str, Tensor], name: str, label: st
     check_fit(adapted, weights, name, label)
 
 
-def check_fit(adapted: nn.Module, weights: Mapping[str, Tensor], name: str, label: str) -> None:
+def check_fit(adapted: PeftModel, weights: Mapping[str, Tensor], name: str, label: str) -> None:
     """Raise UsageError unless the model computes with an adapter's tensors, all of them, and no others."""
     from s2eval.models.sources import adapters
 
