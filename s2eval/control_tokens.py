@@ -11,27 +11,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from s2eval.errors import UsageError
 
 JOINER = "\u2060"
+Tokenizer: TypeAlias = Any
+"""Of transformers, which is not imported here."""
 
 
-def special(tokenizer: Any) -> set[str]:
+def special(tokenizer: Tokenizer) -> set[str]:
     """Texts of the tokens that the tokenizer calls special."""
     added = getattr(tokenizer, "added_tokens_decoder", {}).values()
     return {token.content for token in added if token.special} | set(getattr(tokenizer, "all_special_tokens", ()))
 
 
-def written_in(tokenizer: Any, text: str) -> set[str]:
+def written_in(tokenizer: Tokenizer, text: str) -> set[str]:
     """Texts of the tokens, special or only added, that stand in a text: those that a template marks turns with."""
     return {token for token in _added(tokenizer) if token in text}
 
 
-def _added(tokenizer: Any) -> set[str]:
-    tokens = getattr(tokenizer, "added_tokens_decoder", {}).values()
-    return {token.content for token in tokens} | special(tokenizer)
+def _added(tokenizer: Tokenizer) -> set[str]:
+    return {token.content for token in getattr(tokenizer, "added_tokens_decoder", {}).values()} | special(tokenizer)
 
 
 def hidden(text: str, tokens: Iterable[str]) -> str:
@@ -40,8 +41,8 @@ def hidden(text: str, tokens: Iterable[str]) -> str:
     >>> hidden("a <s> b", ["<s>"]) == "a <" + JOINER + "s> b"
     True
     """
-    found = _pattern(token for token in tokens if token in text)
-    return found.sub(lambda match: match[0][0] + JOINER + match[0][1:], text) if found else text
+    pattern = _pattern(token for token in tokens if token in text)
+    return pattern.sub(lambda match: match[0][0] + JOINER + match[0][1:], text) if pattern else text
 
 
 def _pattern(tokens: Iterable[str], after_first: str = "") -> re.Pattern[str] | None:
@@ -50,11 +51,10 @@ def _pattern(tokens: Iterable[str], after_first: str = "") -> re.Pattern[str] | 
     return re.compile("|".join(re.escape(t[0] + after_first + t[1:]) for t in texts)) if texts else None
 
 
-def encode(tokenizer: Any, texts: Sequence[str], add_special_tokens: bool | None = None) -> list[list[int]]:
+def encode(tokenizer: Tokenizer, texts: Sequence[str], add_special_tokens: bool | None = None) -> list[list[int]]:
     """Texts in tokens; hidden texts as text, and without what the tokenizer appends to every text.
 
-    Args:
-        add_special_tokens: whether the tokenizer adds what it puts before a text; None = as it does by itself.
+    `add_special_tokens`: whether the tokenizer adds what it puts before a text; None = as it does by itself.
     """
     if not texts:
         return []
@@ -67,7 +67,7 @@ def encode(tokenizer: Any, texts: Sequence[str], add_special_tokens: bool | None
     return [tokens[: len(tokens) - extra] for tokens in encoded]
 
 
-def _encode_hidden(tokenizer: Any, text: str, options: dict[str, bool]) -> list[int] | None:
+def _encode_hidden(tokenizer: Tokenizer, text: str, options: dict[str, bool]) -> list[int] | None:
     """The tokens of a text in which something is hidden; None where nothing is."""
     added = _added(tokenizer)
     marked = _pattern(added, JOINER)
@@ -76,10 +76,9 @@ def _encode_hidden(tokenizer: Any, text: str, options: dict[str, bool]) -> list[
     plain = marked.sub(lambda match: match[0].replace(JOINER, "", 1), text)
     if not any(token in text for token in added):  # no turn is marked by a control token: one call encodes all
         return list(tokenizer([plain], split_special_tokens=True, **options)["input_ids"][0])
-    places = [match.start() + 1 for match in marked.finditer(text)]
-    starts = [0, *(place + 1 for place in places)]
-    parts = [text[start:stop] for start, stop in zip(starts, [*places, len(text)], strict=True)]
-    first, *rest = parts
+    joiners = [match.start() + 1 for match in marked.finditer(text)]
+    starts = [0, *(joiner + 1 for joiner in joiners)]
+    first, *rest = [text[start:stop] for start, stop in zip(starts, [*joiners, len(text)], strict=True)]
     tokens = list(tokenizer([first], **options)["input_ids"][0])
     extra = [] if options.get("add_special_tokens") is False else appended(tokenizer)
     tokens = tokens[: len(tokens) - len(extra)]
@@ -88,21 +87,21 @@ def _encode_hidden(tokenizer: Any, text: str, options: dict[str, bool]) -> list[
     return [*tokens, *extra]
 
 
-def appended(tokenizer: Any) -> list[int]:
+def appended(tokenizer: Tokenizer) -> list[int]:
     """What the tokenizer adds at the end of every text: its end-of-text with `add_eos_token`, else nothing."""
     return _around(tokenizer)[1]
 
 
-def _around(tokenizer: Any) -> tuple[list[int], list[int]]:
+def _around(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
     """What the tokenizer puts before and after a text."""
-    bare, whole = (list(tokenizer(["a"], add_special_tokens=add)["input_ids"][0]) for add in (False, True))
-    for start in range(len(whole) - len(bare) + 1):
-        if whole[start : start + len(bare)] == bare:
-            return whole[:start], whole[start + len(bare) :]
+    bare, complete = (list(tokenizer(["a"], add_special_tokens=add)["input_ids"][0]) for add in (False, True))
+    for start in range(len(complete) - len(bare) + 1):
+        if complete[start : start + len(bare)] == bare:
+            return complete[:start], complete[start + len(bare) :]
     return [], []
 
 
-def stop_appending(tokenizer: Any) -> None:
+def stop_appending(tokenizer: Tokenizer) -> None:
     """Change a tokenizer so that it adds nothing at the end of a text; what it puts before one stays.
 
     Raises:
@@ -121,7 +120,7 @@ def stop_appending(tokenizer: Any) -> None:
     from tokenizers.processors import TemplateProcessing
 
     names = [str(tokenizer.convert_ids_to_tokens(number)) for number in before]
-    opening: list[Any] = [*names, "$A"]
+    opening = [*names, "$A"]
     if getattr(tokenizer, "_add_eos_token", False):  # or transformers would append it again with the next change
         tokenizer._add_eos_token = False
     backend.post_processor = TemplateProcessing(

@@ -11,7 +11,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
@@ -38,13 +38,9 @@ R = TypeVar("R", bound=Row)
 
 @dataclass(frozen=True, slots=True)
 class Source(Generic[R]):
-    """A data set: its folder below `S2_DATA_DIR`, its row type and its place on the hub.
+    """A data set: its folder below `S2_DATA_DIR`, the model of its lines, its repository and configuration on the hub.
 
-    Attributes:
-        folder: folder below the data directory; MMLU adds the subject.
-        row: pydantic model of one line.
-        hub, hub_config: repository and configuration on the Hugging Face hub; None where there is none.
-        hint: how to come by the files where the hub has none.
+    `hint` says how to get the files where the hub has none.
     """
 
     folder: str
@@ -74,11 +70,9 @@ def directory() -> Path | None:
 
 
 def load(source: Source[R], split: str, root: Path | None) -> list[R]:
-    """All rows of one split, checked.
+    """All rows of one split (`train`, `validation`, `test` or `dev`), checked.
 
     Args:
-        source: a data set.
-        split: `train`, `validation`, `test` or `dev`.
         root: a folder in the layout of `S2_DATA_DIR`; None reads from the hub.
 
     Raises:
@@ -89,21 +83,16 @@ def load(source: Source[R], split: str, root: Path | None) -> list[R]:
         return _load_hub(source, split)
     path = root / source.folder / f"{split}.jsonl"
     if not path.is_file():
-        raise DataError(f"{path}: no such file ({_elsewhere(source)})")
+        config = f", configuration {source.hub_config}" if source.hub_config else ""
+        instead = f"without it the hub's {source.hub}{config} is read" if source.hub else source.hint
+        raise DataError(f"{path}: no such file (the folder is what {VARIABLE} says; {instead})")
     rows = [_parse(source, f"{path}, line {number}", record) for number, record in jsonl.records(path)]
     if not rows:
         raise DataError(f"{path}: no rows")
     return rows
 
 
-def _elsewhere(source: Source[Any]) -> str:
-    if source.hub is None:
-        return f"the folder is what {VARIABLE} says; {source.hint}"
-    config = f", configuration {source.hub_config}" if source.hub_config else ""
-    return f"the folder is what {VARIABLE} says; without it the hub's {source.hub}{config} is read"
-
-
-def _parse(source: Source[R], where: str, record: Any) -> R:
+def _parse(source: Source[R], where: str, record: object) -> R:
     try:
         return source.row.model_validate(record)
     except ValidationError as error:

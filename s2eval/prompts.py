@@ -11,9 +11,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from s2eval import chat_arguments, control_tokens
+from s2eval.control_tokens import Tokenizer
 from s2eval.errors import DataError, PrerequisiteError, UnknownNameError, UsageError
 
 HUMAN, ASSISTANT = "### Human:", "Assistant:"
@@ -33,7 +34,6 @@ class Template:
     """A way to write a dialogue as text.
 
     Attributes:
-        name: as users type it.
         hash: 16 hex digits over what determines the text, whatever the name; stands in every result.
         stop: texts at which an answer ends (the end-of-sequence token ends it anyway).
         render: dialogue → prompt, ending where the model's answer begins.
@@ -47,7 +47,7 @@ class Template:
     hash: str
     stop: tuple[str, ...]
     render: Callable[[Sequence[Turn]], str]
-    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    arguments: Mapping[str, object] = field(default_factory=dict[str, object])
     end: str = ""
     as_text: Callable[[str], str] | None = None
 
@@ -61,7 +61,7 @@ class Template:
 _PLAIN = {"s2": f" ###{ASSISTANT}", "s2-space": f" ### {ASSISTANT}"}
 
 
-def label(name: str, arguments: Mapping[str, Any]) -> str:
+def label(name: str, arguments: Mapping[str, object]) -> str:
     """A template's name with its arguments.
 
     >>> label("chat", {"enable_thinking": False})
@@ -76,12 +76,11 @@ def names() -> tuple[str, ...]:
     return (*_PLAIN, "chat", "fastchat:NAME")
 
 
-def get(name: str, tokenizer: Any = None, arguments: Mapping[str, Any] | None = None) -> Template:
-    """The template of that name.
+def get(name: str, tokenizer: Tokenizer = None, arguments: Mapping[str, object] | None = None) -> Template:
+    """The template of that name; see `names`.
 
     Args:
-        name: see `names`.
-        tokenizer: a transformers tokenizer; `chat` needs it, the others read questions as text by it.
+        tokenizer: `chat` needs it, the others read questions as text by it.
         arguments: of the tokenizer's chat template, by name (`s2eval.chat_arguments`).
 
     Raises:
@@ -102,7 +101,7 @@ def get(name: str, tokenizer: Any = None, arguments: Mapping[str, Any] | None = 
     raise UnknownNameError("template", name, names(), see="docs/templates.md")
 
 
-def for_tokenizer(template: Template, tokenizer: Any) -> Template:
+def for_tokenizer(template: Template, tokenizer: Tokenizer) -> Template:
     """The template for one tokenizer: nothing in a question or an answer is read as a control token, and an answer
     ends where the turn does. The same template where there is no tokenizer, or it is one for a tokenizer already."""
     if tokenizer is None or template.as_text is not None:
@@ -128,19 +127,13 @@ def for_tokenizer(template: Template, tokenizer: Any) -> Template:
 def resolve(
     name: str | None,
     checkpoint: str | None = None,
-    tokenizer: Any = None,
-    arguments: Mapping[str, Any] | None = None,
+    tokenizer: Tokenizer = None,
+    arguments: Mapping[str, object] | None = None,
 ) -> Template:
     """The template to evaluate a model with.
 
     In this order: `name` if given; what the checkpoint's `s2train.json` says; `chat` where the tokenizer has a
-    chat template; `s2`.
-
-    Args:
-        name: a template name or None.
-        checkpoint: folder of the model or adapter; hub ids have no `s2train.json`.
-        tokenizer: a transformers tokenizer or None.
-        arguments: as of `get`.
+    chat template; `s2`. Hub ids have no `s2train.json`.
     """
     if name is None and checkpoint is not None:
         name = trained_with(Path(checkpoint))
@@ -184,7 +177,7 @@ def _plain(name: str) -> Template:
     return Template(name, _digest(render), (HUMAN,), render)
 
 
-def _chat(tokenizer: Any, arguments: Mapping[str, Any]) -> Template:
+def _chat(tokenizer: Tokenizer, arguments: Mapping[str, object]) -> Template:
     if not getattr(tokenizer, "chat_template", None):
         raise UsageError(
             "template 'chat': the tokenizer has no chat template. Choose another one: " + ", ".join(_PLAIN)

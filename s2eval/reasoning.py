@@ -1,4 +1,4 @@
-"""What a model thought, split from what it answered. Only the answer is shown to others, and scored.
+"""The reasoning of a model, split from its answer. Only the answer is shown to others, and scored.
 
 A model may write its reasoning before its answer, in a form of its family: `<think>…</think>`, `[THINK]…[/THINK]`, the
 channels of gpt-oss. Where the chat template has opened the reasoning, only its end is in the text. Tags later in an
@@ -93,7 +93,8 @@ def split(text: str, *, end: str | None = None, opened: bool = False) -> Split:
         if again is None:
             break
         parts = Split(again.answer, f"{parts.reasoning}\n\n{again.reasoning}".strip(), again.closed)
-    return parts._replace(answer=_unwrapped(parts.answer))
+    wrapped = _WRAPPER.fullmatch(parts.answer)
+    return parts._replace(answer=wrapped[1].strip()) if wrapped else parts
 
 
 def answer_of(text: str) -> str:
@@ -107,14 +108,9 @@ def opens_reasoning(prompt: str) -> bool:
 
 
 def may_have_reasoning(text: str) -> bool:
-    """A quick look: False where `split` would find nothing."""
+    """Whether `split` can find anything; False only where it cannot."""
     lowered = text.lower()
     return any(hint in lowered for hint in _HINTS)
-
-
-def joined(answer: str, reasoning: str) -> str:
-    """A text that `split` gives back as these two, for files that have no field for the reasoning."""
-    return f"<think>\n{reasoning}\n</think>\n\n{answer}" if reasoning else answer
 
 
 def _channels(text: str) -> Split | None:
@@ -137,13 +133,12 @@ def _channels(text: str) -> Split | None:
 def _leading(text: str) -> Split | None:
     """Reasoning whose opening tag is the first thing in the text."""
     for opener, start, end in _OPENERS:
-        begun = opener.match(text)
-        if begun:
-            rest = text[begun.end() :]
-            place = _end_of(rest, start, end)
-            if place is None:
+        if opening := opener.match(text):
+            rest = text[opening.end() :]
+            span = _end_of(rest, start, end)
+            if span is None:
                 return Split("", rest.strip(), closed=False)
-            return Split(rest[place[1] :].strip(), rest[: place[0]].strip())
+            return Split(rest[span[1] :].strip(), rest[: span[0]].strip())
     return None
 
 
@@ -164,48 +159,40 @@ def _bare_end(text: str, *, opened: bool) -> Split | None:
     for (_, start, _), end in zip(_OPENERS, _BARE_ENDS, strict=False):
         ends = [match.span() for match in end.finditer(text)]
         starts = [match.start() for match in start.finditer(text) if match.span() not in code] if not opened else []
-        for begun, ended in ends:
-            if (begun, ended) in code and not (opened and len(ends) == 1):
+        for first, last in ends:
+            if (first, last) in code and not (opened and len(ends) == 1):
                 continue
-            before, after = text[max(0, begun - 200) : begun], text[ended : ended + 200]
-            if starts and starts[0] < begun:  # an answer about both tags, unless the closing one has a line of its own
-                example = _starts_a_line(text, starts[0])
+            before, after = text[max(0, first - 200) : first], text[last : last + 200]
+            if starts and starts[0] < first:  # an answer about both tags, unless the closing one has a line of its own
+                line = text[max(0, starts[0] - 200) : starts[0]].rpartition("\n")[2]
+                example = not line.strip(" \t>-*0123456789.")
                 alone = not example and re.search(r"(?:^|\n)\s*$", before) and re.match(r"[ \t]*(?:\n|$)", after)
             else:
                 alone = opened or _stands_alone(before, after)
             if alone:
-                return Split(text[ended:].strip(), _without_tags(text[:begun]))
+                return Split(text[last:].strip(), _without_tags(text[:first]))
     return None
 
 
 class _Spans:
-    """The places of a pattern in a text."""
+    """The matches of a pattern in a text."""
 
     def __init__(self, pattern: re.Pattern[str], text: str) -> None:
         self._spans = [match.span() for match in pattern.finditer(text)]
 
     def __contains__(self, span: tuple[int, int]) -> bool:
-        """Whether a place lies within one of them."""
+        """Whether a span lies within one of them."""
         number = bisect(self._spans, (span[0], span[1])) - 1
         return any(start <= span[0] and span[1] <= end for start, end in self._spans[max(number, 0) : number + 2])
-
-
-def _starts_a_line(text: str, place: int) -> bool:
-    return not text[max(0, place - 200) : place].rpartition("\n")[2].strip(" \t>-*0123456789.")
 
 
 def _stands_alone(before: str, after: str) -> bool:
     """Whether a closing tag ends a paragraph rather than being named in one."""
     line = re.sub(r"^\s*\d+\.$", "a list", before.rpartition("\n")[2].rstrip(" \t"))
     ends = not line or line.endswith((".", "!", "?", "。", "！", "？", "…", "```", ")", "]", "*", '"', "”"))
-    goes_on = re.match(r"[ \t]*\S", after) is not None and not re.match(r"\w|[*#>$\\\[{(]", after)
-    return (ends and not goes_on) or (ends and bool(line)) or re.match(r"\s*\n\s*\n|\w", after) is not None
+    continues = re.match(r"[ \t]*\S", after) is not None and not re.match(r"\w|[*#>$\\\[{(]", after)
+    return (ends and not continues) or (ends and bool(line)) or re.match(r"\s*\n\s*\n|\w", after) is not None
 
 
 def _without_tags(text: str) -> str:
     return re.sub(rf"^\s*(?:{_ANY_OPEN}|<\|channel\|>\w*(?:<\|message\|>)?)", "", text, flags=re.I).strip()
-
-
-def _unwrapped(answer: str) -> str:
-    match = _WRAPPER.fullmatch(answer)
-    return match[1].strip() if match else answer

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from s2eval import stats
 from s2eval.metrics import METRICS, BertScore, Counts, flesch, scale_of
@@ -15,6 +15,10 @@ from s2eval.metrics.answers import LATIN_ONLY, OF_DOCUMENTS, counts, is_ours, sc
 from s2eval.metrics.bertscore import BERTSCORE
 from s2eval.metrics.size import MEASURED, SIZE
 from s2eval.records import Estimate, Sample
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Key = tuple[str, str]  # subset ("" = the whole task), metric
 
@@ -46,8 +50,8 @@ def score_samples(samples: Sequence[Sample]) -> dict[Key, Estimate]:
     counted = [Counts(*sample.counts) for sample in samples if sample.counts is not None]
     if counted or of_answers:
         for part in ("fre", "fkg"):
-            whole = corpus_estimate(part, counted) if counted else stats.mean([])
-            estimates["", f"s2_{part}_corpus"] = replace(whole, n=len(samples))
+            as_one_text = corpus_estimate(part, counted) if counted else stats.mean([])
+            estimates["", f"s2_{part}_corpus"] = replace(as_one_text, n=len(samples))
     return estimates
 
 
@@ -103,7 +107,7 @@ def corpus_estimate(part: str, counts: Sequence[Counts]) -> Estimate:
     table = np.array([(of.words, of.sentences, of.syllables) for of in counts], dtype=np.float64)
     which = ("fre", "fkg").index(part)
 
-    def statistic(weights: Any) -> Any:
+    def statistic(weights: NDArray[np.float64]) -> NDArray[np.float64]:
         # einsum, not @: the same digits whatever the number of BLAS threads
         words, sentences, syllables = np.einsum("bn,nk->kb", weights, table)
         return flesch(words, sentences, syllables)[which]

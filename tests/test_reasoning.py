@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2eval.reasoning import Split, joined, opens_reasoning, split
+from s2eval.reasoning import Split, opens_reasoning, split
 
 HARMONY = (
     "<|channel|>analysis<|message|>4 and 3<|end|><|start|>assistant<|channel|>final<|message|>The sum is 7.<|return|>"
@@ -131,7 +131,7 @@ def test_gpt_oss_with_a_tool_call_and_commentary():
 @given(st.text("a b\n.", max_size=30), st.text("c d\n.", min_size=1, max_size=30))
 def test_what_is_joined_is_split_again(answer: str, reasoning: str):
     if reasoning.strip():
-        assert split(joined(answer, reasoning)) == Split(answer.strip(), reasoning.strip())
+        assert split(f"<think>\n{reasoning}\n</think>\n\n{answer}") == Split(answer.strip(), reasoning.strip())
 
 
 @given(st.lists(st.sampled_from([*"ab \n`.<>", "<think>", "</think>", "[THINK]", "<|channel|>", "final", "analysis"])))

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
 
 from s2eval import store
+from s2eval.files import Json, JsonObject
 from s2eval.records import UnitFacts
 
 FILE = "provenance.json"
@@ -25,8 +25,9 @@ def record(folder: Path) -> None:
     """Write the command, device, dtypes and git revision beside a run's results; what is not known stays as it was."""
     from s2eval.llm.secrets import redact
 
+    is_ours = Path(sys.argv[0]).name in ("s2eval", "__main__.py")  # not a notebook or another program
     known = {
-        "command": redact(_command()),
+        "command": redact(shlex.join(["s2eval", *sys.argv[1:]])) if is_ours else "",
         "device": _device(),
         "dtypes": sorted(_dtypes(folder)),
         "revision": _revision(),
@@ -49,7 +50,7 @@ def facts(folder: Path, units: Sequence[UnitFacts]) -> tuple[tuple[str, str], ..
         ("Finished", f"{datetime.fromisoformat(max(dates)):%Y-%m-%d %H:%M} UTC" if dates else ""),
         ("Computing time", _duration(seconds) if seconds else ""),
         ("Device", str(content.get("device", ""))),
-        ("dtype", ", ".join(map(str, content.get("dtypes", ())))),
+        ("dtype", ", ".join(map(str, dtypes)) if isinstance(dtypes := content.get("dtypes"), list) else ""),
         ("Versions", ", ".join(shown)),
         ("Git revision", str(content.get("revision", ""))),
         ("Command", str(content.get("command", ""))),
@@ -66,12 +67,12 @@ def together(sources: Iterable[Sequence[tuple[str, str]]]) -> tuple[tuple[str, s
     return tuple((name, "; ".join(values)) for name, values in merged.items())
 
 
-def _read(folder: Path) -> dict[str, Any]:
+def _read(folder: Path) -> JsonObject:
     try:
-        content: Any = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        content: Json = json.loads((folder / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return cast("dict[str, Any]", content) if isinstance(content, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _duration(seconds: float) -> str:
@@ -82,16 +83,9 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
-def _command() -> str:
-    program = Path(sys.argv[0])
-    if program.name not in ("s2eval", "__main__.py"):  # a notebook or another program
-        return ""
-    return shlex.join(["s2eval", *sys.argv[1:]])
-
-
 def _device() -> str:
     """Of this process; "" where nothing was computed in it."""
-    torch: Any = sys.modules.get("torch")
+    torch = sys.modules.get("torch")
     if torch is None:
         return ""
     if torch.cuda.is_available():
