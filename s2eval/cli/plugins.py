@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from s2eval.errors import PrerequisiteError
 
 GROUP = "s2eval.commands"
+_HIDDEN = {"merge-effect"}  # s2train's name for a command until 0.1.0; listing it would import s2train
 
 
 class PluginGroup(TyperGroup):
@@ -25,7 +26,7 @@ class PluginGroup(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         own = super().list_commands(ctx)
-        return [*own, *sorted(_points().names - set(own))]
+        return [*own, *sorted(_points().names - set(own) - _HIDDEN)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         own = super().get_command(ctx, cmd_name)
