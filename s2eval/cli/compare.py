@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from s2eval.cli.judgments import ParserName
 from s2eval.errors import IncompleteError
-from s2eval.terminal.options import Format, FormatOption, JsonOption, OutFile
+from s2eval.terminal import write_or_print
+from s2eval.terminal.options import FormatOption, JsonOption, OutFile, ParserName
 
 EXAMPLES = (
     "s2eval compare runs/paper --baseline Llama-2-7b",
@@ -33,8 +33,8 @@ def compare(
     mix_prompts: Annotated[
         bool, typer.Option("--mix-prompts", help="Compare answers to differently put questions, with a note.")
     ] = False,
-    parser: Annotated[ParserName, typer.Option(help="How FastChat's judgments are read.")] = ParserName.strict,
-    format: FormatOption = Format.md,
+    parser: Annotated[ParserName, typer.Option(help="How FastChat's judgments are read.")] = "strict",
+    format: FormatOption = "md",
     as_json: JsonOption = False,
     out: OutFile = None,
 ) -> None:
@@ -42,18 +42,13 @@ def compare(
 
     Without --baseline every model is compared with every other.
     """
-    from s2eval import store
     from s2eval.api import comparison
 
-    result = comparison.compare(paths, baseline, model, mix_prompts=mix_prompts, parser=parser.value)
-    if as_json or format is Format.json:
+    result = comparison.compare(paths, baseline, model, mix_prompts=mix_prompts, parser=parser)
+    if as_json or format == "json":
         text = json.dumps(result.to_dict(), indent=1, ensure_ascii=False) + "\n"
     else:
         text = result.to_markdown()
-    if out is None:
-        typer.echo(text, nl=False)
-    else:
-        with store.explain_os_errors(out), store.write_atomically(out) as file:
-            file.write(text)
+    write_or_print(text, out)
     if number := len(result.not_compared):
         raise IncompleteError(f"{number} comparison{'s' * (number > 1)} refused; see 'Not compared'")

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from s2eval.errors import UsageError
-from s2eval.terminal import note
+from s2eval.terminal import note, write_or_print
+from s2eval.terminal.options import split_names
 
 EXAMPLES = ("s2eval init", "s2eval init paper.yaml --model llama --model adapter:runs/sft --tasks s2_leaderboard,s2_qa")
 
@@ -18,13 +19,10 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
 ) -> None:
     """Write a configuration with every key, its meaning and its default."""
-    from s2eval import store
     from s2eval.run.config_template import commented_config
 
     if file.exists() and not force:
         raise UsageError(f"{file} exists; name another file, or replace it with --force")
-    names = [name.strip() for name in tasks.split(",") if name.strip()]
-    with store.explain_os_errors(file), store.write_atomically(file) as stream:
-        stream.write(commented_config(str(file), model or ["smollm2"], names))
+    write_or_print(commented_config(str(file), model or ["smollm2"], split_names([tasks])), file)
     typer.echo(str(file))
     note(f"To evaluate: s2eval run {file}")

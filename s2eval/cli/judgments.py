@@ -2,22 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from s2eval.terminal import echo_json
-from s2eval.terminal.options import Format, FormatOption, JsonOption
-
-
-class ParserName(StrEnum):
-    """How verdicts are read."""
-
-    strict = "strict"
-    fastchat = "fastchat"
-
+from s2eval.terminal.options import FormatOption, JsonOption, ParserName
 
 SCORE_EXAMPLES = ("s2eval mtbench score --judgments runs/mtsbench/MODEL/mtbench/gpt-4/judgments.jsonl",)
 AGREEMENT_EXAMPLES = ("s2eval mtbench agreement verdicts.jsonl --json",)
@@ -25,41 +16,42 @@ AGREEMENT_EXAMPLES = ("s2eval mtbench agreement verdicts.jsonl --json",)
 
 def score(
     judgments: Annotated[list[Path], typer.Option(metavar="FILE", help="Judgments, ours or FastChat's; repeatable.")],
-    parser: Annotated[ParserName, typer.Option(help="How verdicts are read.")] = ParserName.strict,
+    parser: Annotated[ParserName, typer.Option(help="How verdicts are read.")] = "strict",
     mix: Annotated[bool, typer.Option("--mix", help="Let different judges share a mean, with a warning.")] = False,
-    format: FormatOption = Format.md,
+    format: FormatOption = "md",
     as_json: JsonOption = False,
 ) -> None:
     """Read stored judgments again: first turn, second turn, average."""
-    from s2eval.judge.judgments import ModelSummary, TurnScore, read_single, summarize
+    from s2eval.judge.judgments import TurnScore, read_single, summarize
     from s2eval.report.render.markdown import escape
 
-    summaries = summarize([one for path in judgments for one in read_single(path)], parser.value, mix=mix)
-    if as_json or format is Format.json:
-        echo_json([asdict(one) for one in summaries])
+    summaries = summarize([judgment for path in judgments for judgment in read_single(path)], parser, mix=mix)
+    if as_json or format == "json":
+        echo_json([asdict(summary) for summary in summaries])
         return
 
     def cell(turn: TurnScore) -> str:
         return f"{'–' if turn.value is None else f'{turn.value:.4f}'} ({turn.n_valid}/{turn.n})"
 
-    def row(one: ModelSummary) -> list[str]:
-        return [escape(one.model), *map(cell, (one.first, one.second, one.average)), escape(", ".join(one.judges))]
-
-    headers = ["model", "first turn (n_valid/n)", "second turn", "average", "judge"]
-    typer.echo(_grid([row(one) for one in summaries], headers))
-    typer.echo(f"\nRead by the parser {parser.value}: docs/verdicts.md.")
-    for one in summaries:
-        if problems := one.average.problems:
+    rows = [
+        [escape(summary.model), cell(summary.first), cell(summary.second), cell(summary.average),
+         escape(", ".join(summary.judges))]
+        for summary in summaries
+    ]  # fmt: skip
+    typer.echo(_grid(rows, ["model", "first turn (n_valid/n)", "second turn", "average", "judge"]))
+    typer.echo(f"\nRead by the parser {parser}: docs/verdicts.md.")
+    for summary in summaries:
+        if problems := summary.average.problems:
             why = ", ".join(f"{problem} {number}" for problem, number in problems.items())
-            typer.echo(f"- {escape(one.model)}: without a rating: {why}")
-        if len(one.judges) > 1:
-            judges = escape(", ".join(one.judges))
-            typer.echo(f"- {escape(one.model)}: a mean over the judges {judges}, which do not rate alike")
+            typer.echo(f"- {escape(summary.model)}: without a rating: {why}")
+        if len(summary.judges) > 1:
+            judges = escape(", ".join(summary.judges))
+            typer.echo(f"- {escape(summary.model)}: a mean over the judges {judges}, which do not rate alike")
 
 
 def agreement(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Verdicts with human or gold choices.")],
-    format: FormatOption = Format.md,
+    format: FormatOption = "md",
     as_json: JsonOption = False,
 ) -> None:
     """Measure how far verdicts agree with human or gold choices."""
@@ -67,9 +59,9 @@ def agreement(
     from s2eval.report.render.markdown import escape
     from s2eval.report.render.numbers import interval_text
 
-    found = measured.agreements([one for path in files for one in measured.read_verdicts(path)])
-    if as_json or format is Format.json:
-        echo_json([asdict(one) for one in found])
+    agreements = measured.agreements([verdict for path in files for verdict in measured.read_verdicts(path)])
+    if as_json or format == "json":
+        echo_json([asdict(entry) for entry in agreements])
         return
 
     def number(x: float | None) -> str:
@@ -84,7 +76,7 @@ def agreement(
             interval_text(line.estimate, ".3f"),
             f"{line.estimate.n_valid}/{line.estimate.n}",
         ]
-        for line in measured.table(found)
+        for line in measured.table(agreements)
     ]
     typer.echo(_grid(rows, ["judge", "subset", "measure", "value", "95% interval", "n_valid/n"]))
 

@@ -1,8 +1,9 @@
 """`s2eval ls`."""
 
 import re
-from enum import StrEnum
-from typing import Annotated
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,42 +18,21 @@ EXAMPLES = (
 )
 
 
-class What(StrEnum):
-    """What can be listed."""
-
-    tasks = "tasks"
-    models = "models"
-    judges = "judges"
-    tables = "tables"
-    metrics = "metrics"
-    formats = "formats"
-    logs = "logs"
-
-
 def ls(
-    what: Annotated[What, typer.Argument(help="What to list.")],
+    what: Annotated[
+        Literal["tasks", "models", "judges", "tables", "metrics", "formats", "logs"],
+        typer.Argument(help="What to list."),
+    ],
     path: Annotated[bool, typer.Option("--path", help="Print the folder instead of the names.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List what can be named in a configuration or a command, or print the folder that it is in."""
+    names, folder = _LISTS[what]
     if as_json:
-        echo_json({"path": _folder(what), what.value: _LISTS[what]()})
+        echo_json({"path": str(folder()), what: names()})
     else:
-        for line in [_folder(what)] if path else _LISTS[what]():
+        for line in [str(folder())] if path else names():
             typer.echo(line)
-
-
-def _folder(what: What) -> str:
-    folders = {
-        What.tasks: paths.tasks(),
-        What.models: paths.cache() / "models",
-        What.judges: paths.judges(),
-        What.tables: paths.references(),
-        What.metrics: paths.tasks(),
-        What.formats: paths.references(),
-        What.logs: paths.references(),
-    }
-    return str(folders[what])
 
 
 def _tasks() -> list[str]:
@@ -108,12 +88,12 @@ def _logs() -> list[str]:
     return [f"{known.name}: {known.description}" for known in LOG_FORMATS.values()]
 
 
-_LISTS = {
-    What.tasks: _tasks,
-    What.models: _models,
-    What.judges: _judges,
-    What.tables: _tables,
-    What.metrics: _metrics,
-    What.formats: _formats,
-    What.logs: _logs,
+_LISTS: dict[str, tuple[Callable[[], list[str]], Callable[[], Path]]] = {
+    "tasks": (_tasks, paths.tasks),
+    "models": (_models, lambda: paths.cache() / "models"),
+    "judges": (_judges, paths.judges),
+    "tables": (_tables, paths.references),
+    "metrics": (_metrics, paths.tasks),
+    "formats": (_formats, paths.references),
+    "logs": (_logs, paths.references),
 }

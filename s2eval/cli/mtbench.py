@@ -10,9 +10,9 @@ import typer
 from typer.core import TyperGroup
 
 from s2eval.cli import judgments
-from s2eval.cli.judgments import ParserName
 from s2eval.errors import IncompleteError, UsageError
 from s2eval.terminal import add_command, new_group, note, resumable, resume_command
+from s2eval.terminal.options import ParserName
 
 if TYPE_CHECKING:
     from s2eval.api.judging import OnProgress
@@ -122,7 +122,7 @@ def run(
     ] = None,
     parser: Annotated[
         ParserName, typer.Option(help="How verdicts are read; docs/verdicts.md.", rich_help_panel=_JUDGE)
-    ] = ParserName.strict,
+    ] = "strict",
     structured: Annotated[
         bool, typer.Option("--structured", help="Ratings as JSON, by the server's schema.", rich_help_panel=_JUDGE)
     ] = False,
@@ -179,7 +179,7 @@ def run(
         judge_temperature=judge_temperature,
         choices=choices,
         repeats=judge_repeats,
-        parser=parser.value,
+        parser=parser,
         structured=structured,
         template=template,
         chat_template_args=chat_arguments.parse(chat_template_args) or {},

@@ -1,18 +1,16 @@
 """`s2eval report DIR…`."""
 
-from collections.abc import Iterable, Mapping
-from enum import StrEnum
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from s2eval.errors import UsageError
-from s2eval.terminal import note
+from s2eval.terminal import note, write_or_print
 from s2eval.terminal.options import OutFile
 
 if TYPE_CHECKING:
-    from s2eval.report.render import ReportFormat
     from s2eval.report.sources import Source
 
 
@@ -24,41 +22,33 @@ EXAMPLES = (
 _LATEX = "LaTeX"
 
 
-class Style(StrEnum):
-    """How a LaTeX table shows a number and its interval."""
-
-    full = "full"
-    compact = "compact"
-
-
-class Reference(StrEnum):
-    """Published numbers that ship with the package."""
-
-    paper = "paper"
+Folders = Annotated[
+    list[Path], typer.Argument(metavar="DIR...", help="Run folders, or folders of lm_eval --output_path.")
+]
+ReferenceOption = Annotated[
+    Literal["paper"] | None, typer.Option(help="Print the published number beside each of ours.")
+]
+MixJudges = Annotated[bool, typer.Option("--mix-judges", help="One table for several judges, with a warning.")]
 
 
-def _formats() -> "Mapping[str, ReportFormat]":
+def _format_names() -> list[str]:
     from s2eval.report.render import REPORT_FORMATS
 
-    return REPORT_FORMATS
+    return list(REPORT_FORMATS)
 
 
 def describe_formats() -> str:
     """The table of formats, for help."""
-    return "; ".join(f"{entry.name}: {entry.summary}" for entry in _formats().values()) + "."
+    from s2eval.report.render import REPORT_FORMATS
+
+    return "; ".join(f"{entry.name}: {entry.summary}" for entry in REPORT_FORMATS.values()) + "."
 
 
 def report(
-    folders: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="Run folders, or folders of lm_eval --output_path.")
-    ],
-    format: Annotated[
-        str, typer.Option(metavar="FORMAT", autocompletion=lambda: list(_formats()), help="What to write.")
-    ] = "md",
-    reference: Annotated[Reference | None, typer.Option(help="Print the published number beside each of ours.")] = None,
-    mix_judges: Annotated[
-        bool, typer.Option("--mix-judges", help="One table for several judges, with a warning.")
-    ] = False,
+    folders: Folders,
+    format: Annotated[str, typer.Option(metavar="FORMAT", autocompletion=_format_names, help="What to write.")] = "md",
+    reference: ReferenceOption = None,
+    mix_judges: MixJudges = False,
     baseline: Annotated[
         str | None,
         typer.Option(
@@ -70,21 +60,21 @@ def report(
     ] = False,
     digits: Annotated[int | None, typer.Option(min=0, max=9, help="Decimals of every number.")] = None,
     style: Annotated[
-        Style, typer.Option(help="compact is 45.1 ± 3.2, half the interval's width.", rich_help_panel=_LATEX)
-    ] = Style.full,
+        Literal["full", "compact"],
+        typer.Option(help="compact is 45.1 ± 3.2, half the interval's width.", rich_help_panel=_LATEX),
+    ] = "full",
     fragment: Annotated[
         bool, typer.Option("--fragment", help="The tables only, for \\input.", rich_help_panel=_LATEX)
     ] = False,
     out: OutFile = None,
 ) -> None:
     """Print the paper's tables from what lies in one or more folders."""
-    from s2eval import store
     from s2eval.report import sources
     from s2eval.report.build import Report
     from s2eval.report.render import REPORT_FORMATS, RenderOptions
 
     chosen = REPORT_FORMATS.find(format)
-    options = RenderOptions(not no_samples, style.value, fragment, digits)
+    options = RenderOptions(not no_samples, style, fragment, digits)
     chosen.check(options)
     if chosen.write and out is None:
         raise UsageError(f"--format {chosen.name} writes a file: add --out report.{chosen.name}")
@@ -94,18 +84,12 @@ def report(
     if chosen.write and out is not None:
         chosen.write(out, report, options)
         typer.echo(str(out))
-        return
-    assert chosen.render is not None
-    text = chosen.render(report, options)
-    if out is None:
-        typer.echo(text, nl=False)
-        return
-    with store.explain_os_errors(out), store.write_atomically(out) as file:
-        file.write(text)
+    elif chosen.render:
+        write_or_print(chosen.render(report, options), out)
 
 
 def warn_of_broken(sources: "Iterable[Source]") -> None:
-    """Print to standard error what the tables lack because files are missing or changed."""
+    """Note what the tables lack because files are missing or changed."""
     for source in sources:
         for problem in source.broken:
             note(f"warning: left out: {problem}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from s2eval.terminal import echo_json
-from s2eval.terminal.options import OUTPUT_PANEL, JsonOption
+from s2eval.terminal.options import OUTPUT_PANEL, JsonOption, split_names
 
 if TYPE_CHECKING:
     from s2eval.run.engine import RunPlan
@@ -68,7 +68,7 @@ def run(
     from s2eval.run import settings as run_settings
 
     config, models, overrides = run_settings.split_arguments(targets)
-    names = [name.strip() for text in tasks or () for name in text.split(",") if name.strip()]
+    names = split_names(tasks or ())
     options = {"tasks": names or None, "limit": limit}
     # --status of a run that is unchanged needs no names looked up
     settings = run_settings.load(config, models, options, overrides, None if status else run_settings.checks())
@@ -95,11 +95,13 @@ def run(
     elif dry_run:
         _print_forecast(planned, fresh)
     else:
-        options_given = [*([f"--tasks={','.join(names)}"] if names else []), *([f"--out={out}"] if out else [])]
-        options_given += [f"--limit={limit}"] if limit else []
-        options_given += [f"--only={pattern}" for pattern in only or ()]
-        options_given += ["--keep-going"] if keep_going else []
-        _execute(planned, fresh, keep_going, shlex.join(["s2eval", "run", *targets, *options_given]), as_json)
+        resume = ["s2eval", "run", *targets]
+        resume += [f"--tasks={','.join(names)}"] if names else []
+        resume += [f"--out={out}"] if out else []
+        resume += [f"--limit={limit}"] if limit else []
+        resume += [f"--only={pattern}" for pattern in only or ()]
+        resume += ["--keep-going"] if keep_going else []
+        _execute(planned, fresh, keep_going, shlex.join(resume), as_json)
 
 
 def _execute(planned: "RunPlan", fresh: bool, keep_going: bool, resume: str, as_json: bool) -> None:

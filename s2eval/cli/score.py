@@ -9,7 +9,7 @@ import typer
 
 from s2eval.errors import DataError
 from s2eval.terminal import note
-from s2eval.terminal.options import Format, FormatOption, JsonOption
+from s2eval.terminal.options import FormatOption, JsonOption
 
 if TYPE_CHECKING:
     from s2eval.records import Estimate
@@ -34,7 +34,7 @@ def score(
         str, typer.Option(metavar="MODEL", help="Hub id, folder, or minilm.", rich_help_panel=_BERTSCORE)
     ] = "roberta-large",
     num_layers: Annotated[int | None, typer.Option(help="Layer to take.", rich_help_panel=_BERTSCORE)] = None,
-    format: FormatOption = Format.md,
+    format: FormatOption = "md",
     as_json: JsonOption = False,
 ) -> None:
     """Measure the texts of a file, with standard errors and 95% intervals."""
@@ -51,7 +51,7 @@ def score(
         of = f"{scored.reasoned} of {len(predictions)} predictions have"
         note(f"{of} reasoning before the answer, which is not scored.{unended}")
     why = scoring.why_not_scored(scored.estimates)
-    if as_json or format is Format.json:
+    if as_json or format == "json":
         typer.echo(json.dumps(numbers(scored.estimates) | ({"hash": scored.digest} if scored.digest else {}), indent=1))
         if why:
             typer.echo(why, err=True)

@@ -5,20 +5,16 @@ from typing import Annotated
 
 import typer
 
-from s2eval.cli.report import Reference, warn_of_broken
+from s2eval.cli.report import Folders, MixJudges, ReferenceOption, warn_of_broken
 
 EXAMPLES = ("s2eval view runs/paper", "s2eval view runs/a runs/b --port 9000")
 
 
 def view(
-    folders: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="Run folders, or folders of lm_eval --output_path.")
-    ],
+    folders: Folders,
     port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="0: any free port.")] = 8000,
-    reference: Annotated[Reference | None, typer.Option(help="Print the published number beside each of ours.")] = None,
-    mix_judges: Annotated[
-        bool, typer.Option("--mix-judges", help="One table for several judges, with a warning.")
-    ] = False,
+    reference: ReferenceOption = None,
+    mix_judges: MixJudges = False,
     no_samples: Annotated[bool, typer.Option("--no-samples", help="Leave out all text of data and answers.")] = False,
 ) -> None:
     """Serve the report on 127.0.0.1; a reload shows what has changed in the folders."""

@@ -1,22 +1,19 @@
-"""Options that several commands have, each with its words once."""
+"""Options that several commands have."""
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 OUTPUT_PANEL = "Output"
 
 
-class Format(StrEnum):
-    """How a result is printed."""
-
-    md = "md"
-    json = "json"
-
+Format = Literal["md", "json"]
+ParserName = Literal["strict", "fastchat"]
+"""How a judge's verdicts are read."""
 
 FormatOption = Annotated[
     Format, typer.Option("--format", help="md: tables; json: an object.", rich_help_panel=OUTPUT_PANEL)
@@ -35,3 +32,8 @@ QuietOption = Annotated[
 DebugOption = Annotated[
     bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=OUTPUT_PANEL)
 ]
+
+
+def split_names(texts: Iterable[str]) -> list[str]:
+    """The names in the texts of a repeatable option, each a name or several between commas."""
+    return [name.strip() for text in texts for name in text.split(",") if name.strip()]

@@ -1,4 +1,4 @@
-"""What a command prints besides its result, and how much of it."""
+"""What a command prints, and how much besides its result."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import typer
 
@@ -31,14 +31,14 @@ _settings = _Settings()
 
 
 def reset(program: str) -> None:
-    """Begin a command of the program, at the usual amount of output."""
+    """Set the program and its usual amount of output."""
     _settings.program = program
     _settings.verbose = _settings.quiet = False
     _settings.debug = bool(os.environ.get("S2EVAL_DEBUG"))
 
 
 def configure(*, verbose: bool, quiet: bool, debug: bool) -> None:
-    """Apply `-v`, `-q` and `--debug`, wherever in the command line they stand."""
+    """Apply `-v`, `-q` and `--debug`, of the program or of its command."""
     _settings.verbose |= verbose
     _settings.quiet |= quiet
     _settings.debug |= debug
@@ -55,22 +55,18 @@ def configure(*, verbose: bool, quiet: bool, debug: bool) -> None:
 
 
 def program() -> str:
-    """The name of the program that runs."""
     return _settings.program
 
 
 def is_quiet() -> bool:
-    """Whether only results and errors are printed."""
     return _settings.quiet
 
 
 def is_verbose() -> bool:
-    """Whether what is logged is printed as well."""
     return _settings.verbose
 
 
 def is_debug() -> bool:
-    """Whether an error is shown with its traceback."""
     return _settings.debug
 
 
@@ -80,9 +76,19 @@ def note(line: str) -> None:
         typer.echo(line, err=True)
 
 
-def echo_json(value: Any) -> None:
-    """Print a value as JSON."""
+def echo_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=1, ensure_ascii=False, default=str))
+
+
+def write_or_print(text: str, out: Path | None) -> None:
+    """Write a result to a file, else to standard output."""
+    from s2eval import store
+
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    with store.explain_os_errors(out), store.write_atomically(out) as file:
+        file.write(text)
 
 
 def resume_command() -> str:
@@ -94,7 +100,7 @@ def resume_command() -> str:
 
 @contextmanager
 def resumable(kept: str) -> Iterator[None]:
-    """Turn Ctrl-C into an error that says what is kept, and how to resume.
+    """Turn Ctrl-C into an error on what is kept and how to resume.
 
     Raises:
         InterruptedRunError: the user interrupted the block.

@@ -1,12 +1,11 @@
-"""`s2train data`: reads sources, has questions written, builds the sets of a folder, and shows what is in them."""
+"""`s2train data`: read sources, write questions, build the sets of a folder, and explore them."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, TypeVar
 
 import typer
 
@@ -16,21 +15,14 @@ from s2train.data import layout
 from s2train.data.building import SOURCES, DataSource, build_sets, read_inputs, settings_of
 
 if TYPE_CHECKING:
+    from s2eval.llm.ledger import Spent
     from s2train.data.config import DataConfig
     from s2train.data.engine import Engine
-    from s2train.data.questions.writing import QuestionFunnel
 
 EVALUATED = 100  # pairs that s2_eli5, s2_wiki and s2_full sample from the validation side
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-class EngineName(StrEnum):
-    """Where the work is done."""
-
-    local = "local"
-    ray = "ray"
 
 
 app = new_group("data", "Build training and evaluation sets in the layout of S2_DATA_DIR.")
@@ -52,7 +44,9 @@ Evaluations = Annotated[
         "--evaluations", metavar="DIR", help="Evaluation sets to keep out of training; default: S2_DATA_DIR, or --out."
     ),
 ]
-EngineOption = Annotated[EngineName, typer.Option("--engine", help="This machine, or a Ray cluster (RAY_ADDRESS).")]
+EngineOption = Annotated[
+    Literal["local", "ray"], typer.Option("--engine", help="This machine, or a Ray cluster (RAY_ADDRESS).")
+]
 Processes = Annotated[int | None, typer.Option(min=1, help="On this machine; default: one a CPU.")]
 
 
@@ -65,7 +59,7 @@ def _command(source: DataSource) -> Callable[..., None]:
         validation_share: Share = None,
         seed: Seed = None,
         evaluations: Evaluations = None,
-        engine: EngineOption = EngineName.local,
+        engine: EngineOption = "local",
         processes: Processes = None,
     ) -> None:
         settings, runner = settings_of(out, config, validation_share, seed), _engine(engine, processes)
@@ -97,72 +91,81 @@ def data_questions(
     validation_share: Share = None,
     seed: Seed = None,
     evaluations: Evaluations = None,
-    engine: EngineOption = EngineName.local,
+    engine: EngineOption = "local",
     processes: Processes = None,
 ) -> None:
     """Have a language model write the questions of `wiki`: for what the filters leave, each to be answered by the
     text. With --input the articles are read first, as `wiki` does. Replies are kept: the same command goes on."""
-    from s2eval.llm import prices as tables
+    from s2eval.llm import prices as price_tables
     from s2eval.llm.budget import Budget
     from s2eval.llm.ledger import Ledger
     from s2train.data.build.drafts import draft
-    from s2train.data.questions import writing as asking
-    from s2train.data.questions import written
+    from s2train.data.questions import writing, written
 
     settings, runner = settings_of(out, config, validation_share, seed), _engine(engine, processes)
     with resumable("no file is half-written"):
         read_inputs("wiki", [*(first or []), *(more or [])], out, settings, runner, "questions")
-        wanted = asking.passages_of(draft("wiki", out, settings, runner).pairs())[:limit]
-        price = tables.load(prices, batch=batch)
-        budget = Budget(max_calls, max_cost, price.of)
-        told = asking.load_prompt(prompt)
+        passages = writing.passages_of(draft("wiki", out, settings, runner).pairs())[:limit]
+        table = price_tables.load(prices, batch=batch)
+        budget = Budget(max_calls, max_cost, table.of)
+        instructions = writing.load_prompt(prompt)
         with Ledger.open(out / layout.CANDIDATES / layout.CALLS) as ledger:
             budget.keep_in(ledger)
-            remote: dict[str, Any] = {"max_in_flight": in_flight} if model.startswith(asking.REMOTE) else {}
-            writer = asking.open_writer(
+            remote = {"max_in_flight": in_flight} if model.startswith(writing.REMOTE) else {}
+            writer = writing.open_writer(
                 model, base_url, budget=budget, batches=ledger if batch else None, say=note, remote=remote
             )
             if dry_run:
-                _forecast(asking.calls(wanted, writer, told, settings.questions).values(), ledger, price)
+                calls = writing.calls(passages, writer, instructions, settings.questions).values()
+                estimated = price_tables.estimate(ledger.pending(calls), table)
+                typer.echo(
+                    f"{estimated.calls} calls, about {estimated.tokens_in:,} tokens in, at most "
+                    f"{estimated.tokens_out_at_most:,} out, {price_tables.describe(estimated)}; questions that are "
+                    "refused are asked for once more"
+                )
                 return
-            made = asking.write_questions(
-                wanted,
+            questions = writing.write_questions(
+                passages,
                 writer,
                 ledger,
                 settings.questions,
-                prompt=told,
-                cost=price.cost,
+                prompt=instructions,
+                cost=table.cost,
                 progress=_progress(),
                 budget=budget if remote else None,
             )
-        if made.pairs:
-            written.write(out, made.pairs, made.funnel.entry() | {"model": writer.name, "prompt_hash": told.hash})
-        _show_questions(made.funnel)
+        funnel = questions.funnel
+        if questions.pairs:
+            entry = funnel.entry() | {"model": writer.name, "prompt_hash": instructions.hash}
+            written.write(out, questions.pairs, entry)
+        for line in funnel.lines():
+            typer.echo(line)
+        for reason, examples in funnel.examples.items():
+            for _, question in examples[:2]:
+                typer.echo(f"    {reason}: {question[:120]!r}")
+        typer.echo("")
         _build(out, settings, runner, evaluations, ["wiki"])
-    if made.funnel.unanswered:
-        failed = sum(made.funnel.unanswered.values())
-        raise IncompleteError(f"{failed} of {len(wanted)} passages got no reply. To retry: {resume_command()}")
+    if funnel.unanswered:
+        failed = sum(funnel.unanswered.values())
+        raise IncompleteError(f"{failed} of {len(passages)} passages got no reply. To retry: {resume_command()}")
 
 
-def data_eda(
-    out: Out,
-    processes: Processes = None,
-) -> None:
+def data_eda(out: Out, processes: Processes = None) -> None:
     """Show what the sets of a folder hold: distributions before and after the filters, train against validation."""
     from s2train.data.eda import explore
 
     with resumable("no file is half-written"):
-        for path in explore(out, _engine(EngineName.local, processes)):
+        for path in explore(out, _engine("local", processes)):
             typer.echo(f"written: {path}")
 
 
 # --- shared ---
 
 
-def _engine(name: EngineName, processes: int | None) -> Engine:
+def _engine(name: str, processes: int | None) -> Engine:
     from s2train.data.engine import open_engine
 
-    engine = open_engine(name.value, processes)
+    engine = open_engine(name, processes)
     return _Watched(engine) if sys.stderr.isatty() else engine
 
 
@@ -181,15 +184,15 @@ class _Watched:
 
 
 def _build(out: Path, config: DataConfig, engine: Engine, evaluations: Path | None, shown: Sequence[str]) -> None:
-    """Build the folder, and tell what became of it: of `shown` everything, of the others a line."""
+    """Build the folder and print its funnels: of the `shown` sets in full, of the others a line."""
     built = build_sets(out, config, engine, evaluations)
     manifest = built.manifest
     for line in manifest.lines(shown):
         typer.echo(line)
-    for one in manifest.sets.values():
-        if one.validation < EVALUATED:
+    for entry in manifest.sets.values():
+        if entry.validation < EVALUATED:
             typer.echo(
-                f"note: s2_{one.name} samples {EVALUATED} validation pairs, here are {one.validation}; "
+                f"note: s2_{entry.name} samples {EVALUATED} validation pairs, here are {entry.validation}; "
                 "a larger --validation-share gives more"
             )
     if manifest.evaluations_missing:
@@ -197,42 +200,23 @@ def _build(out: Path, config: DataConfig, engine: Engine, evaluations: Path | No
         typer.echo(
             f"note: training pairs were not looked up in {missing}: not in {built.evaluations}; see --evaluations"
         )
-    made = ", ".join([*manifest.sets, *([layout.PREFERENCES] if manifest.preferences else [])])
-    typer.echo(f"written: {made} in {out}; {layout.CARD} and {layout.MANIFEST} tell the rest")
+    names = ", ".join([*manifest.sets, *([layout.PREFERENCES] if manifest.preferences else [])])
+    typer.echo(f"written: {names} in {out}; {layout.CARD} and {layout.MANIFEST} tell the rest")
 
 
-def _show_questions(funnel: QuestionFunnel) -> None:
-    for line in funnel.lines():
-        typer.echo(line)
-    for reason, examples in funnel.examples.items():
-        for _, question in examples[:2]:
-            typer.echo(f"    {reason}: {question[:120]!r}")
-    typer.echo("")
-
-
-def _forecast(calls: Iterable[Any], ledger: Any, prices: Any) -> None:
-    from s2eval.llm.prices import describe, estimate
-
-    one = estimate(ledger.pending(calls), prices)
-    typer.echo(
-        f"{one.calls} calls, about {one.tokens_in:,} tokens in, at most {one.tokens_out_at_most:,} out, "
-        f"{describe(one)}; questions that are refused are asked for once more"
-    )
-
-
-def _progress() -> Callable[[int, int, Any], None]:
+def _progress() -> Callable[[int, int, Spent], None]:
     from tqdm import tqdm
 
-    bars: list[tqdm[Any]] = []
+    bars: list[tqdm[NoReturn]] = []
 
-    def tell(done: int, total: int, _: Any) -> None:
+    def show(done: int, total: int, _: Spent) -> None:
         if not bars or bars[-1].n >= bars[-1].total:
             bars.append(tqdm(total=total, desc="questions", unit="call", file=sys.stderr))
         bars[-1].update(done - bars[-1].n)
         if done == total:
             bars[-1].close()
 
-    return tell
+    return show
 
 
 for _source in SOURCES.values():

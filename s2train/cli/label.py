@@ -6,46 +6,15 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
 from s2eval.terminal import note, resumable
-from s2eval.terminal.options import Format, FormatOption, JsonOption
+from s2eval.terminal.options import FormatOption, JsonOption
 
 EXAMPLES = ("s2train label --policy runs/sft --rank reward:runs/reward --data data --out labelled.jsonl",)
-
-
-class Side(StrEnum):
-    """Of a set."""
-
-    train = "train"
-    validation = "validation"
-
-
-class Set(StrEnum):
-    """That `s2train data` makes."""
-
-    eli5 = "eli5"
-    wiki = "wiki"
-    full = "full"
-
-
-class Pairs(StrEnum):
-    """Which answers of a prompt are paired."""
-
-    best_worst = "best-worst"
-    all = "all"
-
-
-class Aspect(StrEnum):
-    """What the pairs are about."""
-
-    helpfulness = "helpfulness"
-    simplicity = "simplicity"
-    harmlessness = "harmlessness"
 
 
 def label(
@@ -69,8 +38,8 @@ def label(
     data: Annotated[
         Path | None, typer.Option("--data", metavar="DIR", help="Folder of s2train data, in place of FILE.")
     ] = None,
-    set_: Annotated[Set, typer.Option("--set", help="Of DIR.")] = Set.eli5,
-    side: Annotated[Side, typer.Option("--side", help="Of the set.")] = Side.train,
+    set_: Annotated[Literal["eli5", "wiki", "full"], typer.Option("--set", help="Of DIR.")] = "eli5",
+    side: Annotated[Literal["train", "validation"], typer.Option("--side", help="Of the set.")] = "train",
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="The first rows only.")] = None,
     max_prompt: Annotated[
         int | None, typer.Option("--max-prompt", min=1, help="Tokens; longer prompts are left out and counted.")
@@ -85,18 +54,20 @@ def label(
         str | None, typer.Option("--template", help="Of the policy; default: as in evaluation.")
     ] = None,
     pairs: Annotated[
-        Pairs, typer.Option("--pairs", help="Best with worst answer of a prompt, or all pairs of its answers.")
-    ] = Pairs.best_worst,
+        Literal["best-worst", "all"],
+        typer.Option("--pairs", help="Best with worst answer of a prompt, or all pairs of its answers."),
+    ] = "best-worst",
     min_margin: Annotated[float, typer.Option("--min-margin", help="Of scores; closer answers make no pair.")] = 0.0,
     ended_only: Annotated[bool, typer.Option("--ended-only", help="Leave out answers cut by --max-tokens.")] = False,
     aspect: Annotated[
-        Aspect | None, typer.Option("--aspect", help="Of the pairs; default: what the first ranking was trained on.")
+        Literal["helpfulness", "simplicity", "harmlessness"] | None,
+        typer.Option("--aspect", help="Of the pairs; default: what the first ranking was trained on."),
     ] = None,
     allow_below_gate: Annotated[
         bool, typer.Option("--allow-below-gate", help="Use reward models that order too few held-out pairs right.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything; load and write nothing.")] = False,
-    format: FormatOption = Format.md,
+    format: FormatOption = "md",
     as_json: JsonOption = False,
 ) -> None:
     """Sample answers, rank them, write preferences, and report how far rankings agree. The same command resumes."""
@@ -107,14 +78,14 @@ def label(
 
     job = jobs.prepare(
         jobs.Request(
-            prompts=jobs.sources(prompts, data, set_.value, side.value),
+            prompts=jobs.sources(prompts, data, set_, side),
             policy=policy,
             rankings=tuple(rank),
             out=out.expanduser(),
             answers=answers,
             how=Sampling(temperature, top_p, top_k, max_tokens, seed),
-            aspect=aspect and aspect.value,
-            which=pairs.value,
+            aspect=aspect,
+            which=pairs,
             min_margin=min_margin,
             ended_only=ended_only,
             limit=limit,
@@ -131,7 +102,7 @@ def label(
         agreement = run(job, progress)
     typer.echo(
         json.dumps(agreement.as_dict(), indent=1, ensure_ascii=False)
-        if as_json or format is Format.json
+        if as_json or format == "json"
         else render(agreement)
     )
     note(f"written: {out}")
@@ -139,36 +110,26 @@ def label(
 
 @contextmanager
 def _bars() -> Iterator[Callable[[str, int, int], None]]:
-    """One bar after the other; lines where no bar can be seen."""
+    """Show progress in one bar after the other; off a terminal, as a line at the beginning and after each tenth."""
     from tqdm import tqdm
 
-    if not sys.stderr.isatty():
-        yield _lines()
-        return
+    bars: dict[str, tqdm[NoReturn]] = {}
+    tenths: dict[str, int] = {}
 
-    bars: dict[str, tqdm] = {}
-
-    def progress(what: str, done: int, total: int) -> None:
+    def show_bar(what: str, done: int, total: int) -> None:
         if what not in bars:
             for bar in bars.values():
                 bar.close()
             bars[what] = tqdm(total=total, initial=done, desc=what, leave=False)
         bars[what].update(done - bars[what].n)
 
-    try:
-        yield progress
-    finally:
-        for bar in bars.values():
-            bar.close()
-
-
-def _lines() -> Callable[[str, int, int], None]:
-    """At the beginning and after each tenth."""
-    tenths: dict[str, int] = {}
-
-    def progress(what: str, done: int, total: int) -> None:
+    def print_tenths(what: str, done: int, total: int) -> None:
         if done * 10 // total > tenths.get(what, -1):
             tenths[what] = done * 10 // total
             note(f"{what}: {done:,} of {total:,}")
 
-    return progress
+    try:
+        yield show_bar if sys.stderr.isatty() else print_tenths
+    finally:
+        for bar in bars.values():
+            bar.close()

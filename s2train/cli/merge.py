@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 import typer
 
 from s2eval.terminal import resumable
+from s2train.cli.options import BaseOption, Dtype
 from s2train.merge.methods import MERGE_METHODS
 
 EXAMPLES = (
     "s2train merge --adapter runs/sft --method bf16 --out runs/sft-merged",
     "s2train merge --adapter runs/qlora --method qdq --out runs/merged --verify",
 )
-
-
-class Dtype(StrEnum):
-    """A type of floating-point numbers."""
-
-    bfloat16 = "bfloat16"
-    float16 = "float16"
-    float32 = "float32"
-
-
-class QuantType(StrEnum):
-    """A type of 4-bit numbers."""
-
-    nf4 = "nf4"
-    fp4 = "fp4"
 
 
 def merge(
@@ -46,9 +29,7 @@ def merge(
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the merged model.")],
-    base: Annotated[
-        str | None, typer.Option("--base", metavar="B", help="Folder or hub id; default: what the adapter names.")
-    ] = None,
+    base: BaseOption = None,
     weight: Annotated[
         list[float] | None, typer.Option("--weight", help="Of each adapter, in their order; default 1.")
     ] = None,
@@ -59,7 +40,7 @@ def merge(
         Dtype | None, typer.Option("--dtype", help="That the base is loaded in; default: as its files have it.")
     ] = None,
     quant_type: Annotated[
-        QuantType | None, typer.Option("--quant-type", help="qdq: 4-bit numbers in training.")
+        Literal["nf4", "fp4"] | None, typer.Option("--quant-type", help="qdq: 4-bit numbers in training.")
     ] = None,
     blocksize: Annotated[int | None, typer.Option("--blocksize", help="qdq: numbers that shared a scale.")] = None,
     double_quant: Annotated[
@@ -74,17 +55,18 @@ def merge(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, write nothing.")] = False,
 ) -> None:
     """Merge LoRA adapters into their base, tensor by tensor; the same command resumes."""
+    from tqdm import tqdm
+
     from s2eval.models import base_of
     from s2train.merge.job import Request
     from s2train.merge.preparation import prepare
 
-    given: dict[str, Any] = {
-        "type": quant_type and quant_type.value,
+    options = {
+        "type": quant_type,
         "blocksize": blocksize,
         "double": double_quant,
         "skip": tuple(skip_module) if skip_module else None,
     }
-    options = {name: value for name, value in given.items() if value is not None}
     ready = prepare(
         Request(
             base=base or base_of(adapter[0]),
@@ -92,28 +74,20 @@ def merge(
             method=method,
             out=out,
             weights=tuple(weight or ()),
-            options=options,
-            dtype=dtype and dtype.value,
+            options={name: value for name, value in options.items() if value is not None},
+            dtype=dtype,
             template=template,
         )
     )
     for line in ready.lines():
         typer.echo(line)
-    there = ready.is_done()
+    done = ready.is_done()
     if dry_run:
         return
-    with resumable(f"{ready.hidden} is kept"), _bar(ready.size) as progress:
-        proof = ready.run(progress, prove=verify)
+    hidden = not sys.stderr.isatty()
+    bar = tqdm(total=ready.size, unit="B", unit_scale=True, desc="merge", leave=False, disable=hidden)
+    with resumable(f"{ready.hidden} is kept"), bar:
+        proof = ready.run(bar.update, prove=verify)
     for line in proof.lines() if proof else ():
         typer.echo(line)
-    typer.echo(f"{'already complete' if there else 'written'}: {out}")
-
-
-@contextmanager
-def _bar(total: int) -> Iterator[Callable[[int], object]]:
-    from tqdm import tqdm
-
-    with tqdm(
-        total=total, unit="B", unit_scale=True, desc="merge", leave=False, disable=not sys.stderr.isatty()
-    ) as bar:
-        yield bar.update
+    typer.echo(f"{'already complete' if done else 'written'}: {out}")

@@ -5,16 +5,16 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Sequence
-from enum import StrEnum
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from s2eval.errors import InterruptedRunError, UsageError
 from s2eval.terminal import note, resumable
-from s2eval.terminal.options import Format, FormatOption
+from s2eval.terminal.options import Format, FormatOption, split_names
+from s2train.cli.options import BaseOption, Dtype
 
 if TYPE_CHECKING:
     from s2eval.report.compare import Compared
@@ -32,27 +32,9 @@ _ASSUMED = (
 )
 
 
-class QuantType(StrEnum):
-    """4-bit numbers of the base in training."""
-
-    nf4 = "nf4"
-    fp4 = "fp4"
-    none = "none"
-
-
-class Dtype(StrEnum):
-    """A type of floating-point numbers."""
-
-    bfloat16 = "bfloat16"
-    float16 = "float16"
-    float32 = "float32"
-
-
 def merge_effect(
     adapter: Annotated[str, typer.Option("--adapter", metavar="A", help="Folder or hub id of a LoRA adapter.")],
-    base: Annotated[
-        str | None, typer.Option("--base", metavar="B", help="Folder or hub id; default: what the adapter names.")
-    ] = None,
+    base: BaseOption = None,
     tasks: Annotated[
         list[str] | None, typer.Option("--tasks", metavar="T,T…", help="Evaluate the models on these; default: none.")
     ] = None,
@@ -65,14 +47,15 @@ def merge_effect(
         str | None, typer.Option(metavar="JSON", help="Of the tokenizer's: '{\"enable_thinking\": false}'.")
     ] = None,
     quant_type: Annotated[
-        QuantType | None, typer.Option(help="Base in training, where nothing tells; none: not quantised.")
+        Literal["nf4", "fp4", "none"] | None,
+        typer.Option(help="Base in training, where nothing tells; none: not quantised."),
     ] = None,
     double_quant: Annotated[
         bool | None, typer.Option("--double-quant/--no-double-quant", help="Whether scales were quantised too.")
     ] = None,
     dtype: Annotated[Dtype | None, typer.Option(help="That the base is loaded in; default: as in training.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder; default: runs/merge-effect-ADAPTER.")] = None,
-    format: FormatOption = Format.md,
+    format: FormatOption = "md",
 ) -> None:
     """What merging an adapter changed, and which merge to use: bf16, or qdq for one trained on a 4-bit base.
 
@@ -86,7 +69,7 @@ def merge_effect(
     from s2train.merge.effect import Effect, job, predictions
 
     quiet_lm_eval()
-    names = [name.strip() for text in tasks or () for name in text.split(",") if name.strip()]
+    names = split_names(tasks or ())
     check_tasks(names)
     arguments = chat_arguments.parse(chat_template_args)
     if template not in (None, "chat"):  # that needs a tokenizer
@@ -95,10 +78,10 @@ def merge_effect(
     base = base or base_of(adapter)
     spec = parse(f"adapter:{adapter}@{base}")
     recorded = job.was_quantized(adapter)
-    quantized = recorded is not False if quant_type is None else quant_type != QuantType.none
+    quantized = recorded is not False if quant_type is None else quant_type != "none"
     if double_quant is not None and not quantized:
         raise UsageError("--double-quant: the adapter was trained on a base that was not quantised")
-    given = {"type": quant_type and quant_type.value, "double": double_quant}
+    given = {"type": quant_type, "double": double_quant}
     folder = out or Path(f"runs/merge-effect-{default_name(adapter)}")
     with resumable(f"what is complete is kept in {folder}"), locked(folder):
         merged = job.merge_all(
@@ -109,7 +92,7 @@ def merge_effect(
             adapter=adapter,
             quantized=quantized,
             quant_options={name: value for name, value in given.items() if value is not None},
-            dtype=dtype and dtype.value,
+            dtype=dtype,
             template=template,
             template_arguments=arguments,
         )
@@ -123,7 +106,7 @@ def merge_effect(
 
 
 def _evaluate(merged: Merged, names: Sequence[str], limit: int | None, folder: Path) -> Compared:
-    """An ordinary run of all the models, and every two of them compared."""
+    """Run the models on the tasks, and compare every two of them."""
     import s2eval
     from s2eval.report.compare import Side, compare
     from s2eval.report.read import item_scores
@@ -146,13 +129,13 @@ def _evaluate(merged: Merged, names: Sequence[str], limit: int | None, folder: P
 
 
 def _write(effect: Effect, folder: Path) -> dict[Format, str]:
-    """Report, its JSON and the chart; gives the texts."""
+    """Write the report, its JSON and the chart; return the texts."""
     from s2eval import store
     from s2train.merge.effect import chart, effect_json, render_effect
 
-    texts = {
-        Format.md: render_effect(effect, f"{NAME}.svg"),
-        Format.json: json.dumps(effect_json(effect), indent=1, ensure_ascii=False) + "\n",
+    texts: dict[Format, str] = {
+        "md": render_effect(effect, f"{NAME}.svg"),
+        "json": json.dumps(effect_json(effect), indent=1, ensure_ascii=False) + "\n",
     }
     with store.explain_os_errors(folder):
         for name, text in (("svg", chart(effect.measured.weights, effect.measured.predictions)), *texts.items()):
@@ -166,7 +149,7 @@ alias = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_m
 
 @alias.command(hidden=True)
 @functools.wraps(merge_effect)
-def _renamed(**options: Any) -> None:
+def _renamed(**options: object) -> None:
     """`s2eval merge-effect`, the name until version 0.1.0."""
     note("note: s2eval merge-effect is now called s2train merge-effect; the old name goes away with the next release")
-    merge_effect(**options)
+    merge_effect(**options)  # pyright: ignore[reportArgumentType]  (typer checks them)

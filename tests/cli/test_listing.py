@@ -7,7 +7,7 @@ import json
 import pytest
 
 from s2eval.cli import main
-from s2eval.cli.ls import What
+from s2eval.cli.ls import _LISTS
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -17,7 +17,7 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return capsys.readouterr().out
 
 
-@pytest.mark.parametrize("what", [what.value for what in What])
+@pytest.mark.parametrize("what", list(_LISTS))
 def test_ls_as_json(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     listed = json.loads(printed(capsys, "ls", what, "--json"))
     assert listed[what] == printed(capsys, "ls", what).splitlines()
