@@ -14,11 +14,8 @@ _CHUNK = 1 << 24  # elements summed at once: sums are made in 64 bits, whole emb
 
 
 class Base:
-    """A loaded transformers model, with or without an adapter on it, that can be restored.
-
-    PEFT's own `unload` leaves `modules_to_save` in the model, and PiSSA and OLoRA have changed the base's weights
-    before. So the modules are put back here, and the weights compared.
-    """
+    """A loaded transformers model, with or without an adapter on it, that can be restored: PEFT's `unload` leaves
+    `modules_to_save` in it, and PiSSA and OLoRA have changed its weights before."""
 
     def __init__(self, model: PreTrainedModel) -> None:
         self.model = model

@@ -15,10 +15,9 @@ _WHOLE, _STEP, _BLOCK = 16 << 20, 1 << 20, 4 << 10
 def identity(spec: ModelSpec) -> str:
     """16 hex digits that change when the model does; the same for copies of it.
 
-    Files are hashed completely up to 16 MiB; of larger ones, which are weights, 4 KiB of every MiB and the end (a 7B
-    model would take half a minute otherwise): enough to see that any weight matrix was trained. An adapter's
-    matrices are smaller than that, so its files are hashed completely. Of a hub id, its name and the commit of the
-    local snapshot.
+    Of files above 16 MiB, which are weights, 4 KiB of every MiB and the end are hashed (a 7B model would take half a
+    minute otherwise): enough to see that any weight matrix was trained. An adapter's matrices are smaller, so its files
+    are hashed completely. Of a hub id, its name and the commit of the local snapshot.
     """
     digest = hashlib.sha256()
     for name, limit in ((spec.pretrained, _WHOLE), (spec.peft, None)):

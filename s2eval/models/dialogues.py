@@ -20,14 +20,8 @@ CONTEXT_SHARE = 0.75  # of the context, that an answer may take at most: the res
 
 @dataclass(frozen=True, slots=True)
 class LocalService:
-    """Answers calls by a model on this machine (see `s2eval.llm.calls.Service`); loaded when it is first asked.
-
-    Attributes:
-        spec: the model.
-        template: how a dialogue becomes its prompt.
-        service: its name in calls: the hashes of the model and the template, so that either makes other calls.
-        options: further arguments of the backend.
-    """
+    """Answers calls by a model on this machine (see `s2eval.llm.calls.Service`), loaded at the first call. `service`
+    is its name in calls: the hashes of the model and the template, so that either makes other calls."""
 
     spec: ModelSpec
     template: prompts.Template
@@ -35,14 +29,8 @@ class LocalService:
     options: dict[str, Any]
 
     def run(self, calls: Sequence[Call], done: Done) -> None:
-        """Ask all; each is told to `done` as soon as it has ended.
-
-        A prompt that does not fit into the context is cut from the left, as lm-eval does it.
-
-        Raises:
-            PrerequisiteError: the model cannot be loaded.
-            UsageError: a call that a model here cannot follow (a schema).
-        """
+        """Answer all calls; each goes to `done` as soon as it has ended. A prompt that does not fit into the context
+        is cut from the left, as by lm-eval. Raises UsageError for a call with a schema."""
         if any(call.schema for call in calls):
             raise UsageError(f"{self.spec.text}: a model loaded here follows no JSON schema; leave --structured out")
         if not calls:
@@ -94,13 +82,8 @@ def open_local(text: str, template: str | None = None, **options: Any) -> LocalS
     """A MODEL of this machine as a service.
 
     Args:
-        text: as users type it (`s2eval.models.parse`).
         template: a template's name; by default what it was trained with, else the tokenizer's, else `s2`.
-        options: arguments of the backend, such as `dtype` or `device`; those for the tokenizer and its chat template
-            are used for the prompts too.
-
-    Raises:
-        UsageError, PrerequisiteError: no such model or template, or it is incomplete.
+        options: arguments of the backend; those for the tokenizer and its chat template are used for the prompts too.
     """
     spec = parse(text)
     if spec.engine != S2:

@@ -36,13 +36,10 @@ MODEL_KINDS = Registry(
 
 
 def kind_of(text: str) -> tuple[ModelKind, str]:
-    """The kind of a MODEL, and what follows its prefix.
+    """The kind of a MODEL, and what follows its prefix. Raises UnknownNameError for a prefix that no kind has.
 
     >>> kind_of("adapter:runs/sft@smollm2")[1], kind_of("smollm2")[0].name, kind_of("gpt2")[0].name
     ('runs/sft@smollm2', 'embedded', 'checkpoint')
-
-    Raises:
-        UnknownNameError: a prefix that no kind has, and no such folder.
     """
     for kind in MODEL_KINDS.values():
         if kind.matches(text):
@@ -64,15 +61,9 @@ def is_remote(text: str) -> bool:
 
 
 def parse(text: str) -> ModelSpec:
-    """A MODEL that a run evaluates, checked as far as that is possible without loading it.
-
-    Embedded models are converted on first use. Local folders are checked for weights and a tokenizer; hub ids are
-    taken as they are.
-
-    Raises:
-        UsageError: a kind of model that does not run here, or the misspelt name of a kind or an embedded model.
-        PrerequisiteError: a folder that is missing or incomplete; vLLM is not installed.
-    """
+    """A MODEL that a run evaluates, checked as far as that is possible without loading it. Embedded models are
+    converted on first use, local folders are checked for weights and a tokenizer. Raises UsageError for a kind that
+    does not run here or a misspelt name, PrerequisiteError for an incomplete folder."""
     kind, name = kind_of(text)
     if kind.spec is None:
         what = "given answers run no tasks" if kind.given else "models behind an API answer questions only"

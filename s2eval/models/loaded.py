@@ -31,14 +31,8 @@ _memory = _Memory()
 def get(spec: ModelSpec, arguments: Mapping[str, object]) -> Any:
     """The model in lm-eval's backend of its kind; one of another base or other arguments is released first.
 
-    A base stays in memory for the next adapter. It is loaded again where it is no longer, bit for bit, what it was.
-
-    Args:
-        arguments: of the backend.
-
-    Raises:
-        PrerequisiteError: it cannot be loaded.
-        UsageError: the adapter does not fit the base, or changes nothing.
+    A base stays in memory for the next adapter, and is loaded again where it is no longer, bit for bit, what it was.
+    Raises PrerequisiteError if it cannot be loaded, UsageError if the adapter does not fit the base or changes nothing.
     """
     key = spec, dict(arguments)
     if _memory.key != key:
@@ -74,11 +68,7 @@ def base_id(spec: ModelSpec) -> str:
 
 
 def open_backend(backend: Callable[..., Any] | None, spec: ModelSpec, arguments: Mapping[str, object]) -> Any:
-    """The base of a model in a backend.
-
-    Raises:
-        PrerequisiteError: it cannot be loaded.
-    """
+    """The base of a model in a backend. Raises PrerequisiteError if it cannot be loaded."""
     assert backend is not None  # kinds without one have no engine of their own
     try:
         return backend(pretrained=spec.pretrained, **arguments)

@@ -17,14 +17,8 @@ S2 = "s2"
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """A model that can be loaded here.
-
-    Attributes:
-        text: what the user typed.
-        pretrained: folder or hub id of the model, or of the adapter's base.
-        peft: folder or hub id of an adapter on top.
-        engine: what runs it: the backend `s2`, or the name of a kind that has a backend of its own.
-    """
+    """A model that can be loaded here: folder or hub id, and of an adapter on top. Its engine is the backend `s2`,
+    or the name of a kind that has a backend of its own."""
 
     text: str
     pretrained: str
@@ -43,10 +37,8 @@ class Access:
 
     Attributes:
         base_url: of models behind an API; None = OpenAI's.
-        budget: of all together.
         template: of models on this machine; None = what they were trained with.
-        local: arguments of the backend for them.
-        remote: arguments of the client (`s2eval.llm.client.OpenAIService`).
+        local, remote: arguments of the backend, and of `s2eval.llm.client.OpenAIService`.
         batches: where batches are noted, if models behind an API are called by OpenAI's Batch API; None = directly.
         say: is given a sentence on what happens to them.
     """
@@ -65,7 +57,6 @@ class ModelService:
     """A model that answers calls.
 
     Attributes:
-        model: the name by which its server knows it.
         identity: `Call.service`: whatever distinguishes it from every other one.
         stop: texts at which an answer ends.
         template: what a dialogue is written in, and its hash; "" where the server decides that.
@@ -85,17 +76,14 @@ class ModelKind:
     """A form that MODEL may have: `NAME:REST`, or one of `names`.
 
     Attributes:
-        name: the prefix, without its colon.
         usage: as users type it.
-        names: all texts of this kind, where it has no prefix.
-        prefixed: whether it has the prefix `NAME:`.
-        spec: REST and the full text → a model for the tasks of a run. Checks what can be checked without loading;
-            raises UsageError or PrerequisiteError. None: its models run no tasks.
-        backend: the class of lm-eval that loads it, called as `HFLM` is; None = the backend `s2`. The specs' engine
-            is the kind's name then.
+        spec: REST and the full text → a model for the tasks of a run. Checks what can be checked without loading. None:
+            its models run no tasks.
+        backend: the class of lm-eval that loads it, called as `HFLM` is; None = the backend `s2`. The specs' engine is
+            the kind's name then.
         likelihoods: whether it computes log-likelihoods; otherwise its tasks are questions only.
-        service: REST and how it is reached → the model as a service, for questions and judgments. None: the model
-            that `spec` gives is loaded here.
+        service: REST and how it is reached → the model as a service, for questions and judgments. None: the model that
+            `spec` gives is loaded here.
         remote: whether calls may cost something.
         given: whether its answers exist already: it reads no prompt, and cannot judge.
     """

@@ -182,12 +182,8 @@ class S2LM(Backend):
     def stream(
         self, requests: list[Instance], disable_tqdm: bool = False, repeats: Sequence[int] | None = None
     ) -> Iterator[tuple[int, str]]:
-        """The number and the text of each answer as it ends; see `generate_until`.
-
-        Args:
-            repeats: which repeat of its prompt each request is, on which its random numbers depend; None = counted
-                within this call.
-        """
+        """The number and the text of each answer as it ends; see `generate_until`. `repeats` numbers the repeats of
+        a prompt, on which random numbers depend; None = counted within this call."""
         self.stats.requests += len(requests)
         mine, rest = self._read(requests, repeats)
         hidden = disable_tqdm or self.rank != 0

@@ -10,11 +10,8 @@ KEYS = ("tokenizer", "revision", "trust_remote_code", "subfolder", *_OPTIONS)
 
 
 def load(pretrained: str, options: Mapping[str, Any]) -> Any:
-    """A transformers tokenizer, of the folder or hub id `pretrained` unless `options` have a `tokenizer`.
-
-    Raises:
-        OSError, ValueError: transformers cannot load it.
-    """
+    """A transformers tokenizer, of the folder or hub id `pretrained` unless `options` have a `tokenizer`. Raises
+    OSError or ValueError if transformers cannot load it."""
     from transformers import AutoTokenizer
 
     name = options.get("tokenizer") or pretrained

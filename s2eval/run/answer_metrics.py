@@ -31,12 +31,8 @@ def check_encoder(units: Sequence[Unit], config: RunConfig) -> None:
 
 def score_answers(units: Sequence[Unit], config: RunConfig, *, guard: Guard, log: Callable[[str], None]) -> None:
     """Write a file of scores into the folder of every finished unit with answers that has none of the same inputs.
-
-    The units of one task follow one another, so that its references are still embedded for the next model.
-
-    Args:
-        guard: is given a unit's name and its work; decides what a failure means for the others.
-    """
+    The units of one task follow one another, so that its references are still embedded for the next model. `guard`
+    is given a unit's name and its work, and decides what a failure means for the others."""
     with ExitStack() as stack:
 
         @cache

@@ -18,12 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """What a run consists of.
-
-    Attributes:
-        units, judged: all of it.
-        chosen, chosen_judged: what `--only` left.
-    """
+    """What a run consists of: all units and judges, and those that `--only` left."""
 
     settings: RunConfig
     folder: Path
@@ -47,15 +42,8 @@ class Finished:
 
 
 def plan_run(settings: RunConfig, folder: Path, only: Sequence[str] = (), where: str = "configuration") -> RunPlan:
-    """Plan a run; nothing is loaded or evaluated.
-
-    Args:
-        only: patterns over `model/task`, model or task.
-        where: the configuration came from, for messages.
-
-    Raises:
-        UsageError, PrerequisiteError: a model, task or judge is missing.
-    """
+    """Plan a run without loading or evaluating; `only` are patterns over `model/task`, model or task, `where` is the
+    configuration's place for messages. Raises UsageError or PrerequisiteError if a model, task or judge is missing."""
     from s2eval.run import judges, local, plan
     from s2eval.run.settings import parse_models
 
@@ -71,18 +59,9 @@ def plan_run(settings: RunConfig, folder: Path, only: Sequence[str] = (), where:
 def execute(
     run: RunPlan, progress: Progress, *, fresh: bool = False, keep_going: bool = False, resume: str
 ) -> Finished:
-    """Evaluate and judge what is not done, then write the report.
-
-    Args:
-        fresh: evaluate again what is done.
-        keep_going: continue after a unit that failed.
-        resume: the command or call that resumes it, for messages.
-
-    Raises:
-        InterruptedRunError: the user interrupted it.
-        IncompleteError: everything failed.
-        S2Error: the first failure, unless `keep_going`.
-    """
+    """Evaluate and judge what is not done (with `fresh` also what is), then write the report; `resume` is the
+    command for messages. Raises InterruptedRunError, IncompleteError if everything failed, and unless `keep_going`
+    the first S2Error."""
     from s2eval import store
     from s2eval.run import judges, local
 

@@ -35,11 +35,9 @@ Paces = dict[tuple[str, bool], float]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What one unit will take.
+    """What one unit will take: seconds without loading the model, bytes, and the bytes that are free now.
 
     Attributes:
-        seconds: about; without loading the model.
-        memory, free: bytes, about; and those that are free now where the model would be.
         paced: whether the seconds come from units that are done.
         rate: FLOPs a second of matrix products, on which they are based otherwise.
         kind: dtype and device, as in "float32 on cpu".
@@ -56,15 +54,8 @@ class Estimate:
 
 
 def estimate(units: Sequence[Unit], chosen: Sequence[Unit], config: RunConfig) -> Iterator[Estimate]:
-    """Estimates of the chosen units, one by one.
-
-    Args:
-        units: all of the run; those that are done show how fast it goes here.
-        chosen: what is estimated, model by model.
-
-    Raises:
-        PrerequisiteError: a configuration or a tokenizer cannot be read.
-    """
+    """Estimates of the chosen units, model by model. Those of all `units` that are done show how fast it goes here.
+    Raises PrerequisiteError if a configuration or a tokenizer cannot be read."""
     from tqdm import tqdm
 
     from s2eval.models.cost.meta_model import MetaModel

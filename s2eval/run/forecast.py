@@ -20,11 +20,8 @@ _WIDTH = 110  # of the notes
 
 
 def describe(estimates: Sequence[Estimate], besides: int) -> str:
-    """The table, a row a unit and a total, and below it what is counted and what estimated.
-
-    Args:
-        besides: bytes that Python and its libraries take without a model.
-    """
+    """The table, a row a unit and a total, and below it what is counted and what estimated. `besides` are the bytes
+    that Python and its libraries take without a model."""
     rows = [_row(part.unit.entry.name, part.unit.task.task_name, [part]) for part in estimates]
     grid = tabulate(
         [*rows, _row("total", "", estimates)],

@@ -26,12 +26,7 @@ CALLS = "calls.sqlite"
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One model and one judge of a run.
-
-    Attributes:
-        suite: the questions, as many as the run has.
-        budget: what may be spent on it.
-    """
+    """One model and one judge of a run, with as many questions as the run has."""
 
     entry: ModelEntry
     judge: JudgeEntry
@@ -52,11 +47,8 @@ class Judged:
 
 
 def plan(config: RunConfig) -> list[Judged]:
-    """Every model with every judge, model by model; nothing is loaded or called.
-
-    Raises:
-        UsageError, PrerequisiteError: a judge or a model that is not there.
-    """
+    """Every model with every judge, model by model; nothing is loaded or called. Raises UsageError or
+    PrerequisiteError for a judge or a model that does not exist."""
     planned: list[Judged] = []
     prices = tables.load()
     for entry in config.models:
@@ -83,11 +75,8 @@ def plan(config: RunConfig) -> list[Judged]:
 
 
 def judge(planned: Sequence[Judged], out: Path, *, keep_going: bool, progress: Progress) -> list[str]:
-    """Answer and judge; returns `model/mtbench/judge: why` of each that failed in whole or in part.
-
-    Raises:
-        S2Error: the first failure, unless `keep_going`; what was answered is kept.
-    """
+    """Answer and judge; returns `model/mtbench/judge: why` of each that failed in full or in part. Raises the first
+    S2Error unless `keep_going`; answers are kept."""
     failures: list[str] = []
     prices = tables.load()
     with Ledger.open(out / CALLS) as ledger, loaded.releasing():

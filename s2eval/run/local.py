@@ -60,11 +60,8 @@ def locked(run: Path) -> Iterator[None]:
 
 
 def evaluate(units: Sequence[Unit], config: RunConfig, *, keep_going: bool, progress: Progress) -> list[str]:
-    """Evaluate every unit that is not done, then BERTScore; returns `model/task: why` of each that failed.
-
-    Raises:
-        S2Error: the first failure, unless `keep_going`.
-    """
+    """Evaluate every unit that is not done, then BERTScore; returns `model/task: why` of each that failed. Raises
+    the first S2Error unless `keep_going`."""
     failures: list[str] = []
     check_encoder(units, config)
 
@@ -197,11 +194,7 @@ def quiet_lm_eval() -> None:
 
 
 def check_larger_results(units: Sequence[Unit]) -> None:
-    """Refuse to replace results of more documents, as a `--limit` after a complete run would.
-
-    Raises:
-        UsageError: with the first such unit.
-    """
+    """Raise UsageError rather than replace results of more documents, as a `--limit` after a complete run would."""
     for unit in units:
         if unit.done or unit.problem:
             continue

@@ -36,13 +36,8 @@ _FORMAT = 1  # raise when the same inputs would give another result
 
 @dataclass(frozen=True, slots=True)
 class UnitFacts:
-    """What determined a unit's result, written to its `unit.json` under these names.
-
-    Attributes:
-        inputs: what its key is a hash of.
-        limit: documents at most.
-        template, template_hash: of its prompts; "" where no question is asked.
-    """
+    """What determined a unit's result, written to its `unit.json` under these names. Its key is a hash of the
+    inputs; the template is "" where no question is asked."""
 
     inputs: dict[str, object]
     limit: int | None
@@ -52,14 +47,9 @@ class UnitFacts:
 
 @dataclass(frozen=True, slots=True)
 class Unit(PlannedUnit):
-    """One model on one task, ready to be evaluated.
-
-    Attributes:
-        entry, spec: the model as configured and as parsed.
-        arguments: of the backend that loads the model.
-        task: lm-eval's task object, its documents loaded.
-        bos: whether the tokenizer may add its BOS; False for the leaderboard, which had none.
-    """
+    """One model on one task, ready to be evaluated: the model as configured and as parsed, arguments of its backend,
+    lm-eval's task with its documents. `bos` = whether the tokenizer may add its BOS; False for the leaderboard,
+    which had none."""
 
     entry: ModelEntry
     spec: ModelSpec
@@ -70,11 +60,8 @@ class Unit(PlannedUnit):
 
 
 def expand(names: Sequence[str]) -> list[str]:
-    """Task names, groups, tags and patterns → leaf task names, each once, in the order given.
-
-    Raises:
-        UnknownNameError: nothing of that name; lm-eval's own tasks count too.
-    """
+    """Task names, groups, tags and patterns → leaf task names, each once, in the order given. Raises
+    UnknownNameError for a name that lm-eval does not have either."""
     index = _manager(names).task_index
     leaves: dict[str, None] = {}
 
@@ -111,13 +98,8 @@ def _manager(names: Sequence[str], metadata: dict | None = None) -> TaskManager:
 
 
 def plan(config: RunConfig, specs: Sequence[ModelSpec], run: Path) -> list[Unit]:
-    """All units of a run, model by model; documents are loaded and checked.
-
-    In the configured order, except that models of one base follow the first of them, so that it is loaded once.
-
-    Raises:
-        UsageError, DataError: before anything is evaluated.
-    """
+    """All units of a run, model by model; documents are loaded and checked. In the configured order, except that
+    models of one base follow the first of them, so that it is loaded once. Raises UsageError or DataError."""
     names = [name for name in expand(config.tasks) if not benchmark_of(name).judged]
     if (judged := [name for name in config.tasks if benchmark_of(name).judged]) and not config.judges:
         raise UsageError(
@@ -270,11 +252,8 @@ Part = TypeVar("Part", bound=Named)
 
 
 def select(parts: Sequence[Part], patterns: Sequence[str]) -> list[Part]:
-    """The parts of a run that `--only` names: patterns over `model/task`, `model` or `task`.
-
-    Raises:
-        UsageError: a pattern that names none.
-    """
+    """The parts of a run that `--only` names: patterns over `model/task`, `model` or `task`. Raises UsageError for a
+    pattern that names none."""
     if not patterns:
         return list(parts)
     chosen: set[str] = set()

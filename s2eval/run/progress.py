@@ -21,11 +21,7 @@ _ACCELERATOR = 50.0  # times as fast
 
 
 class Progress:
-    """Reports each unit as it starts and ends, with the time that remains as far as it can be known.
-
-    Args:
-        log: is given each line.
-    """
+    """Gives `log` a line for each unit as it starts and ends, with the time that remains as far as it can be known."""
 
     def __init__(self, units: Sequence[Unit], log: Callable[[str], None]) -> None:
         self._units, self._log = units, log

@@ -19,13 +19,11 @@ _ASSIGNMENT = re.compile(r"[a-z_]+(\.\w+)*=")
 
 
 def split_arguments(arguments: Sequence[str]) -> tuple[Path | None, list[str], list[str]]:
-    """The command line's arguments: a configuration, or models; and the `key=value` overrides.
+    """The command line's arguments: a configuration, or models; and the `key=value` overrides. Raises UsageError for
+    neither, both, or two configurations.
 
     >>> split_arguments(["smollm2", "adapter:runs/sft", "limit=8"])
     (None, ['smollm2', 'adapter:runs/sft'], ['limit=8'])
-
-    Raises:
-        UsageError: neither, both, or two configurations.
     """
     overrides = [text for text in arguments if _ASSIGNMENT.match(text) and not Path(text).exists()]
     named = [text for text in arguments if text not in overrides]
@@ -49,14 +47,8 @@ def load(
 ) -> RunConfig:
     """The checked configuration: of the YAML file `path`, else of `models` as a configuration lists them.
 
-    Args:
-        options: values of top-level keys that replace the file's; None leaves them.
-        overrides: `key=value`, applied last.
-        checks: of names; without them only the form is checked.
-
-    Raises:
-        ConfigError: with every error, each on a line.
-        UsageError: models without tasks.
+    `options` replace values of top-level keys unless None; `overrides`, `key=value`, come last. Without `checks` names
+    are not looked up. Raises ConfigError with every error, each on a line; UsageError for models without tasks.
     """
     given = {key: value for key, value in options.items() if value is not None}
     if path is not None:
@@ -100,11 +92,8 @@ def checks() -> Checks:
 
 
 def parse_models(settings: RunConfig, where: str) -> list[ModelSpec]:
-    """Every MODEL of the configuration, parsed and checked; embedded ones are converted.
-
-    Raises:
-        PrerequisiteError: with all models that are missing or incomplete.
-    """
+    """Every MODEL of the configuration, parsed and checked; embedded ones are converted. Raises PrerequisiteError
+    with all models that are missing or incomplete."""
     from s2eval.models import parse
     from s2eval.weights import check_files
 

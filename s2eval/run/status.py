@@ -15,15 +15,8 @@ from s2eval.run.stored_plan import PlannedUnit
 
 @dataclass(frozen=True, slots=True)
 class PartStatus:
-    """A unit, or a model and a judge.
-
-    Attributes:
-        state: done, to do or broken.
-        name: `model/task` or `model/mtbench/judge`.
-        size: documents and requests, or questions and calls, in words.
-        problem: what is broken of it.
-        unit: whether it is a unit.
-    """
+    """The state (done, to do or broken) of `model/task` or `model/mtbench/judge`, with its size in words and what is
+    broken."""
 
     state: str
     name: str

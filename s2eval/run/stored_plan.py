@@ -37,9 +37,7 @@ class PlannedUnit:
     """One model on one task, as far as `--status` needs it; `s2eval.run.plan.Unit` has the rest.
 
     Attributes:
-        name: `model/task`.
         names: all that `--only` may name it by.
-        folder: where its results go.
         key: hash of its inputs.
         documents, requests: how many there are after the limit.
         answers: whether it is a question-answering task, whose answers BERTScore compares.
@@ -66,12 +64,7 @@ class PlannedUnit:
 
 @dataclass(frozen=True, slots=True)
 class PlannedJudge:
-    """A model and a judge.
-
-    Attributes:
-        path: of the numbers.
-        sha256: of that file, where it held complete judgments; else "".
-    """
+    """A model and a judge; `sha256` is that of the numbers' file, if it held complete judgments, else ""."""
 
     name: str
     names: tuple[str, ...]

@@ -1,8 +1,5 @@
-"""Whether a model is filled by its checkpoint, or partly by random numbers.
-
-`complete` reads what transformers reports of a load (`output_loading_info`). `check_shapes` has transformers load the
-heads of the files alone, on the meta device: names and conversions are its own, and it takes milliseconds.
-"""
+"""Whether a model is filled by its checkpoint, or partly by random numbers: `complete` reads what transformers
+reports of a load; `check_shapes` has it load the heads of the files alone, on the meta device, in milliseconds."""
 
 from __future__ import annotations
 
@@ -36,16 +33,11 @@ def is_dead_buffer(name: str) -> bool:
 
 @contextmanager
 def complete(label: str, new: Sequence[str] = ()) -> Iterator[None]:
-    """Check every model that transformers loads in the block, also by way of another library.
+    """Check every model that transformers loads in the block, also by way of another library: lm-eval and bert-score
+    call `from_pretrained` themselves and drop what it reports, so it is wrapped meanwhile.
 
-    lm-eval and bert-score call `from_pretrained` themselves and drop what it reports, so it is wrapped meanwhile.
-
-    Args:
-        label: what messages call the model, e.g. `base NAME`.
-        new: modules that may be missing, since they are meant to be new or are not used, e.g. `score`.
-
-    Raises:
-        PrerequisiteError: tensors are missing from the files, or have another shape there.
+    Modules in `new`, e.g. `score`, may be missing; `label`, e.g. `base NAME`, is for messages. Raises PrerequisiteError
+    if tensors are missing from the files or have another shape there.
     """
     from transformers import PreTrainedModel
 
@@ -68,14 +60,8 @@ def complete(label: str, new: Sequence[str] = ()) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """What a checkpoint leaves empty of a model.
-
-    Attributes:
-        architecture: the model's class.
-        missing: tensors that the files lack.
-        misshapen: name → its shape in the files, and the model's.
-        unknown: tensors of the files that the model has no place for.
-    """
+    """What a checkpoint leaves empty of a model: missing tensors, those of another shape (in the files, in the
+    model), and tensors of the files that the model does not know."""
 
     architecture: str
     missing: tuple[str, ...]
@@ -120,12 +106,7 @@ def check_shapes(model: PreTrainedModel, shapes: Mapping[str, Shape], label: str
 
 
 def find_gaps(model: PreTrainedModel, shapes: Mapping[str, Shape], new: Sequence[str] = ()) -> Gaps:
-    """What files with those tensors would leave empty.
-
-    Args:
-        model: an instance on the meta device, for its class and configuration.
-        shapes: of all tensors of the files.
-    """
+    """What files with tensors of those shapes would leave empty of a model, which is on the meta device."""
     import torch
     from transformers.core_model_loading import revert_weight_conversion
 
@@ -172,12 +153,8 @@ def some(names: Sequence[str]) -> str:
 
 @contextmanager
 def quiet(*, bars: bool = False, downloads: bool = False) -> Iterator[None]:
-    """No warnings of transformers and PEFT: what they warn of is checked.
-
-    Args:
-        bars: show all progress bars.
-        downloads: show those of the hub, unless the user has disabled them.
-    """
+    """No warnings of transformers and PEFT: what they warn of is checked. All progress bars with `bars`, the hub's
+    with `downloads` unless the user has disabled them."""
     from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars
     from transformers.utils import logging
 

@@ -29,15 +29,9 @@ Shape = tuple[str, tuple[int, ...]]
 
 
 def check_files(folder: Path, label: str, gguf: str | None = None) -> None:
-    """Check that the files a model or an adapter is loaded from exist and are complete, as far as their heads show.
-
-    Args:
-        label: what messages call it, e.g. `model NAME`.
-        gguf: the file that is loaded instead.
-
-    Raises:
-        PrerequisiteError: a file is a Git LFS pointer, a shard is missing, a safetensors or JSON file is truncated.
-    """
+    """Check that the files a model or an adapter is loaded from (`gguf` instead of weights) exist and are complete,
+    as far as their heads show. Raises PrerequisiteError for a Git LFS pointer, a missing shard, a truncated
+    safetensors or JSON file."""
     check_pointers(folder, label, gguf)
     check_json(folder, label)
     for path in [*([] if gguf else weight_files(folder, label)), *weight_files(folder, label, _ADAPTER)]:
@@ -84,10 +78,7 @@ def check_pointer(path: Path, label: str = "") -> None:
 
 def weight_files(folder: Path, label: str, names: Sequence[str] = _MODEL) -> list[Path]:
     """The files that a library reads the weights of a folder from: the first of `names` that exists; empty for none.
-
-    Raises:
-        PrerequisiteError: an index cannot be read, or a shard that it names is missing.
-    """
+    Raises PrerequisiteError if an index cannot be read, or a shard that it names is missing."""
     for name in names:
         if (folder / name).is_file():
             return [folder / name]
@@ -107,11 +98,7 @@ def weight_files(folder: Path, label: str, names: Sequence[str] = _MODEL) -> lis
 
 
 def read_index(path: Path) -> dict[str, str]:
-    """Tensor → file, of the index of a checkpoint in several files.
-
-    Raises:
-        PrerequisiteError: it cannot be read.
-    """
+    """Tensor → file, of the index of a checkpoint in several files. Raises PrerequisiteError if it cannot be read."""
     try:
         listed = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
         if isinstance(listed, dict) and listed and all("/" not in str(name) for name in listed.values()):
@@ -125,10 +112,7 @@ def read_index(path: Path) -> dict[str, str]:
 
 def shapes(folder: Path, label: str) -> dict[str, Shape]:
     """Every tensor of a model's folder with its type and shape, by the heads of the files; no weights are read.
-
-    Raises:
-        PrerequisiteError: a file is missing, truncated or otherwise unreadable.
-    """
+    Raises PrerequisiteError if a file is missing or unreadable."""
     return {name: shape for path in weight_files(folder, label) for name, shape in _heads(path, label)}
 
 

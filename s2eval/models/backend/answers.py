@@ -32,14 +32,8 @@ class Rules:
         self._lengths: dict[tuple[str, ...], int] = {}
 
     def read(self, text: str, settings: dict[str, Any], repeat: int) -> Prompt | str:
-        """What is to be generated for a request, or why only hf's path can do it.
-
-        Args:
-            repeat: how often the same prompt came before.
-
-        Raises:
-            UsageError: the new tokens alone fill the context.
-        """
+        """What is to be generated for a request whose prompt came `repeat` times before, or why only hf's path can
+        do it. Raises UsageError if the new tokens alone fill the context."""
         lm = self._lm
         kwargs: dict[str, Any] = dict(normalize_gen_kwargs(settings, lm.max_gen_toks))
         until = handle_stop_sequences(kwargs.pop("until", None), eos=self._eos)

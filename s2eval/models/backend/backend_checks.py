@@ -19,11 +19,8 @@ MARGIN = {"float16": 0.05, "bfloat16": 0.4}
 
 
 def first_of_each(requests: Sequence[Instance]) -> list[int]:
-    """The first and the last request of the first document of every task: two branches of one context.
-
-    Args:
-        requests: those of a document beside one another.
-    """
+    """The first and the last request of the first document of every task, two branches of one context. Requests of a
+    document are beside one another."""
     first: dict[str | None, list[int]] = {}
     for task, numbers in _documents(requests):
         first.setdefault(task, numbers)
@@ -55,11 +52,7 @@ def _close(sums: Sequence[float], lengths: Sequence[int], margin: float) -> bool
 
 
 def compare(what: str, ours: float, by_hf: float, dtype: str) -> float:
-    """The difference of two log-likelihoods of one request.
-
-    Raises:
-        DisagreementError: it is beyond the tolerance of that dtype, or not a number.
-    """
+    """The difference of two log-likelihoods of one request. Raises DisagreementError beyond the dtype's tolerance."""
     difference = abs(ours - by_hf)
     tolerance = TOLERANCE.get(dtype, TOLERANCE["float32"])
     if not difference <= tolerance:

@@ -45,11 +45,7 @@ class BackendStats:
 
 
 def remarks(stats: Iterable[Mapping[str, Any]]) -> list[str]:
-    """A phrase for everything that did not go as it should.
-
-    Args:
-        stats: as `BackendStats.as_dict` gives them.
-    """
+    """A phrase for everything that did not go as it should, in statistics from `BackendStats.as_dict`."""
     counts, fallbacks = Counter[str](), Counter[str]()
     for part in stats:
         counts.update({name: part[name] for name in ("requests", "truncated", "rescored")})

@@ -23,15 +23,9 @@ REFILL = 0.25  # share of the rows that must be free before prompts are read for
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt to answer.
-
-    Attributes:
-        tokens: one or more.
-        limit: new tokens at most.
-        ends: ids of tokens that end the answer.
-        stopped: whether an answer so far, as token ids, holds a stop string.
-        truncated: whether it was longer, and was cut from the left.
-    """
+    """A prompt of one or more tokens to answer with `limit` new ones at most, until one of `ends` or until the
+    answer's tokens so far have `stopped` (hold a stop string). `truncated` = it was longer, and was cut from the
+    left."""
 
     tokens: Sequence[int]
     limit: int

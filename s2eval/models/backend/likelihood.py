@@ -20,12 +20,8 @@ _CHUNK_ELSEWHERE = 256 << 20
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A continuation to score.
-
-    Attributes:
-        inputs: token ids that the model reads: context and continuation but for its last token.
-        targets: token ids of the continuation, 1 to len(inputs) of them.
-    """
+    """A continuation to score: `inputs` are the token ids of context and continuation but for its last, `targets`
+    those of the continuation, 1 to len(inputs) of them."""
 
     inputs: Sequence[int]
     targets: Sequence[int]

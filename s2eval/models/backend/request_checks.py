@@ -24,15 +24,9 @@ def check_choices(
     requests: Sequence[tuple[tuple[str, str] | None, Sequence[int], Sequence[int]]],
     instances: Sequence[Instance],
 ) -> None:
-    """Check the requests of a call for log-likelihoods.
-
-    Args:
-        requests: as lm-eval encodes them: (context, choice) or None of a rolling window, their tokens.
-        instances: of those requests, in the same order; empty where they are not known.
-
-    Raises:
-        UsageError: a prompt or a choice has no tokens, a choice is longer than the context, a token has no embedding.
-    """
+    """Check a call for log-likelihoods, as lm-eval encodes it; `instances` are empty where they are not known.
+    Raises UsageError for a prompt or choice without tokens, a choice longer than the context, a token without
+    embedding."""
     beyond = max(rows_needed(lm.tokenizer), (lm.prefix_token_id or 0) + 1) > rows_of(lm.model)
     for number, (strings, context, choice) in enumerate(requests):
         if context and choice and len(choice) <= lm.max_length and not beyond:

@@ -25,13 +25,8 @@ BEYOND_CACHES = 64 << 20  # bytes of matrices that are multiplied in turn, so th
 
 @dataclass(frozen=True, slots=True)
 class Passes:
-    """Forward passes, as their arithmetic sees them.
-
-    Attributes:
-        tokens: that are computed.
-        pairs: of a query and a key that it sees, among them.
-        rows: places in them at which the vocabulary head is needed.
-    """
+    """Forward passes, as their arithmetic sees them: tokens, pairs of a query and a key that it sees, and rows at
+    which the vocabulary head is needed."""
 
     tokens: int = 0
     pairs: int = 0

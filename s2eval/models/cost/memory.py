@@ -25,13 +25,8 @@ SCALES = 1 / 16  # bytes a quantised weight takes besides its bits: a scale of 4
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What a model's parts take.
-
-    Attributes:
-        token: activations of a token that live at the same time in a layer, with room.
-        row: logits of a vocabulary row, and a part of them normalised.
-        keys: keys and values of a token in all layers.
-    """
+    """What a model's parts take: the activations of a token that live at the same time in a layer, with room; the
+    logits of a vocabulary row, and a part of them normalised; keys and values of a token in all layers."""
 
     token: int
     row: int
@@ -79,11 +74,8 @@ def width(model: PreTrainedModel, longest: int) -> int:
 
 
 def weights(model: PreTrainedModel, bits: float | None = None) -> int:
-    """Bytes of all parameters, each once, and of the buffers; the model may be on the `meta` device.
-
-    Args:
-        bits: of a quantised weight; then every linear layer but the vocabulary head is so.
-    """
+    """Bytes of all parameters, each once, and of the buffers; the model may be on the `meta` device. With `bits`,
+    every linear layer but the vocabulary head is quantised."""
     head = model.get_output_embeddings()
     small = {
         id(module.weight): module.weight.numel()

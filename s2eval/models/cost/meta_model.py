@@ -37,13 +37,8 @@ _AT_ONCE = 512  # requests whose tokens are held as Python's lists
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What is held at once.
-
-    Attributes:
-        tokens: of a forward pass.
-        width: answers, or requests of hf's, that are computed together.
-        memory, free: bytes, weights included; and those that are free now.
-    """
+    """What is held at once: tokens of a forward pass, answers (or requests of hf's) that are computed together,
+    bytes with the weights; and the bytes that are free now."""
 
     tokens: int
     width: int
@@ -52,15 +47,8 @@ class Fit:
 
 
 class MetaModel(S2LM):
-    """The backend `s2` with its weights on the `meta` device: it encodes and cuts requests, and answers none.
-
-    Args:
-        pretrained, peft, arguments: as for `s2`.
-
-    Attributes:
-        place: where the model would be computed.
-        weights: bytes of the model and its adapter.
-    """
+    """The backend `s2` with its weights on the `meta` device: it encodes and cuts requests, and answers none. It
+    would be computed at `place`, with `weights` bytes of the model and its adapter."""
 
     place: torch.device
     weights: int
@@ -136,11 +124,8 @@ class MetaModel(S2LM):
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def count(self, requests: Sequence[Instance], bos: bool | None = None) -> Counts:
-        """What lm-eval's instances of one task come to.
-
-        Args:
-            bos: whether the tokenizer adds its BOS; None = as it does by itself.
-        """
+        """What lm-eval's instances of one task come to. `bos` = whether the tokenizer adds its BOS; None = its
+        default."""
         self.add_bos_token = bos
         self._scored, self._prompts_read, self._apart, self.stats = [], [], [], BackendStats()
         method = getattr(self, requests[0].request_type)
@@ -151,11 +136,8 @@ class MetaModel(S2LM):
         return replace(counts, requests=len(requests), truncated=truncated, fallbacks=fallbacks)
 
     def fits(self, counts: Counts, batch: int) -> Fit:
-        """What is held at once for such requests, on a device with the memory that is free there now.
-
-        Args:
-            batch: lm-eval's batch size, which counts on hf's path.
-        """
+        """What is held at once for such requests, on a device with the memory that is free there now. `batch` is
+        lm-eval's batch size, which counts on hf's path."""
         of, free = memory.sizes(self.model.config, self.model.dtype), memory.free_bytes(self.place)
         room, writes = free - self.weights, counts.written.tokens > 0
         if counts.fallbacks:

