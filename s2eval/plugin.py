@@ -11,13 +11,14 @@ from __future__ import annotations
 import functools
 import logging
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Protocol
 
 from s2eval.errors import PrerequisiteError
+from s2eval.files import Json
 
 log = logging.getLogger("s2eval")
 
@@ -38,28 +39,42 @@ class PluginError(PrerequisiteError, ImportError):
         )
 
 
-def _around(place: str, *, optional: bool = False) -> Callable[[Callable[..., Any]], Callable[[ModuleType], None]]:
-    """A hook that puts a function around one of lm-eval's.
+class _TaskIndexEntry(Protocol):
+    @property
+    def cfg(self) -> Mapping[str, Json] | None: ...
+    @property
+    def tags(self) -> set[str]: ...
 
-    Args:
-        place: `function` or `Class.method` of the module that the hook receives.
-        optional: whether lm-eval may do without it.
 
-    The decorated function is called with the module, lm-eval's own function, and the arguments.
+class _TaskManager(Protocol):
+    task_index: Mapping[str, _TaskIndexEntry]
+
+
+class _EvaluatorConfig(Protocol):
+    model: str
+    model_args: Mapping[str, object] | None
+    tasks: list[object]
+
+
+def _around(path: str, *, optional: bool = False) -> Callable[[Callable[..., object]], Callable[[ModuleType], None]]:
+    """A hook that puts a function around one of lm-eval's: `path` is `function` or `Class.method` of the module.
+
+    The decorated function is called with the module, lm-eval's own function, and the arguments. Where lm-eval has no
+    such function, `optional` decides whether that is an error.
     """
 
-    def decorate(function: Callable[..., Any]) -> Callable[[ModuleType], None]:
+    def decorate(function: Callable[..., object]) -> Callable[[ModuleType], None]:
         @functools.wraps(function)
         def hook(module: ModuleType) -> None:
-            owner: Any = module
-            *classes, name = place.split(".")
+            owner: object = module
+            *classes, name = path.split(".")
             for class_name in classes:
                 owner = getattr(owner, class_name, None)
             original = getattr(owner, name, None)
             if original is None:
                 if optional:
                     return
-                raise PluginError(module, place)
+                raise PluginError(module, path)
             wrapped = functools.wraps(original)(lambda *args, **kwargs: function(module, original, *args, **kwargs))
             static = isinstance(vars(owner).get(name), staticmethod)
             setattr(owner, name, staticmethod(wrapped) if static else wrapped)
@@ -93,7 +108,9 @@ def register_metrics(metrics: ModuleType) -> None:
 
 
 @_around("TaskIndex.build")
-def add_task_folder(index: ModuleType, build: Callable[..., Any], paths: Iterable[Path], **options: Any) -> Any:
+def add_task_folder(
+    index: ModuleType, build: Callable[..., object], paths: Iterable[Path], **options: object
+) -> object:
     """Scan our task folders after lm-eval's own and before the user's `--include_path`, which wins."""
     from s2eval.tasks import folders
 
@@ -106,7 +123,9 @@ def add_task_folder(index: ModuleType, build: Callable[..., Any], paths: Iterabl
 
 
 @_around("TaskManager.match_tasks")
-def match_each_task_once(_: ModuleType, match: Callable[..., list[str]], manager: Any, task_list: list[str]) -> Any:
+def match_each_task_once(
+    _: ModuleType, match: Callable[..., list[str]], manager: _TaskManager, task_list: list[str]
+) -> list[str]:
     """A pattern such as `s2_*` names a group and its members; run the members once, through the group.
 
     lm-eval 0.4.13 rejects a task that is named alone and inside a group. It concerns our names only.
@@ -114,30 +133,35 @@ def match_each_task_once(_: ModuleType, match: Callable[..., list[str]], manager
     return without_covered(match(manager, task_list), manager.task_index)
 
 
-def without_covered(names: list[str], index: Any) -> list[str]:
-    """Drop every name of ours whose documents the other `names` already bring.
+def without_covered(names: list[str], index: Mapping[str, _TaskIndexEntry]) -> list[str]:
+    """Drop every name of ours (task, group or tag) whose documents the other `names` already bring.
 
-    Args:
-        names: names of tasks, groups and tags.
-        index: lm-eval's index, name → entry. A group covers what its `task:` lists; a task what its YAML names in
-            `metadata: covers:` (patterns), as `s2_mmlu` its subjects; a tag is covered by its members.
+    A group covers what its `task:` lists; a task what its YAML names in `metadata: covers:` (patterns), as `s2_mmlu`
+    its subjects; a tag is covered by its members.
     """
     ours = [name for name in names if name.startswith(OURS)]
     patterns: set[str] = set()
     covered: set[str] = set()
     for name in ours:
-        config = getattr(index.get(name), "cfg", None) or {}
+        config: Mapping[str, Json] = getattr(index.get(name), "cfg", None) or {}
+        metadata = config.get("metadata")
         if "group" in config:
-            patterns.update(task for task in config.get("task", []) if isinstance(task, str))
+            patterns |= _texts(config.get("task"))
         elif not config and index[name].tags <= set(names):
             covered.add(name)
-        patterns.update((config.get("metadata") or {}).get("covers", []))
+        patterns |= _texts(metadata.get("covers")) if isinstance(metadata, dict) else set()
     covered.update(name for name in ours if any(fnmatchcase(name, pattern) for pattern in patterns))
     return [name for name in names if name not in covered]
 
 
+def _texts(listed: Json) -> set[str]:
+    return {text for text in listed if isinstance(text, str)} if isinstance(listed, list) else set()
+
+
 @_around("stderr_for_metric")
-def use_own_stderr(_: ModuleType, stderr_for_metric: Callable[..., Any], metric: Any, bootstrap_iters: int) -> Any:
+def use_own_stderr(
+    _: ModuleType, stderr_for_metric: Callable[..., object], metric: object, bootstrap_iters: int
+) -> object:
     """An aggregation that carries `stderr` (a function of the same items) gives its own standard error.
 
     lm-eval knows a fixed list of aggregations and prints N/A for all others.
@@ -150,8 +174,8 @@ def use_own_stderr(_: ModuleType, stderr_for_metric: Callable[..., Any], metric:
 
 @_around("EvaluatorConfig.process_tasks")
 def choose_default_model(
-    _: ModuleType, process_tasks: Callable[..., Any], config: Any, *args: Any, **kwargs: Any
-) -> Any:
+    _: ModuleType, process_tasks: Callable[..., object], config: _EvaluatorConfig, *args: object, **kwargs: object
+) -> object:
     """`lm_eval --tasks 's2_*'` without any model evaluates the embedded one, and logs that.
 
     lm-eval's default model, `hf`, cannot start without `pretrained`; only that case is touched, and only
@@ -166,7 +190,7 @@ def choose_default_model(
 
 
 @_around("get_git_commit_hash", optional=True)
-def find_commit_quietly(utils: ModuleType, _: Callable[..., Any]) -> str | None:
+def find_commit_quietly(utils: ModuleType, _: Callable[..., object]) -> str | None:
     """The commit of the working folder, for lm-eval's results, without git's `fatal: not a git repository`."""
     try:
         return subprocess.run(

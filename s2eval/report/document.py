@@ -27,15 +27,13 @@ class Cell:
     """One number of a table, ready to be printed.
 
     Attributes:
-        value: in the column's unit; None where there is none.
-        ci_low, ci_high: the 95% interval in the same unit; None where there is none.
+        value, ci_low, ci_high: the number and its 95% interval in the column's unit.
         n, n_valid: items that should have counted, and those that did; 0 and 0 where nothing was evaluated.
         best: whether it is the best, or one of the best, of its column and data set.
-        tied: whether no difference from the best of its column and data set was shown; never of the best itself.
-        differs: whether one was shown; neither where it was not tested.
-        published: the printed number beside it, `MISSING` where the paper's row has none, None where no row is asked
-            for.
-        difference: `value` less the published number; None where either is missing.
+        tied, differs: whether no difference from the best was shown, or one was; neither of the best itself, nor where
+            it was not tested.
+        published: the printed number beside it, `MISSING` where the paper's row has none, None where no row is wanted.
+        difference: `value` less the published number.
         diagonal: in a matrix, whether the model was trained on the kind of data it was evaluated on.
         digits: decimals of `value` and `difference`.
         row: of `scores.csv`, that it was made of.
@@ -117,12 +115,9 @@ class Table:
 
     Attributes:
         key: unique in a report, `<family>_<table>`: `s2_leaderboard`, `s2demo_rouge`.
-        title: one line.
         header_names: what the row headers are, such as ("data set", "model").
         columns: headers of the cells.
-        rows: in the order to print.
-        notes: sentences that a reader needs below it; plain text, where `…` marks code.
-        kind: what its cells are; see `Kind`.
+        notes: sentences below it; plain text, where `…` marks code.
         secondary: positions of columns that a page may fold away.
     """
 
@@ -142,13 +137,11 @@ class Chart:
 
     Attributes:
         key: unique in a report, and a valid id in HTML.
-        title: one line.
         description: what the chart shows, as a text alternative: its numbers in sentences.
         svg: one `<svg …>…</svg>` with role="img", title and desc; without script, link, style sheet or raster image.
             Text and axes are `currentColor`, series `var(--s2-1, #…)` to `var(--s2-8, #…)`, so that it is legible on
             light and dark ground.
         table: its numbers; None where a table of the document has them.
-        notes: as in `Table`.
         lines: the chart in block characters, for renderers that show no image.
     """
 
@@ -170,11 +163,7 @@ class Prose:
 
 @dataclass(frozen=True, slots=True)
 class TextTable:
-    """Rows of texts.
-
-    Attributes:
-        words: positions of the columns that hold words; the others hold numbers.
-    """
+    """Rows of texts; `words` are the positions of columns that hold words, the others hold numbers."""
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -227,16 +216,10 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A report without mark-up: what every renderer takes, in this order.
+    """A report without mark-up, which every renderer takes: title, intro, summary, then the rest.
 
-    Attributes:
-        title: one line.
-        tables: of numbers with intervals.
-        charts: of the tables.
-        sections: of prose, tables of texts and small charts.
-        notes: as in `Table`.
-        intro: below the title.
-        summary: below the intro; None where the document is none of models.
+    `tables` are of numbers with intervals, `sections` of prose, tables of texts and small charts. `summary` is None
+    where the document is not about models.
     """
 
     title: str

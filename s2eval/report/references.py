@@ -1,4 +1,4 @@
-"""The published numbers of `results/reference/*.csv`, as printed; `--reference paper` asks for them."""
+"""The published numbers of `results/reference/*.csv`, as printed, for `--reference paper`."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ class PublishedNumber:
     """One printed number.
 
     Attributes:
-        model: the row's canonical name; `results/reference/README.md` tells what the document calls it.
+        model: the row's canonical name; see `results/reference/README.md` for its name in the document.
         table: the CSV's name without ending (`leaderboard`, `rouge`, …).
         dataset: `ELI5`, `wiki` or `full`; "" in tables with one row a model.
-        metric: the CSV's column.
         text: the number with the digits of the document.
         source: the document, its date and its table.
     """
@@ -34,10 +33,6 @@ class PublishedNumber:
     metric: str
     text: str
     source: str
-
-    @property
-    def key(self) -> Key:
-        return (self.model, self.table, self.dataset, self.metric)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +64,7 @@ class References:
 
     def sources(self, table: str) -> tuple[str, ...]:
         """What the numbers of `table` were taken from, each source once."""
-        found = (number.source for number in self.numbers.values() if number.table == table)
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(number.source for number in self.numbers.values() if number.table == table))
 
 
 def measured_less_published(measured: float | None, published: str) -> float | None:
@@ -95,14 +89,13 @@ def load_references(folder: Path | None = None) -> References:
             f"no published numbers in {folder}: the installation is incomplete. Install s2eval again from its checkout "
             "or wheel"
         )
-    return References({number.key: number for file in files for number in _read(file)})
-
-
-def _read(file: Path) -> list[PublishedNumber]:
-    with file.open(encoding="utf-8-sig", newline="") as stream:
-        return [
-            PublishedNumber(line["model"], file.stem, line.get("dataset", ""), metric, text, line["source"])
-            for line in csv.DictReader(stream)
-            for metric, text in line.items()
-            if metric not in ("model", "dataset", "source")
-        ]
+    numbers: dict[Key, PublishedNumber] = {}
+    for file in files:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            for line in csv.DictReader(stream):
+                dataset = line.get("dataset", "")
+                for metric, text in line.items():
+                    if metric not in ("model", "dataset", "source"):
+                        key = (line["model"], file.stem, dataset, metric)
+                        numbers[key] = PublishedNumber(*key, text, line["source"])
+    return References(numbers)
