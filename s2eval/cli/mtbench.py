@@ -2,9 +2,9 @@
 
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -19,22 +19,14 @@ if TYPE_CHECKING:
     from s2eval.judge.ask.model_handles import ModelHandle
     from s2eval.judge.results import Stored
     from s2eval.llm.calls import Call
-    from s2eval.llm.ledger import Ledger, Spent
+    from s2eval.llm.ledger import Spent
     from s2eval.llm.prices import Prices
 
 
-class Mode(StrEnum):
-    """What the judge does."""
-
-    single = "single"
-    pairwise = "pairwise"
-
-
 class _MtbenchGroup(TyperGroup):
-    """A group whose command `run` need not be named: `s2eval mtbench --model M`."""
+    """A group whose command `run` is the default: `s2eval mtbench --model M`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put `run` before options of it."""
         if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
             args = ["run", *args]
         return super().parse_args(ctx, args)
@@ -47,18 +39,20 @@ EXAMPLES = (
     "s2eval mtbench --model adapter:runs/sft --judge openai:gpt-4 --max-cost 5 --dry-run",
     "s2eval mtbench --model runs/ppo --mode pairwise --baseline runs/sft",
 )
-_QUESTIONS, _MODELS, _JUDGE, _API = "Questions", "Models of this machine", "Judge", "Servers and cost"
+_questions = partial(typer.Option, rich_help_panel="Questions")
+_models = partial(typer.Option, rich_help_panel="Models of this machine")
+_judging = partial(typer.Option, rich_help_panel="Judge")
+_servers = partial(typer.Option, rich_help_panel="Servers and cost")
 
 
 def run(
-    model: Annotated[
-        list[str] | None,
-        typer.Option(metavar="MODEL", help="See s2eval ls models; repeatable."),
-    ] = None,
+    model: Annotated[list[str] | None, typer.Option(metavar="MODEL", help="See s2eval ls models; repeatable.")] = None,
     judge: Annotated[
         str, typer.Option(metavar="JUDGE", help="openai:NAME, or a model of this machine such as smollm2.")
     ] = "openai:gpt-4",
-    mode: Annotated[Mode, typer.Option(help="Rate each answer, or compare it with the baseline's.")] = Mode.single,
+    mode: Annotated[
+        Literal["single", "pairwise"], typer.Option(help="Rate each answer, or compare it with the baseline's.")
+    ] = "single",
     baseline: Annotated[
         str | None, typer.Option(metavar="MODEL", help="Model to compare with, in --mode pairwise.")
     ] = None,
@@ -69,99 +63,57 @@ def run(
         bool, typer.Option("--dry-run", help="Print calls and cost, and check the servers; makes no calls that cost.")
     ] = False,
     choices: Annotated[int, typer.Option(metavar="N", min=1, help="Answers to each question.")] = 1,
-    suite: Annotated[
-        str,
-        typer.Option(metavar="SUITE", help="Question set, or a folder of the same form.", rich_help_panel=_QUESTIONS),
-    ] = "mtsbench",
+    suite: Annotated[str, _questions(metavar="SUITE", help="Question set, or a folder of the same form.")] = "mtsbench",
     limit: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=1, help="N questions, taken in turn from each category.", rich_help_panel=_QUESTIONS
-        ),
+        int | None, _questions(metavar="N", min=1, help="N questions, taken in turn from each category.")
     ] = None,
-    questions: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="FastChat's question.jsonl.", rich_help_panel=_QUESTIONS)
-    ] = None,
-    judge_prompts: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="FastChat's judge_prompts.jsonl.", rich_help_panel=_QUESTIONS)
-    ] = None,
-    references: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="FastChat's reference_answer/*.jsonl.", rich_help_panel=_QUESTIONS),
-    ] = None,
+    questions: Annotated[Path | None, _questions(metavar="FILE", help="FastChat's question.jsonl.")] = None,
+    judge_prompts: Annotated[Path | None, _questions(metavar="FILE", help="FastChat's judge_prompts.jsonl.")] = None,
+    references: Annotated[Path | None, _questions(metavar="FILE", help="FastChat's reference_answer/*.jsonl.")] = None,
     template: Annotated[
-        str | None,
-        typer.Option(
-            metavar="T", help="Prompt template. Default: what the model was trained with.", rich_help_panel=_MODELS
-        ),
+        str | None, _models(metavar="T", help="Prompt template. Default: what the model was trained with.")
     ] = None,
     chat_template_args: Annotated[
-        str | None,
-        typer.Option(
-            metavar="JSON",
-            help="For the tokenizer's template: '{\"enable_thinking\": false}'.",
-            rich_help_panel=_MODELS,
-        ),
+        str | None, _models(metavar="JSON", help="For the tokenizer's template: '{\"enable_thinking\": false}'.")
     ] = None,
     max_tokens: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Of an answer. Default: the question set's.", rich_help_panel=_MODELS),
+        int | None, _models(metavar="N", min=1, help="Of an answer. Default: the question set's.")
     ] = None,
-    dtype: Annotated[str | None, typer.Option(metavar="DTYPE", rich_help_panel=_MODELS)] = None,
-    device: Annotated[str | None, typer.Option(metavar="DEVICE", rich_help_panel=_MODELS)] = None,
-    judge_repeats: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Judgments of each answer.", rich_help_panel=_JUDGE)
-    ] = 1,
+    dtype: Annotated[str | None, _models(metavar="DTYPE")] = None,
+    device: Annotated[str | None, _models(metavar="DEVICE")] = None,
+    judge_repeats: Annotated[int, _judging(metavar="N", min=1, help="Judgments of each answer.")] = 1,
     judge_max_tokens: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Of a judgment. Default: the question set's.", rich_help_panel=_JUDGE),
+        int | None, _judging(metavar="N", min=1, help="Of a judgment. Default: the question set's.")
     ] = None,
     judge_temperature: Annotated[
-        float | None,
-        typer.Option(metavar="X", min=0, max=2, help="Default: the question set's.", rich_help_panel=_JUDGE),
+        float | None, _judging(metavar="X", min=0, max=2, help="Default: the question set's.")
     ] = None,
-    parser: Annotated[
-        ParserName, typer.Option(help="How verdicts are read; docs/verdicts.md.", rich_help_panel=_JUDGE)
-    ] = "strict",
-    structured: Annotated[
-        bool, typer.Option("--structured", help="Ratings as JSON, by the server's schema.", rich_help_panel=_JUDGE)
-    ] = False,
+    parser: Annotated[ParserName, _judging(help="How verdicts are read; docs/verdicts.md.")] = "strict",
+    structured: Annotated[bool, _judging("--structured", help="Ratings as JSON, by the server's schema.")] = False,
     base_url: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL", help="Server of openai: models and judge. Default: OpenAI's.", rich_help_panel=_API
-        ),
+        str | None, _servers(metavar="URL", help="Server of openai: models and judge. Default: OpenAI's.")
     ] = None,
     judge_base_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="The judge's, where it is another server.", rich_help_panel=_API)
+        str | None, _servers(metavar="URL", help="The judge's, where it is another server.")
     ] = None,
     max_calls: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=0, help="Calls to APIs at most, failed ones included.", rich_help_panel=_API),
+        int | None, _servers(metavar="N", min=0, help="Calls to APIs at most, failed ones included.")
     ] = None,
-    max_cost: Annotated[
-        float | None, typer.Option(metavar="USD", min=0, help="Cost at most.", rich_help_panel=_API)
-    ] = None,
-    prices: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Your own price table; docs/mtbench.md.", rich_help_panel=_API)
-    ] = None,
-    batch: Annotated[
-        bool,
-        typer.Option("--batch", help="Use OpenAI's Batch API; run again to collect.", rich_help_panel=_API),
-    ] = False,
-    in_flight: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Calls to an API at once.", rich_help_panel=_API)
-    ] = 32,
-    requests_per_minute: Annotated[int | None, typer.Option(metavar="N", min=1, rich_help_panel=_API)] = None,
-    tokens_per_minute: Annotated[int | None, typer.Option(metavar="N", min=1, rich_help_panel=_API)] = None,
+    max_cost: Annotated[float | None, _servers(metavar="USD", min=0, help="Cost at most.")] = None,
+    prices: Annotated[Path | None, _servers(metavar="FILE", help="Your own price table; docs/mtbench.md.")] = None,
+    batch: Annotated[bool, _servers("--batch", help="Use OpenAI's Batch API; run again to collect.")] = False,
+    in_flight: Annotated[int, _servers(metavar="N", min=1, help="Calls to an API at once.")] = 32,
+    requests_per_minute: Annotated[int | None, _servers(metavar="N", min=1)] = None,
+    tokens_per_minute: Annotated[int | None, _servers(metavar="N", min=1)] = None,
 ) -> None:
     """Answer, judge, and print the tables; the same command resumes where it was stopped."""
     if not model:
         raise UsageError("--model is missing: which model is to be judged? See: s2eval mtbench --help")
-    if (mode is Mode.pairwise) != (baseline is not None):
+    if (mode == "pairwise") != (baseline is not None):
         raise UsageError("--mode pairwise and --baseline MODEL go together")
     from s2eval import chat_arguments
     from s2eval.api import judging
+    from s2eval.llm.account import describe
     from s2eval.report.charts.report_charts import write_radars
 
     request = judging.JudgeRequest(
@@ -207,28 +159,29 @@ def run(
         typer.echo(render(stored, [handle.name for handle in plan.models], plan.suite.name))
         for chart in write_radars(plan.out, [row for part in stored for row in part.rows]):
             note(f"chart: {chart}")
-        _report_spent(plan.ledger, plan.budget.spent, plan.out)
+        spent, total = plan.budget.spent, plan.ledger.spent()
+        earlier = f"; with earlier runs into {plan.out}: {describe(total)}" if total.calls > spent.calls else ""
+        note(f"{describe(spent)}{earlier}")
     if lines := judging.failures_of(results):
         raise IncompleteError("\n  ".join(["finished with failures", *lines, f"To retry: {resume_command()}"]))
 
 
 def forecast(calls: "Sequence[tuple[ModelHandle, Call]]", prices: "Prices") -> None:
-    """Print who would be asked how much, and what it would cost."""
+    """Print the calls to each model, their tokens and cost."""
     from s2eval.judge.bench import ASSUMED
     from s2eval.llm.prices import describe, estimate
 
-    asked = {call.key: (handle, call) for handle, call in calls}
-    who = {handle.name: handle for handle, _ in asked.values()}
-    for name, handle in who.items():
-        one = estimate([call for other, call in asked.values() if other.name == name], prices)
-        cost = f", {describe(one)}" if handle.remote else ""
+    unique = {call.key: (handle, call) for handle, call in calls}
+    for name, handle in {handle.name: handle for handle, _ in unique.values()}.items():
+        own = estimate([call for other, call in unique.values() if other.name == name], prices)
+        cost = f", {describe(own)}" if handle.remote else ""
         typer.echo(
-            f"{handle.text}: {one.calls} calls, about {one.tokens_in:,} tokens in, at most "
-            f"{one.tokens_out_at_most:,} out{cost}"
+            f"{handle.text}: {own.calls} calls, about {own.tokens_in:,} tokens in, at most "
+            f"{own.tokens_out_at_most:,} out{cost}"
         )
-    whole = estimate([call for _, call in asked.values()], prices)
+    total = estimate([call for _, call in unique.values()], prices)
     typer.echo(
-        f"{whole.calls} calls in all, {describe(whole)}, at the prices of {prices.date}; answers that are not there yet"
+        f"{total.calls} calls in all, {describe(total)}, at the prices of {prices.date}; answers that are not there yet"
         f" are taken to have {ASSUMED} characters"
     )
 
@@ -238,15 +191,15 @@ def render(stored: "Sequence[Stored]", models: Sequence[str], name: str) -> str:
     from s2eval.report import Document, render_markdown
     from s2eval.report.tables.judged import TITLES, judged_tables, notes_of
 
-    rows = [row for one in stored for row in one.rows]
-    tables = judged_tables(rows, models, notes=notes_of([one.facts for one in stored]))
+    rows = [row for result in stored for row in result.rows]
+    tables = judged_tables(rows, models, notes=notes_of([result.facts for result in stored]))
     return render_markdown(Document(TITLES.get(f"s2_{name}", name), tables))
 
 
 def _progress() -> "OnProgress":
     from tqdm import tqdm
 
-    bars: dict[str, tqdm[Any]] = {}
+    bars: dict[str, tqdm[NoReturn]] = {}
 
     def show(name: str, done: int, total: int, spent: "Spent") -> None:
         bar = bars.get(name)
@@ -262,15 +215,6 @@ def _progress() -> "OnProgress":
             del bars[name]
 
     return show
-
-
-def _report_spent(ledger: "Ledger", spent: "Spent", out: Path) -> None:
-    """What this command spent at APIs, and what the folder's calls took in all."""
-    from s2eval.llm.account import describe
-
-    total = ledger.spent()
-    earlier = f"; with earlier runs into {out}: {describe(total)}" if total.calls > spent.calls else ""
-    note(f"{describe(spent)}{earlier}")
 
 
 def _describe_models() -> str:

@@ -1,7 +1,6 @@
-"""Answers judged by a language model: a question set (`suite`), who answers and judges (`handles`), what is asked
-(`answering`, `judging`), what a verdict says (`verdicts`), and what it comes to (`scores`, `results`, `agreement`).
+"""Answers judged by a language model: question sets (`suite`), calls (`ask`), `verdicts`, `scores` and `results`.
 
-`bench` puts them together; `s2eval mtbench`, the task `s2_mtsbench` and the `judges` of a run all come here.
+`bench` joins them, for `s2eval mtbench`, the task `s2_mtsbench` and the `judges` of a run.
 """
 
 from __future__ import annotations

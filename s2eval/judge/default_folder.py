@@ -1,4 +1,4 @@
-"""Where `s2eval mtbench` writes unless it is told: a folder of its own for each model."""
+"""The default folder of `s2eval mtbench`, one for each model."""
 
 from __future__ import annotations
 
@@ -14,23 +14,18 @@ from s2eval.judge.results import FOLDER
 from s2eval.models import kind_of
 
 CALLS = "calls.sqlite"
-SHARED = Path("runs/mtsbench")
-"""The folder of every model in version 0.1.0."""
+SHARED = Path("runs/mtsbench")  # of every model in version 0.1.0
 _LONGEST = 100  # characters of a folder's name
 
 
 def default_folder(models: Sequence[str], suite: str) -> Path:
-    """`runs/SUITE-MODEL`, of several models `runs/SUITE-MODEL+MODEL`.
+    """`runs/SUITE-MODEL`, of several models `runs/SUITE-MODEL+MODEL`; `suite` is a name, or a folder.
 
-    Models that version 0.1.0 began with in its shared folder go on there, as long as the new folder does not exist.
-
-    Args:
-        models: as users type them.
-        suite: name of the question set, or its folder.
+    Models in the shared folder of version 0.1.0 resume there, as long as the new folder does not exist.
     """
     names = [default_name(_bare(model)) for model in models]
     folder = Path("runs") / usable(f"{default_name(suite)}-{'+'.join(names)}"[:_LONGEST])
-    shared = (SHARED / CALLS).is_file() and all(map(_began, models))
+    shared = (SHARED / CALLS).is_file() and all(map(_is_in_shared, models))
     return SHARED if shared and not folder.exists() else folder
 
 
@@ -39,7 +34,7 @@ def _bare(model: str) -> str:
     return name if kind.spec is None else model
 
 
-def _began(model: str) -> bool:
+def _is_in_shared(model: str) -> bool:
     """Whether the shared folder has results or answers of a model."""
     if (SHARED / default_name(_bare(model)) / FOLDER).is_dir():
         return True
@@ -48,5 +43,5 @@ def _began(model: str) -> bool:
         with closing(sqlite3.connect(f"{(SHARED / CALLS).absolute().as_uri()}?mode=ro", uri=True)) as connection:
             query = "SELECT 1 FROM calls WHERE instr(call, ?) LIMIT 1"
             return connection.execute(query, (part,)).fetchone() is not None
-    except sqlite3.Error:  # told when it is opened
+    except sqlite3.Error:  # reported when the store is opened
         return False

@@ -1,19 +1,19 @@
-"""What a benchmark with a judge leaves on disk: answers, judgments and numbers, the same however it was interrupted.
+"""The files of a benchmark with a judge: answers, judgments and numbers, the same however it was interrupted.
 
 OUT/<model>/mtbench/<judge>/answers.jsonl       FastChat's form, and more fields
 OUT/<model>/mtbench/<judge>/judgments.jsonl     likewise; a judgment without rating has score null, and why
 OUT/<model>/mtbench/<judge>/pairwise-<baseline>.jsonl
 OUT/<model>/mtbench/<judge>/single.json, pairwise-<baseline>.json     rows of scores.csv, and how they came about
 
-A JSON of numbers is written last. It lists the files that its numbers were made of with lines and SHA-256, and carries
-its own hash; numbers that differ from them are broken, and judging again replaces them.
+A JSON of numbers is written last. It lists the files of its answers and judgments with lines and SHA-256, and has its
+own hash; numbers that do not fit them are broken, and judging again replaces them.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from s2eval.judge.ask.model_handles import ModelHandle
 from s2eval.judge.bench import Result
 from s2eval.judge.scores import estimates as scores
 from s2eval.judge.suite.definition import Suite
+from s2eval.judge.suite.rows import QuestionId
 from s2eval.llm import served
 from s2eval.metrics.judgments import CONSISTENCY, FIRST_PLACE, FLAGGED
 from s2eval.records import Estimate, Row
@@ -34,24 +35,22 @@ from s2eval.records import Estimate, Row
 FOLDER, ANSWERS, JUDGMENTS = "mtbench", "answers.jsonl", "judgments.jsonl"
 DEFAULT_SUITE = "mtsbench"
 _FORMAT = 1
-_FILES = "files"  # of a JSON of numbers: what they were made of; version 0.1.0 listed nothing
+_FILES = "files"  # of a JSON of numbers: its answers and judgments; version 0.1.0 listed none
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+_COMMON_FIELDS = ("turn", "choice", "repeat", "problem", "failure", "finish")
+_NOT_NUMBERS = "not the numbers of a judge"
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The numbers of one result, as read back.
-
-    Attributes:
-        rows: of scores.csv.
-        facts: how they came about; see `facts`.
-    """
+    """The rows of scores.csv of one result, and the `facts` about it."""
 
     rows: tuple[Row, ...]
     facts: Mapping[str, Any]
 
 
 def write(out: Path, result: Result, group: str | None = None, seed: int | None = None) -> Stored:
-    """Write the files of a result; each replaces an older one whole.
+    """Write the files of a result; each replaces an older one completely.
 
     Raises:
         PrerequisiteError: no space or no permission.
@@ -62,37 +61,34 @@ def write(out: Path, result: Result, group: str | None = None, seed: int | None 
     judged = f"pairwise-{result.against.name}" if result.against else "single"
     texts = [folder / ANSWERS, folder / (f"{judged}.jsonl" if result.against else JUDGMENTS)]
     with store.explain_os_errors(folder):
-        _lines(texts[0], _answers(result))
-        _lines(texts[1], _judgments(result))
+        for path, records in zip(texts, (_answers(result), _judgments(result)), strict=True):
+            with store.write_atomically(path) as file:
+                for record in records:
+                    file.write(json.dumps(record, ensure_ascii=True, separators=(", ", ": ")) + "\n")
         numbers = {"facts": about, "rows": [asdict(row) for row in stored.rows], _FILES: integrity.record(texts)}
         store.write_sealed(folder / f"{judged}.json", numbers)
     return stored
 
 
 def folder_name(suite: Suite, settings: JudgeSettings) -> str:
-    """Of the judge: its name, and what is not the default, so that other verdicts never replace these."""
-    marks = (
-        suite.name if suite.name != DEFAULT_SUITE else "",
-        settings.parser if settings.parser != "strict" else "",
-        "json" if settings.structured else "",
-        _temperature(suite, settings),
-    )
-    return "-".join([settings.judge.name, *filter(None, marks)])
+    """Of the judge: its name and all settings that are not the default, so that other verdicts never replace these."""
+    name = "" if suite.name == DEFAULT_SUITE else suite.name
+    parser = "" if settings.parser == "strict" else settings.parser
+    return "-".join(filter(None, [settings.judge.name, name, parser, *_marks(suite, settings)]))
 
 
-def _temperature(suite: Suite, settings: JudgeSettings) -> str:
-    """`t1`, where it is not the suite's."""
+def _marks(suite: Suite, settings: JudgeSettings) -> list[str]:
+    """`json`, and `t1` where the temperature is not the suite's."""
     temperature = settings.temperature_for(suite)
-    return "" if temperature == suite.judge_temperature else f"t{temperature:g}"
+    own = [] if temperature == suite.judge_temperature else [f"t{temperature:g}"]
+    return [*(["json"] if settings.structured else []), *own]
 
 
 def check_same_models(
     out: Path, suite: Suite, settings: JudgeSettings, model: ModelHandle, against: ModelHandle | None = None
 ) -> None:
-    """Raise a UsageError if the folder holds results of another model or judge that has the same name there, or if on
-    some systems it is one with another folder.
-
-    To be asked before anything is: results replace older ones of the same model only.
+    """Raise a UsageError where the folder has results of another model or judge of the same name, or a name that is
+    the same as another folder's on some systems. Results replace older ones of the same model only.
     """
     folder = out / model.name / FOLDER / folder_name(suite, settings)
     check_folder(out / model.name)
@@ -100,15 +96,14 @@ def check_same_models(
     if against is not None:
         check_folder(folder / f"pairwise-{against.name}.json")
     for path in sorted(folder.glob("*.json")):
-        content = {} if problem(path) else _content(path)
-        if not content:  # broken, and replaced when it is judged again
+        stored = _stored(path)
+        if isinstance(stored, str):  # broken, and replaced when it is judged again
             continue
-        found = content["facts"]
-        for kind, one in (("model", model), ("judge", settings.judge)):
-            text = str(found[kind]["text"])
-            if text != one.text:
+        for kind, handle in (("model", model), ("judge", settings.judge)):
+            text = str(stored.facts[kind]["text"])
+            if text != handle.text:
                 raise UsageError(
-                    f"{path}: holds results of the {kind} {text}, and {one.text} has the same name there. Choose "
+                    f"{path}: holds results of the {kind} {text}, and {handle.text} has the same name there. Choose "
                     "another folder with --out, or give the models of a run a `name:`"
                 )
 
@@ -119,24 +114,37 @@ def read(out: Path) -> list[Stored]:
     Raises:
         DataError: one of them is broken, or a file that this module did not write.
     """
-    found, broken = read_all(out)
+    results, broken = read_all(out)
     if broken:
         raise DataError(broken[0])
-    return found
+    return results
 
 
 def read_all(out: Path) -> tuple[list[Stored], list[str]]:
-    """The results below a folder, in the order of their names, and what is wrong with those that are broken."""
-    found: list[Stored] = []
+    """The results below a folder, in the order of their names, and the problems of those that are broken."""
+    results: list[Stored] = []
     broken: list[str] = []
     for path in paths(out):
-        content = {} if (wrong := problem(path)) else _content(path)
-        if not content:
-            wrong = wrong or "not the numbers of a judge"
-            broken.append(f"{path}: {wrong}. Judge again: what was asked before is not asked again")
-            continue
-        found.append(Stored(tuple(Row(**row) for row in content["rows"]), content["facts"]))
-    return found, broken
+        stored = _stored(path)
+        if isinstance(stored, str):
+            broken.append(f"{path}: {stored}. Judge again: what was asked before is not asked again")
+        else:
+            results.append(stored)
+    return results, broken
+
+
+def _stored(path: Path) -> Stored | str:
+    """The numbers in a file, or what is broken."""
+    if broken := problem(path):
+        return broken
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        stored = Stored(tuple(Row(**row) for row in content["rows"]), content["facts"])
+        for kind in ("model", "judge"):
+            str(stored.facts[kind]["text"])
+    except (ValueError, KeyError, TypeError):
+        return _NOT_NUMBERS
+    return stored
 
 
 def paths(out: Path) -> list[Path]:
@@ -145,74 +153,55 @@ def paths(out: Path) -> list[Path]:
 
 
 def path_of(out: Path, suite: Suite, settings: JudgeSettings, model: str) -> Path:
-    """Where the ratings of a model by a judge are."""
+    """The JSON of a model's ratings by a judge."""
     return out / model / FOLDER / folder_name(suite, settings) / "single.json"
 
 
 def problem(path: Path) -> str:
-    """What is missing or changed of a JSON of numbers and of the files that they were made of; "" where nothing is."""
+    """What is missing or changed of a JSON of numbers, its answers and judgments; "" where nothing is."""
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
         if not integrity.seal_holds(content) or (_FILES in content and integrity.SEAL not in content):
             return "was changed since it was written"
-        if _FILES not in content:
-            return _problem_without_hashes(path, content["facts"])
+        if _FILES not in content:  # of version 0.1.0: each judgment has a line, if the judgments were stored
+            judgments = path.with_name(JUDGMENTS) if path.name == "single.json" else path.with_suffix(".jsonl")
+            n = content["facts"].get("n")
+            lines = integrity.fingerprint(judgments).lines if n is not None and judgments.is_file() else n
+            return "" if lines == n else f"{judgments.name} has {lines} lines for {n} judgments"
         listed = dict(content[_FILES])
         answers = {ANSWERS: listed.pop(ANSWERS)} if ANSWERS in listed else {}
         wrong = integrity.problem(path.parent, listed)
-        return wrong or ("" if _any_lists(path.parent, path) else integrity.problem(path.parent, answers))
+        return wrong or ("" if _another_lists_answers(path) else integrity.problem(path.parent, answers))
     except FileNotFoundError:
         return "is missing"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        return f"not the numbers of a judge ({error!r})"
+    except (OSError, *_UNREADABLE) as error:
+        return f"{_NOT_NUMBERS} ({error!r})"
 
 
-def _any_lists(folder: Path, path: Path) -> bool:
+def _another_lists_answers(path: Path) -> bool:
     """Whether another JSON of the folder lists its answers as they are: every result of a judge writes them anew."""
-    for other in folder.glob("*.json"):
+    for other in path.parent.glob("*.json"):
         try:
             listed = {} if other == path else json.loads(other.read_text(encoding="utf-8"))[_FILES]
-            if ANSWERS in listed and not integrity.problem(folder, {ANSWERS: listed[ANSWERS]}):
+            if ANSWERS in listed and not integrity.problem(path.parent, {ANSWERS: listed[ANSWERS]}):
                 return True
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (OSError, *_UNREADABLE):
             continue
     return False
 
 
-def _problem_without_hashes(path: Path, facts: Mapping[str, Any]) -> str:
-    """Of version 0.1.0: each judgment has a line, where the judgments were kept."""
-    judgments = path.with_name(JUDGMENTS) if path.name == "single.json" else path.with_suffix(".jsonl")
-    if "n" not in facts or not judgments.is_file():
-        return ""
-    lines = integrity.fingerprint(judgments).lines
-    return "" if lines == facts["n"] else f"{judgments.name} has {lines} lines for {facts['n']} judgments"
-
-
-def _content(path: Path) -> dict[str, Any]:
-    """A file of numbers, of the form that `write` gives it; empty where it has another form."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        for row in content["rows"]:
-            Row(**row)
-        for who in ("model", "judge"):
-            str(content["facts"][who]["text"])
-    except (ValueError, KeyError, TypeError):
-        return {}
-    return content
-
-
 def facts(result: Result) -> dict[str, Any]:
-    """What determined a result, and what a reader of its numbers must know."""
+    """All that determines a result, and notes for readers of its numbers."""
     suite, settings, judgments = result.suite, result.settings, result.judgments
-    prompts = {one.prompt: one.prompt_hash for one in judgments}
-    refused = Counter(one.problem.partition(":")[0] for one in judgments if one.problem)
-    found: dict[str, Any] = {
+    prompts = {judgment.prompt: judgment.prompt_hash for judgment in judgments}
+    refused = Counter(judgment.problem.partition(":")[0] for judgment in judgments if judgment.problem)
+    content: dict[str, Any] = {
         "format": _FORMAT,
         "suite": {"name": suite.name, "version": suite.version, "hash": suite.hash, "questions": len(suite.questions)},
-        "model": _named(result.model),
+        "model": _summary(result.model),
         "template": result.model.template,
         "choices": result.choices,
-        "judge": _named(settings.judge),
+        "judge": _summary(settings.judge),
         "label": label(result),
         "prompts": {"name": suite.prompts.name, "hash": suite.prompts.hash, "used": prompts},
         "parser": settings.parser,
@@ -220,48 +209,45 @@ def facts(result: Result) -> dict[str, Any]:
         "temperature": settings.temperature_for(suite),
         "repeats": settings.repeats,
         "n": len(judgments),
-        "n_valid": sum(not one.without_verdict for one in judgments),
+        "n_valid": sum(not judgment.without_verdict for judgment in judgments),
         "failed": result.failed,
         "refused": dict(sorted(refused.items())),
         "flagged": dict(sorted(Counter(sign for signs in result.suspects.values() for sign in signs).items())),
         "cut": len(result.answers.cut),
     }
     if reasoned := sum(any(answer.reasoning) for answer in result.answers.complete):
-        found |= {"reasoned": reasoned, "answers": len(result.answers.complete)}
-    if other := _served(result):
-        found["served"] = other
+        content |= {"reasoned": reasoned, "answers": len(result.answers.complete)}
+    replies = [(settings.judge, [judgment.served for judgment in judgments]), (result.model, result.answers.served)]
+    reported = {handle.model: served.served(handle.model, names) for handle, names in replies if handle.remote}
+    if others := {model: names for model, names in reported.items() if names}:
+        content["served"] = others
     if result.against:
         compared = scores.compare(judgments)
-        found["against"] = result.against.name
-        found["contests"] = {"wins": compared.wins, "ties": compared.ties, "losses": compared.losses}
+        content["against"] = result.against.name
+        content["contests"] = {"wins": compared.wins, "ties": compared.ties, "losses": compared.losses}
     elif parts := scores.components(judgments):
-        found["components"] = {**asdict(parts), "share": parts.share}
-    return found
+        content["components"] = {**asdict(parts), "share": parts.share}
+    return content
 
 
-def _named(handle: ModelHandle) -> dict[str, str]:
-    return {"name": handle.name, "text": handle.text, "identity": _short(handle.identity)}
-
-
-def _served(result: Result) -> dict[str, dict[str, int]]:
-    """Asked model → other names that its server reported → replies, where there are any."""
-    judge, model = result.settings.judge, result.model
-    named = [(judge, [one.served for one in result.judgments]), (model, result.answers.served)]
-    found = {who.model: served.served(who.model, names) for who, names in named if who.remote}
-    return {asked: names for asked, names in found.items() if names}
+def _summary(handle: ModelHandle) -> dict[str, str]:
+    identity = handle.identity
+    short = identity if len(identity) <= 120 else f"{identity[:100]}… ({len(identity)} characters)"
+    return {"name": handle.name, "text": handle.text, "identity": short}
 
 
 def label(result: Result) -> str:
-    """The judge as `scores.csv` has it: name, prompts, parser, and a temperature of its own; no two share a table."""
+    """The judge in `scores.csv`: name, prompts, parser, and a temperature of its own; no two share a table."""
     settings, prompts = result.settings, result.suite.prompts
-    marks = (settings.parser, "json" if settings.structured else "", _temperature(result.suite, settings))
-    return f"{settings.judge.name}/{prompts.name}@{prompts.hash[:8]}/{'-'.join(filter(None, marks))}"
+    marks = "-".join([settings.parser, *_marks(result.suite, settings)])
+    return f"{settings.judge.name}/{prompts.name}@{prompts.hash[:8]}/{marks}"
 
 
 def rows(result: Result, group: str, seed: int | None) -> Iterator[Row]:
     """Every number of a result."""
     task = f"s2_{result.suite.name}"
-    provenance = store.key_of({**facts(result), "keys": [one.key for one in result.judgments if one.key]})
+    keys = [judgment.key for judgment in result.judgments if judgment.key]
+    provenance = store.key_of({**facts(result), "keys": keys})
     judge = label(result)
 
     def row(turn: str, category: str, metric: str, estimate: Estimate, judge: str = judge) -> Row:
@@ -291,16 +277,15 @@ def rows(result: Result, group: str, seed: int | None) -> Iterator[Row]:
         yield row(turn, category, metric, estimate)
     for metric, estimate in scores.readability(result.answers.complete).items():
         yield row("1", "", metric, estimate, judge="")
-    n = len(result.answers.complete)
-    if n:
+    if n := len(result.answers.complete):
         share = len(result.suspects) / n
         yield row("", "", FLAGGED, Estimate(share, None, None, None, n, n, "none"), judge="")
 
 
-def _answers(result: Result) -> Iterator[dict[str, Any]]:
-    by_question: dict[Any, list[dict[str, Any]]] = {}
+def _answers(result: Result) -> Iterator[dict[str, object]]:
+    by_question: dict[QuestionId, list[dict[str, object]]] = {}
     for answer in result.answers.complete:
-        choice: dict[str, Any] = {"index": answer.choice, "turns": list(answer.turns)}
+        choice: dict[str, object] = {"index": answer.choice, "turns": list(answer.turns)}
         if any(answer.reasoning):
             choice["reasoning"] = list(answer.reasoning)
         signs = result.suspects.get((answer.question_id, answer.choice))
@@ -318,37 +303,24 @@ def _answers(result: Result) -> Iterator[dict[str, Any]]:
             }
 
 
-def _judgments(result: Result) -> Iterator[dict[str, Any]]:
-    for one in result.judgments:
+def _judgments(result: Result) -> Iterator[dict[str, object]]:
+    for judgment in result.judgments:
+        fields = {name: getattr(judgment, name) for name in _COMMON_FIELDS}
+        pairwise = bool(judgment.place)
         yield {
-            "question_id": one.question_id,
-            "category": one.category,
-            "model": one.model,
-            **({"against": one.against, "place": one.place} if one.place else {}),
-            "judge": [one.judge, one.prompt],
-            "user_prompt": one.user_prompt,
-            "judgment": None if one.failure else one.text,
-            **({"winner": one.winner, "points": one.points} if one.place else {"score": one.score}),
-            "turn": one.turn,
-            "choice": one.choice,
-            "repeat": one.repeat,
-            "problem": one.problem,
-            "failure": one.failure,
-            "finish": one.finish,
-            **({"reasoning": one.reasoning} if one.reasoning else {}),
-            "flags": result.suspects.get((one.question_id, one.choice), []),
+            "question_id": judgment.question_id,
+            "category": judgment.category,
+            "model": judgment.model,
+            **({"against": judgment.against, "place": judgment.place} if pairwise else {}),
+            "judge": [judgment.judge, judgment.prompt],
+            "user_prompt": judgment.user_prompt,
+            "judgment": None if judgment.failure else judgment.text,
+            **({"winner": judgment.winner, "points": judgment.points} if pairwise else {"score": judgment.score}),
+            **fields,
+            **({"reasoning": judgment.reasoning} if judgment.reasoning else {}),
+            "flags": result.suspects.get((judgment.question_id, judgment.choice), []),
             "parser": result.settings.parser,
-            "structured": one.structured,
-            "prompt_hash": one.prompt_hash,
-            "key": one.key,
+            "structured": judgment.structured,
+            "prompt_hash": judgment.prompt_hash,
+            "key": judgment.key,
         }
-
-
-def _lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
-    with store.write_atomically(path) as file:
-        for record in records:
-            file.write(json.dumps(record, ensure_ascii=True, separators=(", ", ": ")) + "\n")
-
-
-def _short(identity: str) -> str:
-    return identity if len(identity) <= 120 else f"{identity[:100]}… ({len(identity)} characters)"

@@ -28,22 +28,18 @@ def scores(judgments: Sequence[Judgment]) -> dict[Key, Estimate]:
 
     Turns, choices and repeats of a question are one cluster. A judgment without a rating counts in `n` only.
     """
-    return _parts(judgments, SCORE, _category, lambda part: _mean(part, _rating, SCORE))
+    return _means(judgments, SCORE, lambda judgment: judgment, lambda judgment: judgment.score)
 
 
 def components(judgments: Sequence[Judgment]) -> Components | None:
     """The spread of ratings split into answers and judge; None without `--judge-repeats`."""
-    values = [one.score for one in judgments]
-    return variance_components(values, [(one.question_id, one.choice, one.turn) for one in judgments])
+    answers = [(judgment.question_id, judgment.choice, judgment.turn) for judgment in judgments]
+    return variance_components([judgment.score for judgment in judgments], answers)
 
 
 @dataclass(frozen=True, slots=True)
 class PairwiseResult:
-    """Two answers to the same turn, compared in both orders.
-
-    Attributes:
-        first, second: the judgment with the model's answer as A, and as B.
-    """
+    """Two answers to the same turn, compared in both orders: with the model's answer as A, and as B."""
 
     first: Judgment
     second: Judgment
@@ -53,11 +49,6 @@ class PairwiseResult:
         """1 = won, 0 = lost, ½ = a tie, or the two orders disagree; None where one of them has no verdict."""
         return both_orders(self.first.points, self.second.points, 0.5)
 
-    @property
-    def consistent(self) -> bool | None:
-        """Whether both orders say the same; None where one of them has no verdict."""
-        return None if self.points is None else self.first.points == self.second.points
-
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -65,10 +56,9 @@ class Comparison:
 
     Attributes:
         win_rate: (wins + ties/2) / n, by turn and category, questions as clusters.
-        wins, ties, losses: contests of both turns.
-        consistency: share of contests in which both orders say the same.
-        first_place: share of the choices between A and B that fell on A, which without a preference for the place is
-            one half where every pair is shown in both orders.
+        wins, ties, losses: pairs of answers, of both turns.
+        consistency: share of the pairs with the same verdict in both orders.
+        first_place: share of the choices between A and B that fell on A: one half without a preference for the place.
     """
 
     win_rate: dict[Key, Estimate]
@@ -81,72 +71,51 @@ class Comparison:
 
 def compare(judgments: Sequence[Judgment]) -> Comparison:
     """Win rates of the judgments of one comparison."""
-    contests = list(_contests(judgments))
-    points = [one.points for one in contests]
-    agreed = [one.consistent for one in contests if one.consistent is not None]
-    chosen = [one.winner for one in judgments if one.winner in ("A", "B")]
+    pairs: dict[object, dict[str, Judgment]] = {}
+    for judgment in judgments:
+        pairs.setdefault((judgment.question_id, judgment.turn, judgment.repeat), {})[judgment.place] = judgment
+    results = [PairwiseResult(pair["A"], pair["B"]) for pair in pairs.values()]
+    points = [result.points for result in results]
+    same = [result.first.points == result.second.points for result in results if result.points is not None]
+    chosen = [judgment.winner for judgment in judgments if judgment.winner in ("A", "B")]
     return Comparison(
-        _parts(contests, WIN_RATE, lambda one: _category(one.first), lambda part: _mean(part, _points, WIN_RATE)),
+        _means(results, WIN_RATE, lambda result: result.first, lambda result: result.points),
         wins=points.count(1.0),
         ties=points.count(0.5),
         losses=points.count(0.0),
-        consistency=proportion(sum(agreed), len(agreed)),
+        consistency=proportion(sum(same), len(same)),
         first_place=proportion(chosen.count("A"), len(chosen)),
     )
 
 
 def readability(answers: Iterable[Answer]) -> dict[str, Estimate]:
-    """Of the answers to the first turn: what `s2eval.scoring` measures, and the whole text as the paper rounded it."""
+    """Of the answers to the first turn: the metrics of `s2eval.scoring`, and of all text as the paper rounded it."""
     texts = [answer.turns[0] for answer in answers]
     if not texts:
         return {}
-    found = score_texts("readability", texts, [""] * len(texts))
+    estimates = score_texts("readability", texts, [""] * len(texts))
     measured = [text for text in texts if flesch_applies(text)]
-    whole = rounded(total(count(text, syllables="pyphen") for text in measured))
-    for metric, value in ((FRE_WHOLE, whole.fre), (FKG_WHOLE, whole.fkg)):
+    all_text = rounded(total(count(text, syllables="pyphen") for text in measured))
+    for metric, value in ((FRE_WHOLE, all_text.fre), (FKG_WHOLE, all_text.fkg)):
         known = value if measured else None
-        found[metric] = Estimate(known, None, None, None, n=len(texts), n_valid=len(measured), method="none")
-    return found
+        estimates[metric] = Estimate(known, None, None, None, n=len(texts), n_valid=len(measured), method="none")
+    return estimates
 
 
-def _parts(
-    items: Sequence[T], metric: str, place: Callable[[T], tuple[str, str]], estimate: Callable[[Sequence[T]], Estimate]
+def _means(
+    items: Sequence[T], metric: str, judgment_of: Callable[[T], Judgment], value_of: Callable[[T], float | None]
 ) -> dict[Key, Estimate]:
-    """The estimate of each turn and both, in each category and all."""
-    places = [place(item) for item in items]
-    found: dict[Key, Estimate] = {}
+    """The mean of each turn and both, in each category and all; questions are clusters."""
+    judgments = [judgment_of(item) for item in items]
+    estimates: dict[Key, Estimate] = {}
     for turn in ("1", "2", ""):
-        for category in ("", *dict.fromkeys(category for _, category in places)):
+        for category in ("", *dict.fromkeys(judgment.category for judgment in judgments)):
             part = [
-                item
-                for item, (of_turn, of_category) in zip(items, places, strict=True)
-                if turn in ("", of_turn) and category in ("", of_category)
+                (value_of(item), judgment.question_id)
+                for item, judgment in zip(items, judgments, strict=True)
+                if turn in ("", str(judgment.turn)) and category in ("", judgment.category)
             ]
             if part:
-                found[turn, category, metric] = estimate(part)
-    return found
-
-
-def _category(judgment: Judgment) -> tuple[str, str]:
-    return str(judgment.turn), judgment.category
-
-
-def _rating(judgment: Judgment) -> tuple[float | None, object]:
-    return judgment.score, judgment.question_id
-
-
-def _points(contest: PairwiseResult) -> tuple[float | None, object]:
-    return contest.points, contest.first.question_id
-
-
-def _mean(items: Sequence[T], read: Callable[[T], tuple[float | None, object]], metric: str) -> Estimate:
-    pairs = [read(item) for item in items]
-    return clustered_mean([value for value, _ in pairs], [cluster for _, cluster in pairs], within=scale_of(metric))
-
-
-def _contests(judgments: Sequence[Judgment]) -> Iterable[PairwiseResult]:
-    """The judgments of each (question, turn, repeat) in both orders."""
-    found: dict[object, dict[str, Judgment]] = {}
-    for one in judgments:
-        found.setdefault((one.question_id, one.turn, one.repeat), {})[one.place] = one
-    return (PairwiseResult(pair["A"], pair["B"]) for pair in found.values())
+                values, clusters = zip(*part, strict=True)
+                estimates[turn, category, metric] = clustered_mean(values, clusters, within=scale_of(metric))
+    return estimates

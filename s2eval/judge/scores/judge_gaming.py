@@ -1,4 +1,4 @@
-"""Answers that may have been written for the judge rather than for the reader: flagged, never dropped or rescored."""
+"""Answers that may have been written for the judge, not for the reader: flagged, never dropped or rescored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from s2eval.judge.suite.questions import Answer
 
-SAME = 3  # questions with the very same answer, from which on it looks like a constant
+SAME = 3  # questions with an identical answer, from which on it is taken for a constant
 
 _SIGNS: dict[str, re.Pattern[str]] = {
     "a verdict": re.compile(r"\[\s?\[[^\[\]\n]{1,40}\]\s?\]|\b(?:rating|verdict|score)\s*:\s*\[", re.I),
@@ -25,24 +25,24 @@ _SIGNS: dict[str, re.Pattern[str]] = {
 
 
 def flags(text: str) -> list[str]:
-    """What looks wrong in one text: `a verdict`, `a delimiter`, `speaks to the judge`, `control characters`."""
-    found = [name for name, sign in _SIGNS.items() if sign.search(text)]
+    """The signs in one text: `a verdict`, `a delimiter`, `speaks to the judge`, `control characters`."""
+    signs = [name for name, sign in _SIGNS.items() if sign.search(text)]
     if any(unicodedata.category(char) in ("Cc", "Cf") and char not in "\n\r\t\u200d" for char in text):
-        found.append("control characters")
-    return found
+        signs.append("control characters")
+    return signs
 
 
 def suspects(answers: Sequence[Answer]) -> dict[tuple[object, int], list[str]]:
-    """(question, choice) → what looks wrong in one of its turns, of those answers where something does.
+    """(question, choice) → the signs in its turns, of answers with any.
 
-    `the same as others`: its first turn says the same as that of `SAME` questions or more.
+    `the same as others`: its first turn is that of `SAME` questions or more.
     """
     texts = Counter(answer.turns[0] for answer in answers if answer.choice == 0)
-    found: dict[tuple[object, int], list[str]] = {}
+    flagged: dict[tuple[object, int], list[str]] = {}
     for answer in answers:
         signs = list(dict.fromkeys(sign for turn in answer.turns for sign in flags(turn)))
         if texts[answer.turns[0]] >= SAME:
             signs.append("the same as others")
         if signs:
-            found[answer.question_id, answer.choice] = signs
-    return found
+            flagged[answer.question_id, answer.choice] = signs
+    return flagged
