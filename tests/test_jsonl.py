@@ -104,7 +104,7 @@ def test_judge_files(tmp_path: Path) -> None:
 
 def test_task_data(tmp_path: Path) -> None:
     from s2eval import data
-    from s2eval.tasks.qa.rows import PAIRS
+    from s2eval.tasks.qa.documents import PAIRS
 
     (tmp_path / "wiki").mkdir()
     rows = [{"id": str(number), "question": AWKWARD, "answer": AWKWARD, "source": "s"} for number in (1, 2)]

@@ -1,12 +1,11 @@
-"""What is measured on texts: pure functions to frozen records, and the table of metrics (`s2eval.metrics.table`).
+"""Metrics of texts: pure functions to frozen records, and the table of metrics (`s2eval.metrics.table`).
 
     >>> from s2eval.metrics import readability
     >>> round(readability("Cool dogs wear da sunglasses.").fre, 2)
     83.32
 
-Importing this package costs numpy and nothing heavier; torch, transformers and bert_score are imported by the first
-call that needs them. Functions carry the names of their modules, so
-write `from s2eval.metrics.rouge import rouge`, not `import s2eval.metrics.rouge as …`.
+Torch, transformers and bert_score are imported by the first call that needs them. Functions have the names of their
+modules, so write `from s2eval.metrics.rouge import rouge`, not `import s2eval.metrics.rouge as …`.
 """
 
 from __future__ import annotations

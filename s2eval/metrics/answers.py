@@ -1,4 +1,4 @@
-"""What our tasks measure on one answer: ROUGE, readability and size. BERTScore needs an encoder and comes later."""
+"""ROUGE, readability and size of answers in our tasks. BERTScore needs an encoder and is computed later."""
 
 from __future__ import annotations
 
@@ -20,16 +20,9 @@ LATIN_ONLY = frozenset({*OF_DOCUMENTS, *WHOLE_TEXT})
 
 
 def score(answer: str, reference: str) -> dict[str, float]:
-    """ROUGE, readability and size of one answer. An empty answer scores 0 in each by rule, and s2_empty 1.
+    """Metric → value of one answer; an empty one scores 0 in each by rule, and s2_empty 1.
 
-    What cannot be measured has no value: ROUGE and readability of texts that are mostly not in Latin letters.
-
-    Args:
-        answer: the model's text; white space around it does not count.
-        reference: the data set's answer.
-
-    Returns:
-        Metric name → value: ROUGE in 0..1, Flesch reading ease, Flesch-Kincaid grade (school years), words.
+    ROUGE and readability are left out for texts that are mostly not in Latin letters.
     """
     return score_all([answer], [reference])[0]
 
@@ -37,14 +30,14 @@ def score(answer: str, reference: str) -> dict[str, float]:
 def score_all(
     answers: Sequence[str], references: Sequence[str], families: Sequence[MetricFamily] = FAMILIES
 ) -> list[dict[str, float]]:
-    """`score` of many answers, in order, by the families given; ROUGE of a large set in several processes."""
+    """`score` of many answers by some families; ROUGE of a large set in several processes."""
     stripped = [answer.strip() for answer in answers]
     values: list[dict[str, float]] = [{} for _ in stripped]
     for family in families:
         if family.score is None:
             raise ValueError(f"{family.name} is not measured on texts alone")
-        for of_answer, measured in zip(values, family.score(stripped, references), strict=True):
-            of_answer.update(measured)
+        for row, scores in zip(values, family.score(stripped, references), strict=True):
+            row.update(scores)
     return values
 
 
@@ -54,9 +47,6 @@ def is_ours(names: Sequence[str] | dict[str, float]) -> bool:
 
 
 def counts(answer: str) -> Counts | None:
-    """Words, sentences and syllables of one answer: what the whole text's readability is made of.
-
-    None where it has none that count (`flesch_applies`).
-    """
+    """Words, sentences and syllables of one answer; None where `flesch_applies` does not."""
     answer = answer.strip()
     return readability(answer).counts if flesch_applies(answer) else None

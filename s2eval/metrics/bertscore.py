@@ -18,7 +18,6 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
 
 from s2eval.metrics import embeddings, encoders
 from s2eval.metrics.metric import Metric, MetricFamily
@@ -59,7 +58,7 @@ class Scorer:
             for answers in models:
                 scores = scorer.score(answers, references)
 
-    The encoder is loaded by the first score that needs it, and let go at the end.
+    The encoder is loaded by the first score that needs it, and released at the end.
     """
 
     def __init__(
@@ -74,10 +73,10 @@ class Scorer:
         """
         Args:
             encoder: hub id, folder, or `minilm`, the packaged one that needs no network.
-            num_layers: the hidden layer; None = the library's table for a hub id that is in it, 6 for `minilm`.
+            num_layers: the hidden layer; None for the library's choice for that hub id, 6 for `minilm`.
             batch_size: texts per forward pass (fewer where they differ much in length), and pairs per matching step.
-            device: as torch names it; None = `cuda` where there is one, else `cpu`.
-            memory: bytes of embeddings kept between sets; beyond it, those of the least recently used texts leave.
+            device: as torch names it; None for `cuda` if available, else `cpu`.
+            memory: bytes of embeddings kept between sets; beyond it, the least recently used are dropped.
 
         Raises:
             UsageError: no such folder, or no layer known.
@@ -86,15 +85,11 @@ class Scorer:
         self.encoder = encoders.resolve_encoder(encoder, num_layers)
         self._batch_size, self._device = batch_size, device
         self._embeddings = embeddings.Embeddings(memory)
-        self._loaded: Any = None
+        self._loaded: embeddings.LoadedEncoder | None = None
 
     @property
     def setting(self) -> str:
-        """bert-score's hash of how it was computed, `<name>_L<layer>_no-idf_version=…(hug_trans=…)`.
-
-        The library puts the path into it where the encoder is a folder; here it is `Encoder.name`, the same on
-        every machine.
-        """
+        """bert-score's hash of the settings, `<name>_L<layer>_no-idf_version=…(hug_trans=…)`, without local paths."""
         return encoders.library().get_hash(
             model=self.encoder.name,
             num_layers=self.encoder.num_layers,
@@ -105,10 +100,7 @@ class Scorer:
         )
 
     def score(self, predictions: Sequence[str], references: Sequence[str]) -> list[BertScore]:
-        """Scores of n answers against their n references, in order.
-
-        A pair whose answer or reference has no visible character scores 0 by rule and is not given to the library,
-        which crashes on it.
+        """Scores of n answers against their n references, in order; 0 by rule where either is blank.
 
         Raises:
             UsageError: no such layer, or an encoder that bert-score gets wrong.
@@ -122,38 +114,38 @@ class Scorer:
         with quiet(downloads=True):
             for start in range(0, len(filled), BLOCK):
                 block = filled[start : start + BLOCK]
-                scored = self._score_block([predictions[i] for i in block], [references[i] for i in block])
-                for i, score in zip(block, scored, strict=True):
+                computed = self._score_block([predictions[i] for i in block], [references[i] for i in block])
+                for i, score in zip(block, computed, strict=True):
                     scores[i] = score
         return scores
 
     def _score_block(self, predictions: Sequence[str], references: Sequence[str]) -> list[BertScore]:
-        if self._loaded is None:
-            self._loaded = encoders.load_encoder(self.encoder, self._device)
-        of = self._embed(predictions, references)
+        loaded = self._loaded = self._loaded or encoders.load_encoder(self.encoder, self._device)
+        of = self._embed(loaded, predictions, references)
         answers, targets = ([of[text] for text in side] for side in (predictions, references))
         scores: list[BertScore] = []
-        # bert-score says on stderr that it gives 0 to a text that the tokenizer leaves nothing of.
+        # bert-score reports on stderr that it gives 0 to a text of which the tokenizer leaves nothing.
         with contextlib.redirect_stderr(io.StringIO()):
             for start in range(0, len(answers), self._batch_size):
                 batch = slice(start, start + self._batch_size)
-                compared = embeddings.compare(answers[batch], targets[batch], self._loaded.device)
+                compared = embeddings.compare(answers[batch], targets[batch], loaded.device)
                 scores += [BertScore(*values) for values in compared]
         return scores
 
-    def _embed(self, predictions: Sequence[str], references: Sequence[str]) -> dict[str, embeddings.Embedding]:
-        """Every text's embedding; those not kept yet are computed."""
-        # The references last, where they stay longest: they come again with the next model.
+    def _embed(
+        self, loaded: embeddings.LoadedEncoder, predictions: Sequence[str], references: Sequence[str]
+    ) -> dict[str, embeddings.Embedding]:
+        # the references last, where they stay longest: the next model has the same
         targets = dict.fromkeys(references)
         texts = [*(text for text in dict.fromkeys(predictions) if text not in targets), *targets]
         known = self._embeddings.find(texts)
-        new = embeddings.embed(self._loaded, [text for text in texts if text not in known], self._batch_size)
+        new = embeddings.embed(loaded, [text for text in texts if text not in known], self._batch_size)
         of = {text: known.get(text) or new[text] for text in texts}
         self._embeddings.keep(of)
         return of
 
     def close(self) -> None:
-        """Let the encoder and all embeddings go."""
+        """Release the encoder and all embeddings."""
         self._loaded = None
         self._embeddings = embeddings.Embeddings(self._embeddings.memory)
 
@@ -175,10 +167,6 @@ def bertscore(
     batch_size: int = BATCH_SIZE,
     device: str | None = None,
 ) -> tuple[list[BertScore], str]:
-    """One set scored by a `Scorer` of its own: the scores in order, and `Scorer.setting`.
-
-    Raises:
-        UsageError, PrerequisiteError: as `Scorer` does.
-    """
+    """The scores of one set in order, and `Scorer.setting`; errors as of `Scorer`."""
     with Scorer(encoder, num_layers=num_layers, batch_size=batch_size, device=device) as scorer:
         return scorer.score(predictions, references), scorer.setting

@@ -14,17 +14,14 @@ POINTS = "leaderboard_pct"
 
 
 def accuracy(loglikelihoods: Sequence[float], choices: Sequence[str], gold: int) -> tuple[float, float]:
-    """(acc, acc_norm) of a document, each 0.0 or 1.0.
+    """(acc, acc_norm) of a document, each 0.0 or 1.0: whether the most likely choice is the correct one.
 
-    acc: the most likely choice is the correct one. acc_norm: the same with each log-likelihood divided by the number
-    of characters of its choice (without the space before it). The first of equals counts, as with numpy's argmax.
+    For acc_norm each log-likelihood is divided by the number of characters of its choice (without the space before it).
     """
     normed = [value / len(choice) for value, choice in zip(loglikelihoods, choices, strict=True)]
-    return float(_argmax(loglikelihoods) == gold), float(_argmax(normed) == gold)
-
-
-def _argmax(values: Sequence[float]) -> int:
-    return max(range(len(values)), key=lambda index: values[index])
+    places = range(len(choices))  # of equals the first counts, as with numpy's argmax
+    acc, acc_norm = (max(places, key=values.__getitem__) == gold for values in (loglikelihoods, normed))
+    return float(acc), float(acc_norm)
 
 
 def mc2(loglikelihoods: Sequence[float], labels: Sequence[int]) -> float:

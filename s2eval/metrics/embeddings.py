@@ -1,4 +1,4 @@
-"""Texts as BERTScore sees them, a vector for each token: computed in batches, kept up to a number of bytes, compared.
+"""Embeddings of texts for BERTScore, a vector for each token: computed in batches, cached, compared.
 
 The mathematics are the library's (`bert_score.utils.get_bert_embedding`, `greedy_cos_idf`); here texts are batched.
 """
@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-from s2eval.metrics.encoders import library
+from s2eval.metrics.encoders import LoadedEncoder, library
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PADDING = 2.0  # what the library fills up with
 FULL = 0.8  # of the longest of a forward pass: shorter texts wait for the next, so that little of it is padding
@@ -18,15 +21,15 @@ FULL = 0.8  # of the longest of a forward pass: shorter texts wait for the next,
 
 @dataclass(frozen=True, slots=True)
 class Embedding:
-    """One text in the encoder.
+    """Of one text, on the CPU.
 
     Attributes:
-        states: tensor (tokens, width), in memory of the CPU.
-        weights: tensor (tokens,), what each token counts for: 1, and 0 for the two that frame a text.
+        states: (tokens, width).
+        weights: (tokens,), of each token: 1, and 0 for the two that frame a text.
     """
 
-    states: Any
-    weights: Any
+    states: Tensor
+    weights: Tensor
 
     @property
     def size(self) -> int:
@@ -35,38 +38,32 @@ class Embedding:
 
 
 class Embeddings:
-    """Embeddings by text. Beyond `memory` bytes the least recently used leave."""
+    """Embeddings by text, up to `memory` bytes; the least recently used are dropped."""
 
     def __init__(self, memory: int) -> None:
         self.memory, self.size = memory, 0
-        self._kept: OrderedDict[str, Embedding] = OrderedDict()
+        self._cached: OrderedDict[str, Embedding] = OrderedDict()
 
     def __contains__(self, text: str) -> bool:
-        return text in self._kept
+        return text in self._cached
 
     def find(self, texts: Iterable[str]) -> dict[str, Embedding]:
-        """Of those texts that are kept, in their order."""
-        return {text: self._kept[text] for text in texts if text in self._kept}
+        """Of those texts that are cached, in their order."""
+        return {text: self._cached[text] for text in texts if text in self._cached}
 
     def keep(self, embeddings: dict[str, Embedding]) -> None:
-        """Add them, or mark them as used again; the last stays longest."""
+        """Add them, or mark them as used; the last stays longest."""
         for text, embedding in embeddings.items():
-            known = self._kept.pop(text, None)
-            self._kept[text] = embedding
+            known = self._cached.pop(text, None)
+            self._cached[text] = embedding
             self.size += embedding.size - (known.size if known else 0)
         while self.size > self.memory:
-            _, oldest = self._kept.popitem(last=False)
+            _, oldest = self._cached.popitem(last=False)
             self.size -= oldest.size
 
 
-def embed(scorer: Any, texts: Sequence[str], batch_size: int) -> dict[str, Embedding]:
-    """The texts in the scorer's encoder, which none of them may leave empty; at most `batch_size` a forward pass.
-
-    Args:
-        scorer: a `bert_score.BERTScorer`.
-        texts: each once, none blank.
-        batch_size: texts a forward pass.
-    """
+def embed(scorer: LoadedEncoder, texts: Sequence[str], batch_size: int) -> dict[str, Embedding]:
+    """Embeddings of distinct texts, none of them blank; at most `batch_size` a forward pass."""
     utils, tokenizer = library(), scorer._tokenizer
     weights: defaultdict[int, float] = defaultdict(lambda: 1.0)  # no idf, as `BERTScorer.score` has it
     weights[tokenizer.sep_token_id] = weights[tokenizer.cls_token_id] = 0
@@ -94,14 +91,14 @@ def _batches(lengths: dict[str, int], batch_size: int) -> Iterator[list[str]]:
 
 
 def compare(
-    answers: Sequence[Embedding], targets: Sequence[Embedding], device: Any
+    answers: Sequence[Embedding], targets: Sequence[Embedding], device: str
 ) -> list[tuple[float, float, float]]:
     """(precision, recall, F1) of each answer against the target at its place."""
     columns = library().greedy_cos_idf(*_pad(targets, device), *_pad(answers, device))
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
-def _pad(embeddings: Sequence[Embedding], device: Any) -> tuple[Any, Any, Any]:
+def _pad(embeddings: Sequence[Embedding], device: str) -> tuple[Tensor, Tensor, Tensor]:
     """States (texts, longest, width), which tokens are real (texts, longest), and weights (texts, longest)."""
     import torch
     from torch.nn.utils.rnn import pad_sequence

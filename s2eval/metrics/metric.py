@@ -14,16 +14,14 @@ Scorer = Callable[[Sequence[str], Sequence[str]], Sequence[Mapping[str, float]]]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One number.
+    """A column of `scores.csv`, and a key of lm-eval's results.
 
     Attributes:
-        name: in `scores.csv` and in lm-eval's results.
-        title: header of its column.
         digits: decimals to print.
-        best: which end is the better one; None where neither is.
-        scale: its values; decides the interval of its mean.
-        pooled: whether it is of all answers as one text; else the mean over documents.
-        counted: whether its mean is a share of items, to be shown as their number, without interval.
+        best: which end is better; None if neither.
+        scale: its possible values, which decide the interval of its mean.
+        pooled: whether it is computed of all answers as one text; else the mean over documents.
+        counted: whether its mean is a share of items, shown as their number, without interval.
     """
 
     name: str
@@ -41,9 +39,8 @@ class MetricFamily:
 
     Attributes:
         name: as users type it: `metrics:` of a run, `s2eval score`.
-        metrics: its columns.
         title: of its table in a report.
-        score: measures texts; None where that takes more than texts.
+        score: measures texts; None if that takes more than texts.
         of: what is measured. `answers`: chosen by users; `every answer`: always measured.
         references: whether texts are compared with references.
         latin_only: whether texts that are mostly in another script have no value (`s2eval.metrics.scripts`).
@@ -61,5 +58,4 @@ class MetricFamily:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of its metrics."""
         return tuple(metric.name for metric in self.metrics)

@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,27 +44,21 @@ class Readability:
 
 
 def readability(text: str) -> Readability:
-    """Unrounded; equal to `textstat.flesch_reading_ease` and `textstat.flesch_kincaid_grade`, 0.7.13.
-
-    An empty text is 0 in both by rule.
-    """
+    """Unrounded; equal to `textstat.flesch_reading_ease` and `flesch_kincaid_grade`, 0.7.13; 0 of an empty text."""
     counts = count(text)
     return Readability(*flesch(counts.words, counts.sentences, counts.syllables), counts)
 
 
 def readability_2023(text: str) -> Readability:
-    """As textstat 0.7.3 gave it: the paper's Table 4 is the mean of these over the answers.
-
-    One difference: an empty text is 0 by rule, where textstat 0.7.3 said 206.84 and -15.7.
-    """
+    """As of textstat 0.7.3, but 0 of an empty text; the paper's Table 4 is the mean of these over the answers."""
     return rounded(count(text, syllables="pyphen"))
 
 
 def rounded(counts: Counts) -> Readability:
     """The two values with every rounding of textstat up to 0.7.3: FRE to 2 decimals, FKG to 1.
 
-    Words a sentence and syllables a word were rounded as well, to 1 decimal, before they entered the formula: up to 4.3
-    points of reading ease. All eight pairs of the paper's MT(S)-Bench table show it. For a whole text pass `total`.
+    The two ratios were rounded as well, to 1 decimal: up to 4.3 points of reading ease, as in all eight pairs of the
+    paper's MT(S)-Bench table. For an entire text pass `total`.
     """
     if not (counts.words and counts.sentences and counts.syllables):
         return Readability(0.0, 0.0, counts)
@@ -77,7 +71,7 @@ def rounded(counts: Counts) -> Readability:
 def total(counts: Iterable[Counts]) -> Counts:
     """The sums over texts.
 
-    Unlike textstat over the joined texts, an answer that was cut off does not run into the next one, and one of one or
+    Unlike textstat of the joined texts, an answer that was cut off does not run into the next one, and one of one or
     two words has a sentence. On 1000 Reddit answers: 6780 sentences against 6694, reading ease 63.02 against 62.78.
     """
     listed = list(counts)
@@ -85,22 +79,18 @@ def total(counts: Iterable[Counts]) -> Counts:
 
 
 def corpus_readability(counts: Sequence[Counts]) -> tuple[float, float]:
-    """(fre, fkg) of all texts taken as one, unrounded, from the sums of their counts: see `total`.
+    """(fre, fkg) of all texts taken as one, unrounded, from the `total` of their counts; ValueError of no texts.
 
-    Long answers weigh more than short ones, and empty ones nothing. For resamples give `flesch` the sums:
-    `flesch(w @ words, w @ sentences, w @ syllables)` with weights w of shape (B, n).
-
-    Raises:
-        ValueError: no text at all.
+    For resamples: `flesch(w @ words, w @ sentences, w @ syllables)` with weights w of shape (B, n).
     """
     if not counts:
         raise ValueError("corpus_readability of no texts")
-    whole = total(counts)
-    return flesch(whole.words, whole.sentences, whole.syllables)
+    summed = total(counts)
+    return flesch(summed.words, summed.sentences, summed.syllables)
 
 
 def score(texts: Sequence[str], references: Sequence[str]) -> list[dict[str, float]]:  # noqa: ARG001
-    """Both of each text in the conventions above; none where it is mostly not in Latin letters."""
+    """Both of each text in the conventions above; none of texts that are mostly not in Latin letters."""
     return [_values(text) if flesch_applies(text) else {} for text in texts]
 
 
@@ -140,9 +130,9 @@ def flesch(words: float, sentences: float, syllables: float) -> tuple[float, flo
 @overload
 def flesch(words: Floats, sentences: Floats, syllables: Floats) -> tuple[Floats, Floats]: ...
 def flesch(words: ArrayLike, sentences: ArrayLike, syllables: ArrayLike) -> tuple[float, float] | tuple[Floats, Floats]:
-    """(fre, fkg) by the formulas at the head of this module; numbers give numbers, arrays arrays.
+    """(fre, fkg) by the formulas at the head of this module, of numbers or of arrays, which are broadcast.
 
-    Both are 0 by rule where one of the three is 0, as in textstat. Arrays are broadcast against one another.
+    Both are 0 where one of the three is 0, as in textstat.
     """
     if isinstance(words, int | float) and isinstance(sentences, int | float) and isinstance(syllables, int | float):
         if words > 0 and sentences > 0 and syllables > 0:
@@ -156,19 +146,17 @@ def flesch(words: ArrayLike, sentences: ArrayLike, syllables: ArrayLike) -> tupl
     return (fre, fkg) if counted.ndim else (fre.item(), fkg.item())
 
 
-@overload
-def _formulas(per_sentence: float, per_word: float) -> tuple[float, float]: ...
-@overload
-def _formulas(per_sentence: Floats, per_word: Floats) -> tuple[Floats, Floats]: ...
-def _formulas(per_sentence: Any, per_word: Any) -> tuple[Any, Any]:
-    # In textstat's order of operations, so that the floats are the same to the last bit.
+Number = TypeVar("Number", float, Floats)
+
+
+def _formulas(per_sentence: Number, per_word: Number) -> tuple[Number, Number]:
+    # in textstat's order of operations, so that the floats are the same to the last bit
     fre = 206.835 - 1.015 * per_sentence - 84.6 * per_word
     fkg = 0.39 * per_sentence + 11.8 * per_word - 15.59
     return fre, fkg
 
 
 def _round_2023(number: float, places: int) -> float:
-    """textstat 0.7.3's `_legacy_round`: to the nearest, ties away from zero; a negative number comes out one
-    step lower than that unless it is a tie (-2.62 to one decimal is -2.7), its defect, kept."""
+    """textstat 0.7.3's `_legacy_round`, with its defect: ties away from zero, but -2.62 to one decimal is -2.7."""
     scale = 10.0**places
     return math.floor(number * scale + math.copysign(0.5, number)) / scale

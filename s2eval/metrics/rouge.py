@@ -1,14 +1,12 @@
 """ROUGE: how many words, word pairs and common subsequences an answer shares with a reference.
 
-Lin, "ROUGE: A Package for Automatic Evaluation of Summaries", ACL workshop 2004, in the values of the
-library rouge-score 0.1.2 without stemming, to the last bit: the same words, the same choice among subsequences
-of equal length and the same order of operations. Its tokenizer lowercases and keeps runs of `a-z0-9` only: a
-text in another script has no words and would score 0, so ask `rouge_applies` (`s2eval.metrics.scripts`) first.
+Lin, "ROUGE: A Package for Automatic Evaluation of Summaries", ACL workshop 2004, equal to the library rouge-score 0.1.2
+without stemming to the last bit. Its tokenizer lowercases and keeps runs of `a-z0-9` only: check texts in other scripts
+by `rouge_applies` (`s2eval.metrics.scripts`).
 
-The library fills a table of |reference| × |answer| cells for every pair of lines. Here a column of that table
-is one integer, one bit a cell (Hyyrö, "Bit-Parallel LCS-length Computation Revisited", AWOCA 2004): a cell
-exceeds the one above it by 0 or 1, and the integer holds a 1 where by 0. The path through the table is read
-off the same integers.
+The library fills a table of |reference| × |answer| cells for every pair of lines. Here a column of that table is one
+integer, one bit a cell (Hyyrö, "Bit-Parallel LCS-length Computation Revisited", AWOCA 2004): a cell exceeds the one
+above it by 0 or 1, and the integer holds a 1 where by 0. The path through the table is read off the same integers.
 """
 
 from __future__ import annotations
@@ -40,10 +38,9 @@ class Rouge:
 
     Attributes:
         rouge1: of single words.
-        rouge2: of pairs of neighbouring words; 0 where a text has fewer than two words.
+        rouge2: of pairs of neighbouring words; 0 of fewer than two words.
         rougeL: of the longest common subsequence of the two texts.
-        rougeLsum: of the union of longest common subsequences, line by line: the text's own line breaks
-            (`\\n`) part it, and no sentence splitter adds others.
+        rougeLsum: of the union of longest common subsequences, line by line, split at `\\n` only.
     """
 
     rouge1: float
@@ -53,39 +50,32 @@ class Rouge:
 
 
 def rouge(prediction: str, reference: str) -> Rouge:
-    """The four F-measures of one answer against one reference.
-
-    An answer or a reference without any visible character scores 0 by rule.
-    """
+    """The four F-measures of one answer against one reference; 0 where either has no words."""
     answer, target = _lines(prediction), _lines(reference)
     if not answer or not target:
         return Rouge(0.0, 0.0, 0.0, 0.0)
     answer_words, target_words = list(chain.from_iterable(answer)), list(chain.from_iterable(target))
     sizes = len(answer_words), len(target_words)
     longest = _common_length(target_words, answer_words)
-    # One line against one line: the union is one subsequence, and none of its words is counted twice.
-    summed = (
-        longest
-        if len(answer) == len(target) == 1
-        else _union_hits(target, answer, Counter(answer_words) & Counter(target_words))
-    )
+    if len(answer) == len(target) == 1:  # the union is one subsequence, and none of its words is counted twice
+        union = longest
+    else:
+        union = _union_hits(target, answer, Counter(answer_words) & Counter(target_words))
     return Rouge(
         _f_measure(_overlap(target_words, answer_words), *sizes),
         _f_measure(_overlap(pairwise(target_words), pairwise(answer_words)), *(max(size - 1, 1) for size in sizes)),
         _f_measure(longest, *sizes),
-        _f_measure(summed, *sizes),
+        _f_measure(union, *sizes),
     )
 
 
 def rouge_all(pairs: Sequence[tuple[str, str]], processes: int | None = None) -> list[Rouge]:
-    """`rouge` of many (prediction, reference), in order; a large set is shared out among processes.
+    """`rouge` of many (prediction, reference), in order; a large set is distributed over processes.
 
-    A script that gives it a large set needs Python's `if __name__ == "__main__":`, for each process imports it.
+    A script that scores a large set needs `if __name__ == "__main__":`, since each process imports it.
 
     Args:
-        pairs: any number.
-        processes: how many; None = one for every SHARE characters, at most as many as there are processors, and
-            just this one below twice that.
+        processes: by default one for every SHARE characters, at most as many as there are processors.
 
     Raises:
         S2Error: a process ended before its work.
@@ -108,7 +98,7 @@ def rouge_all(pairs: Sequence[tuple[str, str]], processes: int | None = None) ->
 
 
 def score(texts: Sequence[str], references: Sequence[str]) -> list[dict[str, float]]:
-    """The four of each text; none where a text or its reference is mostly not in Latin letters."""
+    """The four of each text; none if a text or its reference is mostly not in Latin letters."""
     pairs = list(zip(texts, references, strict=True))
     applicable = [number for number, pair in enumerate(pairs) if rouge_applies(*pair)]
     values: list[dict[str, float]] = [{} for _ in pairs]
@@ -148,8 +138,8 @@ def _lines(text: str) -> list[list[str]]:
     return [words for line in text.lower().split("\n") if (words := _WORD.findall(line))]
 
 
-def _f_measure(hits: int, predicted: int, wanted: int) -> float:
-    precision, recall = hits / predicted, hits / wanted
+def _f_measure(hits: int, predicted: int, expected: int) -> float:
+    precision, recall = hits / predicted, hits / expected
     return 2 * precision * recall / (precision + recall) if hits else 0.0
 
 
@@ -205,9 +195,9 @@ def _union_hits(target: Sequence[Sequence[str]], answer: Sequence[Sequence[str]]
 def _common_places(places: dict[str, int], size: int, answer: Sequence[str]) -> int:
     """Which words of a line (bit i for the i-th) are in the longest common subsequence that rouge-score picks.
 
-    It walks back from the corner of the table: diagonally where the words match, else to the answer's previous
-    word where only that keeps the length, else to the line's previous word. So at each word of the answer the
-    walk goes up the line to the nearest word that matches or at which the length rises.
+    It walks back from the corner of the table: diagonally where the words match, else to the answer's previous word
+    where only that keeps the length, else to the line's previous word. So at each word of the answer the walk goes up
+    the line to the nearest word that matches or at which the length rises.
     """
     full = (1 << size) - 1
     level, steps = full, list[tuple[int, int]]()

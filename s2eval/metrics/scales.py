@@ -1,4 +1,4 @@
-"""What values metrics can have, and whether a 0 or a 1 of one means no or yes: what its interval must know."""
+"""The possible values of metrics, and whether 0 and 1 mean no and yes: both decide the interval."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from s2eval.records import Scale
 
 UNKNOWN = Scale()
-"""No bounds are known, and it is a share where all its values are 0 or 1."""
+"""No known bounds; a share if all values are 0 or 1."""
 YES_NO = Scale(0.0, 1.0)
 GRADED = Scale(0.0, 1.0, graded=True)
 COUNT = Scale(0.0, None, graded=True)

@@ -1,8 +1,7 @@
-"""Whether ROUGE and Flesch can say anything of a text: both know words in Latin letters only.
+"""Whether ROUGE and Flesch apply to a text: both know words in Latin letters only.
 
-ROUGE's tokenizer keeps `a-z0-9`: of two equal texts in Chinese it finds no word and gives 0. Flesch's formulas are of
-English; textstat takes a Chinese sentence for one word of one syllable, reading ease 121. Neither is a score, so such
-texts are not scored, and counted.
+ROUGE's tokenizer keeps `a-z0-9`, so two equal texts in Chinese score 0; Flesch's formulas are of English, and textstat
+takes a Chinese sentence for one word of one syllable, reading ease 121. Such texts are not scored, and counted.
 
 A text is Latin if at least half of its words are. A word is a run of Latin letters, with accents or without; in other
 scripts a run of letters too, and in those that are written without blanks two characters (Chinese, Japanese) or six
@@ -25,7 +24,7 @@ _CHARACTERS = {"dense": 2, "long": 6}  # of a word
 
 
 def is_latin(text: str) -> bool | None:
-    """Whether at least half of a text's words are in Latin letters; None where it has no word."""
+    """Whether at least half of a text's words are in Latin letters; None of a text without words."""
     if text.isascii():
         return True if any(map(str.isalpha, text)) else None
     latin = others = 0

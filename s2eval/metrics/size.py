@@ -12,7 +12,6 @@ CUT = "s2_cut"  # the run knows it: the answer ended at the limit of new tokens
 
 
 def score(texts: Sequence[str], references: Sequence[str]) -> list[dict[str, float]]:  # noqa: ARG001
-    """Words, and 1 for an empty answer."""
     return [{"s2_words": float(count(text).words), "s2_empty": float(not text)} for text in texts]
 
 

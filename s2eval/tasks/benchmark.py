@@ -23,14 +23,14 @@ class Benchmark:
     Attributes:
         name: its task's name without "s2_".
         title: its name in tables.
-        folder: of its YAML files, for lm-eval.
+        folder: of its YAML files.
         tasks: names or patterns of its tasks; by default `s2_NAME` and `s2demo_NAME`.
-        source, split: its data set, and the split that is scored; None where it brings its questions itself.
-        parts: whether the data set's folder has one folder for each part (MMLU's subjects).
-        table: the tables that it has a column ("leaderboard") or rows ("qa") in; "" = none of these.
+        source, split: its data set, and the split that is scored; None if the questions are in the package.
+        parts: whether the data set's folder has a folder for each part (MMLU's subjects).
+        table: where it has a column ("leaderboard") or rows ("qa").
         columns: of a table of its own.
         published: its column of the published table.
-        bos: False = the tokenizer must not add its BOS; None = as the tokenizer does.
+        bos: False if the tokenizer must not add its BOS; None for the tokenizer's default.
         answers: whether answers are compared with references, by `metrics` here and by others after the run.
         judged: whether a judge rates the answers: in a run the `judges:` do, and the task is left out.
     """
@@ -56,7 +56,7 @@ class Benchmark:
 
     @property
     def files(self) -> str:
-        """The scored split below `S2_DATA_DIR`, as a pattern; "" where there is none."""
+        """The scored split below `S2_DATA_DIR`, as a pattern; "" without a data set."""
         if self.source is None:
             return ""
         return f"{self.source.folder}/{'*/' if self.parts else ''}{self.split}.jsonl"

@@ -1,7 +1,7 @@
-"""What our tasks share of lm-eval's interface: data sets, prompt templates, and a warning about BOS.
+"""What tasks share of lm-eval's interface: data sets, prompt templates, and a warning about BOS.
 
 lm-eval calls a YAML's `custom_dataset` with the YAML's `metadata` and `dataset_kwargs`, into which it has merged the
-model's arguments (`pretrained=…`) and the command line's `--metadata`. Functions ignore what they do not know.
+model's arguments (`pretrained=…`) and the command line's `--metadata`. Functions ignore unknown arguments.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import datasets
 
@@ -18,6 +18,9 @@ from s2eval import chat_arguments, data, paths, prompts
 from s2eval.lm_eval_logs.answers import OPENED
 from s2eval.metrics.answers import WHOLE_TEXT, counts
 from s2eval.reasoning import opens_reasoning
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 log = logging.getLogger("s2eval")
 
@@ -27,12 +30,12 @@ def data_folder(demo: bool) -> Path | None:
     return paths.demo_data() if demo else data.directory()
 
 
-def dataset(rows: Sequence[dict[str, Any]]) -> datasets.DatasetDict:
+def dataset(rows: Sequence[Mapping[str, object]]) -> datasets.DatasetDict:
     """Documents as lm-eval takes them from a `custom_dataset`, in a split `test`."""
-    return datasets.DatasetDict({"test": datasets.Dataset.from_list(list(rows))})
+    return datasets.DatasetDict({"test": datasets.Dataset.from_list([dict(row) for row in rows])})
 
 
-def warn_of_bos(pretrained: Any = None, add_bos_token: Any = None, tokenizer: Any = None, **_: Any) -> None:
+def warn_of_bos(pretrained: object = None, add_bos_token: object = None, tokenizer: object = None, **_: object) -> None:
     """Warn where the tokens would differ from 2023's: the leaderboard put no BOS before a causal model's text.
 
     Only plain `lm_eval` gets here with a model that adds one; `s2eval run` sets `add_bos_token=False` itself.
@@ -49,13 +52,8 @@ def warn_of_bos(pretrained: Any = None, add_bos_token: Any = None, tokenizer: An
         )
 
 
-def tokenizer_of(pretrained: str, options: Mapping[str, Any]) -> Any:
-    """A model's tokenizer; None where it cannot be loaded, which the model's own loading will explain.
-
-    Args:
-        pretrained: folder, hub id, or name of an embedded model.
-        options: the model's other arguments.
-    """
+def tokenizer_of(pretrained: str, options: Mapping[str, object]) -> PreTrainedTokenizerBase | None:
+    """A model's tokenizer; None where it cannot be loaded, which the model's own loading will explain."""
     from s2eval.models import tokenizers
     from s2eval.models.sources import embedded
 
@@ -65,13 +63,14 @@ def tokenizer_of(pretrained: str, options: Mapping[str, Any]) -> Any:
         return None
 
 
-def template_for(name: str | None, pretrained: Any, peft: str | None, options: Mapping[str, Any]) -> prompts.Template:
-    """The prompt template that fits a model (`prompts.resolve`), with the arguments that the model is given for it.
+def template_for(
+    name: str | None, pretrained: object, peft: str | None, options: Mapping[str, object]
+) -> prompts.Template:
+    """The prompt template that fits a model (`prompts.resolve`), with its arguments among the model's `options`.
 
     Args:
-        name: of the template, where one is requested.
-        pretrained, peft: the model's arguments; a model in memory has no folder and no tokenizer that is known here.
-        options: its other arguments.
+        name: of the template, if one is requested.
+        pretrained, peft: the model's arguments; of a model in memory folder and tokenizer are unknown.
 
     Raises:
         UsageError: an argument that the template does not take.
@@ -82,17 +81,18 @@ def template_for(name: str | None, pretrained: Any, peft: str | None, options: M
     return prompts.resolve(name, peft or pretrained, tokenizer_of(pretrained, options), arguments)
 
 
-def prompt_fields(question: str, template: prompts.Template, options: Mapping[str, Any]) -> dict[str, Any]:
-    """A document's prompt, its template, and whether the prompt opens the reasoning.
-
-    Args:
-        options: the model's arguments.
-    """
+def prompt_fields(question: str, template: prompts.Template, options: Mapping[str, object]) -> dict[str, object]:
+    """A document's prompt, its template, and whether the prompt opens the reasoning; `options` are the model's."""
     prompt = template.render([prompts.Turn(question)])
-    return {"prompt": prompt, "template": template.label, "template_hash": template.hash} | opening(prompt, options)
+    return {
+        "prompt": prompt,
+        "template": template.label,
+        "template_hash": template.hash,
+        **opening(prompt, options),
+    }
 
 
-def opening(prompt: str, options: Mapping[str, Any]) -> dict[str, bool]:
+def opening(prompt: str, options: Mapping[str, object]) -> dict[str, bool]:
     """A field of the document where the prompt opens the reasoning, and lm-eval does not remove it."""
     return {OPENED: True} if opens_reasoning(prompt) and options.get("think_end_token") is None else {}
 

@@ -1,8 +1,7 @@
 """The metrics that any task's YAML may name: `- metric: s2_rouge1`, … with `output_type: generate_until`.
 
-All metrics of single answers in the table are registered (`s2eval.metrics.table`), and BERTScore's F1 as
-`s2_bertscore`; each has a default aggregation and a standard error. Importing this module registers them, after
-lm-eval's own: the first registration of a metric would otherwise hide all of lm-eval's.
+Importing this module registers all metrics of single answers (`s2eval.metrics.table`), and BERTScore's F1 as
+`s2_bertscore`, after lm-eval's own: the first registration of a metric would otherwise hide all of lm-eval's.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import cache, lru_cache
-from typing import Any
 
 import lm_eval.api.metrics  # noqa: F401  (lm-eval's own first)
 from lm_eval.api.registry import register_aggregation, register_metric
@@ -28,9 +26,8 @@ register_aggregation("s2_bertscore")(mean_bertscore_f1)
 
 
 class NotScored(dict[str, float]):
-    """Given to lm-eval in place of a number: of this document the metric has none.
-
-    lm-eval adds what a dictionary holds, so nothing. Of several targets it takes the metric's own entry: 0, no match.
+    """Given to lm-eval for a document without a value: it adds a dictionary's entries, so nothing; of several targets
+    it takes the metric's own entry, 0, no match.
     """
 
     def __missing__(self, metric: str) -> float:
@@ -52,7 +49,7 @@ def _scores(family: str, prediction: str, reference: str) -> dict[str, float]:
 
 
 def _per_answer(family: MetricFamily, metric: Metric) -> Callable[..., float | NotScored]:
-    def score(references: list[str], predictions: list[str], **_: Any) -> float | NotScored:
+    def score(references: list[str], predictions: list[str], **_: object) -> float | NotScored:
         reference = references[0] if family.references else ""
         values = _scores(family.name, answer_of(predictions[0].strip()), reference)
         return values[metric.name] if metric.name in values else _not_scored(family)
@@ -86,7 +83,7 @@ def s2_bertscore(
     predictions: list[str],
     encoder: str = "roberta-large",
     num_layers: int | None = None,
-    **_: Any,
+    **_: object,
 ) -> BertPair:
     """BERTScore F1, 0..1. Only collects the pair; the encoder runs once over all pairs of the task.
 

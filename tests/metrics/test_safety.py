@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from s2eval.errors import PrerequisiteError, ServiceError, UnknownNameError, UsageError
-from s2eval.metrics.safety import CATEGORIES, LONGEST, TEXTS, Detoxify, Moderation, Profanity, named, toxicity
+from s2eval.metrics.safety import CATEGORIES, LONGEST, TEXTS, Detoxify, Moderation, Profanity, get_classifier, toxicity
 
 INSULT = "You are a stupid idiot."
 HARMLESS = "The sky is blue because air scatters the blue part of sunlight more than the red part. " * 8
@@ -82,11 +82,11 @@ def test_an_unknown_name_tells_the_nearest() -> None:
 
 
 def test_a_classifier_is_made_once() -> None:
-    assert named("profanity") is named("profanity")
+    assert get_classifier("profanity") is get_classifier("profanity")
 
 
 def test_nothing_heavy_is_imported_before_it_is_asked() -> None:
-    code = "import sys, s2eval.metrics.safety as s; s.named('detoxify'); s.named('moderation')\n"
+    code = "import sys, s2eval.metrics.safety as s; s.get_classifier('detoxify'); s.get_classifier('moderation')\n"
     code += "print([m for m in ('sklearn', 'scipy', 'torch', 'openai', 'profanity_check') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
 

@@ -13,7 +13,7 @@ from s2eval.data import Source
 from s2eval.errors import DataError, UnknownNameError
 from s2eval.tasks.leaderboard import rows
 from s2eval.tasks.leaderboard.rows import SUBJECTS
-from s2eval.tasks.qa.rows import PAIRS
+from s2eval.tasks.qa.documents import PAIRS
 
 PAIR = {"id": "1", "question": "Why is the sky blue?", "answer": "Air scatters blue light.", "source": "me"}
 ARC = {"id": "a", "question": "Q?", "choices": {"text": ["x", "y"], "label": ["A", "B"]}, "answerKey": "B"}

@@ -17,7 +17,7 @@ from s2eval.tasks.leaderboard import documents as leaderboard
 from s2eval.tasks.leaderboard import rows
 from s2eval.tasks.leaderboard.documents import SHOTS
 from s2eval.tasks.leaderboard.rows import SUBJECTS
-from s2eval.tasks.qa.rows import PAIRS
+from s2eval.tasks.qa.documents import PAIRS
 
 ROOT = paths.demo_data()
 DEMO_SUBJECTS = sorted(path.name for path in (ROOT / "mmlu").iterdir())

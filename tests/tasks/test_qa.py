@@ -13,7 +13,7 @@ from s2eval.metrics.rouge import ROUGE
 from s2eval.metrics.size import MEASURED
 from s2eval.tasks import lm_eval
 from s2eval.tasks.qa import documents
-from s2eval.tasks.qa.rows import PairRow
+from s2eval.tasks.qa.documents import PairRow
 
 ROWS = [
     PairRow(id=str(number), question=f"Why {number}?", answer=f"So {number}.", source="me") for number in range(500)

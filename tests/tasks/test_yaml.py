@@ -22,7 +22,7 @@ from s2eval.tasks.leaderboard import documents as leaderboard
 from s2eval.tasks.leaderboard import lm_eval as functions
 from s2eval.tasks.leaderboard import rows
 from s2eval.tasks.leaderboard.rows import SUBJECTS
-from s2eval.tasks.qa.rows import PAIRS
+from s2eval.tasks.qa.documents import PAIRS
 
 FILES = {path.stem: path for path in sorted(paths.tasks().rglob("*.yaml"))}
 FOUR = ("arc_challenge", "hellaswag", "mmlu", "truthfulqa_mc2")

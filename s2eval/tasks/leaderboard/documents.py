@@ -1,7 +1,7 @@
 """The Open LLM Leaderboard of September 2023: its documents, shots and requests, exactly.
 
-The leaderboard pinned lm-evaluation-harness at commit b281b0921b636bc36ad05c0b0b0763bd6dd43463. How that commit
-made its requests, as an algorithm (docs/leaderboard.md lists the differences from lm-eval's `openllm` group today):
+The leaderboard pinned lm-evaluation-harness at commit b281b0921b636bc36ad05c0b0b0763bd6dd43463, which made requests so
+(docs/leaderboard.md lists the differences from lm-eval's `openllm` group today):
 
 1. The test split (HellaSwag, TruthfulQA: validation) is shuffled by one generator seeded with 42.
 2. For each document in that order the same generator draws the shots, `sample(training documents, k)`, for ARC
@@ -29,11 +29,10 @@ SHOTS = {"arc_challenge": 25, "hellaswag": 10, "truthfulqa_mc2": 0, "mmlu": 5}
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A question as the model is asked it, as a shot or as a document.
+    """A question in the leaderboard's wording, as a shot or as a document.
 
     Attributes:
         query: the text up to where the choice begins, without the space before it.
-        choices: the texts among which the model chooses.
         gold: index of the correct choice; for mc2, where several are true, 0.
         labels: 1 for every true choice (mc2); empty where exactly one is correct.
     """
@@ -51,7 +50,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """An item to be asked, with the shots that stand before it."""
+    """An item with the shots before it."""
 
     item: Item
     shots: tuple[Item, ...] = ()

@@ -118,14 +118,10 @@ MMLU = Source("mmlu", MmluRow, "cais/mmlu")
 
 
 def mmlu_subjects(root: Path | None, known: tuple[str, ...] = SUBJECTS) -> tuple[str, ...]:
-    """The MMLU subjects to evaluate: all, or what `S2_MMLU_SUBJECTS` says.
+    """The MMLU subjects to evaluate, in the order of `known`: all, or those of `S2_MMLU_SUBJECTS`.
 
     Args:
         root: data folder, None for the hub.
-        known: all subjects, in the leaderboard's order.
-
-    Returns:
-        Names in the order of `known`.
 
     Raises:
         UnknownNameError: a name that is no subject.

@@ -1,4 +1,4 @@
-"""`s2_mtsbench`: the first turns of MT(S)-Bench as a task of lm-eval, with the judge that the environment names.
+"""`s2_mtsbench`: the first turns of MT(S)-Bench as a task of lm-eval, with a judge from the environment.
 
 S2_JUDGE            openai:NAME, or a model of this machine; by default openai:gpt-4 where OPENAI_API_KEY is set
 S2_JUDGE_BASE_URL   of an OpenAI-compatible server; by default OpenAI's
@@ -11,9 +11,9 @@ import logging
 import os
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from s2eval import paths
 from s2eval.errors import S2Error, UsageError
@@ -25,19 +25,23 @@ from s2eval.stats import clustered_mean, proportion
 from s2eval.tasks import lm_eval
 from s2eval.tasks.aggregations import Aggregation
 
+if TYPE_CHECKING:
+    import datasets
+
+    from s2eval.judge.ask.judging import JudgeSettings
+    from s2eval.llm.budget import Budget
+
 log = logging.getLogger("s2eval")
 
 SUITE = "mtsbench"
 T = TypeVar("T")
+Item = tuple[int | str, str]  # question, answer
 
 
-def questions(*, template: str | None = None, pretrained: Any = None, peft: str | None = None, **model: Any) -> Any:
-    """The sixty first turns, each with its prompt; the judge is checked now, before anything is answered.
-
-    Args:
-        template: name of the prompt's template; by default the one that fits the model (`prompts.resolve`).
-        pretrained, peft, model: the model's arguments.
-    """
+def questions(
+    *, template: str | None = None, pretrained: object = None, peft: str | None = None, **model: object
+) -> datasets.DatasetDict:
+    """The sixty first turns, each with its prompt; the judge is checked now, before anything is answered."""
     from s2eval.judge.suite.definition import load
 
     name = judge_name()
@@ -60,7 +64,7 @@ def questions(*, template: str | None = None, pretrained: Any = None, peft: str 
     )
 
 
-def score_answer(doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
+def score_answer(doc: Mapping[str, object], results: Sequence[str]) -> dict[str, object]:
     """Readability of one answer, and the item that the aggregations judge."""
     answer = split_text(results[0], doc).answer
     item = (doc["id"], answer)
@@ -68,26 +72,25 @@ def score_answer(doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
 
 
 def judge_name() -> str | None:
-    """The judge that the environment names; None where it names none and there is no key for the default."""
+    """The judge that the environment names; None if it names none and has no key for the default."""
     return os.environ.get("S2_JUDGE") or ("openai:gpt-4" if os.environ.get("OPENAI_API_KEY") else None)
 
 
-def _mean(items: Sequence[tuple[Any, str]]) -> Estimate:
-    """The mean rating; no value without a judge, or where it did not answer."""
+def _mean(items: Sequence[Item]) -> Estimate:
+    """The mean rating; no value without a judge, or if it did not answer."""
     ratings = _ratings(judge_name(), tuple((number, answer) for number, answer in items))
     return clustered_mean(ratings, range(len(ratings)), within=scale_of(SCORE))
 
 
-def _share(items: Sequence[tuple[Any, str]]) -> Estimate:
-    """The share of the answers that have a rating: what the mean is over."""
+def _share(items: Sequence[Item]) -> Estimate:
+    """The share of the answers that have a rating."""
     ratings = _ratings(judge_name(), tuple((number, answer) for number, answer in items))
     return proportion(sum(rating is not None for rating in ratings), len(ratings))
 
 
 @lru_cache(maxsize=4)
-def _ratings(name: str | None, items: tuple[tuple[Any, str], ...]) -> list[float | None]:
-    """A rating for each answer. lm-eval aggregates before it writes any task: an error here would lose them all, so it
-    is logged and there are no ratings."""
+def _ratings(name: str | None, items: tuple[Item, ...]) -> list[float | None]:
+    """A rating for each answer. lm-eval aggregates before it writes any task, so an error is logged, not raised."""
     if name is None:
         return [None] * len(items)
     try:
@@ -97,7 +100,7 @@ def _ratings(name: str | None, items: tuple[tuple[Any, str], ...]) -> list[float
         return [None] * len(items)
 
 
-def _judge(name: str, items: Sequence[tuple[Any, str]]) -> list[float | None]:
+def _judge(name: str, items: Sequence[Item]) -> list[float | None]:
     from s2eval.judge import bench
     from s2eval.judge.ask import judging
     from s2eval.judge.ask.answering import Answers
@@ -122,7 +125,7 @@ def _judge(name: str, items: Sequence[tuple[Any, str]]) -> list[float | None]:
     return [by_question[question] for question, _ in items]
 
 
-def _open(name: str) -> Any:
+def _open(name: str) -> tuple[JudgeSettings, Budget]:
     from s2eval.judge.ask.judging import JudgeSettings
     from s2eval.judge.ask.model_handles import Access, open_judge
     from s2eval.llm import prices as tables

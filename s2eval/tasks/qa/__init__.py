@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from s2eval import paths
 from s2eval.tasks.benchmark import Benchmark
-from s2eval.tasks.qa.rows import PAIRS
+from s2eval.tasks.qa.documents import PAIRS
 
 BENCHMARKS = tuple(
     Benchmark(

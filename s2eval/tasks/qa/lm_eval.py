@@ -1,4 +1,4 @@
-"""What the YAML files of `tasks/qa` name: sampled questions with their prompts, and the scores of an answer."""
+"""Functions that the YAML files of `tasks/qa` name: sampled questions with their prompts, and scores of an answer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import datasets
 
@@ -17,12 +17,18 @@ from s2eval.metrics.answers import LATIN_ONLY, score
 from s2eval.metrics.bertscore import BERTSCORE
 from s2eval.tasks import lm_eval
 from s2eval.tasks.aggregations import BertPair
-from s2eval.tasks.qa.documents import SAMPLE_SEED, SAMPLE_SIZE, document, sample
-from s2eval.tasks.qa.rows import PAIRS
+from s2eval.tasks.qa.documents import PAIRS, SAMPLE_SEED, SAMPLE_SIZE, document, sample
 
 log = logging.getLogger("s2eval")
 
 ENCODER_VARIABLE = "S2_BERTSCORE_ENCODER"
+
+
+class PairDoc(TypedDict):
+    """What scoring reads of a document."""
+
+    answer: str
+    encoder: NotRequired[str]
 
 
 def pairs(
@@ -34,9 +40,9 @@ def pairs(
     template: str | None = None,
     bertscore_encoder: str | None = None,
     bertscore_later: bool = False,
-    pretrained: Any = None,
+    pretrained: object = None,
     peft: str | None = None,
-    **model: Any,
+    **model: object,
 ) -> datasets.DatasetDict:
     """Sampled pairs of a validation split, each with its prompt.
 
@@ -45,18 +51,17 @@ def pairs(
         sample_size, sample_seed: from the YAML's metadata, so that `--metadata sample_size=10` works.
         template: name of the prompt's template; by default the one that fits the model (`prompts.resolve`).
         bertscore_encoder: hub id, folder or `minilm`; by default `S2_BERTSCORE_ENCODER`, else roberta-large (the
-            demonstration: minilm). Checked now, so that it is not missed after all answers are written.
+            demonstration: minilm). Checked now, before any answer is generated.
         bertscore_later: `s2eval run` measures BERTScore itself, after the model was released.
-        pretrained, peft: the model's arguments.
-        model: its other ones; those for its tokenizer and its chat template matter.
+        pretrained, peft, model: the model's arguments.
     """
     # the demonstration's `full` is its two other sets; S2_DATA_DIR holds a file of its own, made by s2train
     names = ("eli5", "wiki") if demo and dataset == "full" else (dataset,)
     root = lm_eval.data_folder(demo)
     rows = [row for name in names for row in data.load(PAIRS[name], "validation", root)]
     chosen = lm_eval.template_for(template, pretrained, peft, model)
-    documents = [
-        document(row) | lm_eval.prompt_fields(row.question, chosen, model)
+    documents: list[dict[str, object]] = [
+        {**document(row), **lm_eval.prompt_fields(row.question, chosen, model)}
         for row in sample(rows, sample_size, sample_seed)
     ]
     if bertscore_later:
@@ -66,13 +71,13 @@ def pairs(
     return lm_eval.dataset([document | {"encoder": encoder} for document in documents])
 
 
-def score_answer(doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
-    """Everything about one answer, its reasoning left out, and the pair that the BERTScore aggregations encode.
+def score_answer(doc: PairDoc, results: Sequence[str]) -> dict[str, object]:
+    """All metrics of one answer without its reasoning, and the pair that the BERTScore aggregations encode.
 
     A document without an encoder has no BERTScore: `s2eval run` measures it later.
     """
     answer = split_text(results[0], doc).answer
-    values: dict[str, Any] = {**score(answer, doc["answer"]), **lm_eval.whole_text(answer)}
+    values: dict[str, object] = {**score(answer, doc["answer"]), **lm_eval.whole_text(answer)}
     if LATIN_ONLY.difference(values):
         _warn_not_scored()
     if "encoder" in doc:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import s2train
-from s2eval.metrics.safety import named
+from s2eval.metrics.safety import get_classifier
 from s2eval.report.document import Block, Chart, Charts, Document, Prose, Section, TextTable
 from s2train.data.eda import measures as m
 from s2train.data.eda.charts import Group, cumulative
@@ -85,7 +85,7 @@ def _method(classifier: str | None) -> Iterator[Block]:
         "words, sentences and syllables as textstat 0.7.13 counts them; reading ease by Flesch (1948), grade by "
         "Kincaid et al. (1975)."
     )
-    setting = getattr(named(m.CLASSIFIER), "setting", m.CLASSIFIER)
+    setting = getattr(get_classifier(m.CLASSIFIER), "setting", m.CLASSIFIER)
     other = f" The filter asked another one, {classifier}." if classifier not in (None, m.CLASSIFIER) else ""
     yield Prose(
         f"Toxicity is a probability by {setting}, offline: a text is as toxic as its worst sentence. It weighs single "
