@@ -66,7 +66,7 @@ class JudgeRequest:
     parser: Parser = "strict"
     structured: bool = False
     template: str | None = None
-    chat_template_args: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    chat_template_args: Mapping[str, object] = field(default_factory=dict[str, object])
     dtype: str | None = None
     device: str | None = None
     base_url: str | None = None
@@ -103,7 +103,7 @@ class JudgePlan:
         """Check servers and budget; makes no calls that cost.
 
         Raises:
-            UsageError, ServiceError, BudgetError: what a judge would fail of.
+            UsageError, ServiceError, BudgetError: where judging would fail.
         """
         from s2eval.judge import bench
 
@@ -122,17 +122,17 @@ class JudgePlan:
         from s2eval.judge.bench import CachedClient
 
         client = CachedClient(self.ledger, self.prices, self.budget, on_progress or (lambda *_: None))
-        made: list[Result] = []
+        judged: list[Result] = []
         stored: list[Stored] = []
         for model in self.models:
-            made.append(_judge_one(self.suite, model, self.against, self.judging, self.request.choices, client))
-            stored.append(results.write(self.out, made[-1]))
-        return made, stored
+            judged.append(_judge_model(self.suite, model, self.against, self.judging, self.request.choices, client))
+            stored.append(results.write(self.out, judged[-1]))
+        return judged, stored
 
 
 @contextmanager
 def open_plan(request: JudgeRequest, log: Log, *, dry_run: bool = False) -> Iterator[JudgePlan]:
-    """Open models, judge and store of a request; nothing is asked.
+    """Open models, judge and store of a request; makes no calls.
 
     Raises:
         UsageError, PrerequisiteError: a model, a judge or a question set is missing, or does not fit.
@@ -159,7 +159,7 @@ def open_plan(request: JudgeRequest, log: Log, *, dry_run: bool = False) -> Iter
     budget = Budget(request.max_calls, request.max_cost, table.of)
     with bench.known(out / CALLS) if dry_run else Ledger.open(out / CALLS) as ledger:
         budget.keep_in(ledger)
-        remote: dict[str, Any] = {
+        remote: dict[str, object] = {
             "max_in_flight": request.in_flight,
             "requests_per_minute": request.requests_per_minute,
             "tokens_per_minute": request.tokens_per_minute,
@@ -188,7 +188,7 @@ def open_plan(request: JudgeRequest, log: Log, *, dry_run: bool = False) -> Iter
         _check_models([*models, *([against] if against else [])], bool(request.template or arguments))
         dry = bench.DryRunClient(ledger)
         for model in models:
-            _judge_one(questions, model, against, judging, request.choices, dry)
+            _judge_model(questions, model, against, judging, request.choices, dry)
         yield JudgePlan(request, out, questions, models, against, judging, ledger, budget, table, dry.calls)
 
 
@@ -206,7 +206,7 @@ def _check_models(models: Sequence[ModelHandle], templated: bool) -> None:
         raise UsageError(f"models {', '.join(alike)}: on some systems both are one folder; judge them separately")
 
 
-def _judge_one(
+def _judge_model(
     suite: Suite,
     model: ModelHandle,
     against: ModelHandle | None,

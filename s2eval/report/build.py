@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from s2eval.records import Row
-from s2eval.report import provenance
 from s2eval.report.compare import Compared
-from s2eval.report.document import Chart, Document, Table
+from s2eval.report.document import Chart, Document
 from s2eval.report.read.items import Scored
 from s2eval.report.sources import Source
 from s2eval.report.tables import run_notes
@@ -21,13 +20,18 @@ from s2eval.report.tables.summary import summarise
 from s2eval.report.tables.ties import mark_ties
 from s2eval.report.tables.training_sets import matrices
 
+_DIFFERENCES = (
+    "Differences below the tables are over the documents that both models have, and shown where p, by Holm's "
+    "method over the whole table, is at most 0.05; marks in a column are corrected over that column alone. "
+    "`s2eval compare` prints each difference with its interval."
+)
+
 
 @dataclass(frozen=True)
 class Report:
-    """What the folders hold, for a renderer to take what it needs of it.
+    """What the folders hold; each renderer takes the parts that it needs.
 
     Attributes:
-        sources: what each folder gives; models in the order in which they are met.
         published: set the paper's numbers beside ours.
         title: of the document; by default the folders' titles.
         mix_judges: let the scores of different judges share tables, with a warning in them.
@@ -80,22 +84,12 @@ class Report:
             UnknownNameError: no such baseline, or no such row of the paper.
             DataError: a number that is not finite, or two for the same thing.
         """
-        tables = self._tables()
-        notes = [note for source in self.sources for note in source.notes]
-        notes += [*run_notes.of_rows(self.rows), *_left_out(self.rows, tables), *_compared_notes(self.compared)]
-        title = self.title or ", ".join(source.title for source in self.sources)
-        summary = summarise(
-            tables, self.models, self.rows, provenance.together(source.facts for source in self.sources)
-        )
-        return Document(title, tables, list(dict.fromkeys(notes)), summary=summary)
-
-    def _tables(self) -> list[Table]:
-        shown = mixed(self.rows) if self.mix_judges else self.rows
-        trained_on = {model: name for source in self.sources for model, name in source.trained_on.items()}
-        table_notes = _together(item for source in self.sources for item in source.table_notes.items())
+        rows, sources = self.rows, self.sources
+        shown = mixed(rows) if self.mix_judges else rows
+        table_notes = _together(item for source in sources for item in source.table_notes.items())
         judge_notes = _together(
             (SEVERAL if self.mix_judges else label, notes)
-            for source in self.sources
+            for source in sources
             for label, notes in source.judge_notes.items()
         )
         tables = [
@@ -107,7 +101,23 @@ class Report:
             replace(table, notes=(*table.notes, *differences.get(comparison_key(table.key), ())))
             for table in mark_ties(tables, self.scored)
         ]
-        return [*tables, *matrices(self.rows, self.models, trained_on, self.scored)]
+        trained_on = {model: name for source in sources for model, name in source.trained_on.items()}
+        tables += matrices(rows, self.models, trained_on, self.scored)
+        in_tables = {cell.row.task for table in tables for row in table.rows for cell in row.cells if cell.row}
+        others = [task for task in dict.fromkeys(row.task for row in rows) if task not in in_tables]
+        notes = [note for source in sources for note in source.notes]
+        notes += run_notes.of_rows(rows)
+        if others:
+            notes.append(
+                f"In no table of this report: {', '.join(others)}. `s2eval report FOLDER --format csv` prints their "
+                "numbers, `s2eval compare FOLDER` the differences between models."
+            )
+        notes += [f"Not compared: {reason}." for reason in self.compared.refused]
+        notes += [*self.compared.notes, _DIFFERENCES] if self.compared.tables else []
+        facts = _together((name, (value,)) for source in sources for name, value in source.facts)
+        summary = summarise(tables, self.models, rows, [(name, "; ".join(values)) for name, values in facts.items()])
+        title = self.title or ", ".join(source.title for source in sources)
+        return Document(title, tables, list(dict.fromkeys(notes)), summary=summary)
 
     @cached_property
     def charts(self) -> list[Chart]:
@@ -127,33 +137,9 @@ class Report:
         return replace(self.document, charts=self.charts)
 
 
-def _left_out(rows: Iterable[Row], tables: Iterable[Table]) -> Iterator[str]:
-    """Tasks that no table has, and how to see them."""
-    shown = {cell.row.task for table in tables for row in table.rows for cell in row.cells if cell.row}
-    names = [task for task in dict.fromkeys(row.task for row in rows) if task not in shown]
-    if names:
-        yield (
-            f"In no table of this report: {', '.join(names)}. `s2eval report FOLDER --format csv` prints their "
-            "numbers, `s2eval compare FOLDER` the differences between models."
-        )
-
-
 def _together(notes: Iterable[tuple[str, Sequence[str]]]) -> dict[str, list[str]]:
-    """Sentences of several folders by the table or judge that they are of, each once."""
+    """Texts of several folders by the name that they belong to, each once."""
     merged: dict[str, dict[str, None]] = {}
     for key, texts in notes:
         merged.setdefault(key, {}).update(dict.fromkeys(texts))
     return {key: list(texts) for key, texts in merged.items()}
-
-
-def _compared_notes(compared: Compared) -> Iterator[str]:
-    """What was not compared and why, and how far what was compared goes."""
-    for reason in compared.refused:
-        yield f"Not compared: {reason}."
-    if compared.tables:
-        yield from compared.notes
-        yield (
-            "Differences below the tables are over the documents that both models have, and shown where p, by Holm's "
-            "method over the whole table, is at most 0.05; marks in a column are corrected over that column alone. "
-            "`s2eval compare` prints each difference with its interval."
-        )

@@ -9,7 +9,8 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -25,11 +26,15 @@ def record(folder: Path) -> None:
     """Write the command, device, dtypes and git revision beside a run's results; what is not known stays as it was."""
     from s2eval.llm.secrets import redact
 
+    dtypes: set[str] = set()  # as lm-eval wrote them with the results
+    for path in folder.glob("*/*/results_*.json"):
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            dtypes.add(json.loads(path.read_text(encoding="utf-8"))["config"]["model_dtype"].removeprefix("torch."))
     is_ours = Path(sys.argv[0]).name in ("s2eval", "__main__.py")  # not a notebook or another program
     known = {
         "command": redact(shlex.join(["s2eval", *sys.argv[1:]])) if is_ours else "",
         "device": _device(),
-        "dtypes": sorted(_dtypes(folder)),
+        "dtypes": sorted(dtypes),
         "revision": _revision(),
     }
     content = _read(folder) | {name: value for name, value in known.items() if value}
@@ -58,15 +63,6 @@ def facts(folder: Path, units: Sequence[UnitFacts]) -> tuple[tuple[str, str], ..
     return tuple((name, value) for name, value in known if value)
 
 
-def together(sources: Iterable[Sequence[tuple[str, str]]]) -> tuple[tuple[str, str], ...]:
-    """The facts of several folders: each name once, with its different values."""
-    merged: dict[str, dict[str, None]] = {}
-    for source in sources:
-        for name, value in source:
-            merged.setdefault(name, {})[value] = None
-    return tuple((name, "; ".join(values)) for name, values in merged.items())
-
-
 def _read(folder: Path) -> JsonObject:
     try:
         content: Json = json.loads((folder / FILE).read_text(encoding="utf-8"))
@@ -88,20 +84,7 @@ def _device() -> str:
     torch = sys.modules.get("torch")
     if torch is None:
         return ""
-    if torch.cuda.is_available():
-        return str(torch.cuda.get_device_name())
-    return f"CPU, {torch.get_num_threads()} threads"
-
-
-def _dtypes(folder: Path) -> Iterable[str]:
-    """As lm-eval wrote them with the results."""
-    for path in folder.glob("*/*/results_*.json"):
-        try:
-            dtype = json.loads(path.read_text(encoding="utf-8"))["config"]["model_dtype"]
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-        if isinstance(dtype, str):
-            yield dtype.removeprefix("torch.")
+    return str(torch.cuda.get_device_name()) if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
 
 
 def _revision() -> str:
@@ -109,14 +92,13 @@ def _revision() -> str:
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return ""
-    head = _git(root, "rev-parse", "--short=12", "HEAD")
-    return head + (" with changes" if head and _git(root, "status", "--porcelain", "-uno") else "")
+    try:
+        head = _git(root, "rev-parse", "--short=12", "HEAD")
+        return head + (" with changes" if _git(root, "status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.SubprocessError):
+        return ""
 
 
 def _git(root: Path, *arguments: str) -> str:
-    try:
-        return subprocess.run(
-            ("git", "-C", str(root), *arguments), check=True, capture_output=True, text=True, timeout=10
-        ).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return ""
+    command = ("git", "-C", str(root), *arguments)
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout.strip()
