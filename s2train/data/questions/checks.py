@@ -1,13 +1,13 @@
 """Whether a question that a model wrote can stand alone with its text as the answer: named checks, in order.
 
-Each is a pure function of one draft and the thresholds; `DUPLICATE` alone needs the whole set and is found in
-`questions`. English only, as the project's texts are.
+Each is a pure function of one draft and the thresholds; only `DUPLICATE` needs the whole set (`writing.sift`).
+English only, as the project's texts are.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -67,10 +67,9 @@ class Thresholds(BaseModel):
     """What the checks allow.
 
     Attributes:
-        min_words, max_words: of a question.
-        max_grade: Flesch-Kincaid grade, the subject's name not counted (it is nobody's choice).
+        max_grade: Flesch-Kincaid grade, the subject's name not counted (nobody chooses it).
         max_leaked_share: of the answer's different content words, those in its subject's name not counted.
-        max_copied_words: in a row, from the answer; the subject's name breaks a row.
+        max_copied_words: in a row, from the answer; the subject's name ends a row.
         min_english: probability (py3langid) below which no question is English, whatever its words.
     """
 
@@ -86,13 +85,7 @@ class Thresholds(BaseModel):
 
 @dataclass(frozen=True)
 class Draft:
-    """A question that may be accepted.
-
-    Attributes:
-        question: as `question_in` gives it.
-        answer: the text that it is to be answered by.
-        title: what the text is about; "" = not known.
-    """
+    """A question (as `question_in` gives it) that may be accepted, its answer, and what that is about ("": unknown)."""
 
     question: str
     answer: str
@@ -100,19 +93,17 @@ class Draft:
 
     @cached_property
     def parts(self) -> tuple[str, ...]:
-        """The question without the subject's name: what stands before, between and after its places."""
-        return tuple(_names(self.title).split(self.question)) if normalised(self.title) else (self.question,)
+        """The question before, between and after the subject's name: the title, with and without what stands in
+        brackets at its end, in any case and spacing."""
+        names = dict.fromkeys(name for name in (self.title, _QUALIFIER.sub("", self.title)) if normalised(name))
+        if not normalised(self.title):
+            return (self.question,)
+        spaced = "|".join(r"\s+".join(map(re.escape, name.split())) for name in names)
+        return tuple(re.split(rf"(?<!\w)(?:{spaced})(?!\w)", self.question, flags=re.IGNORECASE))
 
     @cached_property
     def title_words(self) -> frozenset[str]:
         return frozenset(_words(self.title))
-
-
-def _names(title: str) -> re.Pattern[str]:
-    """Finds the title, and the title without what stands in brackets at its end, in any case and spacing."""
-    names = dict.fromkeys(name for name in (title, _QUALIFIER.sub("", title)) if normalised(name))
-    spaced = (r"\s+".join(map(re.escape, name.split())) for name in names)
-    return re.compile(rf"(?<!\w)(?:{'|'.join(spaced)})(?!\w)", re.IGNORECASE)
 
 
 def _words(text: str) -> list[str]:
@@ -136,14 +127,12 @@ def copied_words(draft: Draft) -> int:
     4
     """
     answer = _words(draft.answer)
-    return max(_longest_common_run(_words(part), answer) for part in draft.parts)
-
-
-def _longest_common_run(some: Sequence[str], others: Sequence[str]) -> int:
-    longest, ending = 0, [0] * (len(others) + 1)
-    for word in some:
-        ending = [0, *(before + 1 if word == other else 0 for before, other in zip(ending, others, strict=False))]
-        longest = max(longest, *ending)
+    longest = 0
+    for part in draft.parts:
+        ending = [0] * (len(answer) + 1)  # of the shared run that ends at each word of the answer
+        for word in _words(part):
+            ending = [0, *(before + 1 if word == other else 0 for before, other in zip(ending, answer, strict=False))]
+            longest = max(longest, *ending)
     return longest
 
 
@@ -151,17 +140,15 @@ def _longest_common_run(some: Sequence[str], others: Sequence[str]) -> int:
 
 
 def _stands_for_itself(draft: Draft, _: Thresholds) -> bool:
-    found = [match["noun"] for match in _POINTS.finditer(draft.question)]
-    if any(noun.lower().rstrip("s") not in {word.rstrip("s") for word in draft.title_words} for noun in found):
+    in_title = {word.rstrip("s") for word in draft.title_words}
+    if any(match["noun"].lower().rstrip("s") not in in_title for match in _POINTS.finditer(draft.question)):
         return False
     rest = " ".join(draft.parts)
-    return not (_ABOVE.search(rest) or _THIS.search(rest) or _WHAT_IS_IT.search(rest) or _points_at_a_person(draft))
-
-
-def _points_at_a_person(draft: Draft) -> bool:
-    """`When was he born?`: a pronoun with nothing before it that it could stand for."""
-    found = _PERSON.search(draft.parts[0])  # after the subject's name it stands for that
-    return found is not None and _FUNCTION_WORDS.issuperset(_words(draft.parts[0][: found.start()]))
+    if _ABOVE.search(rest) or _THIS.search(rest) or _WHAT_IS_IT.search(rest):
+        return False
+    # `When was he born?`: a pronoun with nothing before it that it could stand for; after the subject's name it does
+    pronoun = _PERSON.search(draft.parts[0])
+    return pronoun is None or not _FUNCTION_WORDS.issuperset(_words(draft.parts[0][: pronoun.start()]))
 
 
 def _about_the_text(draft: Draft, _: Thresholds) -> bool:
@@ -177,12 +164,12 @@ def _one_question(draft: Draft, _: Thresholds) -> bool:
 
 
 def _english(draft: Draft, thresholds: Thresholds) -> bool:
-    """By py3langid, which is unsure of short texts with a foreign name: these need two English function words."""
+    """By py3langid, which is unsure of short texts with a foreign name; these need two English function words."""
     probability = english_probability(draft.question)
     if probability >= _ENGLISH_ENOUGH:
         return True
-    found = _FUNCTION_WORDS.intersection(_words(" ".join(draft.parts)))
-    return probability >= thresholds.min_english and len(found) >= 2 and not found <= _IN_OTHER_LANGUAGES
+    words = _FUNCTION_WORDS.intersection(_words(" ".join(draft.parts)))
+    return probability >= thresholds.min_english and len(words) >= 2 and not words <= _IN_OTHER_LANGUAGES
 
 
 def english_probability(text: str) -> float:
@@ -237,16 +224,16 @@ def refusal(draft: Draft, thresholds: Thresholds) -> str | None:
     return next((check.reason for check in CHECKS if not check.passes(draft, thresholds)), None)
 
 
-# --- what a model says ---
+# --- replies ---
 
 _LABEL = re.compile(r"^(?:[#>*\-]+\s+|\d+[.)]\s+)*(?:[*_]*(?:question|q)\s*\d*\s*[*_]*[:.)][*_]*\s*)?", re.IGNORECASE)
 _PAIRS = ('""', "''", "“”", "‘’", "**", "__", "``", "«»")
 
 
 def question_in(reply: str) -> str:
-    """The reply without what models like to put around a question: label, list mark, quotation marks, bold.
+    """The reply without the label, list mark, quotation marks or bold that models put around a question.
 
-    Nothing is cut out of it: a reply that also has an answer is left for the checks to refuse.
+    A reply that also has an answer is left as it is, for the checks to refuse.
 
     >>> question_in('**Question:** "What is rain?"')
     'What is rain?'

@@ -1,8 +1,8 @@
-"""Questions written by a language model, each to be answered by a text that is there already (a Wikipedia lead).
+"""Questions written by a language model, each to be answered by an existing text (a Wikipedia lead).
 
-    passages_of(pairs) → calls(…) → ask (s2eval.llm: stored, resumed, limited) → question_checks → once more → pairs
+    passages_of(pairs) → calls(…) → ask (s2eval.llm: stored, resumed, limited) → checks → once more → pairs
 
-Only the question is generated. What comes out depends on the passages and the replies, never on the replies' order.
+The result depends on the passages and the replies, never on the replies' order.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ EXAMPLES = 10  # refused questions that the funnel shows for each reason
 Role = Literal["system", "user", "assistant"]
 
 _ROLE = re.compile(r"^# (system|user|assistant)[^\S\n]*$", re.MULTILINE)
-_PLACE = re.compile(r"\{(title|text)\}")
+_PLACEHOLDER = re.compile(r"\{(title|text)\}")
 _REPLY = (ENTITIES_ONCE, CHARACTERS, SPACING)
 
 
@@ -48,14 +48,7 @@ class Attempt(BaseModel):
 
 
 class QuestionSettings(BaseModel):
-    """How questions are written, and what they must be like.
-
-    Attributes:
-        first: how each passage's question is sampled.
-        again: how it is sampled once more where the first was refused.
-        max_tokens: of a reply.
-        checks: thresholds of `question_checks`.
-    """
+    """How questions are sampled, first and once more where the first was refused, and what they must be like."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -77,10 +70,10 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What the model is told: `{title}` and `{text}` stand for the passage's, all else is literal.
+    """The instruction to the model: `{title}` and `{text}` stand for the passage's, all else is literal.
 
     Lines `# system`, `# user` and `# assistant` begin messages, for examples that come before; without any of them
-    the whole is one message of the user.
+    the template is one message of the user.
 
     Raises:
         DataError: the last message is not the user's, or `{text}` is missing in it.
@@ -95,14 +88,14 @@ class Prompt:
 
     @property
     def hash(self) -> str:
-        """16 hex digits of the template's SHA-256; stands in every row."""
+        """16 hex digits of the template's SHA-256; part of every row."""
         return hashlib.sha256(self.template.encode()).hexdigest()[:16]
 
     def render(self, passage: Passage) -> tuple[Message, ...]:
-        """For one passage; braces in its text stay as they are."""
+        """The messages for one passage; braces in its text stay as they are."""
         *examples, (role, last) = self._messages()
-        asked = _PLACE.sub(lambda place: getattr(passage, place[1]), last)
-        return (*(Message(one, text) for one, text in examples), Message(role, asked))
+        question = _PLACEHOLDER.sub(lambda match: getattr(passage, match[1]), last)
+        return (*(Message(speaker, text) for speaker, text in examples), Message(role, question))
 
     def _messages(self) -> list[tuple[Role, str]]:
         first, *parts = _ROLE.split(self.template)
@@ -112,7 +105,7 @@ class Prompt:
 
 
 def load_prompt(path: Path | None = None) -> Prompt:
-    """The prompt in a UTF-8 file; None = the shipped one, `s2train/data/questions/question.md`."""
+    """The prompt in a UTF-8 file; by default the packaged `s2train/data/questions/question.md`."""
     try:
         file = resources.files("s2train.data.questions") / "question.md" if path is None else path
         return Prompt(file.read_text(encoding="utf-8"))
@@ -121,7 +114,7 @@ def load_prompt(path: Path | None = None) -> Prompt:
 
 
 def passages_of(pairs: Iterable[Pair]) -> list[Passage]:
-    """The answers of the set `wiki` as what questions are to be written about."""
+    """The answers of the set `wiki`."""
     return [Passage(pair.id, pair.extra_text("title"), pair.answer, pair.source) for pair in pairs]
 
 
@@ -135,7 +128,6 @@ class Writer:
     Attributes:
         name: in the rows: the server's model, or MODEL as the user typed it.
         identity: `Call.service`.
-        service: answers calls.
         stop: texts at which a reply ends.
     """
 
@@ -160,16 +152,15 @@ def open_writer(
 
     Args:
         model: `openai:NAME` at any OpenAI-compatible server, or a model of this machine (`smollm2`, a folder).
-        base_url: of the server; None = OPENAI_BASE_URL, else OpenAI's.
-        budget: limits on calls and cost.
-        batches: the ledger in which batches are noted, to go through the Batch API; None = ask directly.
-        wait: whether a batch is waited for; if not, the same command collects it later.
-        say: told in a sentence what happens to batches.
+        base_url: of the server; by default OPENAI_BASE_URL, else OpenAI's.
+        batches: the ledger in which batches are noted, to use the Batch API; None = call the API directly.
+        wait: whether to wait for a batch; if not, the same command collects it later.
+        say: reports on batches, in sentences.
         remote: more arguments of `OpenAIService`, such as `max_in_flight`.
         local: arguments of the backend, such as `dtype`.
 
     Raises:
-        UsageError, PrerequisiteError: no such model, or what was given does not go with it.
+        UsageError, PrerequisiteError: no such model, or arguments that it does not take.
     """
     kind, name = kind_of(model)
     if kind.remote:
@@ -193,7 +184,7 @@ def open_writer(
 def calls(
     wanted: Iterable[Passage], writer: Writer, prompt: Prompt, settings: QuestionSettings, *, again: bool = False
 ) -> dict[str, Call]:
-    """Passage id → what is asked about it, first or again; for an estimate, give the values to `prices.estimate`."""
+    """Passage id → the call for its question, the first or the second (`again`)."""
     attempt = settings.again if again else settings.first
     return {
         passage.id: Call(
@@ -215,7 +206,7 @@ def calls(
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A question that did not pass: one of `question_checks.REASONS`."""
+    """A question that did not pass, for one of `checks.REASONS`."""
 
     question: str
     reason: str
@@ -235,10 +226,7 @@ def sift(
 ) -> Sifted:
     """Check each reply by itself, then against the others: of equal questions the smallest id keeps its own.
 
-    Args:
-        asked: in any order.
-        outcomes: passage id → how its call ended.
-        taken: questions accepted before; none is given twice.
+    `outcomes` has how each passage's call ended; a question in `taken` is not accepted again.
     """
     seen = {normalised(question) for question in taken}
     accepted, refused, unanswered = dict[str, str](), dict[str, Refused](), dict[str, str]()
@@ -264,12 +252,10 @@ class QuestionFunnel:
     """What became of the passages; `passages == written + sum(refused.values()) + sum(unanswered.values())`.
 
     Attributes:
-        passages: asked about.
-        refused_first: questions refused in the first round, by reason; each was asked for once more.
+        refused_first: questions refused in the first round, by reason; each was requested once more.
         rescued: of these, accepted in the second round.
         refused: refused in the second round, too, by its reason.
-        unanswered: without a valid reply in either round, by kind of failure; the next run asks again.
-        written: rows.
+        unanswered: without a valid reply in either round, by kind of failure; the next run tries again.
         examples: reason → (id, question) of up to ten that were refused in the end, smallest ids.
     """
 
@@ -279,9 +265,9 @@ class QuestionFunnel:
     refused: Mapping[str, int]
     unanswered: Mapping[str, int]
     written: int
-    examples: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict[str, Any])
+    examples: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict[str, tuple[tuple[str, str], ...]])
 
-    def entry(self) -> dict[str, Any]:
+    def entry(self) -> dict[str, object]:
         """As JSON values."""
         return asdict(self)
 
@@ -317,35 +303,36 @@ def write_questions(
     progress: Callable[[int, int, Spent], None] | None = None,
     budget: Budget | None = None,
 ) -> QuestionSet:
-    """A question for each passage; replies that the ledger has are not asked for again.
+    """A question for each passage; replies that the ledger has are not requested again.
 
-    All are asked; those refused are asked once more (`repeat` 1, `settings.again`). A question accepted in the first
-    round stays, so no passage loses its question to another's second try.
+    Passages whose question is refused get a second call (`repeat` 1, `settings.again`). A question accepted in the
+    first round stays, so no passage loses its question to another's second try.
 
     Args:
         cost: USD of a call that ended (`Prices.cost`); not needed with a budget.
         budget: what the writer's service charges, kept in this ledger (`Budget.keep_in`).
-        progress: told after each call of a round: calls ended, calls of the round, what the round has spent.
+        progress: called after each call with the calls ended, the calls of the round, and what the round has spent.
 
     Raises:
         DataError: two passages have the same id.
-        BudgetError, IncompleteError, ServiceError: see `s2eval.llm.ask`; what was answered is in the ledger, and the
-            same call goes on from there.
+        BudgetError, IncompleteError, ServiceError: see `s2eval.llm.ask`; replies are in the ledger, and the same call
+            resumes from there.
     """
     settings, prompt = settings or QuestionSettings(), prompt or load_prompt()
     if twice := [identity for identity, n in Counter(passage.id for passage in wanted).items() if n > 1]:
         raise DataError(f"{len(twice)} passage ids come more than once, such as {twice[0]!r}; an id must be unique")
 
-    def round_of(asked: Sequence[Passage], taken: Iterable[str], *, again: bool) -> Sifted:
-        made = calls(asked, writer, prompt, settings, again=again)
-        keys = {identity: call.key for identity, call in made.items()}
-        ended = ask(writer.service, made.values(), ledger, cost=cost, progress=progress, budget=budget) if made else {}
-        return sift(asked, {identity: ended[key] for identity, key in keys.items()}, settings.checks, taken)
+    def ask_round(passages: Sequence[Passage], taken: Iterable[str], *, again: bool) -> Sifted:
+        by_passage = calls(passages, writer, prompt, settings, again=again)
+        outcomes: Mapping[str, Outcome] = {}
+        if by_passage:
+            ended = ask(writer.service, by_passage.values(), ledger, cost=cost, progress=progress, budget=budget)
+            outcomes = {identity: ended[call.key] for identity, call in by_passage.items()}
+        return sift(passages, outcomes, settings.checks, taken)
 
-    first = round_of(wanted, (), again=False)
-    second = round_of(
-        [passage for passage in wanted if passage.id in first.refused], first.accepted.values(), again=True
-    )
+    first = ask_round(wanted, (), again=False)
+    refused = [passage for passage in wanted if passage.id in first.refused]
+    second = ask_round(refused, first.accepted.values(), again=True)
     questions = {**first.accepted, **second.accepted}
     rows = tuple(
         Pair(
@@ -363,21 +350,18 @@ def write_questions(
 
 def _funnel(first: Sifted, second: Sifted, passages: int, written: int) -> QuestionFunnel:
     examples: dict[str, list[tuple[str, str]]] = {}
-    for identity, one in sorted(second.refused.items()):
-        shown = examples.setdefault(one.reason, [])
+    for identity, refused in sorted(second.refused.items()):
+        shown = examples.setdefault(refused.reason, [])
         if len(shown) < EXAMPLES:
-            shown.append((identity, one.question))
+            shown.append((identity, refused.question))
+    by_reason = [Counter(refused.reason for refused in sifted.refused.values()) for sifted in (first, second)]
+    refused_first, refused_again = ({reason: counts[reason] for reason in REASONS} for counts in by_reason)
     return QuestionFunnel(
         passages,
-        _by_reason(first.refused.values()),
+        refused_first,
         len(second.accepted),
-        _by_reason(second.refused.values()),
+        refused_again,
         dict(sorted(Counter([*first.unanswered.values(), *second.unanswered.values()]).items())),
         written,
         {reason: tuple(shown) for reason, shown in examples.items()},
     )
-
-
-def _by_reason(refused: Iterable[Refused]) -> dict[str, int]:
-    counts = Counter(one.reason for one in refused)
-    return {reason: counts[reason] for reason in REASONS}
