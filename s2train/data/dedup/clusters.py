@@ -16,16 +16,12 @@ from s2train.data.engine import HERE, Engine
 
 @dataclass(frozen=True, slots=True)
 class QuestionClusters:
-    """The keys by which near-duplicate questions stay on one side.
-
-    Attributes:
-        keys: normalised question → the smallest normalised question of its cluster, for clusters of two and more.
-    """
+    """Normalised question → the smallest normalised question of its cluster, for clusters of two and more."""
 
     keys: Mapping[str, str]
 
     def key(self, question: str) -> str:
-        """What stands for the question: itself, normalised, where it has no near-duplicate."""
+        """The question that stands for the cluster; itself, normalised, where it has no near-duplicate."""
         own = normalised(question)
         return self.keys.get(own, own)
 
@@ -42,21 +38,23 @@ class QuestionClusters:
 def cluster_questions(questions: Iterable[str], *, engine: Engine = HERE) -> QuestionClusters:
     """Cluster the questions of all sets at once (a set alone does not know the others' near-duplicates).
 
-    Two questions are joined where they, or their titles, are near-duplicates (`duplicates.near_duplicates`), and so
-    is everything that a chain of such pairs connects. The title is the first paragraph: the same question asked with
-    a longer explanation beside it is the same question. The result depends on the set of questions only, not on
-    their order; new questions may join clusters, and then a cluster may change sides. Of pairs of similarity 0.8
-    banding misses 1.5%, of closer ones fewer (`duplicates.chance`).
+    Two questions are joined where they, or their titles (the first of several paragraphs), are near-duplicates, and so
+    is everything that a chain of such pairs connects. The result depends on the set of questions only, not on their
+    order; new questions may join clusters, and then a cluster may change sides.
     """
-    asked = sorted(set(questions))
-    own = {question: at for at, question in enumerate(dict.fromkeys(map(normalised, asked)))}
-    titles = [(own[normalised(question)], title) for question in asked if (title := _title(question))]
+    unique = sorted(set(questions))
+    own = {question: number for number, question in enumerate(dict.fromkeys(map(normalised, unique)))}
+    titles: list[tuple[int, str]] = []  # number of the question, its title
+    for question in unique:
+        first, _, rest = question.partition("\n\n")
+        if normalised(first) and normalised(rest):
+            titles.append((own[normalised(question)], normalised(first)))
     labels = near_duplicates([*own, *(title for _, title in titles)], engine=engine)
     forest = Forest(len(labels))
-    for at in np.flatnonzero(labels != np.arange(len(labels))).tolist():
-        forest.join(at, int(labels[at]))
-    for title_at, (at, _) in enumerate(titles, start=len(own)):
-        forest.join(at, title_at)
+    for number in np.flatnonzero(labels != np.arange(len(labels))).tolist():
+        forest.join(number, int(labels[number]))
+    for title_number, (number, _) in enumerate(titles, start=len(own)):
+        forest.join(number, title_number)
     roots = forest.roots(np.arange(len(own))).tolist()
     smallest: dict[int, str] = {}
     for question, root in zip(own, roots, strict=True):
@@ -65,9 +63,3 @@ def cluster_questions(questions: Iterable[str], *, engine: Engine = HERE) -> Que
     return QuestionClusters(
         {question: smallest[root] for question, root in zip(own, roots, strict=True) if sizes[root] > 1}
     )
-
-
-def _title(question: str) -> str:
-    """The first of several paragraphs; empty where there is one only, or where the first has no word."""
-    first, _, rest = question.partition("\n\n")
-    return normalised(first) if normalised(rest) else ""

@@ -2,7 +2,7 @@
 
 As in the paper of GPT-3 (Brown et al. 2020, arXiv 2005.14165, appendix C): an overlap of N words, case and
 punctuation ignored, N the 5th percentile of the lengths of a set's items in words, but at least 8 and at most 13;
-a shorter text must occur whole. Two things differ, and are said at `_SHORTEST` and `_COMMON`.
+a shorter text must occur as a whole. It differs from the paper at `_SHORTEST` and `_COMMON`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from itertools import islice
+from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from s2train.data.build.split import normalised
 from s2train.data.dedup.evaluations import EvaluationSet
+from s2train.data.engine import batched
 from s2train.data.records import Pair
 
 EXAMPLES = 10  # of each set
@@ -35,12 +36,12 @@ _BATCH = 512  # pairs
 Keys: TypeAlias = NDArray[np.uint64]
 Indices: TypeAlias = NDArray[np.int64]
 
-_NO_KEYS, _NO_PLACES = np.zeros(0, np.uint64), np.zeros(0, np.int64)
+_NO_KEYS, _NO_POSITIONS = np.zeros(0, np.uint64), np.zeros(0, np.int64)
 
 
-def run_length(one: EvaluationSet) -> int:
+def run_length(evaluation: EvaluationSet) -> int:
     """N: the words in a row that count as overlap with this set."""
-    lengths = [sum(len(normalised(text).split()) for text in item.texts) for item in one.items]
+    lengths = [sum(len(normalised(text).split()) for text in item.texts) for item in evaluation.items]
     return min(_LONGEST, max(_SHORTEST, int(np.percentile(lengths, 5))))
 
 
@@ -73,76 +74,76 @@ class Index:
 
     def __init__(self, sets: Sequence[EvaluationSet]) -> None:
         self.sets = tuple(sets)
-        self.run_lengths = {one.name: run_length(one) for one in sets}
+        self.run_lengths = {evaluation.name: run_length(evaluation) for evaluation in sets}
         self._codes: dict[str, int] = {}  # word → its number, from 1
         self._texts: list[_Text] = []
-        self._whole: dict[str, list[_Text]] = defaultdict(list)  # by short question
-        found = [(_NO_KEYS, _NO_PLACES), *(runs for one in sets for runs in self._runs(one))]
-        keys, places = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+        self._short: dict[str, list[_Text]] = defaultdict(list)  # by short question
+        runs = [(_NO_KEYS, _NO_POSITIONS), *chain.from_iterable(map(self._runs, sets))]
+        keys, positions = (np.concatenate(arrays) for arrays in zip(*runs, strict=True))
         order = np.argsort(keys, kind="stable")
-        self._starts, self._places = keys[order], places[order]
+        self._keys, self._positions = keys[order], positions[order]
 
-    def _runs(self, one: EvaluationSet) -> Iterator[tuple[Keys, Indices]]:
-        """Of the set's runs that are not common: keys of their first words, places of the texts that they stand in."""
-        longest = self.run_lengths[one.name]
-        by_run: dict[int, list[tuple[int, int, list[str]]]] = defaultdict(list)  # item, place, words
-        for number, item in enumerate(one.items):
+    def _runs(self, evaluation: EvaluationSet) -> Iterator[tuple[Keys, Indices]]:
+        """Of the set's runs that are not common: keys of their first words, positions in `_texts` of their texts."""
+        longest = self.run_lengths[evaluation.name]
+        by_run: dict[int, list[tuple[int, int, list[str]]]] = defaultdict(list)  # item, position, words
+        for number, item in enumerate(evaluation.items):
             for nth, text in enumerate(map(normalised, item.texts)):
                 words = text.split()
                 run = min(longest, len(words))
                 if run >= _SHORTEST:
                     by_run[run].append((number, len(self._texts), words))
-                    self._texts.append(_Text(one.name, item.id, text, run))
+                    self._texts.append(_Text(evaluation.name, item.id, text, run))
                 elif nth == 0 and run:
-                    self._whole[text].append(_Text(one.name, item.id, text, run))
+                    self._short[text].append(_Text(evaluation.name, item.id, text, run))
         for run, texts in sorted(by_run.items()):
-            items, places, words = (list(column) for column in zip(*texts, strict=True))
-            for word in {word: None for some in words for word in some}:
+            items, positions, words = (list(column) for column in zip(*texts, strict=True))
+            for word in dict.fromkeys(chain.from_iterable(words)):
                 self._codes.setdefault(word, len(self._codes) + 1)
             owner, _, at = _windows(words, run)
             codes = self._coded(words)
             rare = _in_few_items(_keys(codes, at, run), np.array(items)[owner])
-            yield _keys(codes, at[rare], _SHORTEST), np.array(places)[owner[rare]]
+            yield _keys(codes, at[rare], _SHORTEST), np.array(positions)[owner[rare]]
 
     def _coded(self, texts: Sequence[Sequence[str]]) -> Keys:
         """The numbers of all words, text after text; 0 where no evaluation set has the word."""
-        known = self._codes
-        return np.fromiter((known.get(word, 0) for words in texts for word in words), np.uint64)
+        codes = self._codes
+        return np.fromiter((codes.get(word, 0) for words in texts for word in words), np.uint64)
 
     def hits(self, pairs: Sequence[Pair]) -> list[Hit]:
         """What a batch of pairs shares with the sets: a hit for each pair and item, in the order of the pairs."""
         questions = [normalised(pair.question) for pair in pairs]
         texts = [text.split() for text in questions] + [normalised(pair.answer).split() for pair in pairs]
-        found: list[dict[tuple[str, str], Hit]] = [{} for _ in pairs]  # set and item → hit
+        hits: list[dict[tuple[str, str], Hit]] = [{} for _ in pairs]  # set and item → hit
 
         def add(number: int, text: _Text, words: str) -> None:
-            found[number].setdefault((text.set, text.item), Hit(pairs[number].id, text.set, text.item, words))
+            hits[number].setdefault((text.set, text.item), Hit(pairs[number].id, text.set, text.item, words))
 
         for number, question in enumerate(questions):
-            for text in self._whole.get(question, ()):
+            for text in self._short.get(question, ()):
                 add(number, text, question)
-        for owner, first, places in self._begun(texts):
-            for text in map(self._texts.__getitem__, places):
+        for owner, first, positions in self._run_starts(texts):
+            for text in map(self._texts.__getitem__, positions):
                 run = texts[owner][first : first + text.run]
                 if len(run) == text.run and f" {' '.join(run)} " in f" {text.words} ":
                     add(owner % len(pairs), text, " ".join(run))
-        return [hit for of_pair in found for hit in of_pair.values()]
+        return [hit for of_pair in hits for hit in of_pair.values()]
 
-    def _begun(self, texts: Sequence[Sequence[str]]) -> Iterator[tuple[int, int, list[int]]]:
-        """Where a run may begin: the text, the word, and the places of the texts with the same first words."""
-        if not len(self._starts):
+    def _run_starts(self, texts: Sequence[Sequence[str]]) -> Iterator[tuple[int, int, list[int]]]:
+        """Where a run may begin: the text, the word, and the positions of the texts with the same first words."""
+        if not len(self._keys):
             return
         owner, first, at = _windows(texts, _SHORTEST)
         keys = _keys(self._coded(texts), at, _SHORTEST)
-        left = np.searchsorted(self._starts, keys)
-        there = np.flatnonzero(self._starts.take(left, mode="clip") == keys)
-        right = np.searchsorted(self._starts, keys[there], side="right")
-        for one, until in zip(there.tolist(), right.tolist(), strict=True):
-            yield int(owner[one]), int(first[one]), self._places[left[one] : until].tolist()
+        left = np.searchsorted(self._keys, keys)
+        matches = np.flatnonzero(self._keys.take(left, mode="clip") == keys)
+        right = np.searchsorted(self._keys, keys[matches], side="right")
+        for match, end in zip(matches.tolist(), right.tolist(), strict=True):
+            yield int(owner[match]), int(first[match]), self._positions[left[match] : end].tolist()
 
 
 def _windows(texts: Sequence[Sequence[str]], run: int) -> tuple[Indices, Indices, Indices]:
-    """Every run of that many words: its text, its first word there, and that word's place among all words."""
+    """Every run of that many words: its text, its first word, and that word's position among all words."""
     sizes = np.fromiter(map(len, texts), np.int64, len(texts))
     owner = np.repeat(np.arange(len(texts)), sizes)
     first = np.arange(len(owner)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -172,13 +173,9 @@ def _in_few_items(keys: Keys, items: Indices) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True, slots=True)
 class SetOverlap:
-    """What the training pairs share with one set.
+    """What the training pairs share with one set, whose N is `words`.
 
-    Attributes:
-        words: N of the set.
-        items, items_hit: how many the set has, and how many of them share words with any pair.
-        pairs_hit: training pairs.
-        examples: ten hits at most, of the smallest SHA-256 of their ids: a sample that no order changes.
+    `examples` are ten hits at most, of the smallest SHA-256 of their ids: a sample that no order changes.
     """
 
     name: str
@@ -196,13 +193,7 @@ class SetOverlap:
 
 @dataclass(frozen=True, slots=True)
 class Contamination:
-    """The report.
-
-    Attributes:
-        read: pairs.
-        sets: what they share with each.
-        found: id of a pair to leave out → the set of the first run of words found, in the order of the pairs.
-    """
+    """The report on `read` pairs; `found`: id of a pair to leave out → the set of its first shared run of words."""
 
     read: int
     sets: tuple[SetOverlap, ...]
@@ -215,38 +206,44 @@ class Contamination:
 
     def entry(self) -> dict[str, Any]:
         """As JSON values, for a manifest."""
-        sets = [asdict(one) | {"share": one.share} for one in self.sets]
+        sets = [asdict(overlap) | {"share": overlap.share} for overlap in self.sets]
         return {"read": self.read, "hit": len(self.found), "sets": sets}
 
     def lines(self) -> list[str]:
         """As lines of text to print, without the examples."""
         head = f"  {'evaluation set':<20}{'words':>6}{'items':>9}{'hit':>9}{'share':>9}{'pairs':>9}"
         rows = [
-            f"  {one.name:<20}{one.words:>6}{one.items:>9,}{one.items_hit:>9,}{one.share:>9.2%}{one.pairs_hit:>9,}"
-            for one in self.sets
+            f"  {of.name:<20}{of.words:>6}{of.items:>9,}{of.items_hit:>9,}{of.share:>9.2%}{of.pairs_hit:>9,}"
+            for of in self.sets
         ]
         return [head, *rows, f"  {len(self.found):,} of {self.read:,} pairs to leave out"]
 
 
 def contamination(pairs: Iterable[Pair], index: Index) -> Contamination:
-    """Look all training pairs up; a few hundred in memory at a time."""
+    """Compare all training pairs with the index; a few hundred in memory at a time."""
     read = 0
-    found: list[Hit] = []
-    source = iter(pairs)
-    while batch := list(islice(source, _BATCH)):
+    hits: list[Hit] = []
+    for batch in batched(pairs, _BATCH):
         read += len(batch)
-        found += index.hits(batch)
-    by_set: dict[str, list[Hit]] = {one.name: [] for one in index.sets}
-    for hit in found:
-        by_set[hit.set].append(hit)
+        hits += index.hits(batch)
     first: dict[str, str] = {}
-    for hit in found:
+    by_set: dict[str, list[Hit]] = {evaluation.name: [] for evaluation in index.sets}
+    for hit in hits:
         first.setdefault(hit.pair, hit.set)
-    overlaps = tuple(_overlap(one, index.run_lengths[one.name], by_set[one.name]) for one in index.sets)
-    return Contamination(read, overlaps, first)
+        by_set[hit.set].append(hit)
+    overlaps = [
+        SetOverlap(
+            evaluation.name,
+            index.run_lengths[evaluation.name],
+            len(evaluation.items),
+            len({hit.item for hit in by_set[evaluation.name]}),
+            len({hit.pair for hit in by_set[evaluation.name]}),
+            tuple(sorted(by_set[evaluation.name], key=_random_key)[:EXAMPLES]),
+        )
+        for evaluation in index.sets
+    ]
+    return Contamination(read, tuple(overlaps), first)
 
 
-def _overlap(one: EvaluationSet, words: int, hits: Sequence[Hit]) -> SetOverlap:
-    sample = sorted(hits, key=lambda hit: sha256(f"{hit.pair}\0{hit.item}".encode()).digest())[:EXAMPLES]
-    items, pairs = {hit.item for hit in hits}, {hit.pair for hit in hits}
-    return SetOverlap(one.name, words, len(one.items), len(items), len(pairs), tuple(sample))
+def _random_key(hit: Hit) -> bytes:
+    return sha256(f"{hit.pair}\0{hit.item}".encode()).digest()

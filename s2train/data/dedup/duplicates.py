@@ -3,10 +3,9 @@
 MinHash: Broder 1997, "On the resemblance and containment of documents". Banding: Leskovec, Rajaraman, Ullman, "Mining
 of Massive Datasets", 3.4. NumPy computes the signatures in less time than it takes to get a library's out of it.
 
-Shingles are runs of four characters. On 1,483 questions of r/explainlikeimfive, AskHistorians and askscience they kept
-(similarity ≥ 0.8) 84% with two letters swapped, 93% with a small word dropped, 95% with a plural changed; runs of two
-words 39, 50 and 32%, single words 80, 98 and 81%, but these kept 81% with another noun in place of one, the four
-characters 49%. Runs of three characters propose nearly three times as many pairs in vain as those of four.
+Shingles are runs of four characters. On 1,483 questions of three subreddits they recognised (similarity ≥ 0.8) 84% with
+two letters swapped, 93% with a small word dropped, 95% with a plural changed; runs of two words 39, 50 and 32%, single
+words 80, 98 and 81%, but these took 81% with another noun for the same question, the four characters 49%.
 """
 
 from __future__ import annotations
@@ -44,63 +43,61 @@ def chance(similarity: float) -> float:
     return 1 - (1 - similarity**ROWS) ** BANDS
 
 
-def jaccard(one: str, other: str) -> float:
+def jaccard(first: str, second: str) -> float:
     """|A ∩ B| / |A ∪ B| of the shingles of two texts; 1.0 where their words are the same."""
-    return _similarity(normalised(one), normalised(other))
+    return _similarity(normalised(first), normalised(second))
 
 
 def near_duplicates(texts: Sequence[str], *, threshold: float = THRESHOLD, engine: Engine = HERE) -> Indices:
-    """Cluster texts: two are in one if a chain of pairs with at least that similarity leads from one to the other.
+    """For each text the position of the first text of its cluster: a text at its own position is the one to keep.
 
-    A pair is found with probability `chance(similarity)` or more; none below the threshold is ever joined. Which
-    texts share a cluster depends neither on their order nor on `engine`. Texts without a word count as the same.
+    Two texts share a cluster if a chain of pairs with at least that similarity joins them. A pair is detected with
+    probability `chance(similarity)` or more; none below the threshold is ever joined. Clusters depend neither on the
+    order of texts nor on `engine`. Texts without a word count as the same.
 
-    Args:
-        texts: held in memory, and once more, normalised, with about 350 bytes for each distinct one.
-        engine: computes signatures.
-
-    Returns:
-        For each text the position of the first text of its cluster: a text at its own position is the one to keep.
+    Memory: the texts, and once more, normalised, with about 350 bytes for each distinct one.
 
     Raises:
         ValueError: a threshold under 0.8, for which the bands are too narrow, or over 1.
     """
-    _refuse(threshold)
-    distinct, place = _distinct(texts)
+    _check_threshold(threshold)
+    distinct, distinct_of = _distinct(texts)
     forest = Forest(len(distinct))
-    for one, other in _near(distinct, threshold, engine, forest):
-        forest.join(one, other)
-    return _firsts(place)[forest.roots(place)]  # the root of a cluster is the distinct text that appears first
+    for left, right in _near(distinct, threshold, engine, forest):
+        forest.join(left, right)
+    return _firsts(distinct_of)[
+        forest.roots(distinct_of)
+    ]  # the root of a cluster is the distinct text that appears first
 
 
 def near_pairs(texts: Sequence[str], *, threshold: float = THRESHOLD, engine: Engine = HERE) -> list[tuple[int, int]]:
-    """Every pair of positions (the smaller first, sorted) that is found, to look at and to measure.
+    """Every pair of positions (the smaller first, sorted) that is detected, to inspect and to measure.
 
-    Of texts with the same words the first alone is paired. Where whole clusters are large this is quadratic; only
-    `near_duplicates` is for much data.
+    Of texts with the same words only the first is paired. Quadratic in the size of clusters, unlike `near_duplicates`.
     """
-    _refuse(threshold)
-    distinct, place = _distinct(texts)
-    firsts = _firsts(place)
-    found = set(_near(distinct, threshold, engine, None))
-    return sorted((int(firsts[one]), int(firsts[other])) for one, other in found)
+    _check_threshold(threshold)
+    distinct, distinct_of = _distinct(texts)
+    firsts = _firsts(distinct_of)
+    pairs = set(_near(distinct, threshold, engine, None))
+    return sorted((int(firsts[left]), int(firsts[right])) for left, right in pairs)
 
 
-def _refuse(threshold: float) -> None:
+def _check_threshold(threshold: float) -> None:
     if not THRESHOLD <= threshold <= 1:
         raise ValueError(f"threshold must lie between {THRESHOLD} and 1, not {threshold}: the bands are made for those")
 
 
 def _distinct(texts: Sequence[str]) -> tuple[list[str], Indices]:
-    """The different normalised texts in the order in which they appear, and for each text the place of its own."""
-    places: dict[str, int] = {}
-    place = np.fromiter((places.setdefault(normalised(text), len(places)) for text in texts), np.int64, len(texts))
-    return list(places), place
+    """The different normalised texts in the order in which they appear, and for each text the number of its own."""
+    numbers: dict[str, int] = {}
+    distinct_of = (numbers.setdefault(normalised(text), len(numbers)) for text in texts)
+    indices = np.fromiter(distinct_of, np.int64, len(texts))
+    return list(numbers), indices
 
 
-def _firsts(place: Indices) -> Indices:
+def _firsts(distinct_of: Indices) -> Indices:
     """The position at which each distinct text appears first."""
-    return np.unique(place, return_index=True)[1]
+    return np.unique(distinct_of, return_index=True)[1]
 
 
 # --- shingles and signatures ---
@@ -118,10 +115,10 @@ def _shingles(text: str) -> frozenset[int]:
     return frozenset(chain.from_iterable(memoryview(some).cast("Q") for some in every_fourth))
 
 
-def _similarity(one: str, other: str) -> float:
-    mine, theirs = _shingles(one), _shingles(other)
-    shared = len(mine & theirs)
-    return shared / (len(mine) + len(theirs) - shared)
+def _similarity(first: str, second: str) -> float:
+    left, right = _shingles(first), _shingles(second)
+    shared = len(left & right)
+    return shared / (len(left) + len(right) - shared)
 
 
 def signatures(texts: Sequence[str]) -> NDArray[np.uint32]:
@@ -157,7 +154,7 @@ def _mix(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _table(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
-    """What is kept of the signatures: a key for each band (texts, 18), and one byte of each minimum (texts, 126)."""
+    """A digest of the signatures: a key for each band (texts, 18), and one byte of each minimum (texts, 126)."""
     minima = signatures(texts)
     keys = np.zeros((len(texts), BANDS), np.uint64)
     for row in range(ROWS):
@@ -170,7 +167,7 @@ def _tables(texts: Sequence[str], engine: Engine) -> tuple[NDArray[np.uint64], N
     sketch = np.empty((len(texts), PERMUTATIONS), np.uint8)
     chunks = (texts[at : at + _TEXTS_A_CHUNK] for at in range(0, len(texts), _TEXTS_A_CHUNK))
     if len(texts) <= _TEXTS_A_CHUNK:
-        engine = HERE  # sooner done than sent
+        engine = HERE  # faster than sending
     for number, (some_keys, some_sketch) in enumerate(engine.map(_table, chunks)):
         at = slice(number * _TEXTS_A_CHUNK, number * _TEXTS_A_CHUNK + len(some_keys))
         keys[:, at], sketch[at] = some_keys.T, some_sketch
@@ -194,14 +191,12 @@ class Forest:
         self._parents[numbers] = roots
         return roots
 
-    def join(self, one: int, other: int) -> None:
-        """Make one set of two."""
-        one, other = self._root(one), self._root(other)
-        self._parents[max(one, other)] = min(one, other)
+    def join(self, left: int, right: int) -> None:
+        left, right = self._root(left), self._root(right)
+        self._parents[max(left, right)] = min(left, right)
 
-    def joined(self, one: int, other: int) -> bool:
-        """Whether both are in one set."""
-        return self._root(one) == self._root(other)
+    def joined(self, left: int, right: int) -> bool:
+        return self._root(left) == self._root(right)
 
     def _root(self, number: int) -> int:
         while (parent := int(self._parents[number])) != number:
@@ -213,8 +208,8 @@ class Forest:
 def _near(texts: list[str], threshold: float, engine: Engine, forest: Forest | None) -> Iterator[tuple[int, int]]:
     """Pairs of different normalised texts with that similarity, the smaller position first.
 
-    With a forest, into which the caller joins each pair, those whose texts are joined already are passed over;
-    that changes no cluster, and keeps the work on large ones from growing with the square.
+    With a forest, into which the caller joins each pair, pairs of joined texts are skipped: that changes no cluster,
+    and keeps the work on large ones from growing with the square.
     """
     if not texts:
         return
@@ -222,12 +217,12 @@ def _near(texts: list[str], threshold: float, engine: Engine, forest: Forest | N
     for band in keys:
         for left, right in _proposed(band, forest):
             for at in range(0, len(left), _PAIRS_A_BLOCK):
-                one, other = left[at : at + _PAIRS_A_BLOCK], right[at : at + _PAIRS_A_BLOCK]
+                some, others = left[at : at + _PAIRS_A_BLOCK], right[at : at + _PAIRS_A_BLOCK]
                 if forest:
-                    apart = forest.roots(one) != forest.roots(other)
-                    one, other = one[apart], other[apart]
-                alike = np.count_nonzero(sketch[one] == sketch[other], axis=1) >= MIN_AGREEMENT
-                for a, b in zip(one[alike].tolist(), other[alike].tolist(), strict=True):
+                    apart = forest.roots(some) != forest.roots(others)
+                    some, others = some[apart], others[apart]
+                alike = np.count_nonzero(sketch[some] == sketch[others], axis=1) >= MIN_AGREEMENT
+                for a, b in zip(some[alike].tolist(), others[alike].tolist(), strict=True):
                     if not (forest and forest.joined(a, b)) and _similarity(texts[a], texts[b]) >= threshold:
                         yield a, b
 
@@ -252,5 +247,5 @@ def _proposed(keys: NDArray[np.uint64], forest: Forest | None) -> Iterator[tuple
         if forest:
             roots = forest.roots(members)
             stay &= np.minimum.reduceat(roots, starts) != np.maximum.reduceat(roots, starts)
-        kept = np.repeat(stay, sizes)
-        members, buckets = members[kept], buckets[kept]
+        stays = np.repeat(stay, sizes)
+        members, buckets = members[stays], buckets[stays]

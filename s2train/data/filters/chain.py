@@ -6,10 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import TypeVar
 
-from s2train.data.engine import HERE, Engine
+from s2train.data.engine import HERE, Engine, batched
 from s2train.data.records import Pair
 
 Limits = TypeVar("Limits")
@@ -21,8 +20,7 @@ BATCH = 512  # pairs at once, on whatever engine
 class Filter:
     """A name, and a pure function of pairs to the reasons for which they are left out (None = kept).
 
-    What is said of a pair depends on it alone, not on those beside it. It must be picklable: a function of a module,
-    or a `partial` of one.
+    The reason of a pair depends on it alone. The function must be picklable: of a module, or a `partial` of one.
     """
 
     name: str
@@ -37,9 +35,7 @@ class Verdict:
     reason: str
 
 
-def one_by_one(
-    reason: Callable[[Pair, Limits], str | None],
-) -> Callable[[Sequence[Pair], Limits], list[str | None]]:
+def one_by_one(reason: Callable[[Pair, Limits], str | None]) -> Callable[[Sequence[Pair], Limits], list[str | None]]:
     """A function of one pair as one of many."""
     return partial(_each, reason)
 
@@ -51,36 +47,27 @@ def _each(reason: Callable[[Pair, Limits], str | None], pairs: Sequence[Pair], l
 def verdicts(pairs: Sequence[Pair], filters: Sequence[Filter]) -> list[Verdict | None]:
     """Of each pair the first filter that drops it, in order; None = all keep it. A filter sees what those before it
     kept."""
-    found: list[Verdict | None] = [None] * len(pairs)
+    results: list[Verdict | None] = [None] * len(pairs)
     left = list(range(len(pairs)))
-    for one in filters:
-        reasons = one.reasons([pairs[i] for i in left]) if left else ()
+    for filter in filters:
+        reasons = filter.reasons([pairs[i] for i in left]) if left else ()
         for i, reason in zip(left, reasons, strict=True):
             if reason is not None:
-                found[i] = Verdict(one.name, reason)
-        left = [i for i in left if found[i] is None]
-    return found
+                results[i] = Verdict(filter.name, reason)
+        left = [i for i in left if results[i] is None]
+    return results
 
 
 def judged(
     pairs: Iterable[Pair], filters: Sequence[Filter], engine: Engine = HERE
 ) -> Iterator[tuple[Pair, Verdict | None]]:
-    """Every pair with its verdict, in the order of the pairs, and the same on every engine.
-
-    A few batches are in memory at a time; `pairs` is read as they are worked off. Raises what a filter raises.
-    """
+    """Every pair with its verdict, in the order of the pairs; a few batches are in memory at a time."""
     waiting: deque[list[Pair]] = deque()
 
     def batches() -> Iterator[list[Pair]]:
-        for batch in _batches(pairs):
+        for batch in batched(pairs, BATCH):
             waiting.append(batch)
             yield batch
 
-    for found in engine.map(partial(verdicts, filters=filters), batches()):
-        yield from zip(waiting.popleft(), found, strict=True)
-
-
-def _batches(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
-    source = iter(pairs)
-    while batch := list(islice(source, BATCH)):
-        yield batch
+    for results in engine.map(partial(verdicts, filters=filters), batches()):
+        yield from zip(waiting.popleft(), results, strict=True)

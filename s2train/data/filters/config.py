@@ -43,8 +43,4 @@ else:
 def chosen(config: Filters) -> tuple[Filter, ...]:
     """The filters of a configuration with their thresholds, in its order."""
     kinds = [(FILTERS[name], getattr(config, name)) for name in config.order]
-    return tuple(Filter(kind.name, partial(_run, kind.reasons, section)) for kind, section in kinds)
-
-
-def _run(reasons: Any, section: Any, pairs: Any) -> Any:
-    return reasons(pairs, section)
+    return tuple(Filter(kind.name, partial(kind.run, section)) for kind, section in kinds)

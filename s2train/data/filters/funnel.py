@@ -62,7 +62,15 @@ class FilterFunnel:
 
     def entry(self) -> dict[str, Any]:
         """As JSON values, for a manifest; the same pairs give the same bytes."""
-        steps = [{"filter": step.name, "dropped": step.dropped} | _without_name(step) for step in self.steps]
+        steps = [
+            {
+                "filter": step.name,
+                "dropped": step.dropped,
+                "reasons": dict(step.reasons),
+                "examples": [asdict(example) for example in step.examples],
+            }
+            for step in self.steps
+        ]
         return {"read": self.read, "filters": steps, "kept": self.kept}
 
     def lines(self) -> list[str]:
@@ -74,17 +82,9 @@ class FilterFunnel:
         return [*lines, f"  {'= kept':<34}{self.kept:>9,}"]
 
 
-def _without_name(step: Step) -> dict[str, Any]:
-    return {"reasons": dict(step.reasons), "examples": [asdict(example) for example in step.examples]}
-
-
 @dataclass(slots=True)
 class Tally:
-    """Counts verdicts as they come. Tallies of parts of a set, added in any order, give that of the whole.
-
-    Args:
-        names: of all filters that are asked, in their order.
-    """
+    """Counts verdicts of the filters of these names. Tallies of parts of a set, merged in any order, give its tally."""
 
     names: Sequence[str]
     read: int = 0
@@ -101,11 +101,11 @@ class Tally:
         if verdict is None:
             return
         self._reasons[verdict.filter][verdict.reason] += 1
-        place = hashlib.sha256(pair.id.encode(errors="surrogatepass")).hexdigest()
+        rank = hashlib.sha256(pair.id.encode(errors="surrogatepass")).hexdigest()
         examples = self._examples[verdict.filter]
-        if len(examples) < EXAMPLES or place <= examples[-1][0]:
-            texts = (_excerpt(text) for text in (pair.question, pair.answer))
-            self._keep(verdict.filter, (place, Example(pair.id, verdict.reason, *texts)))
+        if len(examples) < EXAMPLES or rank <= examples[-1][0]:
+            question, answer = (_excerpt(text) for text in (pair.question, pair.answer))
+            self._insert(verdict.filter, (rank, Example(pair.id, verdict.reason, question, answer)))
 
     def merge(self, other: Tally) -> None:
         """Add what another counted."""
@@ -113,22 +113,27 @@ class Tally:
         for name in self.names:
             self._reasons[name].update(other._reasons[name])
             for example in other._examples[name]:
-                self._keep(name, example)
+                self._insert(name, example)
 
-    def _keep(self, name: str, example: tuple[str, Example]) -> None:
-        insort(self._examples[name], example, key=lambda one: (one[0], one[1].reason, one[1].question, one[1].answer))
+    def _insert(self, name: str, example: tuple[str, Example]) -> None:
+        insort(self._examples[name], example, key=_sort_key)
         del self._examples[name][EXAMPLES:]
 
     def funnel(self) -> FilterFunnel:
-        """What was counted until now."""
-        return FilterFunnel(self.read, tuple(self._step(name) for name in self.names))
+        """The counts until now."""
+        steps: list[Step] = []
+        for name in self.names:
+            reasons = sorted(self._reasons[name].items(), key=lambda item: (-item[1], item[0]))
+            steps.append(Step(name, dict(reasons), tuple(example for _, example in self._examples[name])))
+        return FilterFunnel(self.read, tuple(steps))
 
-    def _step(self, name: str) -> Step:
-        reasons = sorted(self._reasons[name].items(), key=lambda item: (-item[1], item[0]))
-        return Step(name, dict(reasons), tuple(example for _, example in self._examples[name]))
+
+def _sort_key(ranked: tuple[str, Example]) -> tuple[str, str, str, str]:
+    rank, example = ranked
+    return rank, example.reason, example.question, example.answer
 
 
 def _excerpt(text: str) -> str:
-    """Masked before it is cut: half an address would be none."""
+    """Masked before it is cut: half an address would not be recognised."""
     text = masked(text)
     return text if len(text) <= SHOWN else f"{text[:SHOWN].rstrip()}…"

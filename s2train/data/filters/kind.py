@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +12,7 @@ from s2train.data.records import Pair
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
+Thresholds = TypeVar("Thresholds", bound=BaseModel)
 
 
 class Section(BaseModel):
@@ -21,7 +22,7 @@ class Section(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class FilterKind:
+class FilterKind(Generic[Thresholds]):
     """A filter.
 
     Attributes:
@@ -32,5 +33,8 @@ class FilterKind:
     """
 
     name: str
-    section: type[BaseModel]
-    reasons: Callable[[Sequence[Pair], Any], Sequence[str | None]]
+    section: type[Thresholds]
+    reasons: Callable[[Sequence[Pair], Thresholds], Sequence[str | None]]
+
+    def run(self, section: Thresholds, pairs: Sequence[Pair]) -> Sequence[str | None]:
+        return self.reasons(pairs, section)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Annotated, Any, cast
+from typing import Annotated, Protocol
 
 from pydantic import Field, model_validator
 
@@ -13,7 +14,7 @@ from s2train.data.filters.chain import one_by_one
 from s2train.data.filters.kind import Count, FilterKind, Section
 from s2train.data.records import Pair
 
-LOOKED_AT = 150  # characters from the beginning: more found nothing else, and it is the costliest offline filter
+EXCERPT = 150  # characters from the beginning: more changed nothing, and it is the costliest offline filter
 _BRACKETS = re.compile(r"\([^()]*\)")
 
 
@@ -28,7 +29,7 @@ class Language(Section):
     Attributes:
         language: what is kept; one of `among`.
         among: the languages to choose from, ISO 639-1.
-        min_characters: shorter texts are let pass; their language is guesswork.
+        min_characters: shorter texts pass, as their language is a guess.
     """
 
     language: Code = "en"
@@ -43,39 +44,40 @@ class Language(Section):
 
 
 def reason(pair: Pair, limits: Language) -> str | None:
-    """Why the pair is left out; None = both texts are in the language, or too short to say."""
-    for name, text in (("answer", pair.answer), ("question", pair.question)):
-        shown = looked_at(text)
-        if len(shown) >= limits.min_characters and language_of(shown, limits.among) != limits.language:
-            return f"{name} not in {limits.language}"
-    return None
-
-
-def looked_at(text: str) -> str:
-    """The first 150 characters outside brackets: there a lead has its subject's name in the letters of its country."""
-    return _BRACKETS.sub("", text[: 3 * LOOKED_AT])[:LOOKED_AT]
-
-
-def language_of(text: str, among: tuple[str, ...]) -> str:
-    """The likeliest of the languages.
+    """Why the pair is left out; None = both texts are in the language, or too short to tell.
 
     Raises:
         PrerequisiteError: py3langid is not installed.
         UsageError: it does not know one of the languages.
     """
-    return _identifier(among).classify(text)[0]
+    for name, text in (("answer", pair.answer), ("question", pair.question)):
+        start = excerpt(text)
+        if len(start) >= limits.min_characters and _identifier(limits.among).classify(start)[0] != limits.language:
+            return f"{name} not in {limits.language}"
+    return None
+
+
+def excerpt(text: str) -> str:
+    """The first 150 characters outside brackets: there a lead has its subject's name in the letters of its country."""
+    return _BRACKETS.sub("", text[: 3 * EXCERPT])[:EXCERPT]
+
+
+class _Identifier(Protocol):
+    def classify(self, text: str) -> tuple[str, float]: ...
+
+    def set_languages(self, langs: Sequence[str]) -> None: ...
 
 
 @lru_cache(4)
-def _identifier(among: tuple[str, ...]) -> Any:
-    """One of our own: the package's functions share one that anybody may restrict otherwise."""
+def _identifier(among: tuple[str, ...]) -> _Identifier:
+    """An instance of our own: the package's functions share one whose languages anybody may restrict."""
     try:
         from py3langid.langid import MODEL_FILE, LanguageIdentifier  # pyright: ignore[reportMissingTypeStubs]
     except ImportError as error:
         raise PrerequisiteError(
             f"the filter 'language' needs a package that is not installed ({error}): pip install py3langid"
         ) from error
-    identifier = cast(Any, LanguageIdentifier).from_model_file(MODEL_FILE)
+    identifier: _Identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
     try:
         identifier.set_languages(among)
     except ValueError as error:

@@ -1,10 +1,9 @@
 """Traces of persons in a text: addresses, numbers and names under which somebody can be reached or is registered.
 
-Each kind is a pattern that finds candidates and a check that throws most of them out (checksums, what a telephone
-number may look like). Every pattern is linear: parts that repeat are bounded, and runs are entered at their beginning
-only. Left alone on purpose: toll-free numbers (800, 888 …: help lines), IP addresses that are no one's (192.168.0.1,
-those for documentation, whole networks, public name servers), subreddits (r/…). Names and postal addresses are not
-looked for: no pattern tells them.
+Each kind is a pattern for candidates and a check that rejects most of them. Every pattern is linear: parts that repeat
+are bounded, and runs are entered at their beginning only. Not counted: toll-free numbers (800, 888 …: help lines), IP
+addresses of no person (192.168.0.1, those for documentation, networks, public name servers), subreddits (r/…), and
+names and postal addresses, for which there is no pattern.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Literal, get_args
 
 from s2train.data.filters.chain import one_by_one
@@ -27,7 +25,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Where in a text it stands: text[start:end]."""
+    """Its position in a text: text[start:end]."""
 
     kind: Kind
     start: int
@@ -36,19 +34,10 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """One kind.
-
-    Attributes:
-        name: as a reason calls it.
-        hint: stands in every candidate; most texts are done with once it is not there.
-        candidate: what may be one.
-        length: how many characters of a candidate, from its beginning, are one; 0 = none.
-    """
-
     name: str
-    hint: re.Pattern[str]
+    hint: re.Pattern[str]  # occurs in every candidate, and not in most texts
     candidate: re.Pattern[str]
-    length: Callable[[str], int]
+    length: Callable[[str], int]  # of the trace at the beginning of a candidate; 0 = none
 
 
 class Pii(Section):
@@ -58,7 +47,7 @@ class Pii(Section):
 
 
 def reason(pair: Pair, limits: Pii) -> str | None:
-    """Why the pair is left out, by kind and never with the trace itself; None = nothing was found."""
+    """Why the pair is left out, by kind and never with the trace itself; None = it has none."""
     for text, name in ((pair.answer, "answer"), (pair.question, "question")):
         for trace in traces(text, limits.kinds):
             return f"{PATTERNS[trace.kind].name} in the {name}"
@@ -66,7 +55,7 @@ def reason(pair: Pair, limits: Pii) -> str | None:
 
 
 def traces(text: str, kinds: Sequence[Kind]) -> Iterator[Trace]:
-    """All that is found, kind by kind, each in the order of the text."""
+    """All traces, kind by kind, each in the order of the text."""
     for kind in kinds:
         pattern = PATTERNS[kind]
         if not pattern.hint.search(text):
@@ -82,9 +71,8 @@ def masked(text: str) -> str:
     >>> masked("Write to ann@example.org or u/ann_42.")
     'Write to *** or ***.'
     """
-    found = sorted((trace.start, trace.end) for trace in traces(text, tuple(PATTERNS)))
     parts, done = list[str](), 0
-    for start, end in found:
+    for start, end in sorted((trace.start, trace.end) for trace in traces(text, KINDS)):
         if start >= done:
             parts += [text[done:start], MASK]
         done = max(done, end)
@@ -119,9 +107,8 @@ def _card(candidate: str) -> int:
 
 
 def _iban(candidate: str) -> int:
-    """A word in capitals may follow in groups of four: the longest beginning that checks counts."""
-    ends = [match.start() for match in re.finditer(r" |$", candidate)]
-    for end in reversed(ends):
+    """The longest beginning that checks: a word in capitals may follow in groups of four."""
+    for end in reversed([match.start() for match in re.finditer(r" |$", candidate)]):
         number = candidate[:end].replace(" ", "")
         if 15 <= len(number) <= 34 and mod97(number):
             return end
@@ -175,16 +162,13 @@ _HANDLE = re.compile(
     r"(?<![\w/@.])(?:/?(?:u|user)/[A-Za-z0-9][\w-]{2,19}(?![\w/-])|@[A-Za-z_]\w{2,29}(?![\w@]|[.(]\w))"
 )
 
-PATTERNS: Mapping[Kind, _Pattern] = MappingProxyType(
-    {
-        "email": _Pattern("e-mail address", re.compile("@"), _EMAIL, len),
-        "phone": _Pattern("telephone number", re.compile(r"\d[\d .()-]{6}"), _PHONE, _phone),
-        "iban": _Pattern("bank account", re.compile(r"[A-Z][A-Z]\d\d"), _IBAN, _iban),
-        "card": _Pattern("card number", re.compile(r"\d[\d -]{12}"), _CARD, _card),
-        "ip": _Pattern("IP address", re.compile(r"\d[0-9A-Fa-f.:]{6}"), _IP, _ip),
-        "handle": _Pattern("user name", re.compile("[@/]"), _HANDLE, len),
-    }
-)
-
+PATTERNS: Mapping[Kind, _Pattern] = {
+    "email": _Pattern("e-mail address", re.compile("@"), _EMAIL, len),
+    "phone": _Pattern("telephone number", re.compile(r"\d[\d .()-]{6}"), _PHONE, _phone),
+    "iban": _Pattern("bank account", re.compile(r"[A-Z][A-Z]\d\d"), _IBAN, _iban),
+    "card": _Pattern("card number", re.compile(r"\d[\d -]{12}"), _CARD, _card),
+    "ip": _Pattern("IP address", re.compile(r"\d[0-9A-Fa-f.:]{6}"), _IP, _ip),
+    "handle": _Pattern("user name", re.compile("[@/]"), _HANDLE, len),
+}
 
 PII = FilterKind("pii", Pii, one_by_one(reason))

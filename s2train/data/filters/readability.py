@@ -13,8 +13,7 @@ from s2train.data.records import Pair
 
 NOT_LATIN = "answer not in Latin letters"
 
-# Of a text that two filters ask about in one batch, measured once.
-measured = lru_cache(1024)(readability)
+measured = lru_cache(1024)(readability)  # two filters measure the same text
 
 
 class Readability(Section):
@@ -28,10 +27,10 @@ def reason(pair: Pair, limits: Readability) -> str | None:
     """Why the pair is left out; None = its answer is easy enough."""
     if not flesch_applies(pair.answer) and (limits.min_fre is not None or limits.max_fkg is not None):
         return NOT_LATIN
-    found = measured(pair.answer)
-    if limits.min_fre is not None and found.fre < limits.min_fre:
+    scores = measured(pair.answer)
+    if limits.min_fre is not None and scores.fre < limits.min_fre:
         return f"answer's reading ease under {limits.min_fre:g}"
-    if limits.max_fkg is not None and found.fkg > limits.max_fkg:
+    if limits.max_fkg is not None and scores.fkg > limits.max_fkg:
         return f"answer's grade over {limits.max_fkg:g}"
     return None
 

@@ -13,7 +13,7 @@ from s2train.data.records import Pair
 
 
 class Toxicity(Section):
-    """Of question and answer, by `s2eval.metrics.safety.toxicity`; what is `max_probability` is kept still."""
+    """Of question and answer, by `s2eval.metrics.safety.toxicity`; `max_probability` itself is still kept."""
 
     classifier: str = "profanity"
     max_probability: Share = 0.8
@@ -29,15 +29,12 @@ class Toxicity(Section):
 
 
 def reasons(pairs: Sequence[Pair], limits: Toxicity) -> list[str | None]:
-    """Of each pair why it is left out; None = neither its answer nor its question is offensive.
-
-    What is said of a pair depends on it alone; many are asked about at once because classifiers want that.
-    """
-    found = toxicity([text for pair in pairs for text in (pair.answer, pair.question)], limits.classifier)
+    """Of each pair why it is left out; None = neither its answer nor its question is offensive."""
+    probabilities = toxicity([text for pair in pairs for text in (pair.answer, pair.question)], limits.classifier)
     bound = limits.max_probability
     return [
         "offensive answer" if answer > bound else "offensive question" if question > bound else None
-        for answer, question in zip(found[::2], found[1::2], strict=True)
+        for answer, question in zip(probabilities[::2], probabilities[1::2], strict=True)
     ]
 
 

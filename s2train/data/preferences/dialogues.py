@@ -24,7 +24,7 @@ _DIALOGUE_CLEANING = (ENTITIES, CHARACTERS, SPACING)
 
 
 class DialogueRecord(BaseModel):
-    """A line of hh-rlhf (Bai et al. 2022, arXiv 2204.05862): two whole dialogues, or `prompt` and two last answers."""
+    """A line of hh-rlhf (Bai et al. 2022, arXiv 2204.05862): two dialogues, or `prompt` and two last answers."""
 
     chosen: str
     rejected: str
@@ -34,12 +34,12 @@ class DialogueRecord(BaseModel):
 def dialogue(text: str) -> list[str] | str:
     """The turns of `\\n\\nHuman: …\\n\\nAssistant: …`, cleaned, the last one an answer; or why it is none."""
     before, *parts = _MARK.split(text)
-    speakers, said = parts[::2], [clean(turn, _DIALOGUE_CLEANING).text for turn in parts[1::2]]
+    speakers, turns = parts[::2], [clean(turn, _DIALOGUE_CLEANING).text for turn in parts[1::2]]
     if before.strip() or not parts or len(parts) % 4 or speakers != [*_SPEAKERS] * (len(speakers) // 2):
         return NO_DIALOGUE
-    if not all(said):
+    if not all(turns):
         return EMPTY_TURN
-    return MARK_INSIDE if any(map(_STRAY_MARK.search, said)) else said
+    return MARK_INSIDE if any(map(_STRAY_MARK.search, turns)) else turns
 
 
 def dialogues(record: DialogueRecord) -> Outcome:
@@ -48,8 +48,10 @@ def dialogues(record: DialogueRecord) -> Outcome:
     Margin: 0; hh-rlhf does not say by how much.
     """
     chosen, rejected = dialogue(record.prompt + record.chosen), dialogue(record.prompt + record.rejected)
-    if isinstance(chosen, str) or isinstance(rejected, str):
-        return Outcome(refused={chosen if isinstance(chosen, str) else str(rejected): 1})
+    if isinstance(chosen, str):
+        return Outcome(refused={chosen: 1})
+    if isinstance(rejected, str):
+        return Outcome(refused={rejected: 1})
     if chosen[:-1] != rejected[:-1]:
         return Outcome(refused={DIFFER_EARLIER: 1})
     if chosen[-1] == rejected[-1]:
@@ -58,11 +60,11 @@ def dialogues(record: DialogueRecord) -> Outcome:
     return Outcome((pair,))
 
 
-def prompt_of(said: Sequence[str]) -> str:
+def prompt_of(turns: Sequence[str]) -> str:
     """Turns (question, answer, …, question) as a prompt: one question as it is, more of them in hh-rlhf's form."""
-    if len(said) == 1:
-        return said[0]
-    return "".join(f"\n\n{_SPEAKERS[n % 2]}: {turn}" for n, turn in enumerate(said)) + "\n\nAssistant:"
+    if len(turns) == 1:
+        return turns[0]
+    return "".join(f"\n\n{_SPEAKERS[n % 2]}: {turn}" for n, turn in enumerate(turns)) + "\n\nAssistant:"
 
 
 def turns_of(prompt: str) -> list[Turn]:
@@ -72,5 +74,5 @@ def turns_of(prompt: str) -> list[Turn]:
     """
     if not prompt.startswith("\n\nHuman:"):
         return [Turn(prompt)]
-    said = [part.strip() for part in _MARK.split(prompt)[2::2]]
-    return [Turn(question, answer or None) for question, answer in zip_longest(said[::2], said[1::2])]
+    texts = [part.strip() for part in _MARK.split(prompt)[2::2]]
+    return [Turn(question, answer or None) for question, answer in zip_longest(texts[::2], texts[1::2])]

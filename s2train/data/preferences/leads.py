@@ -30,10 +30,8 @@ class LeadRecord(BaseModel):
 def leads(record: LeadRecord, settings: LeadSettings, questions: Mapping[str, str] | None = None) -> Outcome:
     """Simplicity: the Simple lead of a subject against the regular one, both on one line.
 
-    Margin: the difference of their Flesch-Kincaid grades as they stand in the pair, in school years.
-
-    Args:
-        questions: title → a question written about it (`questions`); else `What is {title}?`.
+    Margin: the difference of their Flesch-Kincaid grades as they stand in the pair, in school years. `questions` has
+    written questions by title; without one the prompt is `What is {title}?`.
     """
     outcome = wiki.pair(wiki.WikiRecord.model_validate({"title": record.title, "text": record.simple_text}))
     if not isinstance(outcome, Kept):

@@ -59,13 +59,13 @@ class _Answer:
 def _answers(record: VotedRecord, limit: int) -> list[_Answer]:
     """Cleaned, without those that cleaning empties; of more than `limit` the best-voted, in their order."""
     posted = _posted(record.answers)
-    found = [
+    answers = [
         _Answer(cleaned, votes, when)
         for text, votes, when in zip(record.answers.text, record.answers.score, posted, strict=True)
         if (cleaned := clean(text, eli5.CLEANING).text)
     ]
-    best = sorted(range(len(found)), key=lambda place: -found[place].votes)[:limit]
-    return [found[place] for place in sorted(best)]
+    best = heapq.nsmallest(limit, enumerate(answers), key=lambda numbered: -numbered[1].votes)
+    return [answer for _, answer in sorted(best, key=lambda numbered: numbered[0])]
 
 
 def _posted(answers: VotedAnswers) -> Sequence[float | None]:
@@ -78,26 +78,17 @@ def _posted(answers: VotedAnswers) -> Sequence[float | None]:
         return [None] * len(answers.text)
 
 
-def _question(record: VotedRecord) -> str:
-    return eli5.question_of(clean(record.title, eli5.CLEANING).text, clean(record.selftext, eli5.CLEANING).text)
-
-
-def _ratio(some: int, others: int) -> float:
-    low, high = sorted((max(some, 1), max(others, 1)))
-    return high / low
-
-
 def votes(record: VotedRecord, settings: VoteSettings) -> Outcome:
     """Helpfulness: of two answers to a question the one that readers voted clearly higher.
 
     Margin: the natural logarithm of the ratio of the votes, those below 1 taken as 1 (40 against 10: 1.39).
     """
 
-    def compare(one: _Answer, other: _Answer) -> tuple[_Answer, _Answer, float] | str:
-        better, worse = (one, other) if one.votes > other.votes else (other, one)
-        if min(len(one.text.split()), len(other.text.split())) < settings.min_words:
+    def compare(left: _Answer, right: _Answer) -> tuple[_Answer, _Answer, float] | str:
+        better, worse = (left, right) if left.votes > right.votes else (right, left)
+        if min(len(left.text.split()), len(right.text.split())) < settings.min_words:
             return SHORT
-        ratio = _ratio(better.votes, worse.votes)
+        ratio = max(better.votes, 1) / max(worse.votes, 1)
         if ratio < settings.min_ratio or better.votes - worse.votes < settings.min_difference:
             return CLOSE
         if settings.time == "later":
@@ -123,17 +114,18 @@ def equal_votes(record: VotedRecord, settings: EqualVoteSettings) -> Outcome:
     def grade(answer: _Answer) -> float:
         return grades.setdefault(answer.text, readability(answer.text).fkg)
 
-    def compare(one: _Answer, other: _Answer) -> tuple[_Answer, _Answer, float] | str:
-        if min(one.votes, other.votes) < settings.min_votes or _ratio(one.votes, other.votes) > settings.max_ratio:
+    def compare(left: _Answer, right: _Answer) -> tuple[_Answer, _Answer, float] | str:
+        fewer, more = sorted((left.votes, right.votes))
+        if fewer < settings.min_votes or max(more, 1) / max(fewer, 1) > settings.max_ratio:
             return UNEQUAL
-        shorter, longer = sorted((len(one.text.split()), len(other.text.split())))
+        shorter, longer = sorted((len(left.text.split()), len(right.text.split())))
         if shorter < settings.min_words:
             return SHORT
         if longer > settings.max_length_ratio * shorter:
             return LENGTHS
-        if not (flesch_applies(one.text) and flesch_applies(other.text)):
+        if not (flesch_applies(left.text) and flesch_applies(right.text)):
             return NOT_LATIN
-        simpler, harder = sorted((one, other), key=grade)
+        simpler, harder = sorted((left, right), key=grade)
         margin = grade(harder) - grade(simpler)
         return (simpler, harder, margin) if margin >= settings.min_grades else GRADES
 
@@ -149,19 +141,20 @@ def _compared(
     limit: int,
 ) -> Outcome:
     """Every two answers; of the pairs the `limit` of the widest margin, ties in the order of the answers."""
-    if not (question := _question(record)):
+    title, body = clean(record.title, eli5.CLEANING).text, clean(record.selftext, eli5.CLEANING).text
+    if not (question := eli5.question_of(title, body)):
         return Outcome(refused={eli5.NO_QUESTION: 1})
     if len(answers) < 2:
         return Outcome(refused={FEW: 1})
     refused, pairs = Counter[str](), list[Preference]()
-    for one, other in combinations(answers, 2):
-        result = SAME if one.text == other.text else compare(one, other)
+    for left, right in combinations(answers, 2):
+        result = SAME if left.text == right.text else compare(left, right)
         if isinstance(result, str):
             refused[result] += 1
             continue
         chosen, rejected, margin = result
         pairs.append(Preference(question, chosen.text, rejected.text, aspect, margin, f"reddit/{record.subreddit}"))
-    kept = heapq.nsmallest(limit, pairs, key=lambda pair: -pair.margin)
-    if len(pairs) > len(kept):
-        refused[BEYOND] = len(pairs) - len(kept)
-    return Outcome(tuple(kept), refused)
+    widest = heapq.nsmallest(limit, pairs, key=lambda pair: -pair.margin)
+    if len(pairs) > len(widest):
+        refused[BEYOND] = len(pairs) - len(widest)
+    return Outcome(tuple(widest), refused)

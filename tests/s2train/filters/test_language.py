@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from s2eval.errors import PrerequisiteError, UsageError
-from s2train.data.filters.language import Language, looked_at, reason
+from s2train.data.filters.language import Language, excerpt, reason
 from s2train.data.records import Pair
 
 ENGLISH = "The sky is blue because the air scatters the blue light of the sun more than the red light."
@@ -47,10 +47,10 @@ def test_names_in_brackets_and_what_comes_late_do_not_count() -> None:
     lead = (
         "Leo Tolstoy (Russian: Лев Николаевич Толстой, Лев Николаевич Толстой) was a writer of long novels in Russia."
     )
-    assert looked_at(lead) == "Leo Tolstoy  was a writer of long novels in Russia."
+    assert excerpt(lead) == "Leo Tolstoy  was a writer of long novels in Russia."
     assert said("Who?", lead, min_characters=20) is None
     assert said("Who?", f"{ENGLISH} {ENGLISH} {ENGLISH} {OTHERS['ru'] * 9}") is None
-    assert len(looked_at("a" * 1000)) == 150
+    assert len(excerpt("a" * 1000)) == 150
 
 
 def test_another_language_may_be_the_wanted_one() -> None:
