@@ -1,4 +1,4 @@
-"""A model loaded here, asked as one behind an API is: calls in, replies out, in wide batches."""
+"""A model loaded here that answers calls as one behind an API does, in wide batches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from s2eval.models.kinds import parse
 from s2eval.models.model_kind import S2, Access, ModelService, ModelSpec
 from s2eval.reasoning import opens_reasoning, split
 
-CONTEXT_SHARE = 0.75  # of the context, that an answer may take at most: the rest is for what is asked
+CONTEXT_SHARE = 0.75  # of the context, that an answer may take at most: the rest is for the question
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class LocalService:
     spec: ModelSpec
     template: prompts.Template
     service: str
-    options: dict[str, Any]
+    options: Mapping[str, object]
 
     def run(self, calls: Sequence[Call], done: Done) -> None:
         """Answer all calls; each goes to `done` as soon as it has ended. A prompt that does not fit into the context
@@ -44,21 +44,18 @@ class LocalService:
         for seed in dict.fromkeys(call.seed or 0 for call in calls):  # one after the other: PyTorch has one seed
             torch.manual_seed(seed)
             part = [call for call in calls if (call.seed or 0) == seed]
-            asked = [
-                Instance("generate_until", {}, (self.prompt(call.messages), self._settings(lm, call)), number)
-                for number, call in enumerate(part)
+            prompts = [self.prompt(call.messages) for call in part]
+            requests = [
+                Instance("generate_until", {}, (prompt, self._settings(call, lm.max_length)), number)
+                for number, (call, prompt) in enumerate(zip(part, prompts, strict=True))
             ]
-            for number, text in lm.stream(asked, disable_tqdm=True, repeats=[call.repeat for call in part]):
-                prompt = asked[number].args[0]
-                done(part[number], self._reply(lm, prompt, text))
-
-    def _reply(self, lm: Any, prompt: str, text: str) -> Reply:
-        """The reply in a text; lm-eval has taken the reasoning off where `think_end_token` says how it ends."""
-        by_lm_eval = getattr(lm, "think_end_token", None) is not None
-        parts = split(text.strip(), opened=opens_reasoning(prompt) and not by_lm_eval)
-        reasoning = parts.reasoning or getattr(lm, "reasoning", {}).get(prompt, "")
-        ended = parts.closed and not lm.cut.get(prompt, False)
-        return Reply(parts.answer, "stop" if ended else "length", model=self.spec.text, reasoning=reasoning)
+            for number, text in lm.stream(requests, disable_tqdm=True, repeats=[call.repeat for call in part]):
+                prompt = prompts[number]
+                # lm-eval has taken the reasoning off where `think_end_token` is known
+                answer = split(text.strip(), opened=opens_reasoning(prompt) and lm.think_end_token is None)
+                ended = "stop" if answer.closed and not lm.cut.get(prompt, False) else "length"
+                reasoning = answer.reasoning or lm.reasoning.get(prompt, "")
+                done(part[number], Reply(answer.answer, ended, model=self.spec.text, reasoning=reasoning))
 
     def prompt(self, messages: Sequence[Message]) -> str:
         """The dialogue in the model's template; a system message goes before the first question."""
@@ -70,12 +67,10 @@ class LocalService:
             turns.append(prompts.Turn(("" if number else preface) + rest[number].content, answer))
         return self.template.render(turns)
 
-    def _settings(self, lm: Any, call: Call) -> dict[str, Any]:
-        sampling = (
-            {"do_sample": True, "temperature": call.temperature} if call.temperature > 0 else {"do_sample": False}
-        )
-        limit = min(call.max_tokens, int(CONTEXT_SHARE * lm.max_length))
-        return {"until": list(call.stop), "max_gen_toks": limit, **sampling}
+    def _settings(self, call: Call, context: int) -> dict[str, object]:
+        limit = min(call.max_tokens, int(CONTEXT_SHARE * context))
+        sampled = {"temperature": call.temperature} if call.temperature > 0 else {}
+        return {"until": list(call.stop), "max_gen_toks": limit, "do_sample": bool(sampled), **sampled}
 
 
 def open_local(text: str, template: str | None = None, **options: Any) -> LocalService:
@@ -88,9 +83,18 @@ def open_local(text: str, template: str | None = None, **options: Any) -> LocalS
     spec = parse(text)
     if spec.engine != S2:
         raise UsageError(f"{text} runs in tasks only: as a service the backend s2 would answer. Leave out its prefix")
-    chosen = prompts.resolve(template, spec.checkpoint, _tokenizer(spec, options), chat_arguments.collect(options))
+    try:
+        tokenizer = tokenizers.load(spec.pretrained, options)
+    except (OSError, ValueError) as error:
+        raise PrerequisiteError(f"model {spec.text}: its tokenizer cannot be loaded: {error}") from error
+    chosen = prompts.resolve(template, spec.checkpoint, tokenizer, chat_arguments.collect(options))
+    device = options.get("device")
+    if not device:
+        from s2eval.models.backend.hf import best_device
+
+        device = best_device()
     # on a GPU `auto` is the checkpoint's own type, and the same type computes other digits
-    place = "" if _device(options).startswith("cpu") else ":accelerator"
+    place = "" if str(device).startswith("cpu") else ":accelerator"
     content = f"local:{identity(spec)}:{chosen.hash}{place}"
     arguments = {name: value for name, value in chat_arguments.without(options).items() if value is not None}
     return LocalService(spec, chosen, content + "".join(f":{k}={v}" for k, v in sorted(arguments.items())), arguments)
@@ -101,18 +105,3 @@ def local_service(text: str, access: Access) -> ModelService:
     local = open_local(text, access.template, **access.local)
     template = f"{local.template.label} ({local.template.hash})"
     return ModelService(text, local.service, local, local.template.stop, template)
-
-
-def _device(options: Mapping[str, Any]) -> str:
-    if options.get("device"):
-        return str(options["device"])
-    from s2eval.models.backend.hf import best_device
-
-    return best_device()
-
-
-def _tokenizer(spec: ModelSpec, options: Mapping[str, Any]) -> Any:
-    try:
-        return tokenizers.load(spec.pretrained, options)
-    except (OSError, ValueError) as error:
-        raise PrerequisiteError(f"model {spec.text}: its tokenizer cannot be loaded: {error}") from error

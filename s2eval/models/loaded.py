@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from s2eval.errors import PrerequisiteError, S2Error
 from s2eval.models.kinds import MODEL_KINDS
@@ -15,6 +15,9 @@ from s2eval.models.model_kind import S2, ModelSpec
 
 if TYPE_CHECKING:
     from s2eval.models.base import Base
+
+
+LM = TypeVar("LM")
 
 
 @dataclass(slots=True)
@@ -42,7 +45,7 @@ def get(spec: ModelSpec, arguments: Mapping[str, object]) -> Any:
     return _memory.lm
 
 
-def _load(spec: ModelSpec, arguments: Mapping[str, object]) -> Any:
+def _load(spec: ModelSpec, arguments: Mapping[str, object]) -> object:
     if spec.engine != S2:
         release()
         return open_backend(MODEL_KINDS[spec.engine].backend, spec, arguments)
@@ -54,7 +57,7 @@ def _load(spec: ModelSpec, arguments: Mapping[str, object]) -> Any:
     if _memory.base is not None and (_memory.base_key != base_key or not _memory.base.restore()):
         release()
     if _memory.base is None:
-        lm = open_backend(S2LM, spec, arguments)
+        lm: Any = open_backend(S2LM, spec, arguments)
         _memory.base, _memory.base_key = Base(lm.model), base_key
         if spec.peft is None:
             return lm
@@ -67,7 +70,7 @@ def base_id(spec: ModelSpec) -> str:
     return str(folder.resolve()) if folder.is_dir() else spec.pretrained
 
 
-def open_backend(backend: Callable[..., Any] | None, spec: ModelSpec, arguments: Mapping[str, object]) -> Any:
+def open_backend(backend: Callable[..., LM] | None, spec: ModelSpec, arguments: Mapping[str, object]) -> LM:
     """The base of a model in a backend. Raises PrerequisiteError if it cannot be loaded."""
     assert backend is not None  # kinds without one have no engine of their own
     try:

@@ -46,8 +46,8 @@ class Access:
     base_url: str | None = None
     budget: Budget | None = None
     template: str | None = None
-    local: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    remote: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    local: Mapping[str, Any] = field(default_factory=dict)
+    remote: Mapping[str, Any] = field(default_factory=dict)
     batches: Ledger | None = None
     say: Callable[[str], None] = lambda _: None
 

@@ -9,7 +9,7 @@ _OPTIONS = {"use_fast_tokenizer": "use_fast"}  # HFLM's argument → AutoTokeniz
 KEYS = ("tokenizer", "revision", "trust_remote_code", "subfolder", *_OPTIONS)
 
 
-def load(pretrained: str, options: Mapping[str, Any]) -> Any:
+def load(pretrained: str, options: Mapping[str, object]) -> Any:
     """A transformers tokenizer, of the folder or hub id `pretrained` unless `options` have a `tokenizer`. Raises
     OSError or ValueError if transformers cannot load it."""
     from transformers import AutoTokenizer

@@ -5,7 +5,7 @@ They are those of lm-eval's `hf` at batch size 1, for one request at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lm_eval.models.utils import (
@@ -55,10 +55,10 @@ class Rules:
         cut = len(fitting) < len(tokens)
         return why or Prompt(fitting, limit, *chosen, self._stopping(until), decoding.generator(text, repeat), cut)
 
-    def text(self, tokens: list[int], settings: Mapping[str, Any]) -> str:
+    def text(self, tokens: list[int], settings: dict[str, Any]) -> str:
         """The answer without the reasoning before it and what follows a stop string."""
         thinking = self._lm.think_end_token
-        until = handle_stop_sequences(normalize_gen_kwargs(dict(settings), 1).get("until"), eos=self._eos)
+        until = handle_stop_sequences(normalize_gen_kwargs(settings, 1).get("until"), eos=self._eos)
         text = self._lm.tok_decode(tokens[self._reasoning_end(tokens) :])
         if isinstance(thinking, int):
             text = text.lstrip()

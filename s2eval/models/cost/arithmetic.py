@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -96,7 +96,7 @@ class Shape:
 
 def shape(model: PreTrainedModel) -> Shape:
     """Of a transformers model, or PEFT's wrapper around one; its weights may be on the `meta` device."""
-    config: Any = model.config.get_text_config()
+    config = model.config.get_text_config()
     heads = getattr(config, "num_attention_heads", None) or 0
     size = getattr(config, "head_dim", None) or (config.hidden_size // heads if heads else 0)
     ends = [module for module in (model.get_input_embeddings(), model.get_output_embeddings()) if module is not None]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psutil
 import torch
 from torch import nn
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 # A processor is as fast with 512 tokens a pass as with more, and its caches hold them; an accelerator wants more.
 MOST_TOKENS = {"cpu": 512}
@@ -48,7 +48,7 @@ class Sizes:
         return tokens * (self.token + self.keys) + rows * self.row * 3 // 2
 
 
-def sizes(config: Any, dtype: torch.dtype) -> Sizes:
+def sizes(config: PreTrainedConfig, dtype: torch.dtype) -> Sizes:
     """The sizes of a transformers model computed in `dtype`."""
     config = config.get_text_config()
     hidden, size = config.hidden_size, dtype.itemsize
@@ -86,7 +86,7 @@ def weights(model: PreTrainedModel, bits: float | None = None) -> int:
     return total + round(sum(small.values()) * ((bits or 0) / 8 + SCALES))
 
 
-def bits(quantization: object, arguments: Mapping[str, Any]) -> int | None:
+def bits(quantization: object, arguments: Mapping[str, object]) -> int | None:
     """Bits of a quantised weight, by the checkpoint's own configuration or the model's arguments."""
     own = quantization if isinstance(quantization, Mapping) else getattr(quantization, "to_dict", dict)()
     options = {**own, **arguments}

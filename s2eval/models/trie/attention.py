@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -54,14 +54,14 @@ def attend(
     value: Tensor,
     attention_mask: Tensor | None = None,
     scaling: float | None = None,
-    **options: Any,
+    sliding_window: int | None = None,
+    **options: object,
 ) -> tuple[Tensor, None]:
     """The registered function: what the present plan does with a layer. Raises PrerequisiteError if the model needs
     what a trie does not do; `support.refusal` should have excluded it."""
     plan = _plan.get()
-    window = options.get("sliding_window")
     unknown = [name for name in _UNKNOWN if options.get(name) is not None]
-    if plan is None or unknown or attention_mask is not None or (window and window < plan.longest):
+    if plan is None or unknown or attention_mask is not None or (sliding_window and sliding_window < plan.longest):
         what = ", ".join(unknown) or "a mask, a window, or a pass of its own"
         raise PrerequisiteError(
             f"{type(module).__name__} asks its attention for what the token trie does not know ({what}): evaluate with "
