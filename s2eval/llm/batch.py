@@ -202,7 +202,7 @@ class BatchService:
         while batches:
             waiting: list[_Noted] = []
             for noted in batches:
-                batch = api.look(noted.id or "")
+                batch = api.retrieve(noted.id or "")
                 self._log(f"{batch.id}: {batch.progress}")
                 if batch.status not in ENDED:
                     waiting.append(noted)
@@ -257,7 +257,7 @@ def _problem_of(batch: Batch) -> Problem:
     if batch.status == "cancelled":
         return Problem("server", f"{batch.id} was cancelled before this call was answered", "retry")
     if batch.status == "failed":
-        reasons = "; ".join(complaint.text for complaint in batch.complaints[:3]) or "no reason told"
+        reasons = "; ".join(complaint.text for complaint in batch.complaints[:3]) or "no reason given"
         if any(complaint.code in _QUEUE_FULL for complaint in batch.complaints):
             message = f"{batch.id} failed: {reasons}. Ask for less at once, or go without --batch"
             return Problem("rate limit", message, "retry", free=True)

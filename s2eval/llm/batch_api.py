@@ -188,7 +188,7 @@ class BatchApi:
                 return None
             after["after"] = page.data[-1].id
 
-    def look(self, batch: str) -> Batch:
+    def retrieve(self, batch: str) -> Batch:
         """The batch as it is now."""
         batches = self._client.batches.with_raw_response
         return self._retry(

@@ -59,7 +59,7 @@ class _Tries:
 
     call: Call
     begun: float
-    made: int = 0
+    sent: int = 0
     failed: int = 0
     wrong: int = 0
 
@@ -144,7 +144,7 @@ class Run:
                 return True
             if call.temperature == 0 and tries.wrong >= GREEDY_TRIES:
                 return True
-            limited = _problem(state).kind == "rate limit" and tries.made >= self._policy.attempts
+            limited = _problem(state).kind == "rate limit" and tries.sent >= self._policy.attempts
             return limited and time.monotonic() - tries.begun > self._policy.max_wait
 
         retrying = AsyncRetrying(
@@ -155,10 +155,10 @@ class Run:
         )
         outcome: Reply | Problem = await retrying(self._attempt, tries)
         if isinstance(outcome, Reply):
-            return replace(outcome, attempts=tries.made)
+            return replace(outcome, attempts=tries.sent)
         if self._error is not None and outcome.then == "retry":
             return None
-        return Failure(outcome.kind, redact(outcome.message), tries.made)
+        return Failure(outcome.kind, redact(outcome.message), tries.sent)
 
     async def _attempt(self, tries: _Tries) -> Reply | Problem:
         """One attempt, and at once another one in another form where the server requires it."""
@@ -214,7 +214,7 @@ class Run:
             try:
                 await self._limiter.resumed()  # a pause may have begun during the wait for the budget
                 self._in_flight.add(task)
-                tries.made += 1
+                tries.sent += 1
                 usage = None  # whatever interrupts it from here, the server may bill it
                 outcome = await send(self._client, call, dialect, self._policy.timeout)
                 usage = billed(outcome)

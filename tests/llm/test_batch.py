@@ -187,7 +187,7 @@ def test_a_batch_that_failed(server: Server, ledger: Ledger, code: str | None, k
     for outcome in outcomes.values():
         assert isinstance(outcome, Failure)
         assert outcome.kind == kind
-        assert ("line 1 is bad" if code else "no reason told") in outcome.message
+        assert ("line 1 is bad" if code else "no reason given") in outcome.message
 
 
 @pytest.mark.parametrize("where", ["batch", "row"])

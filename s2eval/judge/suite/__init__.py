@@ -1,1 +1,1 @@
-"""A question set with what it is asked and judged with: `definition` reads a folder of `judges/` into a `Suite`."""
+"""Question sets: `definition` reads a folder of `judges/` into a `Suite`."""
