@@ -1,4 +1,4 @@
-"""`s2train.json`: what a checkpoint folder says about itself, beside what transformers and PEFT write.
+"""`s2train.json`: what a checkpoint folder records about itself, beside what transformers and PEFT write.
 
 s2eval reads its `template` (`s2eval.prompts.trained_with`); merging reads `base` and `quantization`; people read the
 rest. Nothing in it names a folder of the machine that wrote it.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
@@ -98,11 +99,7 @@ class Checkpoint(_Record):
 
 
 def read(folder: Path) -> Checkpoint | None:
-    """What the folder's `s2train.json` says; None where there is none.
-
-    Raises:
-        DataError: it cannot be read, or is not what it should be.
-    """
+    """The folder's `s2train.json`, None where there is none; DataError if it cannot be read or is invalid."""
     path = folder / CHECKPOINT_FILE
     try:
         return Checkpoint.model_validate_json(path.read_bytes())
@@ -119,18 +116,13 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
     store.write_json(folder / CHECKPOINT_FILE, checkpoint.model_dump(mode="json", exclude_defaults=True))
 
 
-def hashes(folder: Path, suffixes: Iterable[str]) -> dict[str, str]:
+def hashes(folder: Path, suffixes: Sequence[str]) -> dict[str, str]:
     """The files of a folder with these suffixes → SHA-256."""
-    known = tuple(suffixes)
-    return {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.suffix in known}
+    return {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.suffix in suffixes}
 
 
 def problem(folder: Path, files: Mapping[str, str]) -> str:
-    """What of these files is missing or changed, in a sentence's part; "" where nothing is.
-
-    Args:
-        files: name → SHA-256, as `Checkpoint.files` and `records` have them.
-    """
+    """What of these files (name → SHA-256) is missing or changed, in a sentence's part; "" where nothing is."""
     for name, digest in files.items():
         try:
             if sha256(folder / name) != digest:
@@ -150,10 +142,8 @@ def sha256(path: Path) -> str:
 
 def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
     """Python's and those of the packages that are installed."""
-    found: dict[str, Any] = {"python": platform.python_version()}
+    result = {"python": platform.python_version()}
     for name in packages:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+        with suppress(PackageNotFoundError):
+            result[name] = version(name)
+    return result

@@ -81,13 +81,13 @@ def combine(scores: list[Tensor], weights: list[float]) -> Tensor:
 
 @dataclass(slots=True)
 class AdaptiveKL:
-    """A coefficient β that keeps the KL of whole answers near a target.
+    """A coefficient β that keeps the KL of answers near a target.
 
     e = clip(KL / target - 1, -0.2, 0.2); β ← β (1 + e · answers / horizon). Source: Ziegler et al. 2019, section 2.2.
 
     Attributes:
         coefficient: β.
-        target: nats an answer; None = β is fixed.
+        target: nats an answer; None: β is fixed.
         horizon: answers after which β has changed by the error, about.
     """
 
@@ -96,7 +96,7 @@ class AdaptiveKL:
     horizon: int = 10_000
 
     def update(self, measured: float, answers: int) -> None:
-        """Answer to the KL of so many answers, in nats an answer."""
+        """Adapt to the KL of so many answers, in nats an answer."""
         if self.target is not None:
             error = min(0.2, max(-0.2, measured / self.target - 1))
             self.coefficient *= 1 + error * answers / self.horizon
@@ -106,9 +106,7 @@ class AdaptiveKL:
 class RewardScale:
     """Scores divided by their running standard deviation, then clipped; Welford's algorithm over batches.
 
-    Attributes:
-        clip: the largest absolute value that leaves; None = any.
-        scale: False = scores are only clipped.
+    `clip` is the largest absolute value that leaves, None any; without `scale` scores are only clipped.
     """
 
     clip: float | None = None
@@ -120,7 +118,12 @@ class RewardScale:
     def __call__(self, scores: Tensor) -> Tensor:
         """Take a batch (B,) into account, and return it scaled."""
         if self.scale:
-            self._update(scores)
+            batch = scores.double()
+            number, centre = batch.numel(), float(batch.mean())
+            total, shift = self.count + number, centre - self.centre
+            self.squares += float(((batch - centre) ** 2).sum()) + shift**2 * self.count * number / total
+            self.centre += shift * number / total
+            self.count = total
             scores = scores / self.deviation
         return scores if self.clip is None else scores.clamp(-self.clip, self.clip)
 
@@ -128,15 +131,6 @@ class RewardScale:
     def deviation(self) -> float:
         """√(Σ(r - μ)² / (n - 1)); 1 as long as there is none."""
         return (self.squares / (self.count - 1)) ** 0.5 or 1.0 if self.count > 1 else 1.0
-
-    def _update(self, scores: Tensor) -> None:
-        batch = scores.double()
-        number, centre = batch.numel(), float(batch.mean())
-        both = self.count + number
-        apart = centre - self.centre
-        self.squares += float(((batch - centre) ** 2).sum()) + apart**2 * self.count * number / both
-        self.centre += apart * number / both
-        self.count = both
 
 
 # --- PPO ---
@@ -152,7 +146,7 @@ def advantages(
     """
     import torch
 
-    found = torch.zeros_like(rewards)
+    result = torch.zeros_like(rewards)
     later = torch.zeros_like(rewards[:, 0])
     following = torch.zeros_like(rewards[:, 0])
     for step in range(rewards.shape[1] - 1, -1, -1):
@@ -160,8 +154,8 @@ def advantages(
         delta = rewards[:, step] + gamma * following - values[:, step]
         later = (delta + gamma * lam * later) * present
         following = values[:, step] * present
-        found[:, step] = later
-    return found, (found + values) * mask
+        result[:, step] = later
+    return result, (result + values) * mask
 
 
 class Clipped(NamedTuple):

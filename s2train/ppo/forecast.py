@@ -1,7 +1,6 @@
 """What PPO would take: memory by role, steps, answers, tokens and time, without weights; and what four models would.
 
-Memory follows from shapes; time from the arithmetic and a matrix product that is measured on this machine for a third
-of a second. Both are estimates, and say so.
+Estimates, as those of `training.forecast`.
 """
 
 from __future__ import annotations
@@ -41,14 +40,9 @@ class Memory:
     sampling: int
 
     @property
-    def kept(self) -> int:
-        """What is held all the time, but the base."""
-        adapters = self.policy + self.value + self.reference + sum(self.rewards.values())
-        return adapters + self.gradients + self.optimizer
-
-    @property
     def total(self) -> int:
-        return self.base + self.kept + max(self.learning, self.sampling)
+        adapters = self.policy + self.value + self.reference + sum(self.rewards.values())
+        return self.base + adapters + self.gradients + self.optimizer + max(self.learning, self.sampling)
 
     @property
     def apart(self) -> int:
@@ -89,13 +83,12 @@ def memory(job: Job) -> Memory:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is computed.
+    """How much is computed; every answer is taken to be as long as it may be.
 
     Attributes:
         answers: sampled in all.
-        sampled: tokens of answers, at most.
-        passed: tokens that go through a model forwards, at most; those that are learnt from once more for each role
-            and epoch.
+        sampled: tokens of answers.
+        passed: tokens that go through a model forwards; those that are learnt from once more for each role and epoch.
         learnt: of those, with a backward pass.
     """
 
@@ -106,7 +99,7 @@ class Effort:
 
 
 def effort(job: Job) -> Effort:
-    """Of the whole training; every answer is taken to be as long as it may be."""
+    """Of the complete training."""
     ppo = job.config.ppo
     answers = ppo.steps * ppo.answers
     prompt = sum(map(len, job.train.tokens)) / len(job.train)
@@ -117,69 +110,45 @@ def effort(job: Job) -> Effort:
 
 
 def duration(job: Job, work: Effort) -> float:
-    """Seconds: FLOPs over the rate of bare products, times what training reaches of it (`training.forecast`)."""
-    import torch
-
-    from s2eval.models.cost import arithmetic
-
-    shape = arithmetic.shape(models.outline(job.plan))
+    """Seconds: FLOPs over the rate that training reaches."""
+    shape, rate = forecast.shape_and_rate(job.plan)
     forward = 2.0 * (shape.linear + shape.hidden * shape.vocabulary / 2)  # about half of the passes have logits
-    hardware = job.plan.hardware
-    rate = arithmetic.rate(shape, 512, getattr(torch, hardware.compute), torch.device(hardware.device))
     again = work.learnt if job.checkpointing else 0
-    return (work.passed + work.learnt + again) * forward / (rate * forecast.REACHED)
-
-
-def evaluations(job: Job) -> int:
-    """How often the validation prompts are answered: before training, every so many steps, and at the end."""
-    wanted, steps = job.config.evaluate, job.config.ppo.steps
-    if not wanted.prompts or not len(job.validation):
-        return 0
-    return 1 + (-(-steps // wanted.every) if wanted.every else 1)
-
-
-def evaluation(job: Job) -> Effort:
-    """Of all evaluations; every answer is taken to be as long as it may be."""
-    wanted, longest = job.config.evaluate, job.config.evaluate.max_tokens or job.config.ppo.max_new_tokens
-    prompts = job.validation.tokens[: wanted.prompts]
-    answers = evaluations(job) * len(prompts)
-    tokens = evaluations(job) * (sum(map(len, prompts)) + len(prompts) * longest)
-    return Effort(answers, answers * longest, (3 + len(job.judges)) * tokens, 0)
+    return (work.passed + work.learnt + again) * forward / rate
 
 
 def lines(job: Job) -> Iterator[str]:
     """The dry run, in words."""
     yield from job.lines()
-    ppo, work, used = job.config.ppo, effort(job), memory(job)
+    ppo, evaluate, work, used = job.config.ppo, job.config.evaluate, effort(job), memory(job)
     yield (
         f"{ppo.steps:,} steps of {ppo.answers:,} answers, {ppo.updates:,} updates; {work.answers:,} answers of at most "
         f"{work.sampled:,} tokens are sampled; {work.passed:,} tokens pass a model, {work.learnt:,} of them backwards"
     )
     yield f"memory, estimated from shapes: {forecast.in_bytes(used.total)}, and what the libraries themselves take"
-    named = {
+    parts = {
         "base": (used.base, "shared by all roles"),
         "policy": (used.policy, "adapter"),
         "value": (used.value, "adapter and head"),
         "reference": (used.reference, "" if used.reference else "the base, its adapters off"),
-        **{f"reward {name}": (taken, "adapter and head") for name, taken in used.rewards.items()},
+        **{f"reward {name}": (size, "adapter and head") for name, size in used.rewards.items()},
         "gradients": (used.gradients, "of policy and value"),
         "optimizer": (used.optimizer, "AdamW's two means"),
         "learning": (used.learning, f"activations and logits of {ppo.micro} answers"),
         "sampling": (used.sampling, "keys and values, not at the same time as learning"),
     }
-    for name, (taken, why) in named.items():
-        yield f"  {name:20} {forecast.in_bytes(taken):>10}  {why}".rstrip()
-    count = 3 + len(job.judges)
+    for name, (size, why) in parts.items():
+        yield f"  {name:20} {forecast.in_bytes(size):>10}  {why}".rstrip()
+    roles = 3 + len(job.judges)
     yield (
-        f"with a model of its own for each of the {count} roles: {forecast.in_bytes(used.apart)}, "
+        f"with a model of its own for each of the {roles} roles: {forecast.in_bytes(used.apart)}, "
         f"{used.apart / used.total:.1f} times that"
     )
-    times, evaluating = evaluations(job), duration(job, evaluation(job))
-    share = "; nothing is evaluated"
-    if times:
-        prompts = min(job.config.evaluate.prompts, len(job.validation))
-        share = f", of which {forecast.in_time(evaluating)} for {times:,} evaluations of {prompts:,} prompts"
-    yield (
-        f"time, estimated from the arithmetic and a matrix product measured on this {job.plan.hardware.device}: "
-        f"{forecast.in_time(duration(job, work) + evaluating)}{share}"
-    )
+    evaluating, share = 0.0, "; nothing is evaluated"
+    if prompts := job.validation.tokens[: evaluate.prompts]:
+        times = 1 + (-(-ppo.steps // evaluate.every) if evaluate.every else 1)  # before training, and at the end
+        answers, longest = times * len(prompts), evaluate.max_tokens or ppo.max_new_tokens
+        tokens = times * sum(map(len, prompts)) + answers * longest
+        evaluating = duration(job, Effort(answers, answers * longest, roles * tokens, 0))
+        share = f", of which {forecast.in_time(evaluating)} for {times:,} evaluations of {len(prompts):,} prompts"
+    yield forecast.time_line(job.plan, duration(job, work) + evaluating, share)

@@ -1,4 +1,4 @@
-"""A step of PPO after the other: sample, measure, optimise; what must be kept to go on after a kill."""
+"""A step of PPO after the other: sample, measure, optimise; the state from which a killed training resumes."""
 
 from __future__ import annotations
 
@@ -39,14 +39,7 @@ class Task:
 
 
 class Learner:
-    """PPO's loop.
-
-    Args:
-        roles: the models.
-        forward: `roles`, or what wraps it.
-        weights: of `weigh`.
-        task: what is to be learnt.
-        processes: that train together.
+    """PPO's loop; `forward` is `roles` or what wraps it, `weights` those of `weigh`.
 
     Raises:
         UsageError: rewards that the roles do not have, no prompts, or settings that the processes cannot share.
@@ -70,42 +63,31 @@ class Learner:
             self.roles.checkpoint()
         self.kl = AdaptiveKL(settings.kl, settings.kl_target, settings.kl_horizon)
         self.scales = {aspect: RewardScale(settings.reward_clip, settings.reward_scale) for aspect in task.weights}
-        self._check()
-
-    def _check(self) -> None:
-        if not self.task.prompts:
+        if not task.prompts:
             raise UsageError("PPO: there are no prompts")
-        if lacking := sorted(set(self.task.weights) - set(self.roles.aspects)):
+        if lacking := sorted(set(task.weights) - set(roles.aspects)):
             raise UsageError(f"PPO: no reward model for {', '.join(lacking)}")
-        share = self.settings.micro * self.processes.count
-        if self.settings.minibatch % share:
-            raise UsageError(
-                f"PPO: minibatch ({self.settings.minibatch}) must be a multiple of micro × processes ({share})"
-            )
+        share = settings.micro * self.processes.count
+        if settings.minibatch % share:
+            raise UsageError(f"PPO: minibatch ({settings.minibatch}) must be a multiple of micro × processes ({share})")
 
     def step(self, number: int) -> tuple[Experience, dict[str, float]]:
         """The number-th step, from 0: this process's answers, and the step's figures over all processes."""
-        places = list(self._places(number))
-        prompts = [self.task.prompts[place] for place in places]
-        keys = [f"{self.settings.seed}:{number}:{nth}" for nth in self._mine()]
-        rollouts = sample(self.roles, prompts, keys, self.task.ends, self.settings, self.task.pad)
+        settings, task = self.settings, self.task
+        prompts = [task.prompts[place] for place in self._places(number)]
+        keys = [f"{settings.seed}:{number}:{nth}" for nth in self._mine()]
+        rollouts = sample(self.roles, prompts, keys, task.ends, settings, task.pad)
         experience = measure(
-            self.forward,
-            rollouts,
-            self.task.weights,
-            self.scales,
-            self.kl.coefficient,
-            self.settings,
-            self.processes,
+            self.forward, rollouts, task.weights, self.scales, self.kl.coefficient, settings, self.processes
         )
         self.roles.train()
-        tally = optimise(
-            self.forward, experience, self.weights, self.settings, number, self.processes, self.roles.acting
-        )
+        acting = self.roles.acting
+        tally = optimise(self.forward, experience, self.weights, settings, number, self.processes, acting)
         self.roles.eval()
         return experience, self._figures(experience, tally)
 
     def _mine(self) -> range:
+        """This process's answers of a step."""
         return range(self.processes.rank, self.settings.answers, self.processes.count)
 
     def _places(self, number: int) -> Iterator[int]:
@@ -147,7 +129,7 @@ class Learner:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from there."""
+        """Continue from a state."""
         self.roles.load(POLICY, state[POLICY])
         self.roles.load(VALUE, state[VALUE])
         self.roles.heads[VALUE].load_state_dict(state["head"])

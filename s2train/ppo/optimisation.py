@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, nullcontext
 from ctypes import CDLL
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,12 +19,12 @@ from s2train.ppo.roles import POLICY, VALUE
 from s2train.ppo.settings import PPO
 from s2train.training.progress import DivergedError
 
-Acting = Callable[[str], AbstractContextManager[Any]]
+Acting = Callable[[str], AbstractContextManager[object]]
 _trim = getattr(CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None  # glibc's
 
 
 class BrokenExperienceError(DivergedError):
-    """What diverged, and the experience from which it came."""
+    """The experience at which training diverged."""
 
     def __init__(self, what: str, experience: Experience) -> None:
         super().__init__(what)
@@ -34,21 +33,15 @@ class BrokenExperienceError(DivergedError):
 
 @dataclass(slots=True)
 class Tally:
-    """Means over tokens of what an optimisation did.
-
-    Attributes:
-        sums: name → sum over tokens.
-        tokens: name → how many.
-        updates: of the weights.
-    """
+    """Means over tokens of what an optimisation did, as sums and numbers of tokens by name; updates of the weights."""
 
     sums: dict[str, float] = field(default_factory=dict[str, float])
     tokens: dict[str, float] = field(default_factory=dict[str, float])
     updates: int = 0
 
-    def add(self, tokens: float, **values: Tensor) -> None:
+    def add(self, tokens: float, **means: Tensor) -> None:
         """Means of so many tokens."""
-        for name, value in values.items():
+        for name, value in means.items():
             self.tokens[name] = self.tokens.get(name, 0.0) + tokens
             self.sums[name] = self.sums.get(name, 0.0) + float(value) * tokens
 
@@ -67,8 +60,8 @@ class Weights:
         groups: role → its tensors; gradients are clipped for each by itself.
     """
 
-    optimizer: Any
-    schedule: Any
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
     groups: dict[str, list[Tensor]]
 
 
@@ -84,9 +77,7 @@ def optimise(
     """All epochs over a step's answers.
 
     A minibatch's loss is the mean over its tokens, on however many processes and in however many parts it is computed.
-
-    Args:
-        acting: role → what holds the model in it; a layer that is computed again for its gradient must be the same.
+    `acting` holds the model in a role: a layer that is computed again for its gradient must be the same.
 
     Raises:
         BrokenExperienceError: a loss or a gradient is not finite; the weights are those of the update before.
@@ -101,7 +92,8 @@ def optimise(
                 with acting(role), processes.hold() if number + 1 < len(parts) else nullcontext():
                     loss, distance = _loss(forward, role, experience, part, settings, tally)
                     processes.backward(loss * (processes.count / tokens))
-                give_back()
+                if _trim is not None:  # what glibc holds free between passes of unlike sizes is hundreds of MiB
+                    _trim(0)
                 apart = apart + distance
         if settings.stop_kl is not None and float(processes.total(apart)) / tokens > settings.stop_kl:
             weights.optimizer.zero_grad(set_to_none=True)
@@ -118,14 +110,8 @@ def optimise(
     return tally
 
 
-def give_back() -> None:
-    """Let glibc return what it holds free to the system: between passes of unlike sizes that is hundreds of MiB."""
-    if _trim is not None:
-        _trim(0)
-
-
 def minibatches(answers: int, step: int, settings: PPO, processes: Processes) -> Iterator[Tensor]:
-    """Rows of each update; every epoch in an order of its own."""
+    """Rows of each update, of this process; every epoch in an order of its own."""
     generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
     for _ in range(settings.epochs):
         yield from torch.randperm(answers, generator=generator).split(settings.minibatch // processes.count)
@@ -134,7 +120,7 @@ def minibatches(answers: int, step: int, settings: PPO, processes: Processes) ->
 def _loss(
     forward: Forward, role: str, experience: Experience, rows: Tensor, settings: PPO, tally: Tally
 ) -> tuple[Tensor, Tensor]:
-    """Sums over the tokens of a few answers: the role's loss, and how far the policy went since they were said."""
+    """Sums over the tokens of a few answers: the role's loss, and how far the policy went since they were sampled."""
     answers = experience.answers[rows]
     outputs = forward(role, answers, settings.temperature)
     mask = answers.present.to(outputs.device)

@@ -20,12 +20,7 @@ from s2train.ppo.settings import PPO
 
 @dataclass(frozen=True, slots=True)
 class Rollouts:
-    """Sampled answers.
-
-    Attributes:
-        answers: as tensors on the CPU.
-        ended: whether each ended by itself, (B,), bool.
-    """
+    """Sampled answers as tensors on the CPU, and whether each ended by itself, (B,), bool."""
 
     answers: Answers
     ended: torch.Tensor
@@ -34,14 +29,10 @@ class Rollouts:
 def sample(
     roles: Roles, prompts: Sequence[Sequence[int]], keys: Sequence[str], ends: frozenset[int], settings: PPO, pad: int
 ) -> Rollouts:
-    """One answer to each prompt.
+    """One answer to each prompt, which must fit into the context with it.
 
-    Args:
-        prompts: token ids; with an answer they must fit into the context.
-        keys: what the random numbers of each depend on.
-        ends: ids of tokens that end an answer; the one that does is part of it.
-        settings: with a temperature of 0 the most probable token is taken.
-        pad: id that fills up.
+    The random numbers of each depend on its key; the token of `ends` that ends an answer is part of it; `pad` fills
+    up. With a temperature of 0 the most probable token is taken.
     """
     roles.eval()
     with roles.acting(POLICY) as causal, torch.no_grad():
@@ -49,7 +40,15 @@ def sample(
         if support.refusal(causal, longest):
             new = _generated(causal, prompts, keys, ends, settings, pad)
         else:
-            new = _answered(causal, prompts, keys, ends, settings, longest)
+            decoding = Decoding(settings.temperature, settings.top_k, settings.top_p)
+            requests = [
+                generation.Prompt(list(prompt), settings.max_new_tokens, decoding, ends, random=random.Random(key))
+                for prompt, key in zip(prompts, keys, strict=True)
+            ]
+            engine = Engine(causal, *memory.budgets(causal), flex=causal.device.type == "cuda")
+            new: list[list[int]] = [[] for _ in prompts]
+            for answer in generation.answer(engine, requests, memory.width(causal, longest)):
+                new[answer.number] = answer.tokens
     ended = torch.tensor([tokens[-1] in ends for tokens in new])
     return Rollouts(arrange(prompts, new, pad), ended)
 
@@ -64,26 +63,6 @@ def arrange(prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], 
         tokens[row, here] = torch.tensor([*prompt, *answer])
         mask[row, here] = 1
     return Answers(tokens, mask, width)
-
-
-def _answered(
-    causal: Any,
-    prompts: Sequence[Sequence[int]],
-    keys: Sequence[str],
-    ends: frozenset[int],
-    settings: PPO,
-    longest: int,
-) -> list[list[int]]:
-    decoding = Decoding(settings.temperature, settings.top_k, settings.top_p)
-    requests = [
-        generation.Prompt(list(prompt), settings.max_new_tokens, decoding, ends, random=random.Random(key))
-        for prompt, key in zip(prompts, keys, strict=True)
-    ]
-    engine = Engine(causal, *memory.budgets(causal), flex=causal.device.type == "cuda")
-    new: list[list[int]] = [[] for _ in prompts]
-    for answer in generation.answer(engine, requests, memory.width(causal, longest)):
-        new[answer.number] = answer.tokens
-    return new
 
 
 def _generated(

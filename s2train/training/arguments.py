@@ -6,7 +6,7 @@ import dataclasses
 import typing
 import warnings
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, create_model
@@ -17,12 +17,12 @@ from s2train.training import trackers
 _FOLDER = "`out:` says where; checkpoints lie in a hidden folder beside it"
 _TOKENS = "rows are encoded before TRL sees them; prompts are what `model.template` says"
 _LOADING = "the model is loaded as `model:` says"
-_PUBLISH = "publish the folder when it is whole: hf upload"
+_PUBLISH = "publish the folder when it is complete: hf upload"
 
 # Field → why it is not taken at all.
 DECIDED: Mapping[str, str] = {
     "output_dir": _FOLDER,
-    "resume_from_checkpoint": "the same command goes on where it stopped; --fresh begins anew",
+    "resume_from_checkpoint": "the same command resumes where it stopped; --fresh restarts",
     "model_init_kwargs": _LOADING,
     "trust_remote_code": _LOADING,
     "chat_template_path": _TOKENS,
@@ -36,68 +36,38 @@ DECIDED: Mapping[str, str] = {
     "push_to_hub": _PUBLISH,
     "hub_model_id": _PUBLISH,
     "hub_token": _PUBLISH,
-    "save_only_model": "a killed training could not go on",
+    "save_only_model": "a killed training could not resume",
     "do_train": "not a command of its own here",
     "do_predict": "not a command of its own here",
 }
 
-
-def _bfd(value: Any) -> Any:
-    if value != "bfd":
-        raise ValueError(
-            f"{value!r}: only 'bfd' keeps every answer whole and beside its own question; 'wrapped' and 'bfd_split' "
-            "cut answers apart, so that the loss is another one"
-        )
-    return value
-
-
-def _on_answers(value: Any) -> Any:
-    if value is False:
-        raise ValueError("the loss is on the answer only")
-    return value
-
-
-def _not_conversational(value: Any) -> Any:
-    if value:
-        raise ValueError("rows are no conversations; the loss is on the answer only anyway")
-    return value
-
-
-def _two(value: Any) -> Any:
-    if value is not None and value < 2:
-        raise ValueError("at least 2, so that a whole checkpoint is there whenever the process is killed")
-    return value
-
-
-def _known_order(value: Any) -> Any:
-    if value == "batch_rebalance":
-        raise ValueError(f"{value!r}: its order after a resume is not known to be the same; use 'group_by_length'")
-    return value
-
-
-_CHECKS: Mapping[str, Callable[[Any], Any]] = {
-    "packing_strategy": _bfd,
-    "completion_only_loss": _on_answers,
-    "assistant_only_loss": _not_conversational,
-    "report_to": trackers.known,
-    "save_total_limit": _two,
-    "train_sampling_strategy": _known_order,
+# Field → which of its values are not taken, and why.
+_REFUSED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "packing_strategy": (
+        lambda value: value != "bfd",
+        "{value!r}: only 'bfd' keeps every answer whole and beside its own question; 'wrapped' and 'bfd_split' "
+        "cut answers apart, so that the loss is another one",
+    ),
+    "completion_only_loss": (lambda value: value is False, "the loss is on the answer only"),
+    "assistant_only_loss": (bool, "rows are no conversations; the loss is on the answer only anyway"),
+    "save_total_limit": (
+        lambda value: value is not None and value < 2,
+        "at least 2, so that a complete checkpoint is there whenever the process is killed",
+    ),
+    "train_sampling_strategy": (
+        lambda value: value == "batch_rebalance",
+        "{value!r}: its order after a resume is not known to be the same; use 'group_by_length'",
+    ),
+    **{name: (lambda _: True, f"not to be set: {why}") for name, why in DECIDED.items()},
 }
-
-
-def _word(value: Any) -> Any:
-    """`no` is false to YAML."""
-    return "no" if value is False else value
-
-
 _STRATEGIES = ("eval_strategy", "save_strategy", "logging_strategy")
 
 
-def _refuse(why: str) -> Callable[[Any], Any]:
-    def check(_: Any) -> Any:
-        raise ValueError(f"not to be set: {why}")
-
-    return check
+def _check(value: object, name: str) -> object:
+    refused, why = _REFUSED[name]
+    if refused(value):
+        raise ValueError(why.format(value=value))
+    return value
 
 
 @cache
@@ -105,28 +75,21 @@ def model_of(kind: type) -> type[BaseModel]:
     """A pydantic model with the fields of TRL's dataclass, by their types; `2e-4`, a text to YAML, is a number here."""
     hints = typing.get_type_hints(kind)
     fields: dict[str, Any] = {}
-    for field in dataclasses.fields(kind):
-        if field.init:
-            annotation: Any = hints[field.name] | None
-            check = _refuse(DECIDED[field.name]) if field.name in DECIDED else _CHECKS.get(field.name)
-            if field.name in _STRATEGIES:
-                annotation = Annotated[annotation, BeforeValidator(_word)]
-            fields[field.name] = (annotation if check is None else Annotated[annotation, AfterValidator(check)], None)
+    for name in (field.name for field in dataclasses.fields(kind) if field.init):
+        annotation: Any = hints[name] | None
+        if name in _STRATEGIES:  # `no` is false to YAML
+            annotation = Annotated[annotation, BeforeValidator(lambda value: "no" if value is False else value)]
+        if name in _REFUSED:
+            annotation = Annotated[annotation, AfterValidator(partial(_check, name=name))]
+        if name == "report_to":
+            annotation = Annotated[annotation, AfterValidator(trackers.known)]
+        fields[name] = (annotation, None)
     settings = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, protected_namespaces=())
     return create_model(f"{kind.__name__}Arguments", __config__=settings, **fields)
 
 
-def given(arguments: BaseModel) -> dict[str, Any]:
-    """What the user set, by name, as JSON can hold it."""
-    return arguments.model_dump(mode="json", exclude_unset=True)
-
-
-def build(kind: type, values: Mapping[str, Any], where: str) -> Any:
-    """TRL's configuration.
-
-    Raises:
-        ConfigError: its own checks refuse the combination.
-    """
+def build(kind: type, values: Mapping[str, object], where: str) -> Any:
+    """TRL's configuration; ConfigError if its own checks refuse the combination."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of names that TRL itself still uses

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import exp
 from pathlib import Path
-from typing import Any
 
 from s2eval.errors import DataError, UsageError
 from s2eval.records import Estimate, Scale
@@ -20,19 +19,12 @@ HELD_OUT = "held_out.jsonl"
 SHARE = Scale(0.0, 1.0)
 GATE = 0.70
 BINS = 10
-ACCURACY, LOW, HIGH, PASSES = "accuracy", "accuracy_low", "accuracy_high", "passes_gate"
+ACCURACY, PASSES = "accuracy", "passes_gate"
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A held-out pair with its rewards.
-
-    Attributes:
-        prompt: as text; pairs of one prompt are not independent.
-        source: where the pair comes from.
-        chosen, rejected: rewards.
-        chosen_tokens, rejected_tokens: of each answer with its prompt.
-    """
+    """A held-out pair with its rewards; tokens are those of each answer with its prompt."""
 
     prompt: str
     source: str
@@ -71,12 +63,13 @@ def accuracy(pairs: Sequence[Judged]) -> Estimate:
 
 
 def _share(right: Sequence[bool], pairs: Sequence[Judged]) -> Estimate:
-    if not _prompts(pairs):
+    prompts = _repeated_prompts(pairs)
+    if not prompts:
         return proportion(sum(right), len(right))
-    return clustered_mean([float(value) for value in right], [pair.prompt for pair in pairs], within=SHARE)
+    return clustered_mean([float(value) for value in right], prompts, within=SHARE)
 
 
-def _prompts(pairs: Sequence[Judged]) -> list[str] | None:
+def _repeated_prompts(pairs: Sequence[Judged]) -> list[str] | None:
     """Each pair's prompt where prompts repeat, so that pairs are clustered; else None."""
     prompts = [pair.prompt for pair in pairs]
     return prompts if len(set(prompts)) < len(prompts) else None
@@ -90,13 +83,6 @@ def by_length(pairs: Sequence[Judged]) -> list[bool]:
     longer = [pair.chosen_tokens > pair.rejected_tokens for pair in pairs]
     shorter = [pair.chosen_tokens < pair.rejected_tokens for pair in pairs]
     return max(longer, shorter, key=sum)
-
-
-def by_source(pairs: Sequence[Judged]) -> dict[str, Estimate]:
-    """The same for each source, in the order of their names."""
-    return {
-        name: accuracy([pair for pair in pairs if pair.source == name]) for name in sorted({p.source for p in pairs})
-    }
 
 
 def confidence(pair: Judged) -> float:
@@ -117,13 +103,13 @@ def bins(pairs: Sequence[Judged], number: int = BINS) -> list[Bin]:
     return result
 
 
-def calibration_error(found: Sequence[Bin]) -> float:
+def calibration_error(bins: Sequence[Bin]) -> float:
     """Σ n |accuracy - confidence| / Σ n: the expected calibration error over bins of equal numbers.
 
     Source: Guo et al. 2017 (arXiv 1706.04599), equation 3, with bins as in Nguyen and O'Connor 2015.
     """
-    total = sum(bin_.n for bin_ in found)
-    return sum(bin_.n * abs((bin_.accuracy.value or 0.0) - bin_.confidence) for bin_ in found) / total
+    total = sum(bin_.n for bin_ in bins)
+    return sum(bin_.n * abs((bin_.accuracy.value or 0.0) - bin_.confidence) for bin_ in bins) / total
 
 
 def metrics(pairs: Sequence[Judged], minimum: float = GATE) -> dict[str, float]:
@@ -132,85 +118,87 @@ def metrics(pairs: Sequence[Judged], minimum: float = GATE) -> dict[str, float]:
     `passes_gate` is 1 where the accuracy is at least `minimum`, else 0; `over_length` is the accuracy less that of
     length alone, paired.
     """
-    whole = accuracy(pairs)
-    assert whole.value is not None
-    numbers = {ACCURACY: whole.value, LOW: whole.ci_low, HIGH: whole.ci_high, "pairs": float(len(pairs))}
-    numbers |= {
-        PASSES: float(whole.value >= minimum),
+    overall, shorter_or_longer = accuracy(pairs), by_length(pairs)
+    assert overall.value is not None
+    length = _share(shorter_or_longer, pairs)
+    gain = paired_difference(
+        [float(value) for value in shorter_or_longer],
+        [float(pair.right) for pair in pairs],
+        clusters=_repeated_prompts(pairs),
+        within=SHARE,
+    )
+    numbers = {
+        **_interval(ACCURACY, overall),
+        "pairs": float(len(pairs)),
+        PASSES: float(overall.value >= minimum),
         "gate": minimum,
         "ties": float(sum(pair.chosen == pair.rejected for pair in pairs)),
         "calibration_error": calibration_error(bins(pairs)),
+        **_interval("by_length", length),
+        **_interval("over_length", gain.estimate),
+        "over_length_p": gain.p,
     }
-    simple = by_length(pairs)
-    length = _share(simple, pairs)
-    numbers |= {"by_length": length.value, "by_length_low": length.ci_low, "by_length_high": length.ci_high}
-    gain = paired_difference(
-        [float(value) for value in simple],
-        [float(pair.right) for pair in pairs],
-        clusters=_prompts(pairs),
-        within=SHARE,
-    )
-    over = gain.estimate
-    numbers |= {"over_length": over.value, "over_length_low": over.ci_low, "over_length_high": over.ci_high}
-    numbers["over_length_p"] = gain.p
-    for name, estimate in by_source(pairs).items():
-        parts = {"": estimate.value, "_low": estimate.ci_low, "_high": estimate.ci_high, "_pairs": estimate.n}
-        numbers |= {f"accuracy/{name}{part}": value for part, value in parts.items()}
+    for name in sorted({pair.source for pair in pairs}):
+        estimate = accuracy([pair for pair in pairs if pair.source == name])
+        numbers |= {**_interval(f"accuracy/{name}", estimate), f"accuracy/{name}_pairs": estimate.n}
     return {name: float(value) for name, value in numbers.items() if value is not None}
 
 
-def check_gate(folder: Path, *, minimum: float = GATE, allow: bool = False) -> Mapping[str, float]:
-    """What a reward model's `s2train.json` measured; PPO calls this before it uses one.
+def _interval(name: str, estimate: Estimate) -> dict[str, float | None]:
+    return {name: estimate.value, f"{name}_low": estimate.ci_low, f"{name}_high": estimate.ci_high}
 
-    Args:
-        minimum: accuracy on held-out pairs.
-        allow: use it anyway, when told so.
+
+def check_gate(folder: Path, *, minimum: float = GATE, allow: bool = False) -> Mapping[str, float]:
+    """The metrics of a reward model whose accuracy on held-out pairs is at least `minimum`, or that is allowed anyway.
 
     Raises:
-        DataError: the folder says nothing of a reward model, or its held-out pairs were changed.
+        DataError: the folder holds no reward model, or its held-out pairs were changed.
         UsageError: it was never measured, or it is wrong too often.
     """
     about = checkpoint.read(folder)
     if about is None or about.kind != "reward":
         raise DataError(f"{folder}: no reward model of s2train: s2train reward makes one")
-    listed = {name: digest for name, digest in about.records.items() if name == HELD_OUT and (folder / name).exists()}
-    if problem := checkpoint.problem(folder, listed):
+    recorded = {name: digest for name, digest in about.records.items() if name == HELD_OUT and (folder / name).exists()}
+    if problem := checkpoint.problem(folder, recorded):
         raise DataError(f"{folder}: {problem}: its accuracy is of other pairs. Restore the file, or train again")
     accuracy = about.metrics.get(ACCURACY)
-    if not allow and accuracy is None:
+    if allow or (accuracy is not None and accuracy >= minimum):
+        return about.metrics
+    if accuracy is None:
         raise UsageError(f"reward model {folder.name}: it was never measured on held-out pairs, so nobody knows it")
-    if not allow and accuracy is not None and accuracy < minimum:
-        low, high = about.metrics.get(LOW), about.metrics.get(HIGH)
-        interval = "too few for an interval" if low is None or high is None else f"{low:.1%} to {high:.1%}"
-        raise UsageError(
-            f"reward model {folder.name}: it orders {accuracy:.1%} of held-out pairs as people did ({interval}), less "
-            f"than {minimum:.0%}: a policy would learn its mistakes. Train a better one"
-        )
-    return about.metrics
+    low, high = about.metrics.get(f"{ACCURACY}_low"), about.metrics.get(f"{ACCURACY}_high")
+    interval = "too few for an interval" if low is None or high is None else f"{low:.1%} to {high:.1%}"
+    raise UsageError(
+        f"reward model {folder.name}: it orders {accuracy:.1%} of held-out pairs as people did ({interval}), less "
+        f"than {minimum:.0%}: a policy would learn its mistakes. Train a better one"
+    )
 
 
-def table(found: Sequence[Bin]) -> list[dict[str, Any]]:
+def table(bins: Sequence[Bin]) -> list[dict[str, float | None]]:
     """The bins as JSON holds them."""
     return [
         {
             "low": bin_.low, "high": bin_.high, "n": bin_.n, "confidence": bin_.confidence,
             "accuracy": bin_.accuracy.value, "ci_low": bin_.accuracy.ci_low, "ci_high": bin_.accuracy.ci_high,
         }
-        for bin_ in found
+        for bin_ in bins
     ]  # fmt: skip
 
 
-def draw(found: Sequence[Bin], path: Path) -> None:
+def draw(bins: Sequence[Bin], path: Path) -> None:
     """An SVG: how often it is right over how sure it is, with intervals and the line of a calibrated model."""
     with drawing(4.5, 4, layout="constrained") as drawn:
         axes = drawn.figure.add_subplot()
         axes.plot([0.5, 1], [0.5, 1], color=GREY, linewidth=1, linestyle="--", label="calibrated")
-        values = [bin_.accuracy.value or 0.0 for bin_ in found]
-        bounds = [(bin_.accuracy.ci_low, bin_.accuracy.ci_high) for bin_ in found]
-        low = [0.0 if end is None else value - end for value, (end, _) in zip(values, bounds, strict=True)]
-        high = [0.0 if end is None else end - value for value, (_, end) in zip(values, bounds, strict=True)]
-        places = [bin_.confidence for bin_ in found]
-        axes.errorbar(places, values, [low, high], fmt="o", color=COLOURS[0], capsize=2, label="held-out pairs, 95%")
+        confidences, values = [bin_.confidence for bin_ in bins], [bin_.accuracy.value or 0.0 for bin_ in bins]
+        lows, highs = list[float](), list[float]()
+        for bin_, value in zip(bins, values, strict=True):
+            low, high = bin_.accuracy.ci_low, bin_.accuracy.ci_high
+            lows.append(0.0 if low is None else value - low)
+            highs.append(0.0 if high is None else high - value)
+        axes.errorbar(
+            confidences, values, [lows, highs], fmt="o", color=COLOURS[0], capsize=2, label="held-out pairs, 95%"
+        )
         axes.set(xlabel="how sure: σ(|difference of rewards|)", ylabel="share in the right order", ylim=(0, 1.03))
         axes.grid()
         axes.legend(fontsize=8, frameon=False, loc="lower right")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from s2eval.report.charts.canvas import COLOURS, drawing
 
@@ -23,29 +22,34 @@ PANELS: Mapping[str, tuple[str, ...]] = {
     "learning rate": ("learning_rate",),
     "norm of the gradient": ("grad_norm",),
 }
-_TRAINING, _VALIDATION = COLOURS[:2]
 
 
-def series(records: Sequence[Mapping[str, Any]], name: str) -> tuple[list[int], list[float]]:
+def series(records: Sequence[Mapping[str, object]], name: str) -> tuple[list[int], list[float]]:
     """Steps and values of what was logged under that name."""
-    points = [(record["step"], record[name]) for record in records if isinstance(record.get(name), int | float)]
-    return [step for step, _ in points], [float(value) for _, value in points]
+    steps, values = list[int](), list[float]()
+    for record in records:
+        step, value = record["step"], record.get(name)
+        if isinstance(step, int) and isinstance(value, int | float):
+            steps.append(step)
+            values.append(float(value))
+    return steps, values
 
 
-def draw(records: Sequence[Mapping[str, Any]], path: Path) -> None:
+def draw(records: Sequence[Mapping[str, object]], path: Path) -> None:
     """Write an SVG with a panel for each kind of number that was logged; none where nothing was."""
     panels = [(title, [name for name in names if series(records, name)[0]]) for title, names in PANELS.items()]
     panels = [(title, names) for title, names in panels if names]
     if not panels:
         return
-    with drawing(5 * min(len(panels), 3), 3.2 * -(-len(panels) // 3), layout="constrained") as drawn:
+    columns, lines = min(len(panels), 3), -(-len(panels) // 3)
+    with drawing(5 * columns, 3.2 * lines, layout="constrained") as drawn:
         for place, (title, names) in enumerate(panels, 1):
-            axes = drawn.figure.add_subplot(-(-len(panels) // 3), min(len(panels), 3), place)
+            axes = drawn.figure.add_subplot(lines, columns, place)
             for name in names:
                 held_out = name.startswith("eval_")
                 steps, values = series(records, name)
                 axes.plot(
-                    steps, values, color=_VALIDATION if held_out else _TRAINING,
+                    steps, values, color=COLOURS[held_out],
                     marker="o" if held_out or len(steps) < 3 else None, markersize=4, linewidth=1.5,
                     label="validation" if held_out else "training",
                 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from s2train.checkpoint import Dtype
 from s2train.training import processes
@@ -10,13 +11,7 @@ from s2train.training import processes
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """A device and the numbers it is given.
-
-    Attributes:
-        device: cuda, mps, xpu or cpu.
-        dtype: of the base's weights.
-        compute: of products: mixed precision where it is not `dtype` of fp32.
-    """
+    """A device, the type of the base's weights, and that of products (mixed precision where the two differ)."""
 
     device: str
     dtype: Dtype
@@ -29,10 +24,10 @@ class Hardware:
 
 
 def find() -> tuple[str, bool]:
-    """The device that training uses here, and whether it has bf16 units.
+    """The device that training uses here (cuda, mps, xpu or cpu), and whether it has bf16 units.
 
     Raises:
-        PrerequisiteError: several processes were asked for, and this one stands alone.
+        PrerequisiteError: several processes were started, and this one stands alone.
     """
     import torch
 
@@ -45,18 +40,13 @@ def find() -> tuple[str, bool]:
     return ("mps", False) if torch.backends.mps.is_available() else ("cpu", False)
 
 
-def choose(wanted: str, method: str, device: str, bf16: bool) -> Hardware:
+def choose(dtype: Literal["auto"] | Dtype, method: str, device: str, bf16: bool) -> Hardware:
     """The types: fp32 on CPUs and Apple's, where bf16 is emulated or slow; else bf16, or fp16 on older accelerators.
 
     All weights in training keep 32 bits, whatever they are multiplied in: updates are smaller than bf16 can add.
-
-    Args:
-        asked: `model.dtype`.
-        method: `model.method`.
-        device, bf16: see `find`.
+    `dtype` and `method` are those of `model:`, `device` and `bf16` of `find`.
     """
     compute: Dtype = "float32" if device in ("cpu", "mps") else "bfloat16" if bf16 else "float16"
-    if wanted != "auto":
-        dtype: Dtype = wanted  # type: ignore[assignment]
+    if dtype != "auto":
         return Hardware(device, dtype, dtype if dtype != "float32" else compute)
     return Hardware(device, "float32" if method == "full" else compute, compute)

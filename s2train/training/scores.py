@@ -12,12 +12,9 @@ if TYPE_CHECKING:
 def batched_scores(
     score: Callable[[Tensor, Tensor], Tensor], sequences: Sequence[Sequence[int]], padding: int, batch: int
 ) -> list[float]:
-    """One number a sequence, in their order; padded on the right, sequences of like length together.
+    """One number a sequence, in their order; padded on the right, `batch` sequences of like length together.
 
-    Args:
-        score: (tokens, mask), both (B, T) on the CPU → (B,).
-        padding: token.
-        batch: sequences that go through the model together.
+    `score` takes (tokens, mask), both (B, T) on the CPU, to (B,).
     """
     import torch
 
