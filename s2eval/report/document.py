@@ -10,10 +10,10 @@ from typing import Literal, TypeAlias
 from s2eval.records import MINIMUM, Row
 
 MISSING = "–"
-"""What stands where there is no number, in every format."""
+"""In place of a number, in every format."""
 
 TOO_FEW = f"{MISSING} too few"
-"""What stands in place of an interval that so few items cannot give, in every format for readers."""
+"""In place of an interval that so few items cannot give, in every format for readers."""
 
 FEW_LEGEND = f"{TOO_FEW}: fewer than {MINIMUM} independent items, or all alike, give no interval."
 
@@ -36,8 +36,8 @@ class Cell:
         difference: `value` less the published number.
         diagonal: in a matrix, whether the model was trained on the kind of data it was evaluated on.
         digits: decimals of `value` and `difference`.
-        row: of `scores.csv`, that it was made of.
-        words: what stands in place of a number.
+        row: of `scores.csv`, which the cell shows.
+        words: text in place of a number.
         few: whether there are too few items, or nothing but the same value, for an interval.
     """
 
@@ -103,10 +103,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """The names that say what a row is about, and its cells in the order of the table's columns."""
+    """The names that a row is of, and its cells in the order of the table's columns."""
 
     header: tuple[str, ...]
     cells: tuple[Cell, ...]
+
+    @property
+    def counts(self) -> str | None:
+        """`n_valid/n` of all evaluated cells, "" where none was evaluated, None where they differ."""
+        counts = {cell.counts for cell in self.cells if cell.counts}
+        return None if len(counts) > 1 else next(iter(counts), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +145,7 @@ class Chart:
         key: unique in a report, and a valid id in HTML.
         description: what the chart shows, as a text alternative: its numbers in sentences.
         svg: one `<svg …>…</svg>` with role="img", title and desc; without script, link, style sheet or raster image.
-            Text and axes are `currentColor`, series `var(--s2-1, #…)` to `var(--s2-8, #…)`, so that it is legible on
-            light and dark ground.
+            Text and axes are `currentColor`, series `var(--s2-1, #…)` to `var(--s2-8, #…)`, for light and dark ground.
         table: its numbers; None where a table of the document has them.
         lines: the chart in block characters, for renderers that show no image.
     """
@@ -172,7 +177,7 @@ class TextTable:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """A table behind a title, to be opened; left out where a format cannot fold."""
+    """A table behind a title, to be opened; left out of formats that cannot fold."""
 
     title: str
     table: TextTable
@@ -204,7 +209,7 @@ class Summary:
     Attributes:
         compared: which models, on which tasks.
         verdict: sentences; none where nothing is comparable.
-        board: a row per model, also one without a number.
+        board: the scoreboard, a row per model.
         facts: how the numbers came about: name and value.
     """
 
@@ -234,15 +239,21 @@ class Document:
         """The same with so many decimals in every number that is not a count; None changes nothing."""
         if digits is None:
             return self
-        summary = self.summary and replace(
-            self.summary, board=self.summary.board and _rounded(self.summary.board, digits)
-        )
+        summary = self.summary
+        if summary and summary.board:
+            summary = replace(summary, board=_rounded(summary.board, digits))
         return replace(self, tables=[_rounded(table, digits) for table in self.tables], summary=summary)
 
 
+def short_counts(counts: str) -> str:
+    """`12` for `12/12`, else the counts."""
+    n_valid, _, n = counts.partition("/")
+    return n if n_valid == n else counts
+
+
 def _rounded(table: Table, digits: int) -> Table:
-    rows = (
-        replace(row, cells=tuple(replace(cell, digits=digits) if cell.digits else cell for cell in row.cells))
-        for row in table.rows
-    )
+    rows: list[TableRow] = []
+    for row in table.rows:
+        cells = (replace(cell, digits=digits) if cell.digits else cell for cell in row.cells)
+        rows.append(replace(row, cells=tuple(cells)))
     return replace(table, rows=tuple(rows))

@@ -20,7 +20,18 @@ from urllib.parse import quote
 
 from jinja2 import Environment, StrictUndefined
 
-from s2eval.report.document import FEW_LEGEND, MISSING, Block, Cell, Chart, Document, Table, TableRow, TextTable
+from s2eval.report.document import (
+    FEW_LEGEND,
+    MISSING,
+    Block,
+    Cell,
+    Chart,
+    Document,
+    Table,
+    TableRow,
+    TextTable,
+    short_counts,
+)
 from s2eval.report.render.markdown import DIAGONAL, TIED
 
 _SENTENCE = 40  # characters
@@ -167,7 +178,7 @@ class _Column:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """`counts` is n_valid/n of all its cells, "" without any, None where each cell shows its own."""
+    """`counts` as of `TableRow`; None where each cell shows its own."""
 
     names: Sequence[str]
     cells: Sequence[Cell]
@@ -211,8 +222,7 @@ def _grid(table: Table, kind: str) -> _Grid:
     for title, rows in by_name if grouped else [("", table_rows)]:
         of_group: list[_Row] = []
         for row in rows:
-            own = set[str]() if counts else {cell.counts for cell in row.cells if cell.counts}
-            of_group.append(_Row(row.header[skip:], row.cells, None if len(own) > 1 else next(iter(own), "")))
+            of_group.append(_Row(row.header[skip:], row.cells, "" if counts else row.counts))
         groups.append((title, of_group))
     counted = any(row.counts for _, rows in groups for row in rows)
     return _Grid(_id(kind, table.key), table.title, table.header_names[skip:], columns, groups, counted, table.notes)
@@ -239,11 +249,7 @@ def _column_counts(table: Table) -> list[str]:
     rows = [{cell.counts for cell in row.cells} - {""} for row in table.rows]
     if any(len(counts) > 1 for counts in columns) or all(len(counts) <= 1 for counts in rows):
         return []
-    shown: list[str] = []
-    for counts in columns:
-        valid, _, n = next(iter(counts), "").partition("/")
-        shown.append(n if valid == n else f"{valid}/{n}")
-    return shown
+    return [short_counts(next(iter(counts), "")) for counts in columns]
 
 
 def _legend(document: Document) -> str:

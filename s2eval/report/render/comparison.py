@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 from tabulate import tabulate
 
@@ -39,7 +38,7 @@ def render_comparison(compared: Compared) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def comparison_json(compared: Compared) -> dict[str, Any]:
+def comparison_json(compared: Compared) -> dict[str, object]:
     """The same as plain values: every number in full, with its verdict."""
     return {
         "tables": [

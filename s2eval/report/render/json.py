@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from s2eval.report.document import Cell, Document, Table
 
@@ -18,7 +17,7 @@ def render_json(document: Document) -> str:
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 
-def _table(table: Table) -> dict[str, Any]:
+def _table(table: Table) -> dict[str, object]:
     return {
         "key": table.key,
         "title": table.title,
@@ -29,8 +28,9 @@ def _table(table: Table) -> dict[str, Any]:
     }
 
 
-def _cell(cell: Cell) -> dict[str, Any]:
-    numbers = {name: getattr(cell, name) for name in ("value", "ci_low", "ci_high", "n", "n_valid")}
-    content = {**numbers, "published": cell.published, "difference": cell.difference, "text": cell.words or None}
-    marks = {name: True for name in ("best", "tied", "diagonal") if getattr(cell, name)}
-    return {name: value for name, value in content.items() if value is not None} | marks
+def _cell(cell: Cell) -> dict[str, object]:
+    """Without what is absent."""
+    content: dict[str, object] = {name: getattr(cell, name) for name in ("value", "ci_low", "ci_high", "n", "n_valid")}
+    content |= {"published": cell.published, "difference": cell.difference, "text": cell.words or None}
+    content |= {name: getattr(cell, name) or None for name in ("best", "tied", "diagonal")}
+    return {name: value for name, value in content.items() if value is not None}

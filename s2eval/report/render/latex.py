@@ -1,7 +1,7 @@
 """A `Document` as LaTeX: booktabs tables to paste into a paper, each with its notes; compiles as it is.
 
-pdfLaTeX, XeLaTeX and LuaLaTeX read the same file, which is ASCII only. The packages that a pasted table needs stand in
-comments at its top.
+pdfLaTeX, XeLaTeX and LuaLaTeX read the same file, which is ASCII only. Comments at its top name the packages that a
+pasted table needs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from s2eval.report.document import FEW_LEGEND, MISSING, Cell, Document, Table, TableRow
+from s2eval.report.document import FEW_LEGEND, MISSING, Cell, Document, Table, short_counts
 
 _INTERVAL = r"Small: 95\% interval."
 _HALF = r"$\pm$: half the width of the 95\% interval."
@@ -100,7 +100,7 @@ _MUCH = 1500  # letters of notes that a table's page has the room for
 
 
 def render_latex(document: Document, *, compact: bool = False, fragment: bool = False) -> str:
-    r"""A whole file; ends with a line break. A table from its rule of comment to the next may be pasted elsewhere.
+    r"""A complete file; each table begins at a line of comment, and may be pasted elsewhere.
 
     Args:
         compact: `45.1 ± 3.2` on one line in place of a value above its interval.
@@ -170,11 +170,11 @@ def _parts(table: Table) -> Iterator[Table]:
 
 
 def _table(table: Table, compact: bool) -> str:
-    shared = [_shared(row) for row in table.rows]
-    counted = any(shared)
+    counted = any(row.counts for row in table.rows)
     names = len(table.header_names)
     header = [*map(escape, (*table.header_names, *table.columns)), *(["$n$"] if counted else [])]
-    letters = "".join("l" if _is_words(table, at) else "r" for at in range(len(table.columns)))
+    words = [any(row.cells[at].words for row in table.rows) for at in range(len(table.columns))]
+    letters = "".join("l" if column else "r" for column in words)
     inside = sum(map(len, table.notes)) <= _MUCH
     label = re.sub(r"[^A-Za-z0-9]+", "-", table.key)
     lines = [
@@ -188,7 +188,7 @@ def _table(table: Table, compact: bool) -> str:
         r"\toprule",
         " & ".join(header) + r" \\",
         r"\midrule",
-        *_body(table, shared, counted, compact),
+        *_body(table, counted, compact),
         r"\bottomrule",
         r"\end{tabular}}",
         *([_notes(table)] if table.notes and inside else []),
@@ -205,21 +205,17 @@ def _caption(title: str) -> str:
     return f"{match[3]}{match[2]} (Table {match[1]} of the paper)" if match else title
 
 
-def _is_words(table: Table, at: int) -> bool:
-    return any(row.cells[at].words for row in table.rows)
-
-
-def _body(table: Table, shared: Sequence[str | None], counted: bool, compact: bool) -> Iterator[str]:
+def _body(table: Table, counted: bool, compact: bool) -> Iterator[str]:
     before = ""
-    for row, counts in zip(table.rows, shared, strict=True):
+    for row in table.rows:
         names = [escape(name) for name in row.header]
         if len(names) > 1:
             if before and row.header[0] != before:
                 yield r"\addlinespace"
             names[0] = "" if row.header[0] == before else names[0]
             before = row.header[0]
-        cells = [_cell(cell, compact=compact, with_counts=counts is None) for cell in row.cells]
-        yield " & ".join([*names, *cells, *([counts or ""] if counted else [])]) + r" \\"
+        cells = [_cell(cell, compact=compact, with_counts=row.counts is None) for cell in row.cells]
+        yield " & ".join([*names, *cells, *([short_counts(row.counts or "")] if counted else [])]) + r" \\"
 
 
 def _cell(cell: Cell, *, compact: bool, with_counts: bool) -> str:
@@ -234,7 +230,7 @@ def _cell(cell: Cell, *, compact: bool, with_counts: bool) -> str:
         difference = f", {_number(cell.difference_text)}" if cell.difference_text else ""
         lines.append(rf"{{\scriptsize ({escape(cell.published)}{difference})}}")
     if with_counts and cell.n:
-        lines.append(rf"{{\scriptsize $n$={_counts(cell.n, cell.n_valid)}}}")
+        lines.append(rf"{{\scriptsize $n$={short_counts(cell.counts)}}}")
     stacked = r"\\".join(lines)
     return rf"\shortstack[r]{{{stacked}}}" if len(lines) > 1 else stacked
 
@@ -242,16 +238,6 @@ def _cell(cell: Cell, *, compact: bool, with_counts: bool) -> str:
 def _number(text: str) -> str:
     """Of our own making: digits, brackets, signs."""
     return text.replace("-", "$-$").replace("+", "$+$").replace("±", _LETTERS["±"]).replace(MISSING, _LETTERS[MISSING])
-
-
-def _counts(n: int, n_valid: int) -> str:
-    return str(n) if n == n_valid else f"{n_valid}/{n}"
-
-
-def _shared(row: TableRow) -> str | None:
-    """n of all evaluated cells of a row, "" where none was evaluated, None where they differ."""
-    counts = {_counts(cell.n, cell.n_valid) for cell in row.cells if cell.n}
-    return None if len(counts) > 1 else next(iter(counts), "")
 
 
 def _notes(table: Table) -> str:
@@ -265,9 +251,8 @@ def _items(notes: Sequence[str]) -> str:
 def _prose(note: str) -> str:
     """Plain text, with what stands between backticks as code."""
     pieces = re.split(r"`([^`]+)`", re.sub(r"\s+", " ", note).strip())
-    return "".join(rf"\texttt{{{escape(piece)}}}" if at % 2 else _kept(piece) for at, piece in enumerate(pieces))
-
-
-def _kept(piece: str) -> str:
-    """Escaped, with the blanks that part it from code."""
-    return f"{' ' * piece.startswith(' ')}{escape(piece)}{' ' * (len(piece) > 1 and piece.endswith(' '))}"
+    parts: list[str] = []
+    for at, piece in enumerate(pieces):
+        before, after = " " * piece.startswith(" "), " " * (len(piece) > 1 and piece.endswith(" "))
+        parts.append(rf"\texttt{{{escape(piece)}}}" if at % 2 else f"{before}{escape(piece)}{after}")
+    return "".join(parts)

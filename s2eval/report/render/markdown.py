@@ -19,7 +19,6 @@ from s2eval.report.document import (
     Section,
     Summary,
     Table,
-    TableRow,
     TextTable,
 )
 
@@ -37,9 +36,8 @@ TIED, DIAGONAL = "†", "‡"
 def render_markdown(document: Document) -> str:
     """Title, legend, tables with their notes, then the document's notes; ends with a line break.
 
-    A published number stands in our number's cell, `53.07 [50.1, 56.0] (paper 53.40, -0.33)`, not in a column of its
-    own: GitHub gives an issue about 900 pixels, where ten columns must be scrolled and five cells that wrap
-    need not; the table keeps the paper's shape, and the two numbers to compare never part.
+    A published number is in our number's cell, `53.07 [50.1, 56.0] (paper 53.40, -0.33)`: GitHub gives an issue about
+    900 pixels, where columns of their own would have to be scrolled.
     """
     parts = [f"# {escape(document.title)}", *_blocks(document.intro)]
     if document.summary:
@@ -59,31 +57,30 @@ def render_table(table: Table) -> str:
     `n_valid/n` is the last column where all cells of a row share it; a row whose cells differ carries it in
     each of them, as `n=97/100`, and leaves the column empty.
     """
-    shared = [_shared_counts(row) for row in table.rows]
-    with_column = any(shared)
+    with_column = any(row.counts for row in table.rows)
     header = [*table.header_names, *table.columns, *(["n_valid/n"] if with_column else [])]
     body = [
         [
             *(escape(name) for name in row.header),
-            *(_cell(cell, with_counts=counts is None) for cell in row.cells),
-            *([counts or ""] if with_column else []),
+            *(_cell(cell, with_counts=row.counts is None) for cell in row.cells),
+            *([row.counts or ""] if with_column else []),
         ]
-        for row, counts in zip(table.rows, shared, strict=True)
+        for row in table.rows
     ]
-    names = len(table.header_names)
+    words = [any(row.cells[at].words for row in table.rows) for at in range(len(table.columns))]
+    sides = [*["left"] * len(table.header_names), *("left" if column else "right" for column in words)]
     grid = tabulate(
         body,
         headers=[escape(name) for name in header],
         tablefmt="pipe",
         disable_numparse=True,
-        colalign=["left"] * names + [_side(table, at) for at in range(len(header) - names)],
+        colalign=[*sides, *(["right"] if with_column else [])],
     )
     notes = [_bullets(table.notes)] if table.notes else []
     return "\n\n".join([f"## {escape(table.title)}", grid, *notes])
 
 
 def _summary(summary: Summary) -> Iterator[str]:
-    """In words: the tables follow."""
     yield escape(summary.compared)
     if summary.verdict:
         yield f"**Verdict.** {escape(' '.join(summary.verdict))}"
@@ -104,27 +101,18 @@ def _blocks(blocks: Sequence[Block]) -> Iterator[str]:
             case Prose():
                 yield escape(block.text)
             case TextTable():
-                yield _text_table(block)
+                yield tabulate(
+                    [[escape(cell) for cell in row] for row in block.rows],
+                    [escape(cell) for cell in block.head],
+                    "github",
+                    disable_numparse=True,
+                    colalign=["left" if column in block.words else "right" for column in range(len(block.head))],
+                )
             case Charts():
                 if lines := [line for chart in block.charts for line in chart.lines]:
                     yield "\n".join(["```text", *lines, "```"])
             case Details():
                 pass
-
-
-def _text_table(table: TextTable) -> str:
-    return tabulate(
-        [[escape(cell) for cell in row] for row in table.rows],
-        [escape(cell) for cell in table.head],
-        "github",
-        disable_numparse=True,
-        colalign=["left" if column in table.words else "right" for column in range(len(table.head))],
-    )
-
-
-def _side(table: Table, at: int) -> str:
-    """Words begin at the left, numbers end at the right."""
-    return "left" if any(row.cells[at].words for row in table.rows if at < len(row.cells)) else "right"
 
 
 def escape(text: str) -> str:
@@ -150,12 +138,6 @@ def _cell(cell: Cell, *, with_counts: bool) -> str:
         f"n={cell.counts}" if with_counts and cell.counts else "",
     ]
     return " ".join(part for part in parts if part)
-
-
-def _shared_counts(row: TableRow) -> str | None:
-    """The n_valid/n of all evaluated cells of a row, "" where none was evaluated, None where they differ."""
-    counts = {cell.counts for cell in row.cells if cell.counts}
-    return None if len(counts) > 1 else next(iter(counts), "")
 
 
 def _legend(document: Document) -> str:
