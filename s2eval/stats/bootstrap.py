@@ -55,16 +55,13 @@ def bootstrap(
             depends on the number of BLAS threads, `einsum` does not).
 
     Returns:
-        `method` is `bootstrap-bca`, or `bootstrap-percentile` where BCa is undefined (see `bca_interval`); without
-        interval `constant` (all resamples are equal), `bootstrap-undefined` (more than one resample in 1,000 has no
-        finite value), `none` (no value, `n_valid` 0) or `too-few` (a single item).
+        `method` is `bootstrap-bca`, or `bootstrap-percentile` where BCa is undefined; without interval `constant`,
+        `bootstrap-undefined` (more than one resample in 1,000 has no finite value), `none` or `too-few`.
 
     Raises:
-        ValueError: the statistic has the wrong shape or depends on the scale of its weights; `n`, `resamples` or
-            `confidence` out of range.
+        ValueError: the statistic has the wrong shape or depends on the scale of its weights; a number is out of range.
 
-    Time and memory: n × resamples + n² cells, in blocks of `CELLS`; 1.3 s and 25 MB for 10,000 resamples of the mean of
-    14,042 items, on one core.
+    10,000 resamples of the mean of 14,042 items take 1.3 s and 25 MB on one core.
     """
     if n < 0 or resamples < 2 or not 0 < confidence < 1:
         raise ValueError(f"n={n}, resamples={resamples}, confidence={confidence}: out of range")
@@ -142,12 +139,8 @@ def jackknife(statistic: Statistic, n: int, *, within: Scale = UNBOUNDED) -> Est
     Interval: value ± t(n - 1) √(1 + 2/n) standard errors; the root, chosen by simulation, is for ratios of few items,
     whose standard error is somewhat too small.
 
-    Args:
-        within: what values are possible.
-
-    Returns:
-        `method` is `jackknife`; `none` without a finite value, also where the statistic has none without one of the
-        items; `too-few` and `constant` as of `scaled_interval`.
+    `method` is `jackknife`; `none` where the statistic, or it without one of the items, has no finite value; `too-few`
+    and `constant` as of `scaled_interval`. The interval ends where the scale `within` does.
     """
     value = value_of(statistic, n) if n else math.nan
     if not math.isfinite(value):

@@ -25,9 +25,6 @@ def clustered_mean(values: Sequence[float | None], clusters: Sequence[object], *
         values: shape (n,); None is an item without a value.
         clusters: shape (n,), the cluster of each item.
         within: what values are possible.
-
-    Raises:
-        ValueError: for shapes that differ or a value that is not finite.
     """
     if len(values) != len(clusters):
         raise ValueError(f"{len(values)} values, but clusters of {len(clusters)} items")
@@ -79,8 +76,7 @@ class Components:
     Attributes:
         between: variance of the true values of the things (questions); 0 where the estimate is negative.
         within: variance of one measurement of the same thing (the judge's).
-        groups: things measured at least once.
-        items: measurements.
+        groups, items: number of things and of measurements.
     """
 
     between: float
@@ -103,11 +99,7 @@ def variance_components(values: Sequence[float | None], groups: Sequence[object]
     """One-way random effects, by the analysis of variance; None of fewer than two groups or if none was measured twice.
 
     within = MSW; between = (MSB - MSW) / n₀ with n₀ = (N - Σ n_i²/N) / (g - 1): Searle, Casella & McCulloch, "Variance
-    Components" (1992), §3.6.
-
-    Args:
-        values: shape (N,); None is an item without a value.
-        groups: shape (N,), what was measured.
+    Components" (1992), §3.6. `values` and `groups` have shape (N,); None is an item without a value.
     """
     members = _grouped(values, groups)
     sizes = np.array([len(items) for items in members.values()], dtype=np.float64)

@@ -24,11 +24,7 @@ from s2eval.stats.student import UNKNOWN, clipped, scaled_interval, scope_of
 def proportion(successes: int, n: int) -> Estimate:
     """The share of successes among n items, with the interval of `share_bounds`.
 
-    Standard error: √(p(1-p)/(n-1)), which is the sample standard deviation of items of 0 and 1 over √n; None of a
-    single item.
-
-    Raises:
-        ValueError: where not 0 ≤ successes ≤ n.
+    Standard error: √(p(1-p)/(n-1)), the sample standard deviation of items of 0 and 1 over √n; None of a single item.
     """
     if not 0 <= successes <= n:
         raise ValueError(f"{successes} successes of {n}: must be between 0 and n")
@@ -57,9 +53,6 @@ def mean(values: Values, n: int | None = None, *, shares: bool | None = None, wi
         shares: whether values that are all at the two ends of the scale mean yes and no. False for scores in between
             that happen to be all 0, such as ROUGE-2 of three answers. By default as the scale says.
         within: what values are possible.
-
-    Raises:
-        ValueError: for an infinite value, `n` smaller than the number of values, or not one dimension.
     """
     array = column(values)
     n = array.size if n is None else n
@@ -89,9 +82,6 @@ def stratified_mean(values: Values, strata: Labels, *, within: Scale = UNKNOWN) 
         values: shape (n,); None and NaN are items without a value.
         strata: shape (n,), the stratum of each item.
         within: what values are possible; values of 0 and 1 alone are taken to be bounded by these.
-
-    Raises:
-        ValueError: for an infinite value, or shapes that differ.
     """
     array = column(values)
     if len(strata) != array.size:
@@ -160,11 +150,7 @@ def ends(within: Scale) -> tuple[float, float]:
 
 
 def scale(estimate: Estimate, factor: float) -> Estimate:
-    """The estimate in another unit: all but the counts times `factor` (100: to percent).
-
-    Raises:
-        ValueError: for a factor that is not finite.
-    """
+    """The estimate in another unit: all but the counts times `factor` (100: to percent)."""
     if not math.isfinite(factor):
         raise ValueError(f"cannot scale by {factor}")
 

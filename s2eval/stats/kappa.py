@@ -23,11 +23,7 @@ def cohen_kappa(table: ArrayLike) -> Estimate:
     over √n (1 - p_e); Fleiss, Cohen & Everitt, Psychological Bulletin 72 (1969) 323-327. It is for large n, so the
     interval is `share_bounds` of p_o, with p_e as observed. No value where both raters use a single category.
 
-    Args:
-        table: shape (k, k), `table[i][j]` = items that the first rater put into category i and the second into j.
-
-    Raises:
-        ValueError: the table is not square, or has a negative count.
+    `table` has shape (k, k): `table[i][j]` = items that the first rater put into category i and the second into j.
     """
     counts = np.asarray(table, dtype=np.float64)
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1]:
@@ -54,11 +50,7 @@ def cohen_kappa(table: ArrayLike) -> Estimate:
 
 
 def cross_table(first: Sequence[str], second: Sequence[str]) -> NDArray[np.int_]:
-    """How often the first rater chose i where the second chose j: shape (k, k), over the k labels in sorted order.
-
-    Raises:
-        ValueError: the raters have different numbers of labels.
-    """
+    """How often the first rater chose i where the second chose j: shape (k, k), over the k labels in sorted order."""
     if len(first) != len(second):
         raise ValueError(f"{len(first)} labels of one rater, {len(second)} of the other")
     index = {label: place for place, label in enumerate(sorted({*first, *second}))}

@@ -11,13 +11,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """Holm's adjusted p-values: rejecting at α gives a table with any false claim at most α of the time.
 
     With p₍₁₎ ≤ … ≤ p₍ₘ₎: the i-th becomes max_{j ≤ i} min(1, (m - j + 1) p₍ⱼ₎); Holm, Scandinavian Journal of
-    Statistics 6 (1979) 65-70.
-
-    Args:
-        p_values: None without a test; it stays None and does not count in m.
-
-    Raises:
-        ValueError: for a p outside of 0..1.
+    Statistics 6 (1979) 65-70. None (no test) stays None and does not count in m.
     """
     known = np.array([p for p in p_values if p is not None], dtype=np.float64)
     if not ((known >= 0) & (known <= 1)).all():

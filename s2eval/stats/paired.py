@@ -112,9 +112,6 @@ def paired_difference(
         shares: whether values that are all at the ends of the scale mean no and yes; by default as the scale says.
         within: what values are possible.
         resamples: sign patterns, where they are drawn; p is at least 1 / (1 + resamples).
-
-    Raises:
-        ValueError: for an infinite value, shapes that differ, or strata and clusters at once.
     """
     if strata is not None and clusters is not None:
         raise ValueError("strata and clusters at once: a question belongs to one stratum, so cluster within it")
@@ -148,9 +145,6 @@ def paired_average(parts: Sequence[Pairs], *, shares: bool | None = None, resamp
     """The same for an unweighted mean of scores (the leaderboard's four), paired within each.
 
     No value where a part has none. `n` and `n_valid` are sums.
-
-    Raises:
-        ValueError: for an infinite value, shapes that differ, or no parts.
     """
     columns = [_Columns(part) for part in parts]
     n = sum(part.valid.size for part in columns)
@@ -189,20 +183,17 @@ def paired_statistic(
     Args:
         statistic: takes sums of shape (B, k) and gives B values, shape (B,).
         first, second: shape (n, k), what each item adds to the sums of the one model and of the other.
-
-    Raises:
-        ValueError: for shapes that differ.
     """
-    one, other = rows_of_sums(first, second)
-    n = len(one)
+    rows, others = rows_of_sums(first, second)
+    n = len(rows)
     with np.errstate(divide="ignore", invalid="ignore"):
-        value = float((statistic(other.sum(axis=0)[None]) - statistic(one.sum(axis=0)[None]))[0]) if n else math.nan
-        without = statistic(other.sum(axis=0) - other) - statistic(one.sum(axis=0) - one) if n > 1 else np.zeros(n)
+        value = float((statistic(others.sum(axis=0)[None]) - statistic(rows.sum(axis=0)[None]))[0]) if n else math.nan
+        without = statistic(others.sum(axis=0) - others) - statistic(rows.sum(axis=0) - rows) if n > 1 else np.zeros(n)
     if not math.isfinite(value):
         return _unknown(n)
-    differing = (one != other).any(axis=1).astype(np.float64)
+    differing = (rows != others).any(axis=1).astype(np.float64)
     stderr = jackknife_stderr(without) if n > 1 and np.isfinite(without).all() else None
-    p = swap_test(statistic, one, other, resamples=resamples) if n >= MINIMUM else None
+    p = swap_test(statistic, rows, others, resamples=resamples) if n >= MINIMUM else None
     estimate = scaled_interval(value, stderr, n, n=n, n_valid=n, largest=float(np.abs(without).max()))
     return _tested(estimate, p, "swap", differing, n - 1.0)
 

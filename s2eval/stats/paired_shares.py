@@ -26,9 +26,6 @@ def tango_interval(wins: ArrayLike, losses: ArrayLike, n: ArrayLike, z: float = 
     The values Δ for which |b - c - nΔ| ≤ z √(n (2q + Δ(1 - Δ))), with q the likeliest share of c under Δ,
     q = (√(B² - 4AC) - B) / 2A, A = 2n, B = (2n - b + c)Δ - b - c, C = -cΔ(1 - Δ). It holds 0 exactly where the
     chi-squared form of McNemar's test does not reject, and has a width where the models never differ.
-
-    Raises:
-        ValueError: where not 0 ≤ b, 0 ≤ c and b + c ≤ n, or n = 0.
     """
     b, c, size = _counts(wins, losses, n)
     estimate = (b - c) / size
@@ -114,9 +111,6 @@ def mcnemar_exact(wins: ArrayLike, losses: ArrayLike) -> Floats:
     """Two-sided p of McNemar's exact test, Psychometrika 12 (1947) 153-157; 1 where the models never differ.
 
     p = min(1, 2 P(X ≤ min(b, c))), X binomial with b + c trials and ½. It rejects too seldom (docs/statistics.md).
-
-    Raises:
-        ValueError: for a negative count.
     """
     fewer, total = _discordant(wins, losses)
     return np.minimum(1.0, 2 * fair_binomial_cdf(fewer, total))
@@ -149,9 +143,6 @@ def win_rate(wins: int, ties: int, n: int) -> Estimate:
 
     >>> win_rate(wins=3, ties=1, n=5).value  # (3 + 1/2) / 5
     0.7
-
-    Raises:
-        ValueError: where not 0 ≤ wins, 0 ≤ ties and wins + ties ≤ n.
     """
     losses = n - wins - ties
     if min(wins, ties, losses) < 0:

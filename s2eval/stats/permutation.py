@@ -29,9 +29,6 @@ def sign_flip_test(contributions: ArrayLike, *, resamples: int = RESAMPLES, seed
     Args:
         contributions: shape (m,), what each independent unit adds to the difference: x_i - y_i over n for a mean, times
             the stratum's weight for a mean over strata, summed over the items of a cluster where clusters are drawn.
-
-    Raises:
-        ValueError: for a contribution that is not finite, or not one dimension.
     """
     c = np.asarray(contributions, dtype=np.float64)
     if c.ndim != 1 or not np.isfinite(c).all():
@@ -64,15 +61,12 @@ def swap_test(
     Args:
         statistic: takes sums of shape (B, k) and gives B values, shape (B,).
         first, second: shape (n, k), what each item adds to the sums of the one model and of the other.
-
-    Raises:
-        ValueError: for shapes that differ, or a statistic without a value.
     """
-    one, other = rows_of_sums(first, second)
-    differing = (one != other).any(axis=1)
+    rows, others = rows_of_sums(first, second)
+    differing = (rows != others).any(axis=1)
     if not differing.any():
         return 1.0
-    half, total = ((other - one) / 2)[differing], one.sum(axis=0) + other.sum(axis=0)
+    half, total = ((others - rows) / 2)[differing], rows.sum(axis=0) + others.sum(axis=0)
 
     def distance(moved: Floats) -> Floats:
         return np.abs(statistic(total / 2 + moved) - statistic(total / 2 - moved))
@@ -90,10 +84,10 @@ def swap_test(
 
 def rows_of_sums(first: ArrayLike, second: ArrayLike) -> tuple[Floats, Floats]:
     """Both as float64 of one shape (n, k); ValueError for any other."""
-    one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if one.shape != other.shape or one.ndim != 2:
-        raise ValueError(f"the models' rows must have one shape (n, k), not {one.shape} and {other.shape}")
-    return one, other
+    rows, others = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if rows.shape != others.shape or rows.ndim != 2:
+        raise ValueError(f"the models' rows must have one shape (n, k), not {rows.shape} and {others.shape}")
+    return rows, others
 
 
 def random_signs(m: int, resamples: int, seed: int = SEED) -> Iterator[Floats]:

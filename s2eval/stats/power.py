@@ -17,11 +17,7 @@ ALPHA, POWER = 0.05, 0.8
 def detectable(stderr: float, alpha: float = ALPHA, power: float = POWER, freedom: float | None = None) -> float:
     """The smallest true difference that is found with this power: (z_{1-α/2} + z_power) times its standard error.
 
-    Args:
-        freedom: degrees of freedom of the standard error, for Student's t instead of z.
-
-    Raises:
-        ValueError: for a negative or infinite standard error, or a level or power that is none.
+    With `freedom`, degrees of freedom of the standard error, Student's t replaces z.
     """
     if not 0 <= stderr < math.inf:
         raise ValueError(f"{stderr} is no standard error")
@@ -37,9 +33,6 @@ def detectable_share(discordant: float, n: int, alpha: float = ALPHA, power: flo
     The δ that solves δ√n = z_{1-α/2} √π + z_power √(π - δ²), with π the discordant share, itself at least δ:
     f max(√π, f), f = (z_{1-α/2} √n + z_power √(n + z_power² - z_{1-α/2}²)) / (n + z_power²). At most 1: these questions
     would show no difference at all.
-
-    Raises:
-        ValueError: for a share outside of 0..1, or no questions.
     """
     if not 0 <= discordant <= 1 or n < 1:
         raise ValueError(f"{discordant} of {n} questions: must be a share of at least one")
@@ -56,9 +49,6 @@ def questions_needed(difference: float, deviation: float, alpha: float = ALPHA, 
 
     Args:
         deviation: s, the standard deviation over questions of the difference of the two models' scores.
-
-    Raises:
-        ValueError: where δ = 0 or s < 0.
     """
     if difference == 0 or not math.isfinite(difference) or not 0 <= deviation < math.inf:
         raise ValueError(f"no number of questions finds a difference of {difference} with deviation {deviation}")
@@ -70,9 +60,6 @@ def questions_needed_share(difference: float, discordant: float, alpha: float = 
 
     Args:
         discordant: π, the share of questions on which the models differ.
-
-    Raises:
-        ValueError: where not 0 < |δ| ≤ π ≤ 1.
     """
     if not 0 < abs(difference) <= discordant <= 1:
         raise ValueError(f"a difference of {difference} with {discordant} of the questions discordant cannot be")

@@ -46,9 +46,6 @@ def seed_group(scores: Floats, strata: Labels | None = None, *, within: Scale = 
         scores: shape (n, S), each seed's value of each item. Rows with a NaN count in `n` only.
         strata: shape (n,), each item's stratum, where the score is the unweighted mean over them.
         within: what scores are possible; the interval ends there.
-
-    Raises:
-        ValueError: for another shape, or an infinite value.
     """
     values, labels = _complete(scores, strata)
     (n, seeds), n_valid = scores.shape, len(values)
@@ -82,9 +79,6 @@ def group_difference(
         first, second: shapes (n, S₁) and (n, S₂): the same items in the same order, those left out that a seed lacks.
         strata: shape (n,), as in `seed_group`.
         within: what scores are possible.
-
-    Raises:
-        ValueError: for other shapes, an infinite value, or one model on both sides: that is `paired_difference`.
     """
     if first.ndim != 2 or second.ndim != 2 or len(first) != len(second):
         raise ValueError(f"expected the same items in both groups, not shapes {first.shape} and {second.shape}")
@@ -94,10 +88,10 @@ def group_difference(
     n, n_valid = len(first), len(values)
     if n_valid == 0:
         return Difference(without_interval(n, 0), None, "none", None)
-    one, other = values[:, : first.shape[1]], values[:, first.shape[1] :]
-    over_questions = strata_of(other.mean(axis=1) - one.mean(axis=1), labels)
+    baseline, model = values[:, : first.shape[1]], values[:, first.shape[1] :]
+    over_questions = strata_of(model.mean(axis=1) - baseline.mean(axis=1), labels)
     by_questions = (over_questions.stderr or 0.0) ** 2
-    groups = [group for group in (one, other) if group.shape[1] > 1]
+    groups = [group for group in (baseline, model) if group.shape[1] > 1]
     by_seeds = [_seed_variance(group, labels) for group in groups]
     both = sum(_joint_variance(group, labels) for group in groups)
     from_seeds = sum(part for part, _ in by_seeds)

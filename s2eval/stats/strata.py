@@ -145,9 +145,6 @@ def stratified_bootstrap(
     √(n_k / (n_k - 1)) (Rao & Wu, JASA 83 (1988) 231-241, with m = n). A stratum of one item borrows the spread of all,
     as in `Strata.stderr`. Acceleration: Σ l³ / (6 (Σ l²)^1.5) with l_i = w_k (x_i - mean_k) / n_k; Davison & Hinkley,
     "Bootstrap Methods and their Application" (1997), §5.3.2.
-
-    Time and memory: 14,042 items in 57 strata and 10,000 resamples take 0.2 s on one core where few values come again
-    and again (right or wrong), 1.4 s where all differ, and 20 MB.
     """
     n = strata.values.size
     if n < 2:

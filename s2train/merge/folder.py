@@ -92,7 +92,7 @@ def dtype(base: Path) -> object:
     return config.get("dtype") or config.get("torch_dtype")
 
 
-def write(job: Job, folder: Path, made: Checkpoint) -> None:
+def write(job: Job, folder: Path, merged: Checkpoint) -> None:
     """Everything but the weights; `config.json`, without which no library takes a folder for a model, comes last."""
     base, plan = job.base.folder, job.plan
     with store.explain_os_errors(folder):
@@ -103,8 +103,8 @@ def write(job: Job, folder: Path, made: Checkpoint) -> None:
             weight_map = {step.entry.name: name for name, steps in plan.files.items() for step in steps}
             total = sum(step.entry.size for step in plan.steps())
             store.write_json(folder / INDEX, {"metadata": {"total_size": total}, "weight_map": weight_map})
-        checkpoint.write(folder, made)
-        (folder / CARD).write_text(_card(job, made), encoding="utf-8")
+        checkpoint.write(folder, merged)
+        (folder / CARD).write_text(_card(job, merged), encoding="utf-8")
         config = configuration(_json(base / "config.json"), plan, job.architecture, job.tokenizer)
         store.write_json(folder / "config.json", config)
 
@@ -130,18 +130,18 @@ def configuration(base: Mapping[str, object], plan: Plan, architecture: str, tok
     return config
 
 
-def _card(job: Job, made: Checkpoint) -> str:
+def _card(job: Job, merged: Checkpoint) -> str:
     """The model's card, to read and to publish."""
-    plan, method, base = job.plan, job.method, made.base
+    plan, method, base = job.plan, job.method, merged.base
     assert base is not None
     steps = plan.steps()
     changed = sum(step.changed for step in steps)
     published = f"base_model: {base.name}\n" if "/" in base.name else ""
-    sources = [("base", base), *((f"adapter, weight {adapter.weight:g}", adapter) for adapter in made.adapters)]
-    how = made.quantization or Quantization()
+    sources = [("base", base), *((f"adapter, weight {adapter.weight:g}", adapter) for adapter in merged.adapters)]
+    how = merged.quantization or Quantization()
     words = f"{how.type.upper()} (blocks of {how.blocksize}{', double quantisation' if how.double else ''})"
     described = method.card.format(quantized=sum(step.quantised for step in steps), how=words)
-    packages = ", ".join(f"{name} {number}" for name, number in made.versions.items())
+    packages = ", ".join(f"{name} {number}" for name, number in merged.versions.items())
     parts = [
         f"---\n{published}library_name: transformers\ntags:\n- merged-adapter\n---",
         f"# {' + '.join(source.name for _, source in sources)}",
@@ -151,7 +151,7 @@ def _card(job: Job, made: Checkpoint) -> str:
         + "".join(f"\n| {label} | {source.name} | `{source.sha256}` |" for label, source in sources),
         f"Method `{method.name}`: {described}",
         *([f"{', '.join(plan.untied)} was tied in the base and has a tensor of its own here."] if plan.untied else []),
-        f"Prompt template: `{made.template}`. Made with {packages}.",
+        f"Prompt template: `{merged.template}`. Made with {packages}.",
     ]
     return "\n\n".join(parts) + "\n"
 

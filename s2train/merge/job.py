@@ -124,15 +124,15 @@ class Job:
                 return self._run(progress, prove)
 
     def _run(self, progress: stream.Progress, prove: bool) -> Proof | None:
-        plan, made = self.plan, self.checkpoint
+        plan, merged = self.plan, self.checkpoint
         layout = {name: [step.entry.name for step in steps] for name, steps in plan.files.items()}
-        key = store.key_of({"made": made.model_dump(mode="json"), "files": layout, "format": _FORMAT})
+        key = store.key_of({"made": merged.model_dump(mode="json"), "files": layout, "format": _FORMAT})
         journal = stream.resume(self.hidden, self._beside(".json"), key)
         with Workers() as workers:
-            merger = Merger(self.adapters, plan.rank, self.method, made.quantization or Quantization(), workers)
+            merger = Merger(self.adapters, plan.rank, self.method, merged.quantization or Quantization(), workers)
             journal = stream.write(plan, journal, merger.chunks, progress)
         hashes = {name: journal.shards[name].sha256 for name in plan.files}
-        folder.write(self, self.hidden, made.model_copy(update={"files": hashes}))
+        folder.write(self, self.hidden, merged.model_copy(update={"files": hashes}))
         proof = verify.verify(self, self.hidden) if prove else None
         for path in self.hidden.iterdir():
             _flush(path)

@@ -83,17 +83,11 @@ def merge_all(
     """Make the merges that are not complete yet.
 
     Args:
-        spec: the unmerged adapter.
-        out: folder of all results.
-        base, adapter, dtype: as of `s2train.merge.merge`.
+        spec: the unmerged adapter; `base` and `adapter` are its parts as the user named them.
         quantized: whether the adapter was trained on a base in 4 bits; only then methods that quantise apply.
         quant_options: fields of `Quantization` that the user set.
         template: prompt template; None: the merges'.
         template_arguments: of the tokenizer's chat template.
-
-    Raises:
-        S2Error: a merge failed.
-        UsageError: transformers cannot load a base quantised so.
     """
     checkpoints: dict[str, Checkpoint] = {}
     how = None
@@ -119,12 +113,7 @@ def merge_all(
 
 
 def measure(merged: Merged, spec: ModelSpec, prompts: Sequence[Prompt], out: Path, log: Log) -> Measured:
-    """Weights, and predictions on at least one prompt; an earlier result for the same inputs is read back.
-
-    Args:
-        spec: the unmerged adapter.
-        out: folder of the result and of temporary files.
-    """
+    """Weights, and predictions on at least one prompt; an earlier result for the same inputs is read back."""
     trained = merged.models[TRAINED]
     key = store.key_of(
         {

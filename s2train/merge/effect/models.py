@@ -21,14 +21,7 @@ LoadedModel: TypeAlias = Any  # an lm-eval HFLM, which is not typed
 
 @dataclass(frozen=True, slots=True)
 class ComparedModel:
-    """A model under a name.
-
-    Attributes:
-        name: in tables and folders.
-        model: as a run's configuration names it.
-        dtype: that it is loaded in.
-        args: lm-eval's model arguments.
-    """
+    """A model and lm-eval's arguments for it, as in a run's configuration."""
 
     name: str
     model: str
@@ -43,16 +36,8 @@ class ComparedModel:
 def compared_models(
     spec: ModelSpec, how: Quantization | None, merged: Mapping[str, Path], template_arguments: Mapping[str, object]
 ) -> dict[str, ComparedModel]:
-    """Name → model: the adapter on its base as it was trained, then each merge, all with the merges' tokenizer.
-
-    Args:
-        spec: the unmerged adapter.
-        how: quantisation of its base in training; None: it had none.
-        merged: method → folder.
-        template_arguments: of the tokenizer's chat template.
-
-    Raises:
-        UsageError: transformers cannot load a base quantised so.
+    """Name → model: the adapter on its base as it was trained, then each merge (method → folder), all with the merges'
+    tokenizer. `how` is the quantisation of the base in training.
     """
     shared = {chat_arguments.MAPPING: dict(template_arguments)} if template_arguments else {}
     if how is not None:
