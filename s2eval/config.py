@@ -217,12 +217,9 @@ def load(
     options: Mapping[str, object] | None = None,
     overrides: Sequence[str] = (),
 ) -> RunConfig:
-    """Read and check a run's YAML.
+    """Read and check a run's YAML; `checks` know the names that may stand in it, without them only the form is checked.
 
-    Args:
-        checks: what knows the names that may stand in it; without them only the form is checked.
-        options: values of top-level keys that replace the file's.
-        overrides: `key=value`, dotted keys, applied last.
+    `options` replace the file's top-level keys; `overrides` (`key=value`, dotted keys) are applied last.
 
     Raises:
         ConfigError: with every error of the file, each on a line, unknown keys with the closest valid key.
@@ -236,10 +233,6 @@ def load(
 def from_mapping(
     raw: Mapping[str, object], where: str, checks: Checks | None = None, overrides: Sequence[str] = ()
 ) -> RunConfig:
-    """A configuration that is in no file; as `load` otherwise.
-
-    Raises:
-        ConfigError: with every error, each on a line.
-    """
+    """A configuration that is in no file; as `load` otherwise."""
     changed, problems = override(dict(raw), overrides, RunConfig)
     return yamlfile.check(changed, RunConfig, where, context=checks, more=problems)

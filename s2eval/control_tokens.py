@@ -1,10 +1,8 @@
 """Control tokens of a tokenizer (end-of-text, turn marks): text stays text, and no prompt ends in one.
 
-A tokenizer reads the text of a special token, wherever it stands, as that token: `<|im_end|>` in a question would end
-the user's turn. A word joiner (U+2060) inside such a text, put there when the text enters a template, hides it from
-every tokenizer; `encode` takes the joiner out again and encodes the text letter by letter, as any other.
-
-Knows tokenizers of transformers by their methods only, and imports none.
+A tokenizer reads the text of a special token anywhere as that token: `<|im_end|>` in a question would end the user's
+turn. A word joiner (U+2060) inside such a text, put there when the text enters a template, hides it from every
+tokenizer; `encode` removes the joiner and encodes the text letter by letter, as any other.
 """
 
 from __future__ import annotations

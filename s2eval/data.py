@@ -1,8 +1,6 @@
 """Where documents come from: the folder `S2_DATA_DIR`, or the Hugging Face hub; nothing falls back silently.
 
-Layout and field names are those of the hub data sets (docs/data.md): `DIR/arc_challenge/{train,test}.jsonl`,
-`DIR/mmlu/<subject>/{dev,test}.jsonl`, `DIR/eli5/validation.jsonl` … Each benchmark's rows and source are in
-`s2eval.tasks`.
+Layout and field names are those of the hub data sets (docs/data.md); each benchmark's rows are in `s2eval.tasks`.
 """
 
 from __future__ import annotations
@@ -70,13 +68,10 @@ def directory() -> Path | None:
 
 
 def load(source: Source[R], split: str, root: Path | None) -> list[R]:
-    """All rows of one split (`train`, `validation`, `test` or `dev`), checked.
-
-    Args:
-        root: a folder in the layout of `S2_DATA_DIR`; None reads from the hub.
+    """All rows of one split (`train`, `validation`, `test` or `dev`), checked; `root` None reads from the hub.
 
     Raises:
-        DataError: no such file, or an invalid line (file, line number and field are named).
+        DataError: no such file, or an invalid line: file, line number and field.
         PrerequisiteError: the hub cannot be reached.
     """
     if root is None:

@@ -1,8 +1,6 @@
 """What determines a result: the key over it, and names for models whose results differ in settings only.
 
-Two results of a model, at revision step1000 and at step143000, are two rows of a table and two sides of a comparison.
-Every reader of results describes each by an `Identity`; `name_models` decides how they are called, `without_repeats`
-which of several evaluations with the same settings is used.
+Two results of a model, at revisions step1000 and step143000, are two rows of a table and two sides of a comparison.
 """
 
 from __future__ import annotations
@@ -38,11 +36,11 @@ class Identity:
     """A model on a task, and what else determined the numbers.
 
     Attributes:
-        part: what was evaluated: task, judge, turn.
+        part: task, judge, turn.
         settings: of the evaluation: setting → how a name shows it (`step1000`, `limit 10`); without defaults. None
             where they are not known, as of judgments: the model may be the one that other files describe.
-        task_settings: of the task: likewise (`25 shots`). Those of different tasks may differ.
-        folder: where the result lies, as the user would write it.
+        task_settings: of the task: likewise (`25 shots`).
+        folder: as the user would write it.
     """
 
     model: str
@@ -119,12 +117,12 @@ def name_like(model: str, shown: str, other: str) -> str:
 
 
 def choose(name: str, shown: Mapping[str, str]) -> str:
-    """The shown name that a user's `name` means: that name itself, or the only model that its files call so.
+    """The model that a user's `name` means: the shown name itself, or the only one that its files call so; else `name`.
 
-    `shown`: name in tables → name in the model's own files. `name` itself where nothing is called so.
+    `shown`: name in tables → name in the model's own files.
 
     Raises:
-        UsageError: several models are; they are listed.
+        UsageError: several models are called so; they are listed.
     """
     if name in shown:
         return name

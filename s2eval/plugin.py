@@ -1,9 +1,8 @@
 """The only writer to lm-eval: what each of its modules is given once it is loaded (see `s2eval_hook`).
 
-Written against lm-eval 0.4.13. A release that discovers entry points itself (it has
-`lm_eval.api.registry.import_plugins`) finds model and metrics by `pyproject.toml`; the first two functions
-then stand aside. The others are about behaviour that no entry point offers. Where lm-eval no longer has what
-we attach to, `PluginError` says so: better a loud stop than an evaluation with half of the tasks.
+Written against lm-eval 0.4.13. A release that discovers entry points itself finds model and metrics by
+`pyproject.toml`; the first two functions then do nothing. Where lm-eval no longer has what we attach to, `PluginError`
+stops it: better than an evaluation with half of the tasks.
 """
 
 from __future__ import annotations

@@ -81,12 +81,11 @@ def get(name: str, tokenizer: Tokenizer = None, arguments: Mapping[str, object] 
 
     Args:
         tokenizer: `chat` needs it, the others read questions as text by it.
-        arguments: of the tokenizer's chat template, by name (`s2eval.chat_arguments`).
+        arguments: of the tokenizer's chat template, by name.
 
     Raises:
         UnknownNameError: no such template.
-        UsageError: `chat` without a tokenizer, or with one that has no chat template; an argument that the template
-            does not read.
+        UsageError: `chat` without a chat template; an argument that the template does not read.
     """
     if name == "chat":
         return for_tokenizer(_chat(tokenizer, arguments or {}), tokenizer)

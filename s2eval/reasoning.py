@@ -16,12 +16,12 @@ from typing import NamedTuple
 
 
 class Split(NamedTuple):
-    """A text in its two parts.
+    """A text in its two parts, stripped where there was reasoning.
 
     Attributes:
-        answer: stripped where there was reasoning, else the text as it is; "" where the reasoning never ended.
-        reasoning: stripped, without its tags; "" where there is none.
-        closed: whether the reasoning ended, or there is none. If not, the text was cut before its answer began.
+        answer: "" where the reasoning never ended.
+        reasoning: without its tags; "" where there is none.
+        closed: whether the reasoning ended, or there is none; else the text was cut before its answer began.
     """
 
     answer: str
@@ -76,9 +76,8 @@ _HINTS = ("think", "thought", "reason", "reflection", "analysis", "channel|>", "
 def split(text: str, *, end: str | None = None, opened: bool = False) -> Split:
     """The reasoning and the answer of a text.
 
-    Args:
-        end: the text that ends the reasoning of this model, where the user names it (lm-eval's `think_end_token`).
-        opened: the prompt had opened the reasoning (`opens_reasoning`), so that the text begins inside of it.
+    `end` ends the reasoning of this model, where the user names it (lm-eval's `think_end_token`). With `opened` the
+    prompt had opened the reasoning (`opens_reasoning`), so that the text begins inside of it.
     """
     if end and end in text:
         before, _, after = text.rpartition(end)

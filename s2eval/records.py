@@ -17,16 +17,12 @@ class Sample:
 
     Attributes:
         doc_id: position in the task's document order, from 0.
-        doc_hash: hash of the document as lm-eval writes it; joins the same document over models.
-        prompt_hash: hash of the prompt, likewise.
-        stratum: the part of the task that the document belongs to (an MMLU subject); "" if there is one part only.
-        values: metric name → value of this document.
-        counts: (words, sentences, syllables) of the answer, of which the readability of all answers as one text
-            is made; None where no text was written.
-        question: what was asked, "" where the task has none.
-        answer: the text that the model gave, without its reasoning; None for tasks that score log-likelihoods.
-        reference: the text it is compared with; None likewise.
-        reasoning: what the model thought before the answer; "" where there is nothing of the kind.
+        doc_hash, prompt_hash: as lm-eval writes them; the first joins the same document over models.
+        stratum: the part of the task that the document belongs to (an MMLU subject); "" if there are no parts.
+        values: metric → value of this document.
+        counts: (words, sentences, syllables) of the answer, for the readability of all answers as one text.
+        answer, reference: without reasoning, and what it is compared with; None for tasks that score log-likelihoods.
+        reasoning: before the answer; "" where there is none.
     """
 
     doc_id: int
@@ -43,12 +39,10 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What values a metric can have.
+    """The values that a metric can have; a bound is None where there is none, or none is known.
 
-    Attributes:
-        low, high: the least and the greatest value; None = there is no bound, or none is known.
-        graded: whether values at the two ends are scores like others (ROUGE-2 of 0). Else a metric that is only ever
-            `low` or `high` (0 or 1 where no bounds are known) means no and yes, and its mean is a share.
+    `graded`: values at the two ends are scores like others (ROUGE-2 of 0). Else a metric that is only ever `low` or
+    `high` (0 or 1 where no bounds are known) means no and yes, and its mean is a share.
     """
 
     low: float | None = None
@@ -78,14 +72,10 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A number with its uncertainty.
+    """A number with its standard error and 95% interval in the same unit; None where they cannot be computed.
 
     Attributes:
-        value: the estimate; None where no item was valid.
-        stderr: its standard error in the same unit; None where it cannot be computed (a single item).
-        ci_low, ci_high: bounds of the 95% interval, in the same unit; None where there are too few items for one.
-        n: items that should have counted.
-        n_valid: items that did.
+        n, n_valid: items that should have counted, and items that did.
         method: how the interval was computed, in a word: see docs/statistics.md.
     """
 
@@ -103,14 +93,11 @@ class Row:
     """One number of `scores.csv`; the fields are its columns, in their order.
 
     Attributes:
-        model: the name that the configuration gives the model.
+        model: its name in the configuration.
         group: models of one recipe that differ by seed only share a group; else the model's name.
-        seed: training seed of the model; None if not told.
-        task: lm-eval task name.
-        subset: part of the task ("" = the whole task), e.g. an MMLU subject.
-        judge: judge's name, "" where none took part.
-        turn: turn of the dialogue, "" where there is one only.
-        metric: metric name as lm-eval prints it.
+        subset: part of the task, e.g. an MMLU subject; "" = all of it.
+        judge, turn: "" without a judge, and of all turns.
+        metric: as lm-eval prints it.
         value, stderr, ci_low, ci_high, n, n_valid: see `Estimate`.
         provenance: first 16 hex digits of the SHA-256 over everything that determines the number.
     """
@@ -149,10 +136,7 @@ class UnitFacts:
         template: prompt template with its hash; of plain lm-eval the hash of the chat template.
         documents: hash of the task's documents.
         decoding: settings of generation, as JSON.
-        versions: package → version.
-        work: what the backend counted, as of `s2eval.models.work.Work.as_dict`.
-        finished: ISO 8601.
-        seconds: of computing.
+        work: what the backend counted, in `unit.json` form.
         invalid: metric → text of each value that is no number → how often.
         invalid_aggregates: metric → text of an aggregate that is no number.
         unverified: whether the files carry no hashes to compare with.
@@ -181,11 +165,11 @@ class Unit:
     """One model on one task, as read back from disk.
 
     Attributes:
-        samples: one a document, in document order; empty where no samples were logged.
+        samples: in document order; empty where no samples were logged.
         aggregates: metric → (value, stderr) as lm-eval printed them; stderr None where it printed N/A.
         n: documents evaluated.
         provenance: the unit's key, or the hash of the results file of plain lm-eval.
-        log: lm-eval's file of samples; None where none were logged.
+        log: lm-eval's file of samples.
     """
 
     model: str

@@ -39,12 +39,9 @@ Entry = TypeVar("Entry", bound=Named)
 
 
 class Registry(Mapping[str, Entry], Generic[Entry]):
-    """Name → entry, in the order in which they are listed; entry points are loaded at the first use.
+    """Name → entry, in the order in which they are listed; entry points of `group` are loaded at the first use.
 
-    Args:
-        kind: what an entry is, in messages: "metric".
-        group: of the entry points that add to the table.
-        see: the command that lists the table, for messages.
+    `kind` is what messages call an entry ("metric"), `see` the command that lists the table.
     """
 
     def __init__(

@@ -26,9 +26,8 @@ Key = tuple[str, str]  # subset ("" = the whole task), metric
 def score_samples(samples: Sequence[Sample]) -> dict[Key, Estimate]:
     """Every metric of one task over its documents.
 
-    A task whose documents have strata (MMLU) weighs every stratum alike, and each stratum is given too. A metric
-    that some documents lack has n_valid < n; nothing is dropped without being counted. Of answers, ROUGE and
-    readability are given where no document has them, too.
+    A task whose documents have strata (MMLU) weighs every stratum alike, and has an estimate of each. A metric that
+    some documents lack has n_valid < n. ROUGE and readability of answers are estimated where no document has them, too.
     """
     names = list(dict.fromkeys(name for sample in samples for name in sample.values))
     of_answers = is_ours(names)
@@ -96,11 +95,9 @@ def bertscore_means(scores: Sequence[BertScore]) -> dict[str, Estimate]:
 
 
 def corpus_estimate(part: str, counts: Sequence[Counts]) -> Estimate:
-    """Readability of all answers as one text; the interval over answers by the jackknife, of many by the bootstrap.
+    """Readability (`fre` or `fkg`) of all answers as one text; empty answers add nothing.
 
-    Args:
-        part: `fre` or `fkg`.
-        counts: words, sentences and syllables of each answer; empty answers add nothing.
+    The interval over answers is by the jackknife, of many by the bootstrap.
     """
     import numpy as np
 

@@ -6,8 +6,7 @@
     RUN/<model>/<task>/bertscore.json scores of the answers, made after the model was released
     RUN/scores.csv, RUN/report.md
 
-A unit's folder appears and is replaced in one step, so it is either absent or complete, whenever the process is killed.
-Folders written by plain `lm_eval --output_path DIR --log_samples` are read as well.
+A unit's folder appears and is replaced in one step, so it is absent or complete whenever the process is killed.
 """
 
 from __future__ import annotations

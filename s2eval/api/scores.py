@@ -24,7 +24,7 @@ class Scores:
         estimates: metric → its mean with its interval.
         values: of each text: metric → value; a metric that does not apply to a text is missing.
         digest: how BERTScore was computed; None without it.
-        reasoned, cut: texts with reasoning before the answer, which is not scored; those of them that never ended it.
+        reasoned, cut: texts with reasoning before the answer, which is not scored; those that never ended it.
     """
 
     estimates: Mapping[str, Estimate]

@@ -68,8 +68,7 @@ def check(
     """A mapping as the model.
 
     Args:
-        where: the file's name, for messages.
-        marks: where its parts stand in the file.
+        marks: where its parts stand in the file `where`.
         context: for the model's validators.
         more: problems that were found before.
 

@@ -78,12 +78,7 @@ def parse(text: str, where: str, *, old: bool = False) -> Document:
 
 
 def read_run(path: Path) -> Json:
-    """What a run folder's `run.yaml` holds, of this version or of an older one.
-
-    Raises:
-        ConfigError: it is no YAML.
-        OSError, ValueError: it cannot be read, or is no UTF-8.
-    """
+    """The `run.yaml` of a run folder, of this version or an older one; errors as of `parse` and `Path.read_text`."""
     return parse(path.read_text(encoding="utf-8"), str(path), old=True).value
 
 

@@ -18,12 +18,7 @@ UNIT = "unit.json"
 
 @dataclass(frozen=True, slots=True)
 class Evaluations:
-    """The results of lm-eval in a folder.
-
-    Attributes:
-        used: of several evaluations with the same settings the newest, those with samples before others.
-        notes: what was left out, as sentences.
-    """
+    """Results in a folder: of repeats the newest, those with samples before others; and notes on what was left out."""
 
     used: tuple[Evaluation, ...]
     notes: tuple[str, ...] = ()
@@ -40,11 +35,7 @@ def find_lm_eval(folder: Path, *, texts: bool = True) -> list[Unit]:
 
 
 def find_evaluations(folder: Path) -> Evaluations:
-    """The evaluations below a folder, or of one results file, without repeats and those that scored nothing.
-
-    Raises:
-        DataError: a `results_*.json` that lm-eval did not write.
-    """
+    """The evaluations below a folder, or of one results file; DataError for one that lm-eval did not write."""
     paths = [folder] if folder.is_file() else folder.rglob("*.json")
     files = (path for path in paths if path.is_file() and not (path.parent / UNIT).exists() and is_results(path))
     evaluations = [evaluation for path in sorted(files) for evaluation in evaluations_of(path)]
@@ -62,12 +53,9 @@ def find_evaluations(folder: Path) -> Evaluations:
 
 
 def read_evaluation(evaluation: Evaluation, model: str, *, texts: bool = True) -> Unit:
-    """The evaluation with its samples, under the name `model`.
+    """The evaluation with its samples, under the name `model`; DataError for a broken line of samples.
 
     A metric of which lm-eval has an aggregate, and no sample a number, is that of the aggregate alone.
-
-    Raises:
-        DataError: a broken line of samples.
     """
     samples, facts = (), evaluation.facts
     if evaluation.log is not None:

@@ -31,12 +31,11 @@ class Evaluation:
     """One task of one results file; its samples are not read yet.
 
     Attributes:
-        identity: the model, the task, and what else determined the result.
         path, log: the results file, and its file of samples.
         aggregates, n, provenance, facts: as of `Unit`; n is None where the file does not say.
-        date: when it was made, as text and number that sort.
+        date: text and number that sort.
         filters: of the task, in the order of its results.
-        scored: whether anything was; `lm_eval --predict_only` scores nothing.
+        scored: False of `lm_eval --predict_only`.
     """
 
     identity: Identity
@@ -57,11 +56,7 @@ class Evaluation:
 
 
 def evaluations_of(path: Path) -> Iterator[Evaluation]:
-    """The tasks of one results file.
-
-    Raises:
-        DataError: not a results file of lm-eval.
-    """
+    """The tasks of one results file; DataError where lm-eval did not write it."""
     try:
         content: JsonObject = json.loads(path.read_bytes())
         results = _object(content["results"])
@@ -73,7 +68,7 @@ def evaluations_of(path: Path) -> Iterator[Evaluation]:
         raise DataError(f"{path}: not a results file of lm-eval ({error!r})") from error
     own = settings.settings_of(content)
     model = settings.model_name(content) or path.parent.name
-    named = _DATE.search(path.name)
+    stamp = _DATE.search(path.name)
     date, transformers = content.get("date"), content.get("transformers_version")
     for task, task_scores in scores.items():
         aggregates, invalid = _aggregates(task_scores)
@@ -86,7 +81,7 @@ def evaluations_of(path: Path) -> Iterator[Evaluation]:
             aggregates=aggregates,
             n=settings.documents_of(content, task),
             provenance=key_of({"results": results, "date": date, "task": task}),
-            date=(named[0] if named else "", float(date) if isinstance(date, int | float) else 0.0),
+            date=(stamp[0] if stamp else "", float(date) if isinstance(date, int | float) else 0.0),
             filters=filters or (NO_FILTER,),
             facts=UnitFacts(
                 template=text_of(content.get("chat_template_sha")),

@@ -65,12 +65,12 @@ def read_sample_file(path: Path, *, texts: bool = True, filters: Sequence[str] =
     A value that is no number becomes NaN and is counted.
 
     Args:
-        texts: without, question, answer and reference stay empty, and what was asked and answered, nearly all of a
-            line, is not parsed: two to three times faster. Lines that may hold reasoning are parsed all the same.
+        texts: without, question, answer and reference stay empty and are not parsed: two to three times faster. Lines
+            that may hold reasoning are parsed all the same.
         filters: of a file whose lines do not name theirs, in the order of the task's results.
 
     Raises:
-        DataError: a line is not JSON or lacks a field, or a document is a duplicate; file and line are named.
+        DataError: a line is not JSON or lacks a field, or a document is a duplicate.
     """
     samples: dict[int, Sample] = {}
     passes: Counter[int] = Counter()
@@ -113,11 +113,9 @@ def sample_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _without_texts(line: bytes) -> Mapping[str, Any]:
-    """A line's keys before `doc` and from `filter` (`doc_hash` where there is none) on; all where they stand in
-    another order.
+    """A line's keys before `doc` and from `filter` (else `doc_hash`) on; all where they stand in another order.
 
-    Quotes within a string are escaped, so that the bytes sought are keys; a key of that name within `doc` leaves a
-    piece that is not JSON.
+    Quotes within a string are escaped, so the bytes sought are keys; such a key within `doc` leaves no valid JSON.
     """
     if not (reasoning := may_have_reasoning(line)):  # of which the values may have to be measured anew
         start, end = line.find(b'"doc": '), line.rfind(b'"filter": ')

@@ -18,47 +18,21 @@ _URL = re.compile(r"\w+://(?:[^/@\s]*@)?([^/?#\s]*)\S*")  # the server alone is 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 # Where and how fast a model runs: this does not determine a result.
-_EXECUTION = {
-    "batch_size",
-    "cache_dir",
-    "data_parallel_size",
-    "device",
-    "device_map",
-    "device_map_option",
-    "gpu_memory_utilization",
-    "gpus",
-    "low_cpu_mem_usage",
-    "max_batch_size",
-    "max_cpu_memory",
-    "max_memory_per_gpu",
-    "max_num_seqs",
-    "max_retries",
-    "num_concurrent",
-    "offload_folder",
-    "parallelize",
-    "pipeline_parallel_size",
-    "swap_space",
-    "tensor_parallel_size",
-    "timeout",
-    "trust_remote_code",
-    "use_accelerate",
-}
+_EXECUTION = frozenset(
+    (
+        *("batch_size", "max_batch_size", "max_num_seqs", "num_concurrent", "max_retries", "timeout"),
+        *("device", "device_map", "device_map_option", "gpus", "parallelize", "use_accelerate", "swap_space"),
+        *("data_parallel_size", "pipeline_parallel_size", "tensor_parallel_size", "gpu_memory_utilization"),
+        *("low_cpu_mem_usage", "max_cpu_memory", "max_memory_per_gpu", "offload_folder"),
+        *("cache_dir", "trust_remote_code"),
+    )
+)
 _BACKENDS = {"huggingface": "hf", "hf-auto": "hf"}
 _SEEDS = {"random_seed": 0, "numpy_seed": 1234, "torch_seed": 1234, "fewshot_seed": 1234}
 _DEFINITION = (
-    "dataset_path",
-    "dataset_name",
-    "test_split",
-    "validation_split",
-    "fewshot_split",
-    "doc_to_text",
-    "doc_to_target",
-    "doc_to_choice",
-    "description",
-    "target_delimiter",
-    "fewshot_delimiter",
-    "filter_list",
-    "repeats",
+    *("dataset_path", "dataset_name", "test_split", "validation_split", "fewshot_split"),
+    *("doc_to_text", "doc_to_target", "doc_to_choice", "description"),
+    *("target_delimiter", "fewshot_delimiter", "filter_list", "repeats"),
 )
 
 

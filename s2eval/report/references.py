@@ -17,13 +17,12 @@ Key = tuple[str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class PublishedNumber:
-    """One printed number.
+    """One printed number, with the digits of the document.
 
     Attributes:
         model: the row's canonical name; see `results/reference/README.md` for its name in the document.
         table: the CSV's name without ending (`leaderboard`, `rouge`, …).
         dataset: `ELI5`, `wiki` or `full`; "" in tables with one row a model.
-        text: the number with the digits of the document.
         source: the document, its date and its table.
     """
 

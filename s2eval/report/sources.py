@@ -30,14 +30,11 @@ class Source:
         title: of the run, else the folder's name.
         models: in the order to print.
         references: model → row of the published tables.
-        notes: sentences on how the numbers came about.
-        table_notes: table's key → sentences below it.
-        judge_notes: judge's label → sentences below its scores.
-        trained_on: model → what it was trained on, where that is known; see `training_sets.training_set`.
+        table_notes, judge_notes: table's key, or judge's label → sentences below it.
+        trained_on: model → what it was trained on; see `training_sets.training_set`.
         scored: what each document scored, where samples are stored.
-        contests: of two models, as a judge decided them.
         facts: how the numbers came about, name and value; see `provenance`.
-        broken: what was left out because its files are missing or changed, as sentences; `notes` has them too.
+        broken: what was left out because its files are missing or changed; `notes` has it too.
     """
 
     title: str

@@ -37,9 +37,7 @@ def compare(
     """Compare the sides of each pair, (baseline, model), on every task and metric that both have.
 
     Args:
-        scored: every model on every task.
         contests: used where they are between the models of a pair.
-        remarks: what else a reader must know.
         metrics: these only; None = all.
         tests: how many will be corrected together, where that is done elsewhere.
 
@@ -77,12 +75,7 @@ def compare(
 
 
 class _Results:
-    """What was compared so far.
-
-    Attributes:
-        rows: table → each row's order, the row, and remarks on it.
-        refused: (pair, reason) → what was refused.
-    """
+    """What was compared: table → rows with their order and remarks; (pair, reason) → what was refused."""
 
     def __init__(self) -> None:
         self.rows: dict[TableLocation, list[tuple[int, Comparison, tuple[str, ...]]]] = {}

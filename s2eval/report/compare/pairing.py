@@ -21,11 +21,9 @@ _SHOWN = 5
 
 @dataclass(frozen=True, eq=False)
 class Joined:
-    """Some models on all documents that any of them has, those of the first model first.
+    """Some models on all documents (`keys`) that any of them has, those of the first model first.
 
-    Attributes:
-        keys: documents.
-        positions: model by model, where each document is among its items; -1 = it lacks it.
+    `positions`: model by model, where each document is among its items; -1 = it lacks it.
     """
 
     models: tuple[Scored, ...]

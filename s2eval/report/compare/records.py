@@ -20,19 +20,16 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One metric of one task, of a model against another.
+    """One metric of one task, of a model against another; the difference is the model's score less the baseline's.
 
     Attributes:
-        baseline, model: names of the sides; the difference is the model's score less the baseline's.
-        task, judge, turn, metric: as in `scores.csv`.
+        baseline, model: names of the sides.
         what: the row's name in its table.
-        scores: baseline's and model's, over the documents that both have, in `unit`; None where there is none.
+        scores: baseline's and model's, over the documents that both have, in `unit`.
         difference: in `unit`, with the p of this test alone.
-        adjusted: p by Holm over the table; None without a test.
-        tests: how many tests the table has.
+        adjusted: p by Holm over the table, which has `tests` tests.
         detectable: the smallest difference that would have been found with 80% power, at the level that the smallest p
-            of the table must meet; None where it cannot be computed.
-        digits: decimals to print.
+            of the table must meet.
         unit: `points` (of a percentage) or "" (the metric's own).
         better: which end is better, `high` or `low`; "" = neither.
         seeds: models on each side.
@@ -104,14 +101,7 @@ class SeedRow:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The result of a comparison.
-
-    Attributes:
-        tables: each with Holm's correction over all its tests.
-        refused: what was not compared, and why.
-        notes: what a reader must know.
-        seeds: how the seeds of a recipe differ, where there are several.
-    """
+    """The result of a comparison: tables, what was refused and why, what a reader must know, how seeds differ."""
 
     tables: tuple[ComparisonTable, ...]
     refused: tuple[str, ...] = ()

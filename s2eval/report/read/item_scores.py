@@ -23,17 +23,17 @@ def read(paths: Sequence[Path], parser: Parser = "strict") -> LogContents:
         UsageError: a form of log that cannot be read, with what to do.
     """
     distinct = {path.resolve(): path for path in paths}.values()
-    found = joined(_comparable(path, parser) for path in distinct)
-    own = [scored.identity for scored in found.scored if scored.identity]
-    sides = [identity for contest in found.contests for identity in contest.identities or ()]
+    logs = joined(_comparable(path, parser) for path in distinct)
+    own = [scored.identity for scored in logs.scored if scored.identity]
+    sides = [identity for contest in logs.contests for identity in contest.identities or ()]
     names = iter(name_models([*own, *sides]))
     return LogContents(
-        tuple(scored.renamed(next(names)) if scored.identity else scored for scored in found.scored),
+        tuple(scored.renamed(next(names)) if scored.identity else scored for scored in logs.scored),
         tuple(
             replace(contest, model=next(names), against=next(names)) if contest.identities else contest
-            for contest in found.contests
+            for contest in logs.contests
         ),
-        found.remarks,
+        logs.remarks,
     )
 
 
@@ -43,14 +43,14 @@ def contents(path: Path, parser: Parser = "strict") -> LogContents:
         return joined(format.read(path, parser) for format in LOG_FORMATS.values())
     owners = [format for format in LOG_FORMATS.values() if format.is_file(path)]
     owner = owners[-1] if owners else LOG_FORMATS["fastchat"]
-    found = owner.read(path, parser)
+    logs = owner.read(path, parser)
     if owner.name == "fastchat":
-        return found
+        return logs
     return replace(  # a file that the user named is no repeat of another one
-        found,
+        logs,
         scored=tuple(
             replace(scored, identity=scored.identity and replace(scored.identity, folder=str(path)))
-            for scored in found.scored
+            for scored in logs.scored
         ),
     )
 
@@ -58,11 +58,11 @@ def contents(path: Path, parser: Parser = "strict") -> LogContents:
 def _comparable(path: Path, parser: Parser) -> LogContents:
     if not path.exists():
         raise DataError(f"{path}: no such folder or file")
-    found = contents(path, parser)
-    if found.scored or found.contests:
-        return found
-    if found.remarks:
-        raise DataError("\n".join((f"{path}: nothing to compare:", *found.remarks)))
+    logs = contents(path, parser)
+    if logs.scored or logs.contests:
+        return logs
+    if logs.remarks:
+        raise DataError("\n".join((f"{path}: nothing to compare:", *logs.remarks)))
     if any(path.rglob("*.eval")):
         raise DataError(f"{path}: logs of Inspect in its binary form only; {inspect_log.CONVERT}")
     if (path / store.SCORES).is_file():

@@ -28,11 +28,10 @@ class Item:
     Attributes:
         key: the same for the same document, whichever model answered it.
         name: of the document in notes.
-        prompt: hash or name of the prompt; "" where it is not known.
-        values: metric → value; None = there is none.
+        prompt: hash or name; "" where it is not known.
         content: the same for the same question and reference, in any template; "" where they are not known.
-        stratum: part of the task over which scores are averaged first; "" = none.
-        cluster: what items that are not independent share; "" = the item alone.
+        stratum: part of the task over which scores are averaged first.
+        cluster: what items that are not independent share.
         counts: words, sentences, syllables of the answer, for the readability of all answers as one text.
     """
 
@@ -48,14 +47,12 @@ class Item:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Columns:
-    """The items of a model on a task as columns, each of shape (n,).
+    """The items of a model on a task as columns of shape (n,); NaN where there is no finite value.
 
     Attributes:
-        clusters: an item alone is a cluster of its own.
-        clustered: whether any item is not alone.
+        clusters: an item alone is a cluster of its own; `clustered`: whether any item is not.
         repeated: whether the document occurred before.
-        values: metric → values; NaN where there is none, or none that is finite.
-        counts: shape (n, 3); NaN where there are none.
+        counts: shape (n, 3).
     """
 
     keys: tuple[str, ...]
@@ -79,9 +76,8 @@ class Scored:
         metric_conditions: metric → what must be equal for that metric alone (BERTScore's encoder).
         averages: metrics that are known as an average only.
         source: the folder or file.
-        remarks: what a reader must know of it, such as a run that did not end.
         identity: what determined the scores; None where nothing but the names is known.
-        unit: with the samples; None where there is none, as of judgments and other tools' logs.
+        unit: None of judgments and other tools' logs.
     """
 
     model: str
@@ -151,8 +147,8 @@ class PairwiseResults:
     """Two models' answers shown to a judge beside each other.
 
     Attributes:
-        model, against: 1 point is a win of `model`, ½ a tie, 0 a win of `against`.
-        points: one an answer and turn, both orders together; None where there is no verdict.
+        points: one an answer and turn, both orders together: 1 is a win of `model`, ½ a tie, 0 a win of `against`, None
+            no verdict.
         clusters: the question of each.
         identities: of `model` and of `against`.
     """
@@ -169,13 +165,7 @@ class PairwiseResults:
 
 @dataclass(frozen=True, slots=True)
 class LogContents:
-    """What some files or folders hold.
-
-    Attributes:
-        scored: every model on every task.
-        contests: of two models, as a judge decided them.
-        remarks: what did not end or is not used, as sentences.
-    """
+    """What files or folders hold; remarks are on what did not end or is not used, as sentences."""
 
     scored: tuple[Scored, ...] = ()
     contests: tuple[PairwiseResults, ...] = ()

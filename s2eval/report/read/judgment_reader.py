@@ -92,11 +92,8 @@ def _judged(folder: Path, parser: Parser) -> Iterator[LogContents]:
 def ratings(path: Path, parser: Parser = "strict", task: str = FASTCHAT, judge: str = "") -> list[Scored]:
     """Every model of a file of single judgments: first turn, second turn, and both with the question as the cluster.
 
-    Choices and repeats of a question's turn are averaged first, over those that have a rating.
-
-    Args:
-        task: the question set's.
-        judge: its label, where more is known than its name.
+    Choices and repeats of a question's turn are averaged first, over those that have a rating. `judge` is a label,
+    where more is known than the judge's name.
 
     Raises:
         DataError: broken lines, or the same judgment twice.
@@ -139,13 +136,9 @@ def _items(judgments: Sequence[Judgment], parser: Parser) -> Iterator[Item]:
 
 
 def contests(path: Path, task: str = FASTCHAT, judge: str = "") -> list[PairwiseResults]:
-    """The contests of a file, FastChat's or ours: as both orders say; where they disagree, a tie.
-
-    Raises:
-        DataError: broken lines, or the same contest twice.
-    """
+    """The contests of a file, FastChat's or ours: as both orders say; where they disagree, a tie."""
     judgments = list(read_pairs(path))
-    found: list[PairwiseResults] = []
+    pairwise: list[PairwiseResults] = []
     sides = dict.fromkeys((judgment.model, judgment.against, judgment.judge) for judgment in judgments)
     for model, against, name in sides:
         orders: dict[Hashable, dict[str, float | None]] = {}
@@ -162,5 +155,5 @@ def contests(path: Path, task: str = FASTCHAT, judge: str = "") -> list[Pairwise
             _identity(path, against, task, label, f"for {model}"),
         )
         clusters = tuple(questions.values())
-        found.append(PairwiseResults(model, against, task, label, points, clusters, str(path), identities))
-    return found
+        pairwise.append(PairwiseResults(model, against, task, label, points, clusters, str(path), identities))
+    return pairwise

@@ -22,13 +22,7 @@ _LONGEST = 40  # characters of a value in a name
 
 @dataclass(frozen=True, slots=True)
 class RunModels:
-    """The models of a folder.
-
-    Attributes:
-        folder: as the user wrote it.
-        config: of the run; empty where there was none.
-        models: name → its entry in the configuration.
-    """
+    """The models of a folder: name → entry in the configuration, which is empty where there is none."""
 
     folder: Path
     config: JsonObject = field(default_factory=dict[str, Json])
@@ -74,7 +68,6 @@ class StoredRun:
     """The results in a run folder.
 
     Attributes:
-        models: of the configuration, in its order, and what determined their results.
         scored: complete units of the configuration's tasks; units of an earlier configuration may lie there too.
         broken: what is wrong with units whose files are missing or changed.
         missing: folders of units that should exist and do not.
