@@ -13,7 +13,7 @@ WORKERS ?= 2
 # make bench-arc BENCH="--documents 2 --pairs 1 --tune 1 --alone 1 --out FILE" (python -m benchmarks.likelihood --help).
 LIKELIHOODS := arc hellaswag mmlu truthfulqa
 DATA := reddit wiki filters duplicates
-BENCHMARKS := startup metrics calls $(LIKELIHOODS) growth generation $(DATA) coverage pairs report merge training ppo simplicity
+BENCHMARKS := startup metrics ease calls $(LIKELIHOODS) growth generation $(DATA) coverage pairs report merge training ppo simplicity
 BENCH ?=
 
 export HF_HUB_OFFLINE ?= 1

@@ -71,7 +71,7 @@ class _Measures(dict[str, int]):
         word = (body if body.isalnum() else _DROPPED.sub("", run)).lower()
         if len(self) >= REMEMBERED:
             self.clear()
-        measure = self[run] = WORD + _syllables(word) if word else 0
+        measure = self[run] = WORD + syllables_of(word) if word else 0
         return measure
 
 
@@ -79,7 +79,7 @@ _MEASURES = _Measures()
 
 
 @lru_cache(REMEMBERED)
-def _syllables(word: str) -> int:
+def syllables_of(word: str) -> int:
     """Of a lower-case word without punctuation."""
     lines, start = _pronunciations(), f"{word} "
     line = lines[bisect_left(lines, start)]

@@ -21,6 +21,7 @@ from s2eval.metrics.bertscore import BERTSCORE
 from s2eval.metrics.choices import CHOICES, POINTS
 from s2eval.metrics.judgments import JUDGMENTS
 from s2eval.metrics.metric import Metric, MetricFamily
+from s2eval.metrics.panel import EASE
 from s2eval.metrics.readability import READABILITY
 from s2eval.metrics.rouge import ROUGE
 from s2eval.metrics.scales import LM_EVAL, UNKNOWN
@@ -30,7 +31,7 @@ from s2eval.registry import Registry
 
 METRICS: Registry[MetricFamily] = Registry(
     "metric",
-    [ROUGE, BERTSCORE, READABILITY, SIZE, CHOICES, JUDGMENTS],
+    [ROUGE, BERTSCORE, READABILITY, EASE, SIZE, CHOICES, JUDGMENTS],
     group="s2eval.metrics",
     see="s2eval ls metrics",
 )

@@ -117,7 +117,7 @@ def test_every_word_of_the_dictionary_has_the_syllables_of_its_first_pronunciati
     wrong = {
         word: phones
         for word, phones in pronunciations.items()
-        if counts._syllables(word) != sum(phone[-1].isdigit() for phone in phones[0])
+        if counts.syllables_of(word) != sum(phone[-1].isdigit() for phone in phones[0])
     }
     assert wrong == {}
 
@@ -148,5 +148,5 @@ def test_needs_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", refuse)
     counts._pronunciations.cache_clear()
     monkeypatch.setattr(counts, "_MEASURES", counts._Measures())
-    counts._syllables.cache_clear()
+    counts.syllables_of.cache_clear()
     assert count("Nobody has counted these words before.").syllables == 3 + 1 + 2 + 1 + 1 + 2
