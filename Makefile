@@ -109,7 +109,7 @@ bench: $(VENV)/.ready
 
 bench-metrics bench-coverage bench-pairs bench-report bench-ppo bench-training $(DATA:%=bench-%): export OMP_NUM_THREADS = 1
 
-bench-startup bench-metrics bench-calls bench-growth bench-generation $(DATA:%=bench-%) bench-coverage bench-pairs bench-report bench-merge bench-ppo bench-simplicity bench-training: bench-%: $(VENV)/.ready
+bench-startup bench-metrics bench-ease bench-calls bench-growth bench-generation $(DATA:%=bench-%) bench-coverage bench-pairs bench-report bench-merge bench-ppo bench-simplicity bench-training: bench-%: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.$* $(BENCH)
 
 $(LIKELIHOODS:%=bench-%): bench-%: $(VENV)/.ready

@@ -172,7 +172,7 @@ def test_a_key_far_from_all_is_told_with_all(tmp_path: Path) -> None:
 
 def test_a_metric_far_from_all_is_told_with_all(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, "models: [smollm2]\ntasks: [a]\nmetrics: [zzz]")
-    assert problem == "metrics.0: unknown name 'zzz'; known: rouge, bertscore, readability"
+    assert problem == "metrics.0: unknown name 'zzz'; known: rouge, bertscore, readability, ease"
 
 
 @pytest.mark.parametrize(
