@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from s2eval.errors import ServiceError, UsageError, nearest
@@ -140,7 +140,7 @@ class OpenAIService:
             except NoSuchModelError as error:
                 missing = error
             if missing is not None:
-                served = await self._list(client)
+                served = await self._list(client, self._policy.timeout)
                 if isinstance(served, Problem) or missing.model in served:
                     raise ServiceError(str(missing))
                 raise ServiceError(f"{missing}{_suggestion(missing.model, served)}")
@@ -152,8 +152,13 @@ class OpenAIService:
             ServiceError: out of reach, the key is refused, or not an OpenAI-compatible server.
             PrerequisiteError: no key.
         """
-        _not_inside_a_loop()
-        return asyncio.run(self._models())
+        most = self._policy.max_wait
+        served = self._served(
+            self._policy.timeout, lambda problem: problem.then == "retry" and (problem.wait or 0) <= most
+        )
+        if isinstance(served, list):
+            return served
+        raise ServiceError(f"{self.url}: {served.message}" if served.reached else unreachable(self.url, served))
 
     def check(self, *models: str) -> None:
         """Check without a call that costs, by the server's list of models, whether these models can be called.
@@ -164,17 +169,7 @@ class OpenAIService:
             ServiceError: out of reach, the key is refused, or the list has models and lacks one of these.
             PrerequisiteError: no key.
         """
-        _not_inside_a_loop()
-        asyncio.run(self._check(models))
-
-    async def _check(self, models: Sequence[str]) -> None:
-        async with self._connect() as client:
-            served: list[str] | Problem = []
-            for attempt in range(min(FIRST_TRIES, self._policy.attempts)):
-                await asyncio.sleep(self._policy.backoff * 2 ** (attempt - 1) if attempt else 0)
-                served = await self._list(client, min(self._policy.timeout, LIST_TIMEOUT))
-                if isinstance(served, list) or served.reached:
-                    break
+        served = self._served(min(self._policy.timeout, LIST_TIMEOUT), lambda problem: not problem.reached)
         if isinstance(served, list):
             for model in models if served and not self._takes_any_name else ():
                 if not any(same_family(model, name) for name in served):
@@ -184,22 +179,25 @@ class OpenAIService:
         elif served.status == 401 and not _SCOPE.search(served.message):
             raise ServiceError(f"{self.url}: {served.message}")
 
-    async def _models(self) -> list[str]:
-        async with self._connect() as client:
-            served: list[str] | Problem = []
-            for attempt in range(min(FIRST_TRIES, self._policy.attempts)):
-                if isinstance(served, Problem):
-                    await asyncio.sleep(served.wait or self._policy.backoff * 2 ** (attempt - 1))
-                served = await self._list(client)
-                if isinstance(served, list):
-                    return served
-                if served.then != "retry" or (served.wait or 0) > self._policy.max_wait:
-                    break
-        assert isinstance(served, Problem)
-        raise ServiceError(f"{self.url}: {served.message}" if served.reached else unreachable(self.url, served))
+    def _served(self, timeout: float, may_pass: Callable[[Problem], bool]) -> list[str] | Problem:
+        """The server's list of models, requested again after a problem that may pass."""
 
-    async def _list(self, client: AsyncOpenAI, timeout: float | None = None) -> list[str] | Problem:
-        answer = await fetch(client, "/models", None, timeout or self._policy.timeout)
+        async def request() -> list[str] | Problem:
+            async with self._connect() as client:
+                served: list[str] | Problem = []
+                for attempt in range(min(FIRST_TRIES, self._policy.attempts)):
+                    if isinstance(served, Problem):
+                        await asyncio.sleep(served.wait or self._policy.backoff * 2 ** (attempt - 1))
+                    served = await self._list(client, timeout)
+                    if isinstance(served, list) or not may_pass(served):
+                        break
+            return served
+
+        _not_inside_a_loop()
+        return asyncio.run(request())
+
+    async def _list(self, client: AsyncOpenAI, timeout: float) -> list[str] | Problem:
+        answer = await fetch(client, "/models", None, timeout)
         if isinstance(answer, Problem):
             return answer
         document = parse(*answer)
