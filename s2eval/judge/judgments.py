@@ -85,7 +85,7 @@ class Judgment:
         return self.failure or self.problem
 
     def read(self, parser: Parser = "strict") -> Rating:
-        """The rating in the text, whatever the stored score."""
+        """The rating in the text, not the stored score."""
         if self.failure:
             return Rating(None, "failed call")
         if self.structured:
@@ -272,7 +272,7 @@ def summarize(judgments: Iterable[Judgment], parser: Parser = "strict", *, mix: 
     """First turn, second turn and average of every model, in the order in which the models appear.
 
     `fastchat` gives FastChat's numbers (`show_result.py` of its 0.2.36): every line counts, duplicates too, and the
-    average is over whatever lines there are. With `strict` there is no average without both turns. `mix` averages over
+    average is over all of them. With `strict` there is no average without both turns. `mix` averages over
     different judges and prompts.
 
     Raises:

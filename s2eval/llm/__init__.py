@@ -1,4 +1,4 @@
-"""Language models behind an API: no failure is taken for a reply, and no reply is paid for twice.
+"""Language models behind an API: a failure is never a reply, and no reply is paid for twice.
 
     from s2eval.llm import Call, Ledger, Message, OpenAIService, ask
 

@@ -1,7 +1,7 @@
 """What the calls of a store to APIs have cost: one row for each limit (`scope`) and model, exact to the last attempt.
 
 An attempt is charged before it is sent, with the most that it may cost, and corrected when its cost is known. So an
-attempt whose end nobody saw (a killed process, a broken connection) stays charged, and several processes share a limit.
+attempt whose end is unknown (a killed process, a broken connection) stays charged, and several processes share a limit.
 """
 
 from __future__ import annotations

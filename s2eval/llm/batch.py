@@ -1,4 +1,4 @@
-"""OpenAI's Batch API as a service: half the price, answers within a day, collected by whichever run comes back.
+"""OpenAI's Batch API as a service: half the price, answers within a day, collected by a later run.
 
 A batch is noted in the store before it is submitted, and its id after; it bears a token of ours at the server. So a run
 that was killed in between finds it there, and no call is submitted twice.

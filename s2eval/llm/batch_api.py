@@ -153,7 +153,7 @@ class BatchApi:
         return self._retry(lambda: self._get(_File, lambda: files.create(file=(name, content), purpose="batch"))).id
 
     def create(self, file: str, token: str) -> str:
-        """The id of a new batch that bears our token. After a lost answer the batch is found, not created again."""
+        """The id of a new batch with our token. After a lost answer the batch is found, not created again."""
         batches, tried, now = self._client.batches.with_raw_response, False, time.time()
 
         def create() -> str | Problem:
@@ -172,7 +172,7 @@ class BatchApi:
         return self._retry(create)
 
     def find(self, token: str, made_at: float) -> str | None:
-        """The id of the batch that bears our token; None = there is none.
+        """The id of the batch that has our token; None = there is none.
 
         `made_at` is the earliest Unix time of its creation; the list, newest first, is read up to a day before.
         """

@@ -64,7 +64,7 @@ class AsyncClient(openai.DefaultAsyncHttpxClient):
         self._limit = limit
 
     async def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
-        """As the SDK's, but the answer is read to its end, whatever `stream` is."""
+        """As the SDK's, but the answer is read to its end, with `stream` too."""
         del stream
         response = await super().send(request, stream=True, **options)
         body = _Body(response, self._limit)
@@ -89,7 +89,7 @@ class Client(openai.DefaultHttpxClient):
         self.file: tuple[BinaryIO, int] | None = None
 
     def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
-        """As the SDK's, but the answer is read to its end, whatever `stream` is."""
+        """As the SDK's, but the answer is read to its end, with `stream` too."""
         del stream
         end = time.monotonic() + self._seconds
         response = super().send(request, stream=True, **options)

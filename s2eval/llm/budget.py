@@ -1,7 +1,7 @@
 """The limits `--max-calls` and `--max-cost`, held over calls in flight, processes and runs of one store.
 
 Before every attempt the most that it can cost is charged to the store's account, and corrected when the server has
-reported what it bills, with or without a reply. Where it does not report it, or nobody saw the end of the attempt,
+reported what it bills, with or without a reply. Where it does not report it, or the end of the attempt is unknown,
 all of it stays charged. A server that bills more than the estimate raises the estimates of what follows, and the first
 attempt of each model under a limit of cost goes alone, so that this is seen before many are under way.
 

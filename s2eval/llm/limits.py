@@ -17,7 +17,7 @@ from s2eval.llm.prices import CHARACTERS
 def tokens(call: Call) -> int:
     """About how many tokens a server counts against its limit for a call: the prompt's, and `max_tokens`.
 
-    Bytes stand for characters: scripts other than Latin take more of both.
+    Bytes are counted as characters: scripts other than Latin have more bytes and more tokens.
 
     >>> from s2eval.llm.calls import Message
     >>> tokens(Call("s", "m", (Message("user", "a" * 400),), temperature=0, max_tokens=50))

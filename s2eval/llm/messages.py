@@ -53,7 +53,7 @@ def written(message: JsonObject) -> Written:
 def json_in(text: str) -> str | None:
     """The JSON that a text consists of, without a byte order mark, a code fence or a line that introduces it.
 
-    None where it is none, or more than one.
+    None where it is not JSON, or more than one document.
     """
     text = text.strip().removeprefix("\ufeff").strip()
     if _is_json(text):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 LONGEST = 60.0  # seconds between two attempts where the server does not say how long
 GREEDY_TRIES = 2  # attempts where a greedy model's text is no reply: it would write the same again
 FIRST_TRIES = 3  # attempts to reach a server that has never answered
-MAX_CONSECUTIVE_FAILURES = 32  # after which the server is taken to be out of order
+MAX_CONSECUTIVE_FAILURES = 32  # after which the server counts as out of order
 RESUME_HINT = "What was answered is kept: the same command goes on from there"
 
 
@@ -215,7 +215,7 @@ class Run:
                 await self._limiter.resumed()  # a pause may have begun during the wait for the budget
                 self._in_flight.add(task)
                 tries.sent += 1
-                usage = None  # whatever interrupts it from here, the server may bill it
+                usage = None  # if interrupted from here on, the server may bill it
                 outcome = await send(self._client, call, dialect, self._policy.timeout)
                 usage = billed(outcome)
             finally:

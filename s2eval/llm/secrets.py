@@ -1,7 +1,7 @@
 """Keys are removed from all that is printed or stored: replies, messages, exceptions, logs of the HTTP libraries.
 
 A secret is registered once, by the client that uses it; from then on `redact` and `clean` know it. From messages
-whatever looks like a key is removed too; from a reply, which is data, only registered secrets.
+all that looks like a key is removed too; from a reply, which is data, only registered secrets.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u20
 _SECRET_NAME = re.compile(r"(API_?KEY|ACCESS_KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
 _PROXY_NAME = re.compile(r"(?<!NO)_PROXY$", re.IGNORECASE)
 _LONG = 8  # characters from which on a secret is removed from replies; a shorter one may be a word of theirs
-_GAP = r"[\s\u00ad\u200b-\u200f\u2060\ufeff]*"  # what may stand between the characters of a key, invisibly
+_GAP = r"[\s\u00ad\u200b-\u200f\u2060\ufeff]*"  # invisible characters between those of a key
 
 _known: set[str] = set()
 _in_replies: dict[str, re.Pattern[str]] = {}  # secret → every way to write it
@@ -47,7 +47,7 @@ def register(secret: str, *, in_replies: bool = True) -> None:
     HTML write it, in another case, and with blanks or invisible characters in it.
 
     The placeholder `none` and texts of fewer than four characters are no secrets. `in_replies` removes it from replies
-    too, if it has eight characters and is not a mere word, which replies may have.
+    too, if it has eight characters and is not a word, which replies may have.
     """
     if len(secret) < _SHORTEST or secret.casefold() == "none" or secret in (_in_replies if in_replies else _known):
         return
@@ -88,7 +88,7 @@ def register_url(url: str) -> tuple[str, str] | None:
 
 
 def _base64(raw: bytes) -> set[str]:
-    """The secret in base64, by itself and as a part of something longer, whatever stands before it."""
+    """The secret in base64, by itself and as a part of something longer, at any offset."""
     encoded = {base64.b64encode(raw).decode()}
     for shift in range(3):
         text = base64.b64encode(bytes(shift) + raw).decode().rstrip("=")
@@ -122,7 +122,7 @@ def clean_text(text: str) -> str:
 
 
 def redact(text: str) -> str:
-    """The text with `***` for registered secrets and for whatever looks like one (`sk-…`, `Authorization: …`).
+    """The text with `***` for registered secrets and for all that looks like one (`sk-…`, `Authorization: …`).
 
     >>> redact("Incorrect API key provided: sk-abc*****xyz. See https://me:pass@example.org/v1")
     'Incorrect API key provided: ***. See https://***@example.org/v1'

@@ -10,7 +10,7 @@ _VERSION = re.compile(r"[-@:](\d{4}-\d{2}-\d{2}|\d{8}|\d{6}|\d{4}|\d{3}|latest)$
 
 
 def same_family(requested: str, reported: str) -> bool:
-    """Whether two names are of one model, or of its dated versions, at whatever provider.
+    """Whether two names are of one model, or of its dated versions, at any provider.
 
     >>> same_family("gpt-4", "gpt-4-0613"), same_family("gpt-4o-2024-08-06", "openai/gpt-4o")
     (True, True)

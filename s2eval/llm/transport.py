@@ -74,7 +74,7 @@ async def send(client: AsyncOpenAI, call: Call, dialect: Dialect, timeout: float
 async def fetch(
     client: AsyncOpenAI, path: str, content: bytes | None, timeout: float
 ) -> tuple[int, dict[str, str], bytes] | Problem:
-    """Status, headers by lower-case name, and body of an answer, whatever its status; `content` None = GET."""
+    """Status, headers by lower-case name, and body of an answer of any status; `content` None = GET."""
     import httpx2
     import openai
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from s2eval.judge.suite.questions import Answer
 
-SAME = 3  # questions with an identical answer, from which on it is taken for a constant
+SAME = 3  # questions with an identical answer, from which on it counts as a constant
 
 _SIGNS: dict[str, re.Pattern[str]] = {
     "a verdict": re.compile(r"\[\s?\[[^\[\]\n]{1,40}\]\s?\]|\b(?:rating|verdict|score)\s*:\s*\[", re.I),

@@ -1,4 +1,4 @@
-"""A question, its answers and a prompt → the judge's messages; texts are put in unchanged, whatever they contain."""
+"""A question, its answers and a prompt → the judge's messages; texts are put in unchanged."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The verdict in a judge's text: `parsers` reads it, the others know where it stands and what retracts it."""
+"""The verdict in a judge's text: `parsers` reads it by its position (`anchors`) and what follows (`retractions`)."""

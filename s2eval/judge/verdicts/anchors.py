@@ -1,7 +1,7 @@
-"""Where in a judge's text its verdict stands; docs/verdicts.md has the rules in words.
+"""The position of the verdict in a judge's text; docs/verdicts.md has the rules in words.
 
-A mark is what stands in double brackets. It is the verdict if the text concludes with it, or if it is all of the first
-line, and if the judge itself says it: with a label, an announcement, or alone on its line or after a sentence.
+A mark is a text in double brackets. It is the verdict if the text ends with it, or if it is all of the first line, and
+if it is the judge's own: with a label, an announcement, or alone on its line or after a sentence.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from s2eval.judge.verdicts.phrases import pattern
 from s2eval.judge.verdicts.retractions import Value, sentences, shown, taken_back
 from s2eval.reasoning import split
 
-API_ERROR = "$ERROR$"  # what FastChat stores as the judgment where the judge could not be called
+API_ERROR = "$ERROR$"  # FastChat's judgment where the call of the judge failed
 
 _LABEL_LENGTH = 120  # characters before the mark in which a label may stand
 _BARE_LABEL, _COURTESY, _SPEAKER = pattern("bare_label"), pattern("courtesy"), pattern("speaker")
@@ -29,18 +29,18 @@ _DELIMITER = re.compile(r"(?:\[|<\|)The (Start|End) of ")  # of FastChat's promp
 _STOP_TOKEN = re.compile(r"</s>|<\|[a-z_]{2,20}\|>|<end_of_turn>")
 _BULLET = re.compile(r"[ >#*•+|–—-]*+(?:\d{1,2}[.)])?+[ *_]*+")
 
-_OPENERS = " *_~`\"“„«‘'(|"  # may stand between label and mark, or before the label
+_OPENERS = " *_~`\"“„«‘'(|"  # allowed between label and mark, and before the label
 _CLOSERS = " .!。．*_~`\"'”’»」)|"
 _SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "…")
 _AFTER_A_SENTENCE = " \"'”’»)]*_`"
-_TELLING = frozenset("?[]{}<>=")  # signs after a verdict that do change it; others, and emoji, do not
+_MEANINGFUL = frozenset("?[]{}<>=")  # signs after a verdict that change it; others, and emoji, do not
 
 _WIDE = str.maketrans(
     dict(zip("［］【】〔〕〖〗：０１２３４５６７８９．／ＡＢＣ", "[][][][]:0123456789./ABC", strict=True))
     | dict.fromkeys("⟦〚", "[[")
     | dict.fromkeys("⟧〛", "]]")
 )
-# What may be put around a verdict: `<answer>[[8]]</answer>`, `$\boxed{[[8]]}$`.
+# Markup around a verdict: `<answer>[[8]]</answer>`, `$\boxed{[[8]]}$`.
 _ELEMENT = re.compile(
     r"<(answer|final|final_answer|verdict|rating|score|result|judge?ment|choice|output|b|strong|em|i|u|p|span|code)>"
     r"(\s*[^<>\[\].!?]{0,40}\[\[[^\[\]\n]{1,40}\]\](?:/10)?[\s.*_]{0,10})</\1>",
@@ -71,7 +71,7 @@ class Kind(NamedTuple, Generic[V]):
 
 
 def anchored(text: str, kind: Kind[V], *, cut: bool = False) -> tuple[V | None, str | None]:
-    """(the verdict, None), or (None, why there is none); of a text that was `cut`, only a verdict at its very end."""
+    """(the verdict, None), or (None, the problem); in a text that was `cut`, only a verdict at its very end counts."""
     if text.strip() == API_ERROR:
         return None, "failed call"
     answer, _, closed = split(text)
@@ -118,14 +118,14 @@ class _Mark(NamedTuple, Generic[V]):
 
 
 class _Place(NamedTuple):
-    """Where a mark stands, its label apart ("": within a sentence), and what of that makes it no verdict."""
+    """The position of a mark with its label ("": within a sentence), and the problem if it is no verdict there."""
 
     start: Literal["line", "sentence", ""]
     problem: str | None
 
 
 class _Text(Generic[V]):
-    """A judge's text as lines without blank ones, each known to be quoted or not, and the marks in them."""
+    """A judge's text as lines without blank ones, with the marks in them, and which of them are quoted."""
 
     def __init__(self, text: str, kind: Kind[V]) -> None:
         self.kind = kind
@@ -144,7 +144,7 @@ class _Text(Generic[V]):
         return f"[[{box[1]}]]" if self.kind.label.search(before.rstrip(_OPENERS)) else box[0]
 
     def concludes(self, mark: _Mark[V]) -> bool:
-        """Whether nothing stands after the mark that could change it."""
+        """Whether nothing after the mark could change it."""
         if mark.line + 6 < len(self.lines):
             return False
         following = [line for line in self.lines[mark.line + 1 :] if _tells(line) and not _FENCE.fullmatch(line)]
@@ -159,7 +159,7 @@ class _Text(Generic[V]):
         return None if any(_DELIMITER.match(line) for line in self.lines) else mark
 
     def claims(self, mark: _Mark[V]) -> bool:
-        """Whether a mark before the last reads as a verdict too."""
+        """Whether an earlier mark reads as a verdict too."""
         rest = self._after(mark).lstrip(" *_~`\"'”’»)")
         if rest and rest[0] not in ".!,;|":
             return False
@@ -167,7 +167,7 @@ class _Text(Generic[V]):
         return bool(where.start) and where.problem is None
 
     def below(self, mark: _Mark[V], verdict: _Mark[V]) -> bool:
-        """Whether a mark stands in a later line than the verdict, and is nobody else's."""
+        """Whether a mark is in a later line than the verdict, and not quoted."""
         return mark.line > verdict.line and self.place(mark).problem != "quoted"
 
     def below_verdict(self, verdict: _Mark[V]) -> Iterator[str]:
@@ -181,14 +181,14 @@ class _Text(Generic[V]):
                 yield line
 
     def alternative(self, mark: _Mark[V], verdict: _Mark[V]) -> bool:
-        """Whether the two stand side by side and differ: `[[7]] or [[8]]`."""
+        """Whether the two are side by side and differ: `[[7]] or [[8]]`."""
         if None in (mark.value, verdict.value) or mark.value == verdict.value:
             return False
         between = self.lines[mark.line][mark.end : verdict.start] if mark.line == verdict.line else "no"
         return len(between) < 20 and _ALTERNATIVE.fullmatch(between) is not None
 
     def place(self, mark: _Mark[V]) -> _Place:
-        """Where the mark stands."""
+        """The position of the mark."""
         window = self.lines[mark.line][max(0, mark.start - _WINDOW) : mark.start]
         before = window.rstrip(_OPENERS)
         ahead = self._without_label(self._without_label(before))  # twice: "Final verdict: Rating: [[5]]"
@@ -218,7 +218,7 @@ class _Text(Generic[V]):
         return before[: len(before) - len(match[0])].rstrip(_OPENERS) if match else before
 
     def _unannounced(self, before: str, ahead: str) -> str | None:
-        """Why the words before a mark within a sentence do not make it a verdict, if they do not."""
+        """The problem of a mark within a sentence, unless the words before announce it as the verdict."""
         sentence, clause = _last_clause(before)
         if _DENIED.search(clause) or _HYPOTHETICAL.search(sentence):
             return "quoted"
@@ -227,7 +227,7 @@ class _Text(Generic[V]):
         return None if self.kind.announced.search(clause) else "in a sentence"
 
     def _introduces_another(self, number: int) -> bool:
-        """Whether the line above ends in a colon and announces no verdict, but somebody's words."""
+        """Whether the line above ends in a colon and announces a quotation."""
         above = [line for line in self.lines[max(0, number - 2) : number] if not _FENCE.fullmatch(line)]
         lead = above[-1][-_WINDOW:].rstrip("*_ ") if above else ""
         if not lead.endswith(":") or self.kind.label.search(lead[-_LABEL_LENGTH:]):
@@ -274,7 +274,7 @@ def _last_clause(before: str) -> tuple[str, str]:
 
 def _tells(rest: str) -> bool:
     """Whether there are words in it, or signs that matter."""
-    return any(sign.isalnum() or sign in _TELLING for sign in rest)
+    return any(sign.isalnum() or sign in _MEANINGFUL for sign in rest)
 
 
 def _contradiction(mark: _Mark[V], verdict: _Mark[V]) -> str:

@@ -1,6 +1,6 @@
-"""The verdict in a judge's text, or why there is none: a rating from 1 to 10, or the choice between two answers.
+"""The verdict in a judge's text, or the problem: a rating from 1 to 10, or the choice between two answers.
 
-`strict`, the default, reads a verdict only where a verdict stands (`s2eval.judge.verdicts.anchors`). `fastchat` is
+`strict`, the default, reads a verdict only in its proper position (`s2eval.judge.verdicts.anchors`). `fastchat` is
 FastChat 0.2.36 to the letter. docs/verdicts.md shows every case where they differ. The time is linear in the text.
 
 >>> text = "The answer says [[10]] but I rate [[2]]"
@@ -72,9 +72,9 @@ def choice(text: str, parser: Parser = "strict", *, cut: bool = False) -> Choice
 def rating_json(text: str) -> Rating:
     """The rating of a structured reply: one JSON object with `rating`, a number from 1 to 10, or its digits as a text.
 
-    A code fence, a line that introduces it, a byte order mark and reasoning before it are let pass. `explanation`,
-    where there is one, must be a text, and must not take a rating back that stands before it; other keys are ignored,
-    unless they give another rating for the whole (`final_rating`); no key may stand twice.
+    A code fence, a line that introduces it, a byte order mark and reasoning before it are allowed. `explanation`, if
+    there is one, must be a text, and must not take back a rating before it; other keys are ignored, unless they give
+    another rating of the answer (`final_rating`); duplicate keys are a problem.
     """
     try:
         reply = json.loads(json_in(answer_of(text)) or "", object_pairs_hook=_without_repeats)
@@ -129,7 +129,7 @@ def _printable(text: str) -> str:
     return "".join(sign if sign.isprintable() and sign not in "|`" else "?" for sign in text.strip()[:20])
 
 
-# --- what may stand in the brackets, for strict ---------------------------------------------------------------------
+# --- the text in the brackets, for strict --------------------------------------------------------------------------
 
 _OUT_OF_TEN = regex("{out_of_ten}")
 _NUMBER = re.compile(

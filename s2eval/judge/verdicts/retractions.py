@@ -1,8 +1,8 @@
 """Whether what a judge writes below its verdict takes it back, or gives another one without the brackets.
 
 A verdict in the first line has the judge's reasons below it. Reasons may hold any numbers; a sentence there counts
-only if the judge itself states another rating or choice for the whole answer (`Final rating: 2`, `I would give it a
-2`), or says that what stands above is not meant (`The above is wrong`). In doubt it counts: then there is no verdict.
+only if the judge itself states another rating or choice for the answer (`Final rating: 2`, `I would give it a 2`), or
+withdraws the text above (`The above is wrong`). In doubt it counts: then there is no verdict.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _BARE_RATING, _BARE_CHOICE = [pattern("bare_rating")], [pattern("bare_choice"), 
 
 
 def taken_back(sentences: Iterable[str], value: Value) -> str | None:
-    """Why a verdict of this value no longer stands after these sentences; None where it does."""
+    """The problem of a verdict of this value after these sentences; None where it is valid."""
     sentences = list(islice(sentences, _MAX_SENTENCES + 1))
     if len(sentences) > _MAX_SENTENCES:
         return "not at the end"
@@ -96,7 +96,7 @@ class _Digits(dict[int, str]):
 
 
 def _unquoted(match: re.Match[str]) -> str:
-    """What stands in quotation marks where it is no more than a verdict ("Rating: 2"), else nothing of it."""
+    """The quotation where it is only a verdict ("Rating: 2"), else an empty one."""
     inner = next(group for group in match.groups() if group is not None)
     return f'"{inner}"' if inner.strip() and len(inner) < 24 and _SHORT_VERDICT.search(inner) else '""'
 
@@ -108,7 +108,7 @@ def _denies(sentence: str, value: Value) -> bool:
 
 
 def _stated_values(sentence: str, rating: bool) -> Iterator[Value]:
-    """The values that a sentence gives for the whole answer in words, without the brackets that are asked for.
+    """The values that a sentence gives the answer in words, without brackets.
 
     `Final rating: 2`, `2/10`, `Winner: B`; not `the answer asks for a 10` or `it lists 2 points`.
     """
