@@ -1,4 +1,4 @@
-"""A typer application as s2eval and s2train have it: help in panels, examples, shared options, exit codes."""
+"""The typer applications of s2eval and s2train: help in panels, examples, shared options, exit codes."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, NoReturn, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, NoReturn, get_args, get_origin
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 from typer.models import OptionInfo
 
 from s2eval.errors import S2Error
 from s2eval.terminal import output
 from s2eval.terminal.options import DebugOption, QuietOption, VerboseOption
 
+if TYPE_CHECKING:
+    from typer._click.core import Context  # typer's copy of click
+
 _METAVARS = {bool: "", int: "N", float: "X", Path: "FILE", str: "TEXT"}
-_SHARED: dict[str, Any] = {"verbose": VerboseOption, "quiet": QuietOption, "debug": DebugOption}
+_SHARED = {"verbose": VerboseOption, "quiet": QuietOption, "debug": DebugOption}
 
 
 def _print_version(wanted: bool) -> None:
@@ -41,23 +44,23 @@ def _program(
     pass
 
 
-def new_app(name: str, summary: str, **options: Any) -> typer.Typer:
+def new_app(name: str, summary: str, cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
     """The application of a program: `--version`, `-h`, shell completion."""
-
-    app = new_group(name, summary, **options)
+    app = new_group(name, summary, cls)
     app.callback()(_with_shared_options(_program))
     return app
 
 
-def new_group(name: str, summary: str, **options: Any) -> typer.Typer:
+def new_group(name: str, summary: str, cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
     """A group of commands."""
     return typer.Typer(
         name=name,
+        cls=cls,
         help=summary,
+        no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
         context_settings={"help_option_names": ["-h", "--help"]},
-        **{"no_args_is_help": True, **options},
     )
 
 
@@ -68,44 +71,31 @@ def add_command(
     *,
     examples: Sequence[str],
     panel: str | None = None,
-    hidden: bool = False,
     table_help: Mapping[str, Callable[[], str]] = MappingProxyType({}),
 ) -> None:
-    """Add a command with the shared options.
+    """Add a command with the shared options; its parameters are the function's, its help the docstring.
 
     Args:
-        app: the application or group.
-        function: its parameters are the options, its docstring the help.
-        name: of the command.
         examples: command lines, printed below the help.
         panel: under which the command is listed.
-        hidden: whether it is left out of the list.
         table_help: parameter → its help, made when help is printed, since tables load other packages' entries.
     """
-    cls = _command_class(table_help)
-    command = app.command(name, cls=cls, epilog=_examples(examples), rich_help_panel=panel, hidden=hidden)
-    command(_with_shared_options(function))
 
-
-def _command_class(table_help: Mapping[str, Callable[[], str]]) -> type[TyperCommand]:
     class Command(TyperCommand):
-        def format_help(self, ctx: Any, formatter: Any) -> None:
+        def get_help(self, ctx: Context) -> str:
             for parameter in self.params:
                 if parameter.name in table_help:
                     parameter.help = table_help[parameter.name]()  # pyright: ignore[reportAttributeAccessIssue]
-            super().format_help(ctx, formatter)
+            return super().get_help(ctx)
 
-    return Command
-
-
-def _examples(lines: Sequence[str]) -> str:
-    from_markup = (line.replace("[", "\\[") for line in lines)
-    return "\n".join(["Examples:", *(f"  {line}" for line in from_markup)])
+    epilog = "\n".join(["Examples:", *(f"  {line}" for line in examples)]).replace("[", "\\[")
+    command = app.command(name, cls=Command, epilog=epilog, rich_help_panel=panel)
+    command(_with_shared_options(function))
 
 
 def _with_shared_options(function: Callable[..., None]) -> Callable[..., None]:
     @wraps(function)
-    def command(*args: Any, verbose: bool, quiet: bool, debug: bool, **options: Any) -> None:
+    def command(*args: object, verbose: bool, quiet: bool, debug: bool, **options: object) -> None:
         output.configure(verbose=verbose, quiet=quiet, debug=debug)
         function(*args, **options)
 
@@ -122,7 +112,7 @@ def _with_shared_options(function: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _name_type(annotation: Any) -> None:
+def _name_type(annotation: object) -> None:
     """Give an option without a metavar that of its type, as `N` or `FILE`; a flag gets none."""
     if get_origin(annotation) is not Annotated:
         return
