@@ -1,4 +1,4 @@
-"""`s2eval doctor`: what is installed, what is missing, and the command that installs it."""
+"""`s2eval doctor`: checks the installation and prints how to install what is missing."""
 
 import os
 from collections.abc import Iterator
@@ -37,9 +37,8 @@ class Check:
     """One line of the result.
 
     Attributes:
-        state: of a package ok or missing, of a variable set or not set, else what kind of thing it is.
-        name: of what.
-        detail: version, place, or what it is for.
+        state: ok or missing for a package, set or not set for a variable, else what is shown, such as `cache`.
+        detail: version, folder, or purpose.
         advice: the command that installs what is missing.
     """
 
@@ -59,16 +58,15 @@ def doctor(as_json: JsonOption = False) -> None:
 
     Keys are named, never shown.
     """
-    found = list(checks())
     if as_json:
-        echo_json([asdict(check) for check in found])
+        echo_json([asdict(check) for check in checks()])
     else:
-        for check in found:
+        for check in list(checks()):
             typer.echo(str(check))
 
 
 def checks() -> Iterator[Check]:
-    """All that is checked."""
+    """Packages, device, keys, data and folders."""
     for package, (purpose, command) in _PACKAGES.items():
         try:
             yield Check("ok", package, version(package))

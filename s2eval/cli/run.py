@@ -70,7 +70,7 @@ def run(
     config, models, overrides = run_settings.split_arguments(targets)
     names = split_names(tasks or ())
     options = {"tasks": names or None, "limit": limit}
-    # --status of a run that is unchanged needs no names looked up
+    # --status of an unchanged run needs no lookup of names
     settings = run_settings.load(config, models, options, overrides, None if status else run_settings.checks())
     folder = out or Path(settings.out or f"runs/{settings.name}")
     if settings.data_dir is not None:
@@ -130,7 +130,7 @@ def _print_status(status: "RunStatus", as_json: bool) -> None:
 
 
 def _print_forecast(planned: "RunPlan", fresh: bool) -> None:
-    """Print what the units that are not done would take, and check the judges' servers."""
+    """Print the cost of the units that are not done, and check the judges' servers."""
     from s2eval.run import estimate, forecast, judges
     from s2eval.run.status import judged_status
 

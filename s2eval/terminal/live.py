@@ -1,4 +1,4 @@
-"""What a run shows while it works: one live table on a terminal, plain lines elsewhere."""
+"""The progress of a run: a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from s2eval.run.engine import RunPlan
 from s2eval.run.log_file import quiet_libraries
@@ -25,14 +25,14 @@ _LINES = 4  # notes below the table
 def show_progress(run: RunPlan) -> Iterator[Progress]:
     """Show a run's progress on standard error; with `--quiet` nothing, and libraries' output only with `--verbose`."""
     stream = sys.stderr
-    kept = nullcontext() if output.is_verbose() else quiet_libraries(run.folder)
+    library_output = nullcontext() if output.is_verbose() else quiet_libraries(run.folder)
     if output.is_quiet() or not stream.isatty() or output.is_verbose():
 
         def print_line(line: str) -> None:
             if not output.is_quiet():
                 print(line, file=stream, flush=True)
 
-        with kept:
+        with library_output:
             yield Progress(run.chosen, print_line)
         return
     from rich.console import Console
@@ -40,13 +40,15 @@ def show_progress(run: RunPlan) -> Iterator[Progress]:
 
     console = Console(file=stream)
     live = LiveProgress(run, console)
-    with Live(get_renderable=live.render, console=console, refresh_per_second=4, redirect_stdout=False,
-              redirect_stderr=False), kept:  # fmt: skip
+    table = Live(
+        get_renderable=live.render, console=console, refresh_per_second=4, redirect_stdout=False, redirect_stderr=False
+    )
+    with table, library_output:
         yield live
 
 
 class LiveProgress(Progress):
-    """Model × task: what is done with its score, what runs with its share, what waits with its expected time."""
+    """Tasks × models: a unit's score, the share of one that runs, the expected time of one that waits."""
 
     def __init__(self, run: RunPlan, console: Console) -> None:
         super().__init__(run.chosen, lambda _: None)
@@ -62,12 +64,12 @@ class LiveProgress(Progress):
         self._notes: list[str] = []
 
     def say(self, line: str) -> None:
-        """Show a line below the table; those of units are in it."""
+        """Show a line below the table, unless it is of a unit."""
         if not line.startswith("["):
             self._notes = [*self._notes, line][-_LINES:]
 
     def during(self, unit: Unit, work: Callable[[], None]) -> None:
-        """Do the work of one unit, and show how far it is."""
+        """Do the work of one unit, and show its progress."""
         from s2eval.models.backend.progress import listening
 
         self._running, self._running_since, self._share = unit.name, time.monotonic(), 0.0
@@ -91,11 +93,10 @@ class LiveProgress(Progress):
             self._running = None
 
     def judging(self, name: str, who: str, done: int, total: int) -> None:
-        """Show how far a judge is."""
         self._cells[name] = f"{who} {done}/{total}"
 
     def remaining(self) -> float:
-        """Seconds, about: by this run's own pace where it has one, else by a rough guess."""
+        """Estimated seconds: by the pace of this run's units, before the first of them by a rough guess."""
         seconds = 0.0
         for unit in self._units:
             if unit.name in self._cells:
@@ -110,27 +111,22 @@ class LiveProgress(Progress):
         return seconds
 
     def _pace(self) -> float:
-        """How much longer units took than was guessed."""
+        """Time that units took over the time estimated for them."""
         done = [name for name in self._seconds if self._rough.get(name)]
         guessed = sum(self._rough[name] for name in done)
         return sum(self._seconds[name] for name in done) / guessed if guessed else 1.0
 
     def render(self) -> RenderableType:
-        """The table, the time, the last notes."""
         from rich.console import Group
         from rich.text import Text
 
-        lines: list[Any] = [self._table(), Text.from_markup(self._summary(), style="dim")]
-        lines += [Text(note, style="dim") for note in self._notes]
-        return Group(*lines)
-
-    def _summary(self) -> str:
         done = sum(unit.name in self._cells for unit in self._units)
         elapsed = time.monotonic() - self._started
-        tokens = f", {self._tokens:,} tokens" if self._tokens else ""
-        left = self.remaining()
-        remaining = f", about {duration(left)} left" if done < len(self._units) else ""
-        return f"{done} of {len(self._units)} units, {duration(elapsed)}{tokens}{remaining}"
+        summary = f"{done} of {len(self._units)} units, {duration(elapsed)}"
+        summary += f", {self._tokens:,} tokens" if self._tokens else ""
+        summary += f", about {duration(self.remaining())} left" if done < len(self._units) else ""
+        notes = [Text(note, style="dim") for note in self._notes]
+        return Group(self._table(), Text.from_markup(summary, style="dim"), *notes)
 
     def _table(self) -> RenderableType:
         """Tasks down, models across; as many rows as the terminal has."""
@@ -151,7 +147,7 @@ class LiveProgress(Progress):
         return table
 
     def _visible(self, tasks: list[str], names: dict[tuple[str, str], str]) -> list[str]:
-        """Rows around the one that runs, where there are more than fit."""
+        """The rows around the task that runs, where there are more than fit."""
         room = max(self._console.height - _LINES - 4 - len(self._run.chosen_judged), 3)
         if len(tasks) <= room:
             return tasks

@@ -74,14 +74,14 @@ def merge_effect(
     arguments = chat_arguments.parse(chat_template_args)
     if template not in (None, "chat"):  # that needs a tokenizer
         templates.get(template, arguments=arguments)
-    asked = predictions.read_prompts(prompts)
+    questions = predictions.read_prompts(prompts)
     base = base or base_of(adapter)
     spec = parse(f"adapter:{adapter}@{base}")
     recorded = job.was_quantized(adapter)
     quantized = recorded is not False if quant_type is None else quant_type != "none"
     if double_quant is not None and not quantized:
         raise UsageError("--double-quant: the adapter was trained on a base that was not quantised")
-    given = {"type": quant_type, "double": double_quant}
+    quant_options = {"type": quant_type, "double": double_quant}
     folder = out or Path(f"runs/merge-effect-{default_name(adapter)}")
     with resumable(f"what is complete is kept in {folder}"), locked(folder):
         merged = job.merge_all(
@@ -91,12 +91,12 @@ def merge_effect(
             base=base,
             adapter=adapter,
             quantized=quantized,
-            quant_options={name: value for name, value in given.items() if value is not None},
+            quant_options={name: value for name, value in quant_options.items() if value is not None},
             dtype=dtype,
             template=template,
             template_arguments=arguments,
         )
-        measured = job.measure(merged, spec, asked, folder, note)
+        measured = job.measure(merged, spec, questions, folder, note)
         compared = _evaluate(merged, names, limit, folder / job.TASKS) if names else None
         notes = [_ASSUMED] if recorded is None and quant_type is None else []
         effect = Effect(adapter, base, merged.label, merged.quantization, measured, compared, tuple(notes))
