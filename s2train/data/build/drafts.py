@@ -76,7 +76,7 @@ def draft(
         if verdict is None:
             questions.append(pair.question)
             compared.append(_compared_text(pair, config.near_duplicates))
-    steps = tally.funnel().steps
+    steps = tally.steps()
     if config.near_duplicates.of != "none":
         labels = near_duplicates(compared, threshold=config.near_duplicates.threshold, engine=engine)
         firsts = (labels == np.arange(len(labels))).astype(np.uint8).tobytes()  # of their clusters
@@ -84,7 +84,7 @@ def draft(
         duplicate = Verdict(NEAR_DUPLICATES, f"{config.near_duplicates.of} like an earlier one's")
         for pair, first in zip(compress(_candidates(out, name, None), kept), firsts, strict=True):
             tally.add(pair, None if first else duplicate)
-        steps = (*steps, *tally.funnel().steps)
+        steps = (*steps, *tally.steps())
         questions = list(compress(questions, firsts))
         _narrow(kept, firsts)
     own = Draft(name, candidates.read_back(out, name), steps, tuple(questions), out, bytes(kept))
@@ -113,7 +113,7 @@ def _with_questions(own: Draft, written: Mapping[str, Written], config: DataConf
     kept = bytearray(own._kept)
     _narrow(has_question, accepted)
     _narrow(kept, has_question)
-    return replace(rewritten, steps=(*own.steps, *tally.funnel().steps), questions=tuple(questions), _kept=bytes(kept))
+    return replace(rewritten, steps=(*own.steps, *tally.steps()), questions=tuple(questions), _kept=bytes(kept))
 
 
 def _narrow(kept: bytearray, still: Iterable[int]) -> None:

@@ -147,7 +147,7 @@ class _Builder:
                     yield pair
 
         self.write(f"{part.name}/train", clean())
-        steps = [*part.steps, *tally.funnel().steps]
+        steps = [*part.steps, *tally.steps()]
         return SetMade(
             name=part.name,
             inputs=part.reading.inputs,

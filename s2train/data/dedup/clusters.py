@@ -29,11 +29,6 @@ class QuestionClusters:
         """`split.side` of the key: the same for all of a cluster."""
         return split.side(self.key(question), share=share, seed=seed)
 
-    def sizes(self) -> Mapping[str, int]:
-        """Key → number of different questions, the largest cluster first, of equal ones by key."""
-        counts = Counter(self.keys.values())
-        return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
-
 
 def cluster_questions(questions: Iterable[str], *, engine: Engine = HERE) -> QuestionClusters:
     """Cluster the questions of all sets at once (a set alone does not know the others' near-duplicates).

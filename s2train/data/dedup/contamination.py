@@ -199,24 +199,10 @@ class Contamination:
     sets: tuple[SetOverlap, ...]
     found: Mapping[str, str]
 
-    @property
-    def drop(self) -> tuple[str, ...]:
-        """The ids of the pairs to leave out, in their order."""
-        return tuple(self.found)
-
     def entry(self) -> dict[str, Any]:
         """As JSON values, for a manifest."""
         sets = [asdict(overlap) | {"share": overlap.share} for overlap in self.sets]
         return {"read": self.read, "hit": len(self.found), "sets": sets}
-
-    def lines(self) -> list[str]:
-        """As lines of text to print, without the examples."""
-        head = f"  {'evaluation set':<20}{'words':>6}{'items':>9}{'hit':>9}{'share':>9}{'pairs':>9}"
-        rows = [
-            f"  {of.name:<20}{of.words:>6}{of.items:>9,}{of.items_hit:>9,}{of.share:>9.2%}{of.pairs_hit:>9,}"
-            for of in self.sets
-        ]
-        return [head, *rows, f"  {len(self.found):,} of {self.read:,} pairs to leave out"]
 
 
 def contamination(pairs: Iterable[Pair], index: Index) -> Contamination:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from s2train.data.build.split import normalised
 from s2train.data.records import Dropped, Kept, Pair, Recipe
-from s2train.data.rules import CHARACTERS, ENTITIES, SPACING, Cleaned, Rule, clean
+from s2train.data.rules import CHARACTERS, ENTITIES, SPACING, Rule, clean
 
 NO_ANSWER = "no answer"
 NO_QUESTION = "question empty after cleaning"
@@ -91,11 +91,6 @@ def urls(text: str) -> str:
     return _BARE_URL.sub(lambda match: match["stop"] or " ", text)
 
 
-def removed(text: str) -> str:
-    """Reddit's marks of text that is gone: `[deleted]`, `[removed]`."""
-    return _REMOVED.sub(" ", text)
-
-
 def edit_notes(text: str) -> str:
     """Notes on later changes (`Edit: thanks for the gold!`) go.
 
@@ -119,7 +114,7 @@ CLEANING: tuple[Rule, ...] = (
     CHARACTERS,
     Rule("links", links),
     Rule("urls", urls),
-    Rule("removed", removed),
+    Rule("removed", lambda text: _REMOVED.sub(" ", text)),  # Reddit's marks: `[deleted]`, `[removed]`
     Rule("edit notes", edit_notes),
     SPACING,
 )
@@ -136,25 +131,6 @@ def question_of(title: str, body: str) -> str:
     return f"{title}\n\n{body}" if title else body
 
 
-def best_answer(answers: Answers) -> tuple[int, Cleaned, bool] | None:
-    """Find the best-voted answer (ties: the first) that is not empty after cleaning.
-
-    Returns:
-        Its score, its text, and whether better-voted ones were passed over; None if there is none.
-    """
-    by_votes = sorted(zip(answers.score, answers.text, strict=True), key=lambda answer: -answer[0])
-    for place, (score, text) in enumerate(by_votes):
-        cleaned = clean(text, CLEANING)
-        if cleaned.text:
-            return score, cleaned, place > 0
-    return None
-
-
-def _posted(record: Eli5Record) -> dict[str, int]:
-    """When, in seconds since 1970, where that is known."""
-    return {} if record.created_utc is None else {"created_utc": int(record.created_utc)}
-
-
 def pair(record: Eli5Record) -> Kept | Dropped:
     """The question (title and body) with its best-voted answer, or why the record was left out."""
     if not record.answers.text:
@@ -163,21 +139,24 @@ def pair(record: Eli5Record) -> Kept | Dropped:
     question = question_of(title.text, body.text)
     if not question:
         return Dropped(NO_QUESTION)
-    best = best_answer(record.answers)
-    if best is None:
-        return Dropped(EMPTY_ANSWERS)
-    score, answer, passed_over = best
-    return Kept(
-        Pair(
-            id=f"eli5-{record.q_id}",
-            question=question,
-            answer=answer.text,
-            source=f"reddit/{record.subreddit}",
-            extra={"score": score, "category": record.category} | _posted(record),
-        ),
-        question_rules=tuple(dict.fromkeys(title.changed + body.changed)),
-        answer_rules=answer.changed + ((NEXT_BEST,) if passed_over else ()),
-    )
+    by_votes = sorted(zip(record.answers.score, record.answers.text, strict=True), key=lambda answer: -answer[0])
+    for rank, (score, text) in enumerate(by_votes):  # ties: the first
+        answer = clean(text, CLEANING)
+        if not answer.text:
+            continue
+        posted = {} if record.created_utc is None else {"created_utc": int(record.created_utc)}
+        return Kept(
+            Pair(
+                id=f"eli5-{record.q_id}",
+                question=question,
+                answer=answer.text,
+                source=f"reddit/{record.subreddit}",
+                extra={"score": score, "category": record.category} | posted,
+            ),
+            question_rules=tuple(dict.fromkeys(title.changed + body.changed)),
+            answer_rules=answer.changed + ((NEXT_BEST,) if rank else ()),
+        )
+    return Dropped(EMPTY_ANSWERS)
 
 
 RECIPE = Recipe("eli5", pair, CLEANING, drops=(NO_ANSWER, NO_QUESTION, EMPTY_ANSWERS), steps=(NEXT_BEST,))

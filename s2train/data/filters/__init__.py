@@ -10,13 +10,14 @@
         tally.add(pair, verdict)
         if verdict is None:
             ...  # kept
-    print(*tally.funnel().lines(), sep="\\n")
+    for step in tally.steps():
+        print(step.name, step.dropped, step.reasons)
 
 Each filter is a pure function of one pair, so that any engine may map `verdicts` over batches.
 """
 
 from s2train.data.filters.chain import Filter, Verdict, judged, verdicts
-from s2train.data.filters.funnel import Example, FilterFunnel, Step, Tally
+from s2train.data.filters.funnel import Example, Step, Tally
 from s2train.data.filters.kind import FilterKind, Section
 from s2train.data.filters.table import FILTERS
 
@@ -24,7 +25,6 @@ __all__ = [
     "FILTERS",
     "Example",
     "Filter",
-    "FilterFunnel",
     "FilterKind",
     "Section",
     "Step",

@@ -6,8 +6,7 @@ import hashlib
 from bisect import insort
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from s2train.data.filters.chain import Verdict
 from s2train.data.filters.pii import masked
@@ -44,60 +43,20 @@ class Step:
         return sum(self.reasons.values())
 
 
-@dataclass(frozen=True, slots=True)
-class FilterFunnel:
-    """What became of the pairs that were read; a pair counts for the first filter that dropped it."""
-
-    read: int
-    steps: tuple[Step, ...]
-
-    @property
-    def kept(self) -> int:
-        return self.read - sum(step.dropped for step in self.steps)
-
-    @property
-    def dropped(self) -> Mapping[str, int]:
-        """By filter, in their order."""
-        return {step.name: step.dropped for step in self.steps}
-
-    def entry(self) -> dict[str, Any]:
-        """As JSON values, for a manifest; the same pairs give the same bytes."""
-        steps = [
-            {
-                "filter": step.name,
-                "dropped": step.dropped,
-                "reasons": dict(step.reasons),
-                "examples": [asdict(example) for example in step.examples],
-            }
-            for step in self.steps
-        ]
-        return {"read": self.read, "filters": steps, "kept": self.kept}
-
-    def lines(self) -> list[str]:
-        """As lines of text to print, without the examples."""
-        lines = [f"  {'read':<34}{self.read:>9,}"]
-        for step in self.steps:
-            lines.append(f"  {f'- {step.name}':<34}{step.dropped:>9,}")
-            lines += [f"      {reason:<30}{count:>9,}" for reason, count in step.reasons.items()]
-        return [*lines, f"  {'= kept':<34}{self.kept:>9,}"]
-
-
 @dataclass(slots=True)
 class Tally:
-    """Counts verdicts of the filters of these names. Tallies of parts of a set, merged in any order, give its tally."""
+    """Counts verdicts of the filters of these names; a pair counts for the first filter that dropped it."""
 
     names: Sequence[str]
-    read: int = 0
-    _reasons: dict[str, Counter[str]] = field(default_factory=dict[str, Counter[str]])
-    _examples: dict[str, list[tuple[str, Example]]] = field(default_factory=dict[str, list[tuple[str, Example]]])
+    _reasons: dict[str, Counter[str]] = field(init=False)
+    _examples: dict[str, list[tuple[str, Example]]] = field(init=False)
 
     def __post_init__(self) -> None:
-        for name in self.names:
-            self._reasons[name], self._examples[name] = Counter(), []
+        self._reasons = {name: Counter() for name in self.names}
+        self._examples = {name: [] for name in self.names}
 
     def add(self, pair: Pair, verdict: Verdict | None) -> None:
         """Count one pair; None = it was kept."""
-        self.read += 1
         if verdict is None:
             return
         self._reasons[verdict.filter][verdict.reason] += 1
@@ -105,27 +64,19 @@ class Tally:
         examples = self._examples[verdict.filter]
         if len(examples) < EXAMPLES or rank <= examples[-1][0]:
             question, answer = (_excerpt(text) for text in (pair.question, pair.answer))
-            self._insert(verdict.filter, (rank, Example(pair.id, verdict.reason, question, answer)))
+            insort(examples, (rank, Example(pair.id, verdict.reason, question, answer)), key=_sort_key)
+            del examples[EXAMPLES:]
 
-    def merge(self, other: Tally) -> None:
-        """Add what another counted."""
-        self.read += other.read
-        for name in self.names:
-            self._reasons[name].update(other._reasons[name])
-            for example in other._examples[name]:
-                self._insert(name, example)
-
-    def _insert(self, name: str, example: tuple[str, Example]) -> None:
-        insort(self._examples[name], example, key=_sort_key)
-        del self._examples[name][EXAMPLES:]
-
-    def funnel(self) -> FilterFunnel:
-        """The counts until now."""
-        steps: list[Step] = []
-        for name in self.names:
-            reasons = sorted(self._reasons[name].items(), key=lambda item: (-item[1], item[0]))
-            steps.append(Step(name, dict(reasons), tuple(example for _, example in self._examples[name])))
-        return FilterFunnel(self.read, tuple(steps))
+    def steps(self) -> tuple[Step, ...]:
+        """The counts until now, by filter."""
+        return tuple(
+            Step(
+                name,
+                dict(sorted(self._reasons[name].items(), key=lambda item: (-item[1], item[0]))),
+                tuple(example for _, example in self._examples[name]),
+            )
+            for name in self.names
+        )
 
 
 def _sort_key(ranked: tuple[str, Example]) -> tuple[str, str, str, str]:

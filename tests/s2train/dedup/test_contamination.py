@@ -126,7 +126,7 @@ def test_the_report() -> None:
     pairs[7:7] = [pair("Why is the sea red", id="sea"), pair("Why not?", id="clean")]
     report = contamination(iter(pairs), index)
     assert report.read == 602
-    assert report.drop == tuple(one.id for one in pairs if one.id != "clean")
+    assert list(report.found) == [one.id for one in pairs if one.id != "clean"]
     assert report.found["000"] == report.found["sea"] == "made"  # the set of the first words
     first, second = report.sets
     assert (first.items, first.items_hit, first.share, first.pairs_hit) == (4, 2, 0.5, 601)
@@ -136,8 +136,6 @@ def test_the_report() -> None:
     assert backwards.sets == report.sets  # examples too
     entry = json.loads(json.dumps(report.entry()))
     assert (entry["read"], entry["hit"], entry["sets"][0]["share"]) == (602, 601, 0.5)
-    assert report.lines()[1].split() == ["made", "8", "4", "2", "50.00%", "601"]
-    assert report.lines()[-1].strip() == "601 of 602 pairs to leave out"
 
 
 def test_nothing_to_read_and_nothing_to_hold_it_against() -> None:
@@ -197,14 +195,14 @@ def test_real_questions_of_every_set_are_found_and_real_answers_are_clean(shared
         *(row["turns"][0] for row in rows(shared_data / "mtbench" / "question.jsonl")),
     ]
     pairs = [pair(f"  {str(text).upper()}!", id=str(number)) for number, text in enumerate(leaked)]
-    assert len(contamination(pairs, index).drop) == len(leaked) == 480
+    assert len(contamination(pairs, index).found) == len(leaked) == 480
 
 
 def test_the_validation_side_is_a_set_too(shared_data: Path, folder: Path) -> None:
     pairs = eli5(shared_data)
     (validation,) = (one for one in read_evaluations(folder).sets if one.name == "eli5")
     found = contamination(pairs, Index([validation]))
-    assert set(found.drop) >= {one.id for one in pairs[:60]}
+    assert set(found.found) >= {one.id for one in pairs[:60]}
     assert found.sets[0].share == 1.0
     assert [item.texts for item in validation.items] == [item.texts for item in pair_set("eli5", pairs[:60]).items]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -18,7 +17,7 @@ from hypothesis import strategies as st
 from s2eval.errors import PrerequisiteError
 from s2train.data.eli5 import pairs as eli5
 from s2train.data.engine import AHEAD, Local
-from s2train.data.filters import Filter, Tally, Verdict, judged, verdicts
+from s2train.data.filters import Filter, Step, Tally, Verdict, judged, verdicts
 from s2train.data.filters.chain import BATCH
 from s2train.data.filters.config import Filters, chosen
 from s2train.data.records import Kept, Pair
@@ -113,14 +112,14 @@ def test_processes_change_nothing(shared_data: Path) -> None:
     outcomes = [eli5.pair(eli5.Eli5Record.model_validate_json(line)) for line in lines[:1100]]  # three batches
     pairs = [outcome.pair for outcome in outcomes if isinstance(outcome, Kept)]
     filters = chosen(Filters())
-    entries = set[str]()
+    results = list[tuple[Step, ...]]()
     for processes in (1, 2):
         tally = Tally([one.name for one in filters])
         for one, verdict in judged(pairs, filters, Local(processes)):
             tally.add(one, verdict)
-        entries.add(json.dumps(tally.funnel().entry()))
-    assert len(entries) == 1
-    dropped = {name: number / len(pairs) for name, number in tally.funnel().dropped.items()}
+        results.append(tally.steps())
+    assert results[0] == results[1]
+    dropped = {step.name: step.dropped / len(pairs) for step in results[0]}
     assert 0.25 < dropped["readability"] < 0.45
     assert 0.001 < dropped["toxicity"] < 0.04
     assert dropped["language"] < 0.001

@@ -8,7 +8,7 @@ Memory holds one block of lines and one part of `PART` bytes, however large the 
 Fields: https://github.com/ArthurHeitmann/arctic_shift (schemas, file_content_explanations.md).
 """
 
-from s2train.data.eli5.reddit.counts import NO_POST, POST_LEFT_OUT, Census, Summary
+from s2train.data.eli5.reddit.counts import NO_POST, POST_LEFT_OUT, ReadStats, Summary
 from s2train.data.eli5.reddit.dumps import Joined, is_dump, joined, write
 from s2train.data.eli5.reddit.joining import join
 from s2train.data.eli5.reddit.rules import COMMENT_RULES, POST_RULES, bot_author
@@ -22,8 +22,8 @@ __all__ = [
     "POST_LEFT_OUT",
     "POST_RULES",
     "SUBREDDITS",
-    "Census",
     "Joined",
+    "ReadStats",
     "Summary",
     "bot_author",
     "candidates",

@@ -17,7 +17,7 @@ from s2eval import store
 from s2eval.errors import DataError, UsageError
 from s2eval.files import jsonl
 from s2train.data.eli5.reddit import joining
-from s2train.data.eli5.reddit.counts import DUPLICATE, NO_POST, POST_LEFT_OUT, Census, Summary
+from s2train.data.eli5.reddit.counts import DUPLICATE, NO_POST, POST_LEFT_OUT, ReadStats, Summary
 from s2train.data.eli5.reddit.rows import parse
 from s2train.data.eli5.reddit.rules import COMMENT_RULES, POST_RULES
 from s2train.data.eli5.reddit.spilling import BROKEN_SHARE, PARTS, SUBREDDITS, part, spill, spilled
@@ -29,9 +29,9 @@ _FORMAT = 1  # of the spilled rows: what another version left is not taken up
 
 @dataclass(slots=True)
 class Joined:
-    """The records of dumps that were spilled, to be read once; `summary` is final when the iteration has ended."""
+    """The records of spilled dumps, to be read once; `summary` is final when the iteration has ended."""
 
-    files: tuple[Census, ...]
+    files: tuple[ReadStats, ...]
     _folders: tuple[Path, ...]
     _scratch: Path
     _posts: Counter[str] = field(default_factory=Counter[str])
@@ -40,19 +40,16 @@ class Joined:
     def __iter__(self) -> Iterator[bytes]:
         """Lines of JSON, each with its `\\n`, in the order of the posts' `(created_utc, id)`; answers likewise."""
         with store.explain_os_errors(self._scratch):
-            paths = joining.sorted_files(self._pieces(), self._scratch)
-            for line in joining.merged(paths, self._scratch):
+            records = (
+                joining.join(rows, self._posts, self._comments)
+                for number in range(PARTS)
+                for rows in joining.pieces([part(folder, number) for folder in self._folders], self._scratch, 1)
+            )
+            for line in joining.merged(joining.sorted_files(records, self._scratch), self._scratch):
                 yield line.partition(b"\t")[2]
-
-    def _pieces(self) -> Iterator[list[bytes]]:
-        for number in range(PARTS):
-            parts = [part(folder, number) for folder in self._folders]
-            for rows in joining.pieces(parts, self._scratch, 1):
-                yield joining.join(rows, self._posts, self._comments)
 
     @property
     def summary(self) -> Summary:
-        """The counts."""
         posts, comments = self._posts, self._comments
         return Summary(
             self.files,
@@ -78,21 +75,15 @@ def joined(
     broken_share: float = BROKEN_SHARE,
     engine: Engine = HERE,
 ) -> Generator[Joined, None, None]:
-    """Read all dumps, in whatever order they come, and give their records.
+    """The records of all dumps, plain or zstd, of submissions, comments or both, in any order.
 
-    `work` takes the spilled rows (of a dump of these subreddits about a third of its JSON, as much again while the
-    records are sorted). A run that stops in between leaves there which files it has read, and the next one goes on;
-    what is half-made or of other files is cleared. When the block ends well nothing of it stays.
-
-    Args:
-        inputs: files of submissions and files of comments, plain or zstd; one file may hold both.
-        work: a folder of its own, on a disk with space.
-        subreddits: names, in any case.
-        broken_share: more broken lines in a file than that, and than 10, are an error.
-        engine: reads files side by side.
+    `work`, a folder of its own, takes the spilled rows: of a dump of these subreddits about a third of its JSON, and as
+    much again while the records are sorted. An interrupted run leaves there which files it has read, and the next one
+    resumes; what is unfinished or of other files is removed. When the block ends well nothing of it stays. More broken
+    lines in a file than `broken_share` (and than 10) are an error.
 
     Raises:
-        UsageError: a file is named twice, a name is none, or another process uses `work`.
+        UsageError: a file is named twice, a name is no subreddit's, or another process uses `work`.
         DataError: as `spill` raises it; or there are no submissions, or no comments, of those subreddits.
         PrerequisiteError: as `spill` raises it.
     """
@@ -109,7 +100,7 @@ def joined(
             _clear(work, keep=folders)
         work_on = partial(_spill, subreddits=tuple(subreddits), broken_share=broken_share)
         files = list(engine.map(work_on, zip(inputs, folders, strict=True)))
-        _refuse_nothing(files, subreddits)
+        _check_complete(files, subreddits)
         scratch = work / f"{store.TEMPORARY}sorting"
         scratch.mkdir()
         yield Joined(tuple(files), tuple(folders), scratch)
@@ -119,9 +110,9 @@ def joined(
             work.rmdir()
 
 
-def _spill(one: tuple[Path, Path], *, subreddits: Sequence[str], broken_share: float) -> Census:
-    """What an interrupted run has finished, or the file read now."""
-    path, folder = one
+def _spill(paths: tuple[Path, Path], *, subreddits: Sequence[str], broken_share: float) -> ReadStats:
+    """The counts of a file that an interrupted run has finished, or of the file, read now."""
+    path, folder = paths
     return spilled(folder) or spill(path, folder, subreddits, broken_share)
 
 
@@ -130,7 +121,7 @@ _SPILLED = "reddit-"
 
 
 def _folders(inputs: Sequence[Path], work: Path, subreddits: Sequence[str], share: float) -> list[Path]:
-    """Where the rows of each file go: named by what determines them."""
+    """The folder of each file's rows, named by a hash of what determines them."""
     if wrong := [name for name in subreddits if not re.fullmatch(r"\w+", name, re.ASCII)]:
         raise UsageError(f"{wrong[0]!r} is no subreddit's name; expected e.g. {SUBREDDITS[0]!r}")
     if not subreddits:
@@ -162,14 +153,14 @@ def _clear(work: Path, *, keep: Sequence[Path]) -> None:
             shutil.rmtree(folder)
 
 
-def _refuse_nothing(files: Sequence[Census], subreddits: Sequence[str]) -> None:
+def _check_complete(files: Sequence[ReadStats], subreddits: Sequence[str]) -> None:
     where = ", ".join(f"r/{name}" for name in subreddits)
     lines = sum(file.lines for file in files)
-    for found, kind, name in (
+    for number, kind, name in (
         (sum(file.posts for file in files), "submissions", "RS_….zst or …_submissions.zst"),
         (sum(file.comments for file in files), "comments", "RC_….zst or …_comments.zst"),
     ):
-        if not found:
+        if not number:
             raise DataError(f"no {kind} of {where} in {len(files)} files of {lines:,} lines; name {name} as well")
 
 
@@ -181,10 +172,7 @@ def write(
     subreddits: Sequence[str] = SUBREDDITS,
     broken_share: float = BROKEN_SHARE,
 ) -> Summary:
-    """Write the records of dumps to `out`, which appears whole or not at all; otherwise as `joined`.
-
-    `work` is `.NAME.work` beside `out` unless it is named.
-    """
+    """Write the records of dumps to `out` at once; otherwise as `joined`, in `.NAME.work` beside it by default."""
     work = work or out.with_name(f".{out.name}.work")
     with joined(inputs, work, subreddits=subreddits, broken_share=broken_share) as records:
         with store.explain_os_errors(out), store.write_atomically(out) as file:

@@ -23,12 +23,9 @@ FAN_IN = 64  # sorted files merged at a time
 def join(rows: Iterable[bytes], posts: Counter[str], comments: Counter[str]) -> list[bytes]:
     """All posts among the rows, each with its comments: lines `order TAB record NEWLINE`, unsorted.
 
-    Of copies with one id the one that was retrieved last counts, so that what was deleted in the meantime is left
-    out; of those, for the same result in any order, the one whose bytes are greatest.
-
-    Args:
-        rows: `link TAB row NEWLINE`, all that there are of their posts.
-        posts, comments: counts by reason, to be added to.
+    `rows` are `link TAB row NEWLINE`, all of their posts; `posts` and `comments` are counts by reason, to be added to.
+    Of copies with one id the one that was retrieved last counts, so that what was deleted in the meantime is left out;
+    of those, for the same result in any order, the one whose bytes are greatest.
     """
     things: dict[tuple[bytes, bool, str], tuple[int, bytes, Post | Comment]] = {}
     for line in rows:
@@ -38,24 +35,24 @@ def join(rows: Iterable[bytes], posts: Counter[str], comments: Counter[str]) -> 
         key, new = (link, isinstance(thing, Post), thing.id), (thing.seen, row, thing)
         if (old := things.get(key)) is not None:
             (posts if isinstance(thing, Post) else comments)[DUPLICATE] += 1
-            new = max(old, new, key=lambda one: one[:2])
+            new = max(old, new, key=lambda copy: copy[:2])
         things[key] = new
-    found = {link: thing for (link, _, _), (_, _, thing) in things.items() if isinstance(thing, Post)}
+    post_of = {link: thing for (link, _, _), (_, _, thing) in things.items() if isinstance(thing, Post)}
     answers: dict[bytes, list[Comment]] = {}
     for (link, _, _), (_, _, thing) in things.items():
         if isinstance(thing, Post):
             posts[thing.reason or ""] += 1
             continue
-        post = found.get(link)
+        post = post_of.get(link)
         reason = thing.reason or (NO_POST if post is None else POST_LEFT_OUT if post.reason else "")
         comments[reason] += 1
         if not reason:
             answers.setdefault(link, []).append(thing)
-    return [_record(post, answers.get(link, [])) for link, post in found.items() if not post.reason]
+    return [_record(post, answers.get(link, [])) for link, post in post_of.items() if not post.reason]
 
 
 def _record(post: Post, answers: Sequence[Comment]) -> bytes:
-    """A record behind its place in the order: time, then id as the number it is (base 36)."""
+    """A record behind its sort key: time, then id as a number (base 36)."""
     answers = sorted(answers, key=lambda answer: (answer.created, len(answer.id), answer.id))
     record = {
         "q_id": post.id,
@@ -118,6 +115,7 @@ def _sorted_file(lines: list[bytes], path: Path) -> Path:
 
 
 def merged(paths: list[Path], scratch: Path) -> Iterator[bytes]:
+    """The lines of sorted files in order; files above `FAN_IN` are merged on the disk first."""
     for number in count():
         if len(paths) <= FAN_IN:
             break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypeAlias, TypedDict
 
 import msgspec
 import orjson
@@ -38,34 +38,37 @@ class Comment(NamedTuple):
     text: str
 
 
-class _Fields(TypedDict, total=False):
-    """The fields that are looked at; a dump's lines have some eighty, and most of the time would go into those."""
+_Value: TypeAlias = Any  # what msgspec decodes without a check
 
-    _meta: Any
-    author: Any
-    banned_by: Any
-    body: Any
-    collapsed: Any
-    created_utc: Any
-    distinguished: Any
-    id: Any
-    link_flair_text: Any
-    link_id: Any
-    parent_id: Any
-    removed_by_category: Any
-    retrieved_on: Any
-    retrieved_utc: Any
-    score: Any
-    selftext: Any
-    stickied: Any
-    subreddit: Any
-    title: Any
+
+class _Fields(TypedDict, total=False):
+    """The fields in use; a dump's lines have some eighty, and decoding them would take most of the time."""
+
+    _meta: _Value
+    author: _Value
+    banned_by: _Value
+    body: _Value
+    collapsed: _Value
+    created_utc: _Value
+    distinguished: _Value
+    id: _Value
+    link_flair_text: _Value
+    link_id: _Value
+    parent_id: _Value
+    removed_by_category: _Value
+    retrieved_on: _Value
+    retrieved_utc: _Value
+    score: _Value
+    selftext: _Value
+    stickied: _Value
+    subreddit: _Value
+    title: _Value
 
 
 _DECODER = msgspec.json.Decoder(_Fields)
 
 
-def parse(line: bytes) -> tuple[Mapping[str, Any], bool]:
+def parse(line: bytes) -> tuple[Mapping[str, object], bool]:
     """A line's fields, and whether halves of surrogate pairs in it became U+FFFD.
 
     Raises:
@@ -74,7 +77,7 @@ def parse(line: bytes) -> tuple[Mapping[str, Any], bool]:
     try:
         return _DECODER.decode(line), False
     except msgspec.DecodeError:
-        pass  # orjson tells more, and what it takes beyond that is taken
+        pass  # orjson's messages have more, and it accepts more
     repaired = False
     try:
         value = orjson.loads(line)
@@ -89,7 +92,7 @@ def parse(line: bytes) -> tuple[Mapping[str, Any], bool]:
     return value, repaired
 
 
-def row_of(thing: Mapping[str, Any]) -> Post | Comment | None:
+def row_of(thing: Mapping[str, object]) -> Post | Comment | None:
     """What is spilled of a submission or comment; None of a reply.
 
     Raises:
@@ -111,22 +114,19 @@ def row_of(thing: Mapping[str, Any]) -> Post | Comment | None:
     return Post(*_common(thing, reason), title, text, _string(thing, "subreddit"), category)
 
 
-def _reason(thing: Mapping[str, Any], rules: Sequence[Rule]) -> str | None:
+def _reason(thing: Mapping[str, object], rules: Sequence[Rule]) -> str | None:
     try:
         for rule in rules:
             if rule.leaves_out(thing):
                 return rule.name
         return None
     except (TypeError, AttributeError):  # the rules read text where there is text
-        wrong = [name for name in ("author", "title", "selftext", "body") if _wrong(thing.get(name))]
+        texts = {name: thing.get(name) for name in ("author", "title", "selftext", "body")}
+        wrong = [name for name, value in texts.items() if not isinstance(value, str | None)]
         raise ValueError(f"field {wrong[0] if wrong else '_meta'!r}: text is expected") from None
 
 
-def _wrong(value: object) -> bool:
-    return value is not None and not isinstance(value, str)
-
-
-def _common(thing: Mapping[str, Any], reason: str | None) -> tuple[str, int, int, str | None, int | None]:
+def _common(thing: Mapping[str, object], reason: str | None) -> tuple[str, int, int, str | None, int | None]:
     created = _number(thing, "created_utc")
     if created is None or not 0 <= created < 10**12:
         raise ValueError(f"field 'created_utc': {created!r}, where seconds since 1970 are expected")
@@ -136,7 +136,7 @@ def _common(thing: Mapping[str, Any], reason: str | None) -> tuple[str, int, int
     return _checked_id(_string(thing, "id"), "id"), created, seen, reason, _number(thing, "score")
 
 
-def _string(thing: Mapping[str, Any], name: str, default: str | None = None) -> str:
+def _string(thing: Mapping[str, object], name: str, default: str | None = None) -> str:
     value = thing.get(name)
     if isinstance(value, str):
         return value
@@ -145,12 +145,14 @@ def _string(thing: Mapping[str, Any], name: str, default: str | None = None) -> 
     raise ValueError(f"field {name!r}: {'missing' if name not in thing else 'text is expected'}")
 
 
-def _number(thing: Mapping[str, Any], name: str) -> int | None:
+def _number(thing: Mapping[str, object], name: str) -> int | None:
     """Whole; early dumps have `"created_utc": "1420070400"`, later ones 1420070400.0."""
     value = thing.get(name)
     if value is None or (type(value) is int and -(2**63) < value < 2**63):
         return value
     try:
+        if not isinstance(value, int | float | str):
+            raise TypeError
         number = value if type(value) is int else int(float(value))
     except (TypeError, ValueError, OverflowError):
         raise ValueError(f"field {name!r}: a number is expected, not {str(value)[:20]!r}") from None

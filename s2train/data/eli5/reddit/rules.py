@@ -28,23 +28,11 @@ _BOT_MARK = re.compile(
 )
 _BOT_WORD = re.compile(r"bot(?<![a-z]bot)(?![a-z])")  # begins with letters, so that re finds them fast
 # Bots whose names do not end in "bot".
-KNOWN_BOTS = frozenset(
-    {
-        "automoderator",
-        "botdefense",
-        "eli5_botmod",
-        "imagesofnetwork",
-        "imgurtranscriber",
-        "linkfixerbotsnr",
-        "mentioned_videos",
-        "profanitycounter",
-        "qualityvote",
-        "savevideo",
-        "totesmessenger",
-        "vredditdownloader",
-        "xkcd_transcriber",
-    }
-)
+KNOWN_BOTS = frozenset((
+    "automoderator", "botdefense", "eli5_botmod", "imagesofnetwork", "imgurtranscriber", "linkfixerbotsnr",
+    "mentioned_videos", "profanitycounter", "qualityvote", "savevideo", "totesmessenger", "vredditdownloader",
+    "xkcd_transcriber",
+))  # fmt: skip
 
 
 def deleted(thing: Mapping[str, Any]) -> bool:
@@ -64,12 +52,6 @@ def _gone(text: str | None) -> bool:
     return bool(text and text[0] in "[ \t\n" and _GONE.fullmatch(text))
 
 
-def author_gone(thing: Mapping[str, Any]) -> bool:
-    """The account does not exist any more."""
-    author = thing.get("author")
-    return not author or _gone(author)
-
-
 def bot_author(thing: Mapping[str, Any]) -> bool:
     """AutoModerator, the table `KNOWN_BOTS`, and names that end in "bot" but in no word such as "robot"."""
     author = thing.get("author") or ""
@@ -87,35 +69,18 @@ def bot_mark(thing: Mapping[str, Any]) -> bool:
     return False
 
 
-def stickied(thing: Mapping[str, Any]) -> bool:
-    return thing.get("stickied") is True
-
-
-def distinguished(thing: Mapping[str, Any]) -> bool:
-    """Written as moderator or as Reddit's staff."""
-    return bool(thing.get("distinguished"))
-
-
-def collapsed(thing: Mapping[str, Any]) -> bool:
-    return thing.get("collapsed") is True
-
-
-def no_score(thing: Mapping[str, Any]) -> bool:
-    return thing.get("score") is None
-
-
 # In this order; the first that applies counts.
 POST_RULES = (
     Rule("deleted or removed", deleted),
-    Rule("author deleted", author_gone),
+    Rule("author deleted", lambda thing: not (author := thing.get("author")) or _gone(author)),
     Rule("bot", bot_author),
-    Rule("stickied", stickied),
-    Rule("by a moderator", distinguished),
+    Rule("stickied", lambda thing: thing.get("stickied") is True),
+    Rule("by a moderator", lambda thing: bool(thing.get("distinguished"))),  # or by Reddit's staff
 )
 COMMENT_RULES = (
     *POST_RULES[:3],
     Rule("bot's words", bot_mark),
     *POST_RULES[3:],
-    Rule("collapsed", collapsed),
-    Rule("no score", no_score),
+    Rule("collapsed", lambda thing: thing.get("collapsed") is True),
+    Rule("no score", lambda thing: thing.get("score") is None),
 )

@@ -14,14 +14,14 @@ import orjson
 from s2eval import store
 from s2eval.errors import DataError
 from s2eval.files.jsonl import BOM
-from s2train.data.eli5.reddit.counts import EXAMPLES, Census
+from s2train.data.eli5.reddit.counts import EXAMPLES, ReadStats
 from s2train.data.eli5.reddit.rows import Post, parse, row_of
 from s2train.data.eli5.reddit.scan import candidates, is_reply
 from s2train.data.files.lines import Lines
 
 SUBREDDITS = ("explainlikeimfive", "AskHistorians", "askscience")
 
-PARTS = 64  # files that posts are spread over by their hash; each is spread again while it is larger than
+PARTS = 64  # files that posts are spread over by their hash; each is spread again while it is too large
 
 BROKEN_SHARE = 0.01  # of the lines looked at in a file; more is an error
 _BROKEN_ALLOWED = 10  # in a file, whatever their share
@@ -53,10 +53,10 @@ class _Reader:
         self._sorted_names = sorted(name.encode() for name in self.names)
         self._one_subreddit: bool | None = None
         self.broken_share = broken_share
-        self.looked_at = self.broken = self.repaired = self.posts = self.comments = self.replies = 0
+        self.checked = self.broken = self.repaired = self.posts = self.comments = self.replies = 0
         self.examples: list[str] = []
 
-    def run(self, spread: Spread) -> Census:
+    def run(self, spread: Spread) -> ReadStats:
         for block in self.file:
             for number, line in self._lines(block):
                 if is_reply(line):
@@ -64,8 +64,8 @@ class _Reader:
                     self.replies += 1
                 else:
                     self._take(spread, number, line)
-        self._judge()
-        return Census(
+        self._check_share()
+        return ReadStats(
             file=self.file.path.name,
             sha256=self.file.sha256,
             size=self.file.size,
@@ -80,9 +80,7 @@ class _Reader:
         )
 
     def _lines(self, block: bytes) -> Iterator[tuple[int, bytes]]:
-        """The lines to look at, with their numbers: a file's first ones, then all if those were all of ours (a
-        subreddit's own dump), otherwise those that may be.
-        """
+        """The lines to parse, with their numbers: the first, then all if those were all ours, else the candidates."""
         number, start = self.file.lines, 0
         while number < _FIRST and start < len(block):
             end = block.find(b"\n", start) + 1
@@ -106,14 +104,14 @@ class _Reader:
             thing, repaired = parse(line.removeprefix(BOM))
             subreddit = thing.get("subreddit")
             if not (isinstance(subreddit, str) and subreddit.lower() in self.names and subreddit.isascii()):
-                self.looked_at += 1
+                self.checked += 1
                 return
             row = row_of(thing)
         except (ValueError, RecursionError) as error:
             if line.strip():
                 self._broken(line, error, number)
             return
-        self.looked_at += 1
+        self.checked += 1
         self.repaired += repaired
         if isinstance(row, Post):
             self.posts += 1
@@ -127,20 +125,20 @@ class _Reader:
         spread.write(link, b"%s\t%s\n" % (link, orjson.dumps(tuple(row))))
 
     def _broken(self, line: bytes, error: Exception, number: int) -> None:
-        self.looked_at += 1
+        self.checked += 1
         self.broken += 1
         if len(self.examples) < EXAMPLES:
             self.examples.append(f"{self.file.path}:{number}: {_what(line, error)}")
-        if self.looked_at >= 1000:
-            self._judge()
+        if self.checked >= 1000:
+            self._check_share()
 
-    def _judge(self) -> None:
+    def _check_share(self) -> None:
         """Raise DataError where more lines are broken than a dump has."""
-        few = self.broken <= max(_BROKEN_ALLOWED, self.broken_share * self.looked_at)
-        if self.broken and not (few and self.broken < self.looked_at):
+        few = self.broken <= max(_BROKEN_ALLOWED, self.broken_share * self.checked)
+        if self.broken and not (few and self.broken < self.checked):
             examples = "".join(f"\n  {example}" for example in self.examples)
             raise DataError(
-                f"{self.file.path}: {self.broken:,} of {self.looked_at:,} lines looked at are broken; up to "
+                f"{self.file.path}: {self.broken:,} of {self.checked:,} lines looked at are broken; up to "
                 f"{self.broken_share:.1%}, or {_BROKEN_ALLOWED}, may be. Is it a dump of Reddit? The first:{examples}"
             )
 
@@ -155,8 +153,8 @@ def _what(line: bytes, error: Exception) -> str:
     return str(error)
 
 
-def spill(path: Path, folder: Path, subreddits: Sequence[str] = SUBREDDITS, share: float = BROKEN_SHARE) -> Census:
-    """Write the rows of one dump to `folder`, which appears whole or not at all.
+def spill(path: Path, folder: Path, subreddits: Sequence[str] = SUBREDDITS, share: float = BROKEN_SHARE) -> ReadStats:
+    """Write the rows of one dump to `folder`, which appears when it is complete.
 
     Raises:
         DataError: as `Lines` raises it, or too many lines are broken.
@@ -164,18 +162,18 @@ def spill(path: Path, folder: Path, subreddits: Sequence[str] = SUBREDDITS, shar
     """
     with store.new_unit(folder) as unfinished:
         with ExitStack() as stack:
-            census = _Reader(path, subreddits, share).run(Spread(unfinished, 0, stack))
-        (unfinished / _CENSUS).write_bytes(orjson.dumps(asdict(census)))
-    return census
+            stats = _Reader(path, subreddits, share).run(Spread(unfinished, 0, stack))
+        (unfinished / _STATS).write_bytes(orjson.dumps(asdict(stats)))
+    return stats
 
 
-_CENSUS = "census.json"
+_STATS = "census.json"
 
 
-def spilled(folder: Path) -> Census | None:
-    """What an interrupted run has finished."""
+def spilled(folder: Path) -> ReadStats | None:
+    """The counts of a file that an interrupted run has finished."""
     try:
-        fields = orjson.loads((folder / _CENSUS).read_bytes())
-        return Census(**{**fields, "examples": tuple(fields["examples"])})
+        fields = orjson.loads((folder / _STATS).read_bytes())
+        return ReadStats(**{**fields, "examples": tuple(fields["examples"])})
     except (OSError, ValueError, TypeError):
         return None
