@@ -18,11 +18,12 @@ from typing import Protocol
 
 from s2eval.errors import PrerequisiteError
 from s2eval.files import Json
+from s2eval.tasks.benchmark import FAMILIES
 
 log = logging.getLogger("s2eval")
 
 MODEL = "s2eval.models.s2:S2LM"
-OURS = ("s2_", "s2demo_")
+OURS = tuple(f"{family}_" for family in FAMILIES)
 
 
 class PluginError(PrerequisiteError, ImportError):

@@ -16,6 +16,7 @@ import errno
 import json
 import math
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import TextIO
 
 from s2eval.errors import DataError, PrerequisiteError
-from s2eval.files import csv_text, integrity
+from s2eval.files import integrity
 from s2eval.files.replacement import TEMPORARY, recover, recover_below, replace_folder
 from s2eval.identity import key_of
 from s2eval.lm_eval_logs.evaluations import UNIT, find_lm_eval
@@ -77,6 +78,8 @@ __all__ = [
 ]
 
 SCORES, RUN, REPORT = "scores.csv", "run.yaml", "report.md"
+# Full-width forms count in some languages. Apostrophes before them belong to the text, so that reading is exact.
+_FORMULA = re.compile(r"'*(?:\s*[=+\-@＝＋－＠]|[\t\r\n])")
 
 
 # --- writing ---------------------------------------------------------------------------------------------------
@@ -187,8 +190,16 @@ def print_scores(file: TextIO, rows: Iterable[Row]) -> None:
 
 
 def csv_cell(value: object) -> object:
-    """A value as a cell: numbers in full, text that no spreadsheet takes for a formula, "" for None."""
-    return csv_text.write_text(value) if isinstance(value, str) else "" if value is None else value
+    """A value as a cell: numbers in full, "" for None, and an apostrophe before text that begins like a formula.
+
+    A spreadsheet would run such a text; `read_scores` removes the apostrophe.
+
+    >>> csv_cell("=HYPERLINK(1)"), csv_cell("llama")
+    ("'=HYPERLINK(1)", 'llama')
+    """
+    if isinstance(value, str):
+        return f"'{value}" if _FORMULA.match(value) else value
+    return "" if value is None else value
 
 
 # --- reading ---------------------------------------------------------------------------------------------------
@@ -217,7 +228,8 @@ def _row(line: Mapping[str, str]) -> Row:
         raise ValueError("not as many fields as columns")
 
     def text(column: str) -> str:
-        return csv_text.read_text(line[column])
+        cell = line[column]
+        return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
     n_valid = int(line["n_valid"])
     numbers = [float(line[name]) if line[name] else None for name in ("value", "stderr", "ci_low", "ci_high")]

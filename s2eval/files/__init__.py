@@ -1,4 +1,4 @@
-"""Formats on disk: JSON Lines, YAML, CSV text, checksums, names of folders, and how one folder replaces another."""
+"""Formats on disk: JSON Lines, YAML, checksums, names of folders, and how one folder replaces another."""
 
 from __future__ import annotations
 

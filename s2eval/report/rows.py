@@ -13,8 +13,7 @@ from s2eval.metrics.bertscore import BERTSCORE
 from s2eval.metrics.choices import POINTS
 from s2eval.records import MINIMUM, Estimate, Row, Unit
 from s2eval.report.read.items import Scored
-from s2eval.report.tables.definitions import FAMILIES
-from s2eval.tasks.leaderboard.scores import COUNTED, leaderboard_average
+from s2eval.tasks.leaderboard.scores import leaderboard_average, leaderboard_part
 
 
 def rows_of(scored: Iterable[Scored]) -> list[Row]:
@@ -35,16 +34,15 @@ def rows_of(scored: Iterable[Scored]) -> list[Row]:
         for (subset, metric), estimate in _estimates_of(unit).items():
             provenance = encoder.key if encoder and metric in BERTSCORE.names else unit.provenance
             rows.append(_row(samples, subset, metric, estimate, provenance))
-            prefix = next((f"{family.prefix}_" for family in FAMILIES if unit.task.startswith(f"{family.prefix}_")), "")
-            short = unit.task.removeprefix(prefix)
-            if prefix and metric == POINTS and not subset and short in COUNTED:
-                parts.setdefault((unit.model, prefix), {})[short] = (samples, estimate)
-    for (_, prefix), by_task in parts.items():
+            if metric == POINTS and not subset and (part := leaderboard_part(unit.task)):
+                family, dataset = part
+                parts.setdefault((unit.model, family), {})[dataset] = (samples, estimate)
+    for (_, family), by_task in parts.items():
         average = leaderboard_average({task: estimate for task, (_, estimate) in by_task.items()})
         if average is not None:
             units = [samples.unit for samples, _ in by_task.values() if samples.unit]
             provenance = key_of({"average of": sorted(unit.provenance for unit in units)})
-            samples = replace(next(iter(by_task.values()))[0], task=f"{prefix}leaderboard")
+            samples = replace(next(iter(by_task.values()))[0], task=f"{family}_leaderboard")
             rows.append(_row(samples, "", POINTS, average, provenance))
     return rows
 

@@ -12,7 +12,7 @@ from s2eval.data import Source
 if TYPE_CHECKING:
     from s2eval.metrics.metric import Metric
 
-FAMILIES = ("s2", "s2demo")
+FAMILIES = PAPER, DEMO = "s2", "s2demo"
 """What our tasks' names begin with: the data of `S2_DATA_DIR` or the hub, and the demonstration's."""
 
 

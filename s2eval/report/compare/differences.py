@@ -21,8 +21,7 @@ from s2eval.report.compare.pairing import Floats, Joined, join, objections
 from s2eval.report.compare.records import LEVEL, Compared, Comparison, ComparisonTable, SeedRow, Side
 from s2eval.report.compare.table_locations import TableLocation, is_another_form, location_of
 from s2eval.report.read.items import PairwiseResults, Scored
-from s2eval.report.tables.definitions import FAMILIES
-from s2eval.tasks.leaderboard.scores import COUNTED
+from s2eval.tasks.leaderboard.scores import COUNTED, leaderboard_part
 
 
 def compare(
@@ -113,12 +112,12 @@ class _Pair:
                 continue
             joined = join(present)
             self.compare_task(joined)
-            for prefix in (f"{family.prefix}_" for family in FAMILIES):
-                if task.startswith(prefix) and task.removeprefix(prefix) in COUNTED:
-                    parts.setdefault(prefix, {})[task.removeprefix(prefix)] = joined
-        for prefix, by_task in parts.items():
+            if part := leaderboard_part(task):
+                family, dataset = part
+                parts.setdefault(family, {})[dataset] = joined
+        for family, by_task in parts.items():
             if (self.metrics is None or POINTS in self.metrics) and all(name in by_task for name in COUNTED):
-                self.compare_average(f"{prefix}leaderboard", [by_task[name] for name in COUNTED])
+                self.compare_average(f"{family}_leaderboard", [by_task[name] for name in COUNTED])
 
     def compare_task(self, joined: Joined) -> None:
         """Every metric of a task."""

@@ -15,6 +15,7 @@ from s2eval.metrics.rouge import ROUGE
 from s2eval.metrics.size import SIZE
 from s2eval.metrics.table import of_answers
 from s2eval.tasks import BENCHMARKS
+from s2eval.tasks.benchmark import DEMO, PAPER
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +86,9 @@ class Family:
 
 
 FAMILIES = (
-    Family("s2", "", comparable=True),
+    Family(PAPER, "", comparable=True),
     Family(
-        "s2demo",
+        DEMO,
         ", demonstration data",
         comparable=False,
         notes=("Small data written for the demonstration: no published number compares with these.",),

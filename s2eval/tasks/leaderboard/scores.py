@@ -8,6 +8,7 @@ from typing import TypedDict
 from s2eval import stats
 from s2eval.metrics.choices import POINTS, accuracy, mc2
 from s2eval.records import Estimate
+from s2eval.tasks.benchmark import FAMILIES
 
 # The metric of each data set that the leaderboard counted.
 COUNTED = {"arc_challenge": "acc_norm", "hellaswag": "acc_norm", "mmlu": "acc", "truthfulqa_mc2": "mc2"}
@@ -30,6 +31,12 @@ def score(dataset: str, doc: ScoredDoc, loglikelihoods: Sequence[float]) -> dict
         acc, acc_norm = accuracy(loglikelihoods, doc["choices"], doc["gold"])
         values = {"acc": acc} if counted == "acc" else {"acc": acc, "acc_norm": acc_norm}
     return values | {POINTS: 100 * values[counted]}
+
+
+def leaderboard_part(task: str) -> tuple[str, str] | None:
+    """Family and data set of a task that the average counts: `s2_mmlu` → `("s2", "mmlu")`."""
+    family, _, dataset = task.partition("_")
+    return (family, dataset) if family in FAMILIES and dataset in COUNTED else None
 
 
 def leaderboard_average(points: Mapping[str, Estimate]) -> Estimate | None:
