@@ -36,17 +36,17 @@ class PublishedNumber:
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """All published numbers, found by model row, table, data set and metric."""
+    """All published numbers, by model row, table, data set and metric."""
 
     numbers: Mapping[Key, PublishedNumber]
 
     @property
     def model_rows(self) -> tuple[str, ...]:
-        """The names that `reference:` in a configuration may give, in alphabetical order."""
+        """The values of `reference:` in a configuration, sorted."""
         return tuple(sorted({number.model for number in self.numbers.values()}))
 
     def check(self, model_row: str) -> None:
-        """Raise `UnknownNameError`, with the nearest name, if no table has that row."""
+        """Raise `UnknownNameError` if no table has that row."""
         if model_row not in self.model_rows:
             see = str(paths.references() / "README.md")
             raise UnknownNameError("reference row", model_row, self.model_rows, see=see)
@@ -67,7 +67,7 @@ class References:
 
 
 def measured_less_published(measured: float | None, published: str) -> float | None:
-    """Their difference; None where either is missing."""
+    """None where either is missing."""
     try:
         return None if measured is None else measured - float(published)
     except ValueError:  # a dash

@@ -26,7 +26,7 @@ TableStyle = Literal["full", "compact"]
 
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
-    """How a report is written; a format names those that it takes.
+    """How a report is written; a format names the options that it takes.
 
     Attributes:
         samples: with the text of data sets and answers.
@@ -47,9 +47,9 @@ class ReportFormat:
 
     Attributes:
         name: of `--format`, and the usual ending of its files.
-        summary: what it is, in a few words of help.
-        render: gives the text.
-        write: writes the file, and what belongs beside it; in place of `render`.
+        summary: for help.
+        render: returns the text.
+        write: writes the file and those beside it; in place of `render`.
         options: names of the `RenderOptions` that it takes.
     """
 
@@ -60,11 +60,7 @@ class ReportFormat:
     options: tuple[str, ...] = ()
 
     def check(self, options: RenderOptions) -> None:
-        """Check that the format takes every option that is set.
-
-        Raises:
-            UsageError: it does not; names the formats that do.
-        """
+        """Raise a `UsageError`, which names the formats that do, if the format does not take an option that is set."""
         for option in fields(RenderOptions):
             if getattr(options, option.name) == option.default or option.name in self.options:
                 continue

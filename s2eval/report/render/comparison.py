@@ -77,7 +77,7 @@ def _row(row: Comparison) -> list[str]:
         *(_number(score, row.digits) for score in reversed(row.scores)),
         MISSING if estimate.value is None else f"{estimate.value:+.{row.digits}f}",
         interval_text(estimate, f"+.{row.digits}f"),
-        _p(row.adjusted),
+        MISSING if row.adjusted is None else "< 0.001" if row.adjusted < 0.001 else f"{row.adjusted:.3f}",
         counts,
         row.verdict,
     ]
@@ -89,23 +89,10 @@ def _seeds(rows: Sequence[SeedRow]) -> str:
     for row in rows:
         group, estimate = row.seeds, row.seeds.estimate
         spreads = [MISSING if part is None else f"{part**0.5:.2g}" for part in (group.between, group.within)]
-        name = f"{row.task}, {row.metric}"
-        mean = _number(estimate.value, row.digits)
-        lines.append(
-            [
-                escape(row.name),
-                escape(name),
-                str(group.seeds),
-                mean,
-                interval_text(estimate, f".{row.digits}f"),
-                *spreads,
-            ]
-        )
+        names = escape(row.name), escape(f"{row.task}, {row.metric}")
+        interval = interval_text(estimate, f".{row.digits}f")
+        lines.append([*names, str(group.seeds), _number(estimate.value, row.digits), interval, *spreads])
     return tabulate(lines, header, tablefmt="pipe", disable_numparse=True)
-
-
-def _p(p: float | None) -> str:
-    return MISSING if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -1,4 +1,4 @@
-"""What the paper's tables are made of: columns, data sets, and the families of tasks that share data."""
+"""The tables of a report: columns, data sets, and the families of tasks that share data."""
 
 from __future__ import annotations
 
@@ -23,14 +23,12 @@ class Column:
     """Where the cells of a column come from.
 
     Attributes:
-        title: its header.
-        metric: metric in `scores.csv`.
-        digits: decimals to print.
-        best: which end is the better one; None where neither is.
-        task: task without its family's prefix; "" = the data set of the row.
+        metric: in `scores.csv`.
+        best: which end is better; None where neither is.
+        task: without its family's prefix; "" = the data set of the row.
         published: column of the published table; "" = none.
-        counted: whether the row's value is a share of items, to be shown as their number, without interval.
-        secondary: whether a page may fold it away.
+        counted: whether a share of items is shown as their number, without interval.
+        secondary: whether a page may fold the column away.
     """
 
     title: str
@@ -48,13 +46,10 @@ class Definition:
     """A table.
 
     Attributes:
-        name: its name, also that of the published table.
-        number: its number in the paper; None where it is none of the paper's.
-        title: what it shows.
-        columns: its columns.
-        datasets: one block of rows each, task without prefix → name; a single one without name = one row a model.
-        notes: sentences that always stand below it.
-        headline: metric that stands for the table on the scoreboard; "" = that of its first column.
+        name: also that of the published table.
+        number: in the paper; None where the paper has no such table.
+        datasets: a block of rows each, task without prefix → name; a single one without name = one row a model.
+        headline: metric of the table on the scoreboard; "" = that of its first column.
         headline_title: header of that column there; "" = as in the table.
     """
 
@@ -70,13 +65,13 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Tasks that may share a table: they have the same data.
+    """Tasks of the same data, which may share a table.
 
     Attributes:
-        prefix: what their names begin with, before "_".
-        title: what follows the table's number.
-        comparable: whether the paper's numbers may stand beside theirs.
-        notes: sentences that stand below each of their tables.
+        prefix: of their names, before "_".
+        title: follows the table's number.
+        comparable: whether published numbers may be set beside theirs.
+        notes: sentences below each of their tables.
     """
 
     prefix: str
@@ -94,8 +89,6 @@ FAMILIES = (
         notes=("Small data written for the demonstration: no published number compares with these.",),
     ),
 )
-
-ONE_ROW_A_MODEL = (("", ""),)
 
 
 def datasets(table: str) -> tuple[tuple[str, str], ...]:
@@ -153,7 +146,7 @@ def _paper() -> tuple[Definition, ...]:
                     if benchmark.table == "leaderboard"
                 ),
             ),
-            datasets=ONE_ROW_A_MODEL,
+            datasets=(("", ""),),
             notes=("Average: unweighted mean of the four. MMLU: unweighted mean over its subjects.",),
             headline_title="Leaderboard",
         ),
