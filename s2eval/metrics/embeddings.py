@@ -44,9 +44,6 @@ class Embeddings:
         self.memory, self.size = memory, 0
         self._cached: OrderedDict[str, Embedding] = OrderedDict()
 
-    def __contains__(self, text: str) -> bool:
-        return text in self._cached
-
     def find(self, texts: Iterable[str]) -> dict[str, Embedding]:
         """Of those texts that are cached, in their order."""
         return {text: self._cached[text] for text in texts if text in self._cached}

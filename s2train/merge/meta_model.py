@@ -58,7 +58,6 @@ class MetaModel:
         shapes: parameter or buffer → shape.
         tied: parameter → the one that it shares its memory with.
         prefix: before the names of all but the head, e.g. `model.`; some checkpoints leave it out.
-        heads: parameters that a base without them may lack, because they come with the task.
         embeddings: parameters whose rows are tokens.
         quantised: weights that bitsandbytes would quantise.
         conv1d: weights that are stored in × out.
@@ -72,7 +71,6 @@ class MetaModel:
     shapes: Mapping[str, Shape]
     tied: Mapping[str, str]
     prefix: str
-    heads: frozenset[str]
     embeddings: frozenset[str]
     quantised: frozenset[str]
     conv1d: frozenset[str]
@@ -102,7 +100,7 @@ def build(weights: Weights, adapters: Sequence[Adapter], skip: Sequence[str] | N
             model = _model(folder, task, changes)
         conv1d = frozenset(f"{name}.weight" for name, module in model.named_modules() if isinstance(module, Conv1D))
         prefix = model.base_model_prefix
-        shapes, heads, embeddings = _shapes(model), _heads(model), _embeddings(model)
+        shapes, embeddings = _shapes(model), _embeddings(model)
         tied: dict[str, str] = dict(model.all_tied_weights_keys)
         quantised = _quantised(model, skip)
         targets, keys = _adapted(model, adapters)
@@ -112,7 +110,6 @@ def build(weights: Weights, adapters: Sequence[Adapter], skip: Sequence[str] | N
         shapes,
         tied,
         f"{prefix}." if hasattr(model, prefix or "-") else "",
-        heads,
         embeddings,
         quantised,
         conv1d,
@@ -153,16 +150,10 @@ def _embeddings(model: PreTrainedModel) -> frozenset[str]:
     return frozenset(f"{name}.weight" for name, module in model.named_modules() if any(module is end for end in ends))
 
 
-def _heads(model: PreTrainedModel) -> frozenset[str]:
-    """Of a classifier the layers outside the trunk, which a language model's checkpoint does not have."""
-    if model.get_output_embeddings() is not None:
-        return frozenset()
-    return frozenset(name for name in model.state_dict() if not name.startswith(f"{model.base_model_prefix}."))
-
-
 def _changes(model: PreTrainedModel, adapters: Sequence[Adapter]) -> dict[str, int]:
     """Sizes of vocabulary and classifier, where the adapters' own tensors have others than the model."""
-    shapes, embeddings, heads = _shapes(model), _embeddings(model), _heads(model)
+    shapes, embeddings = _shapes(model), _embeddings(model)
+    classifies = model.get_output_embeddings() is None
     changes: dict[str, int] = {}
     for adapter in adapters:
         for key, entry in adapter.entries.items():
@@ -170,7 +161,7 @@ def _changes(model: PreTrainedModel, adapters: Sequence[Adapter]) -> dict[str, i
             if name in shapes and entry.shape and entry.shape[0] != shapes[name][0]:
                 if name in embeddings:
                     changes["vocab_size"] = entry.shape[0]
-                elif name in heads:
+                elif classifies and not name.startswith(f"{model.base_model_prefix}."):
                     changes["num_labels"] = entry.shape[0]
     return changes
 

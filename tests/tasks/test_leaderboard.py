@@ -61,12 +61,18 @@ BUILDERS = {"arc_challenge": _arc, "hellaswag": _hellaswag, "truthfulqa_mc2": _t
 }
 
 
+def context(document: Document) -> str:
+    """The request's text without the continuation."""
+    shots = "".join(f"{shot.query} {shot.target}\n\n" for shot in document.shots)
+    return document.description + shots + document.item.query
+
+
 def checksum(documents: Sequence[Document]) -> tuple[int, str]:
     """Requests and their SHA-256 as the harness at the pinned commit sends them: context NUL continuation SOH."""
     digest, requests = hashlib.sha256(), 0
     for document in documents:
         for choice in document.item.choices:
-            digest.update(f"{document.context}\0 {choice}\1".encode())
+            digest.update(f"{context(document)}\0 {choice}\1".encode())
             requests += 1
     return requests, digest.hexdigest()
 
@@ -120,7 +126,7 @@ def test_an_mmlu_question_and_its_shots() -> None:
     (document,) = leaderboard.mmlu_subject("global_facts", [row], [row] * 7)
     asked = "Why?\nA. a\nB. b\nC. c\nD. d\nAnswer:"
     head = "The following are multiple choice questions (with answers) about global facts.\n\n"
-    assert document.context == head + f"{asked} C\n\n" * 5 + asked  # 5 shots of the 7
+    assert context(document) == head + f"{asked} C\n\n" * 5 + asked  # 5 shots of the 7
 
 
 def test_interleaving_takes_some_of_every_subject() -> None:

@@ -43,9 +43,9 @@ class Item:
     labels: tuple[int, ...] = ()
 
     @property
-    def shot(self) -> dict[str, str]:
-        """The item as an example with its answer."""
-        return {"query": self.query, "target": self.choices[self.gold]}
+    def target(self) -> str:
+        """The correct choice."""
+        return self.choices[self.gold]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +65,12 @@ class Document:
             "subject": self.subject,
             "description": self.description,
             "query": self.item.query,
-            "target": self.item.choices[self.item.gold],
+            "target": self.item.target,
             "choices": list(self.item.choices),
             "gold": self.item.gold,
             "labels": list(self.item.labels),
-            "shots": [shot.shot for shot in self.shots],
+            "shots": [{"query": shot.query, "target": shot.target} for shot in self.shots],
         }
-
-    @property
-    def context(self) -> str:
-        """The request's text without the continuation."""
-        shots = "".join(f"{shot.query} {shot.choices[shot.gold]}\n\n" for shot in self.shots)
-        return self.description + shots + self.item.query
 
 
 # --- one item of each data set -------------------------------------------------------------------------------

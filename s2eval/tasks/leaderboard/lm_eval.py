@@ -96,22 +96,19 @@ def _score(dataset: str, doc: ScoredDoc, results: Results) -> dict[str, float]:
 
 
 def score_arc_challenge(doc: ScoredDoc, results: Results) -> dict[str, float]:
-    """acc, acc_norm and leaderboard_pct of one ARC document."""
     return _score("arc_challenge", doc, results)
 
 
 def score_hellaswag(doc: ScoredDoc, results: Results) -> dict[str, float]:
-    """acc, acc_norm and leaderboard_pct of one HellaSwag document."""
     return _score("hellaswag", doc, results)
 
 
 def score_truthfulqa_mc2(doc: ScoredDoc, results: Results) -> dict[str, float]:
-    """mc2 and leaderboard_pct of one TruthfulQA document."""
     return _score("truthfulqa_mc2", doc, results)
 
 
 def score_mmlu_subject(doc: ScoredDoc, results: Results) -> dict[str, float]:
-    """acc and leaderboard_pct of one document, for the task of a single subject."""
+    """For the task of a single subject."""
     return _score("mmlu", doc, results)
 
 
