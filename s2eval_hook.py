@@ -1,11 +1,9 @@
-"""The start-up hook: makes lm-eval know our tasks, metrics and model without a flag.
+"""The start-up hook: registers our tasks, metrics and model in lm-eval without a flag.
 
-`s2eval_lm_eval.pth`, installed beside the package, imports this module whenever Python starts. It only puts
-one object on `sys.meta_path`; nothing of lm-eval is imported, and a process that never imports lm-eval never
-runs anything else of ours. When lm-eval itself is imported, each module in `HOOKS` is handed, right after it
-was executed, to the function of that name in `s2eval.plugin`.
-
-`S2EVAL_HOOK=0` switches it off. Then `--include_path "$(s2eval ls tasks --path)"` still gives the tasks.
+`s2eval_lm_eval.pth`, installed beside the package, imports this module whenever Python starts. It only puts one object
+on `sys.meta_path`. When lm-eval itself is imported, each module in `HOOKS` is given, right after it was executed, to
+the function of that name in `s2eval.plugin`. `S2EVAL_HOOK=0` switches it off; then
+`--include_path "$(s2eval ls tasks --path)"` still gives the tasks.
 """
 
 import os

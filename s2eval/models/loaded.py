@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from s2eval.errors import PrerequisiteError, S2Error
+from s2eval.models.backend import HFLM
 from s2eval.models.kinds import MODEL_KINDS
 from s2eval.models.model_kind import S2, ModelSpec
 
@@ -23,7 +24,7 @@ LM = TypeVar("LM")
 @dataclass(slots=True)
 class _Memory:
     key: object = None  # of `lm`
-    lm: Any = None  # of lm-eval; its class is the backend's
+    lm: HFLM = None
     base_key: object = None
     base: Base | None = None
 
@@ -31,7 +32,7 @@ class _Memory:
 _memory = _Memory()
 
 
-def get(spec: ModelSpec, arguments: Mapping[str, object]) -> Any:
+def get(spec: ModelSpec, arguments: Mapping[str, object]) -> HFLM:
     """The model in lm-eval's backend of its kind; one of another base or other arguments is released first.
 
     A base stays in memory for the next adapter, and is loaded again where it is no longer, bit for bit, what it was.
@@ -57,7 +58,7 @@ def _load(spec: ModelSpec, arguments: Mapping[str, object]) -> object:
     if _memory.base is not None and (_memory.base_key != base_key or not _memory.base.restore()):
         release()
     if _memory.base is None:
-        lm: Any = open_backend(S2LM, spec, arguments)
+        lm: HFLM = open_backend(S2LM, spec, arguments)
         _memory.base, _memory.base_key = Base(lm.model), base_key
         if spec.peft is None:
             return lm

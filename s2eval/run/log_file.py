@@ -12,29 +12,21 @@ NAME = ".run.log"
 
 
 class LogFile(io.TextIOBase):
-    """A text file that is opened at the first line, once its folder exists."""
+    """A text file that is opened at the first line, once its folder exists; updates of bars are left out."""
+
+    encoding = "utf-8"  # pyright: ignore[reportAssignmentType], a property there
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: TextIO | None = None
         self._waiting: list[str] = []
 
-    @property
-    def encoding(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Of the file."""
-        return "utf-8"
-
-    def writable(self) -> bool:
-        """It is."""
-        return True
-
     def write(self, text: str, /) -> int:
-        """Keep the text; updates of bars are left out."""
         if not text.startswith("\r") and text.strip("\n"):
             self._waiting.append(text.rstrip("\n") + "\n")
         if self._file is None and self._waiting and self._path.parent.is_dir():
             try:
-                self._file = self._path.open("a", encoding="utf-8", errors="replace")
+                self._file = self._path.open("a", encoding=self.encoding, errors="replace")
             except OSError:  # a folder that cannot be written fails where the results are
                 return len(text)
         if self._file is not None:
@@ -44,7 +36,6 @@ class LogFile(io.TextIOBase):
         return len(text)
 
     def close(self) -> None:
-        """Close the file, if it was opened."""
         if self._file is not None:
             self._file.close()
         super().close()
@@ -53,9 +44,5 @@ class LogFile(io.TextIOBase):
 @contextmanager
 def quiet_libraries(folder: Path) -> Iterator[None]:
     """Send what the block prints to the folder's log file."""
-    log = LogFile(folder / NAME)
-    try:
-        with redirect_stdout(log), redirect_stderr(log):
-            yield
-    finally:
-        log.close()
+    with LogFile(folder / NAME) as log, redirect_stdout(log), redirect_stderr(log):
+        yield

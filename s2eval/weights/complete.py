@@ -43,7 +43,7 @@ def complete(label: str, new: Sequence[str] = ()) -> Iterator[None]:
 
     plain: Any = PreTrainedModel.__dict__["from_pretrained"]
 
-    def from_pretrained(cls: type, *arguments: Any, output_loading_info: bool = False, **kwargs: Any) -> object:
+    def from_pretrained(cls: type, *arguments: object, output_loading_info: bool = False, **kwargs: object) -> object:
         # mismatched sizes raise otherwise, and the message does not name them
         options = {**kwargs, "output_loading_info": True, "ignore_mismatched_sizes": True}
         model, info = plain.__func__(cls, *arguments, **options)

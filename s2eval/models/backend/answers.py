@@ -17,7 +17,7 @@ from lm_eval.models.utils import (
 
 from s2eval import control_tokens
 from s2eval.errors import UsageError
-from s2eval.models.backend import decoding
+from s2eval.models.backend import HFLM, decoding
 from s2eval.models.backend.generation import Prompt
 from s2eval.models.trie import support
 from s2eval.reasoning import split
@@ -26,7 +26,7 @@ from s2eval.reasoning import split
 class Rules:
     """The rules as they apply to one model."""
 
-    def __init__(self, lm: Any) -> None:  # an HFLM, which its decorator hides
+    def __init__(self, lm: HFLM) -> None:
         self._lm = lm
         self._eos = lm.tok_decode(lm.eot_token_id, skip_special_tokens=False)
         self._lengths: dict[tuple[str, ...], int] = {}

@@ -40,15 +40,13 @@ class Backend(HFLM):
     Args:
         pretrained: as for `hf`, or the name of an embedded model.
         peft: folder or hub id of an adapter, put on and checked by `adapters.attach`.
-        loaded: the transformers model that `pretrained` names, where it is in memory already.
+        loaded: the transformers model of `pretrained`, if it is in memory already.
         trie: False = hf's path for everything.
         token_budget: tokens of a forward pass at most; None = from the free memory.
         flex: attention through FlexAttention; None = on CUDA.
-        arguments: hf's.
 
     Attributes:
-        cut: prompt → whether its answer reached the limit of new tokens without ending by itself; filled by
-            `generate_until`.
+        cut: prompt → whether its answer reached the limit of new tokens without ending by itself.
         reasoning: prompt → the reasoning that was taken off its answer.
         stats: since the last reset; a caller may replace it by a new one.
     """
@@ -153,7 +151,7 @@ class Backend(HFLM):
         string: str,
         add_special_tokens: bool | None = None,
         left_truncate_len: int | None = None,
-        **options: Any,
+        **options: object,
     ) -> list[int]:
         """HFLM's; the texts of control tokens that a template hid are encoded as text."""
         key = (string, add_special_tokens, left_truncate_len, self.add_bos_token, *sorted(options.items()))
@@ -202,7 +200,7 @@ class Backend(HFLM):
         start = -(left_truncate_len or 0)
         return padded["input_ids"][:, start:], padded["attention_mask"][:, start:]
 
-    def _model_generate(self, context: Tensor, max_length: int, stop: list[str], **generation_kwargs: Any) -> Tensor:
+    def _model_generate(self, context: Tensor, max_length: int, stop: list[str], **generation_kwargs: object) -> Tensor:
         """HFLM's, where it is hf's path that answers; notes which answers were cut."""
         tokens = super()._model_generate(context, max_length, stop, **generation_kwargs)
         ends = {self.eot_token_id, self.tokenizer.pad_token_id}
@@ -211,7 +209,7 @@ class Backend(HFLM):
             self.cut[prompt] = full and not any(mark in self.tok_decode(row) for mark in stop)
         return tokens
 
-    def get_model_info(self) -> dict[str, Any]:
+    def get_model_info(self) -> dict[str, object]:
         """hf's, and the statistics."""
         return {**super().get_model_info(), "s2_work": self.stats.as_dict()}
 

@@ -7,9 +7,10 @@ trie would score a choice without tokens as certain.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from s2eval.errors import UsageError
+from s2eval.models.backend import HFLM
 from s2eval.models.tokenizers import rows_needed
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _SHOWN = 60  # characters of a text in a message
 
 
 def check_choices(
-    lm: Any,  # an HFLM, which its decorator hides
+    lm: HFLM,
     requests: Sequence[tuple[tuple[str, str] | None, Sequence[int], Sequence[int]]],
     instances: Sequence[Instance],
 ) -> None:
@@ -49,7 +50,7 @@ def check_choices(
         check_tokens(lm, [*context, *choice], where)
 
 
-def check_tokens(lm: Any, tokens: Sequence[int], where: str = "") -> None:
+def check_tokens(lm: HFLM, tokens: Sequence[int], where: str = "") -> None:
     """Raise UsageError, naming the token, if one has no row in the model's embeddings."""
     rows = rows_of(lm.model)
     token = max(tokens, default=0)

@@ -83,7 +83,7 @@ class MetaModel(S2LM):
         dtype: str | torch.dtype | None = "auto",
         trust_remote_code: bool | None = False,
         quantization_config: object = None,
-        **options: Any,
+        **options: object,
     ) -> None:
         """Instead of hf's. Raises PrerequisiteError if the files of a local folder would leave a part of the model to
         random numbers; those of GGUF, remote code and quantised models are checked when they are loaded."""

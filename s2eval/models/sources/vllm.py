@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
 
 from s2eval import control_tokens, paths
 from s2eval.errors import PrerequisiteError
@@ -18,7 +17,7 @@ def _spec(name: str, text: str) -> ModelSpec:
     return ModelSpec(text, check(name, text), engine=VLLM.name)
 
 
-def _open(**arguments: Any) -> Any:
+def _open(**arguments: object) -> object:
     lm = import_module("lm_eval.models.vllm_causallms").VLLM(**{**arguments, "batch_size": "auto"})
     control_tokens.stop_appending(lm.tokenizer)
     return lm
