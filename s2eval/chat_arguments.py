@@ -38,11 +38,7 @@ def collect(options: Mapping[str, object]) -> dict[str, object]:
 
 
 def parse(text: str | None) -> dict[str, object]:
-    """The argument of `--chat-template-args`; none where it is left out.
-
-    Raises:
-        UsageError: it is no JSON object.
-    """
+    """The argument of `--chat-template-args`, a JSON object (else UsageError); none where it is left out."""
     if text is None:
         return {}
     try:

@@ -100,11 +100,7 @@ def _around(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
 
 
 def stop_appending(tokenizer: Tokenizer) -> None:
-    """Change a tokenizer so that it adds nothing at the end of a text; what it puts before one stays.
-
-    Raises:
-        UsageError: it is of a kind that cannot be changed.
-    """
+    """Change a tokenizer so that it adds nothing at the end of a text; UsageError where its kind cannot be changed."""
     before, after = _around(tokenizer)
     if not after:
         return

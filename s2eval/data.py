@@ -53,11 +53,7 @@ class Source(Generic[R]):
 
 
 def directory() -> Path | None:
-    """The folder that `S2_DATA_DIR` names, or None for the hub.
-
-    Raises:
-        DataError: the variable names something that is not a folder.
-    """
+    """The folder that `S2_DATA_DIR` names, else DataError; None for the hub."""
     value = os.environ.get(VARIABLE)
     if not value:
         return None

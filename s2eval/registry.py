@@ -56,11 +56,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             self.register(entry)
 
     def register(self, entry: Entry) -> Entry:
-        """Add an entry and return it.
-
-        Raises:
-            UsageError: another entry has its name.
-        """
+        """Add an entry and return it; UsageError where another entry has its name."""
         if self._entries.get(entry.name, entry) is not entry:
             raise UsageError(f"two entries are named {self.kind} {entry.name!r}; rename one of them")
         self._entries[entry.name] = entry

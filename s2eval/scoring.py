@@ -55,11 +55,7 @@ def score_samples(samples: Sequence[Sample]) -> dict[Key, Estimate]:
 
 
 def score_texts(name: str, predictions: Sequence[str], references: Sequence[str]) -> dict[str, Estimate]:
-    """One family of metrics over texts, with their size; references may be "" where the family compares with none.
-
-    Raises:
-        UnknownNameError: no such family.
-    """
+    """One family of metrics over texts, with their size; references may be "" where the family compares with none."""
     family = METRICS.find(name)
     measured = score_all(predictions, references, (family, SIZE))
     pooled = any(metric.pooled for metric in family.metrics)

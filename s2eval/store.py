@@ -206,11 +206,7 @@ def csv_cell(value: object) -> object:
 
 
 def read_scores(path: Path) -> list[Row]:
-    """Read `scores.csv`.
-
-    Raises:
-        DataError: a column is missing or a value is no number; file and line are named.
-    """
+    """Read `scores.csv`; DataError, with file and line, where a column is missing or a value is no number."""
     rows: list[Row] = []
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)

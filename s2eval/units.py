@@ -146,11 +146,7 @@ class _ChangedError(ValueError):
 
 
 def _content(path: Path) -> dict[str, Any]:
-    """A JSON object that holds its own hash, unless version 0.1.0 wrote it.
-
-    Raises:
-        OSError, ValueError, TypeError: it cannot be read, or was changed.
-    """
+    """A JSON object that holds its own hash (none in version 0.1.0); OSError, ValueError, TypeError where not."""
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
     except RecursionError as error:

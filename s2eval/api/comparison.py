@@ -121,12 +121,7 @@ def compare_found(
 
 
 def sides(contents: LogContents, baseline: str | None, models: Sequence[str]) -> list[tuple[Side, Side]]:
-    """(baseline, model) of each comparison.
-
-    Raises:
-        UnknownNameError: no model and no group of that name.
-        UsageError: fewer than two models, or a name of several.
-    """
+    """(baseline, model) of each comparison; UnknownNameError or, for fewer than two models, UsageError."""
     from s2eval.identity import choose
     from s2eval.report.compare import Side
     from s2eval.report.read.items import recorded_names

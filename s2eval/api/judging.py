@@ -100,11 +100,7 @@ class JudgePlan:
     calls: Sequence[tuple[ModelHandle, Call]]
 
     def check(self) -> None:
-        """Check servers and budget; makes no calls that cost.
-
-        Raises:
-            UsageError, ServiceError, BudgetError: where judging would fail.
-        """
+        """Check servers and budget, without a call that costs; raises what judging would fail with."""
         from s2eval.judge import bench
 
         bench.check(self.calls, self.budget)
@@ -138,6 +134,7 @@ def open_plan(request: JudgeRequest, log: Log, *, dry_run: bool = False) -> Iter
         UsageError, PrerequisiteError: a model, a judge or a question set is missing, or does not fit.
     """
     from s2eval import chat_arguments
+    from s2eval.files.names import clashes
     from s2eval.judge import bench
     from s2eval.judge.ask.judging import JudgeSettings
     from s2eval.judge.ask.model_handles import Access, open_judge, open_model
@@ -185,25 +182,22 @@ def open_plan(request: JudgeRequest, log: Log, *, dry_run: bool = False) -> Iter
         )
         models = [open_model(text, questions, access) for text in request.models]
         against = open_model(request.baseline, questions, access) if request.baseline else None
-        _check_models([*models, *([against] if against else [])], bool(request.template or arguments))
+        handles = [*models, *([against] if against else [])]
+        if (request.template or arguments) and not any(handle.template for handle in handles):
+            raise UsageError(
+                "--template and --chat-template-args are for models on this machine; here a server applies its own"
+            )
+        names = [handle.name for handle in handles]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise UsageError(
+                f"two models are called {', '.join(repeated)} in folders and tables: judge them separately"
+            )
+        if alike := clashes(names):
+            raise UsageError(f"models {', '.join(alike)}: on some systems both are one folder; judge them separately")
         dry = bench.DryRunClient(ledger)
         for model in models:
             _judge_model(questions, model, against, judging, request.choices, dry)
         yield JudgePlan(request, out, questions, models, against, judging, ledger, budget, table, dry.calls)
-
-
-def _check_models(models: Sequence[ModelHandle], templated: bool) -> None:
-    from s2eval.files.names import clashes
-
-    if templated and not any(model.template for model in models):
-        raise UsageError(
-            "--template and --chat-template-args are for models on this machine; here a server applies its own"
-        )
-    names = [model.name for model in models]
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise UsageError(f"two models are called {', '.join(repeated)} in folders and tables: judge them separately")
-    if alike := clashes(names):
-        raise UsageError(f"models {', '.join(alike)}: on some systems both are one folder; judge them separately")
 
 
 def _judge_model(

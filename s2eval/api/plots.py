@@ -31,11 +31,7 @@ class Plot:
         return standalone(self._chart.svg)
 
     def savefig(self, path: str | Path) -> Path:
-        """Write the picture; SVG is the one format.
-
-        Raises:
-            UsageError: the path does not end in .svg.
-        """
+        """Write the picture as SVG, the one format; UsageError where the path does not end in .svg."""
         from s2eval import store
         from s2eval.errors import UsageError
 

@@ -79,10 +79,8 @@ def score(
     from s2eval.metrics.size import SIZE
     from s2eval.reasoning import split
 
-    named = (
-        [metrics] if isinstance(metrics, str) else list(metrics or (["rouge"] if references else []) + ["readability"])
-    )
-    families = [METRICS.find(name) for name in named]
+    default = ["rouge", "readability"] if references else ["readability"]
+    families = [METRICS.find(name) for name in ([metrics] if isinstance(metrics, str) else metrics or default)]
     if other := [family.name for family in families if family.score is None and not family.needs]:
         raise UsageError(f"metric {other[0]!r} is not measured on texts. See: s2eval ls metrics")
     if references is not None and len(references) != len(texts):
@@ -97,7 +95,7 @@ def score(
     for family in families:
         if family.needs == "encoder":
             triples, digest = bertscore(answers, compared, encoder=encoder, num_layers=num_layers)
-            measured = [dict(zip(family.names, asdict(one).values(), strict=True)) for one in triples]
+            measured = [dict(zip(family.names, asdict(triple).values(), strict=True)) for triple in triples]
             means = scoring.bertscore_means(triples)
         else:
             measured = score_all(answers, compared, (family, SIZE))

@@ -31,11 +31,7 @@ _known: dict[Path, tuple[_State, Fingerprint]] = {}
 
 
 def fingerprint(path: Path) -> Fingerprint:
-    """Of a file as it is now; read once as long as nothing about the file changes.
-
-    Raises:
-        OSError: it cannot be read.
-    """
+    """Of a file as it is now; read once as long as nothing about the file changes."""
     stat = path.stat()
     state = (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
     known = _known.get(path.absolute())

@@ -57,11 +57,7 @@ def numbered(raw_lines: Iterable[bytes], start: int = 1) -> Iterator[tuple[int, 
 
 
 def parse(line: bytes, errors: DecodeErrors = "strict") -> Any:
-    """The value of a line.
-
-    Raises:
-        ValueError: it is not JSON, or not UTF-8; the message is what is wrong, in words.
-    """
+    """The value of a line; ValueError, with what is wrong in words, where it is not JSON or not UTF-8."""
     try:
         return json.loads(line.decode("utf-8", errors))
     except json.JSONDecodeError as error:
@@ -73,11 +69,7 @@ def parse(line: bytes, errors: DecodeErrors = "strict") -> Any:
 
 
 def records(path: Path, errors: DecodeErrors = "strict") -> Iterator[tuple[int, Any]]:
-    """The values of a plain file's lines, with the lines' numbers.
-
-    Raises:
-        DataError: as `lines` raises it; or a line is not JSON: file, line and reason.
-    """
+    """The values of a plain file's lines, with the lines' numbers; DataError also where a line is not JSON."""
     for number, line in lines(path):
         try:
             yield number, parse(line, errors)

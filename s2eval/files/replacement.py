@@ -22,10 +22,9 @@ _EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2) and RENAME_SWAP of renamex_np(2
 
 
 def replace_folder(new: Path, target: Path) -> None:
-    """Give the folder `new` the name `target`, on the same file system; a folder of that name is removed.
+    """Give the folder `new` the name `target`, on the same file system; an older folder is removed.
 
-    Raises:
-        OSError: `target` is as it was before, and `new` too.
+    After an OSError both are as they were before.
     """
     if not os.path.lexists(target):
         new.rename(target)

@@ -68,11 +68,7 @@ class Report:
 
     @cached_property
     def compared(self) -> Compared:
-        """Every model against the baseline.
-
-        Raises:
-            UnknownNameError: no such baseline.
-        """
+        """Every model against the baseline; UnknownNameError where there is no such model."""
         contests = [contest for source in self.sources for contest in source.contests]
         return against_baseline(self.scored, contests, self.models, self.baseline)
 

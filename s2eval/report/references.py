@@ -76,11 +76,7 @@ def measured_less_published(measured: float | None, published: str) -> float | N
 
 @cache
 def load_references(folder: Path | None = None) -> References:
-    """Read every CSV of `folder`, by default the one that ships with the package; once a process.
-
-    Raises:
-        PrerequisiteError: there is none, so the installation is incomplete.
-    """
+    """Every CSV of `folder`, by default of the packaged one; PrerequisiteError where there is none."""
     folder = folder or paths.references()
     files = sorted(folder.glob("*.csv"))
     if not files:

@@ -82,11 +82,7 @@ class StoredRun:
 
 
 def read_run(folder: Path, *, texts: bool = True) -> StoredRun:
-    """Read a run folder, which has a `run.yaml`; without `texts` nothing that tables do not need.
-
-    Raises:
-        DataError: `run.yaml` is not the configuration of a run.
-    """
+    """Read a run folder, which has a `run.yaml`; without `texts` nothing that tables do not need."""
     models = configured(folder)
     tasks, unfinished = sorted({*models.names("tasks")}), models.names("unfinished")
     scored: list[Scored] = []
@@ -114,11 +110,7 @@ def read_run(folder: Path, *, texts: bool = True) -> StoredRun:
 
 
 def configured(folder: Path) -> RunModels:
-    """The models of a run's `run.yaml`, which people edit and disks cut: so it is checked.
-
-    Raises:
-        DataError: it is not the configuration of a run.
-    """
+    """The models of a run's `run.yaml`, which people edit and disks cut: DataError where it is not one of a run."""
     path = folder / store.RUN
     try:
         config: Json = yamltext.read_run(path)
