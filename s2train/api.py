@@ -37,7 +37,7 @@ def label(
         prompts: JSON lines with a field prompt or question; or
         data, set_name, side: a folder of `s2train data`, one of its sets and sides.
         sampling: fields of `s2train.label.sampling.Sampling`.
-        log: is given each line of what is to be done.
+        log: called with each line of what is to be done.
         options: further fields of `s2train.label.job.Request`, such as `answers`, `limit`, `aspect`.
 
     Returns:

@@ -1,6 +1,6 @@
-"""`s2train label`: a policy answers prompts, rankings say which answers are better, and that becomes a preference set.
+"""`s2train label`: a policy answers prompts, rankings order its answers, and their order becomes preferences.
 
-Rankings are reward models, weighted sums of them, or a DPO policy's implicit reward; how often two agree is told.
+Rankings are reward models, weighted sums of them, or a DPO policy's implicit reward; how often two agree is reported.
 """
 
 from __future__ import annotations

@@ -141,10 +141,10 @@ def prepare(request: Request) -> Job:
         UsageError, PrerequisiteError: what cannot be labelled, and why.
     """
     _check_settings(request)
-    parts = [rankings.parse(text) for text in request.rankings]
+    typed = [rankings.parse(text) for text in request.rankings]
     policy = sampling.policy(request.policy, request.template)
-    known = rankings.Known(policy.base_checkpoint.folder, policy.fingerprint)
-    ranked = tuple(rankings.prepare(named, known, allow_below_gate=request.allow_below_gate) for named in parts)
+    known = rankings.KnownBase(policy.base_checkpoint.folder, policy.fingerprint)
+    ranked = tuple(rankings.prepare(parts, known, allow_below_gate=request.allow_below_gate) for parts in typed)
     if len({ranking.parts for ranking in ranked}) < len(ranked):
         raise UsageError("--rank: one ranking is named twice")
     folders = {part.base_checkpoint.folder for ranking in ranked for part, _ in ranking.parts}

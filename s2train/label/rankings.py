@@ -28,7 +28,7 @@ _PART = re.compile(r"(?P<kind>reward|dpo):(?P<place>.+?)(?:\*(?P<weight>[^*/]+))
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class RankingPart:
     """A part of a ranking as it was typed.
 
     Attributes:
@@ -86,13 +86,13 @@ class Ranking:
         return math.fsum(weight * scores[part.key] for part, weight in self.parts)
 
 
-def parse(text: str) -> list[Named]:
+def parse(text: str) -> list[RankingPart]:
     """A ranking as users type it; UsageError where it is of another form.
 
     >>> parse("reward:runs/simple*0.7+reward:runs/helpful*0.3")[1]
-    Named(kind='reward', place='runs/helpful', weight=0.3, reference=None)
+    RankingPart(kind='reward', place='runs/helpful', weight=0.3, reference=None)
     """
-    parts: list[Named] = []
+    parts: list[RankingPart] = []
     for part in _NEXT.split(text):
         match = _PART.fullmatch(part)
         if match is None:
@@ -105,23 +105,23 @@ def parse(text: str) -> list[Named]:
             raise UsageError(f"--rank {text}: weight {match['weight']!r}: expected a number that is not 0")
         if match["kind"] == "dpo":
             place, _, reference = match["place"].partition("@")
-            parts.append(Named("dpo", place, weight, reference or None))
+            parts.append(RankingPart("dpo", place, weight, reference or None))
         else:
-            parts.append(Named("reward", match["place"], weight))
+            parts.append(RankingPart("reward", match["place"], weight))
     if len(parts) > 1 and any(part.kind == "dpo" for part in parts):
         raise UsageError(f"--rank {text}: only reward models are added up: {_FORM}")
     return parts
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownBase:
     """The policy's base, which adapters of it need not look for."""
 
     folder: Path
     fingerprint: str | None
 
 
-def prepare(parts: Sequence[Named], known: Known, *, allow_below_gate: bool = False) -> Ranking:
+def prepare(parts: Sequence[RankingPart], known: KnownBase, *, allow_below_gate: bool = False) -> Ranking:
     """Find and check the rankers of a ranking; loads nothing.
 
     Raises:
@@ -130,8 +130,8 @@ def prepare(parts: Sequence[Named], known: Known, *, allow_below_gate: bool = Fa
     return Ranking(tuple((_ranker(part, known, allow_below_gate), part.weight) for part in parts))
 
 
-def _ranker(named: Named, known: Known, allow_below_gate: bool) -> Ranker:
-    kind, adapter = named.kind, location.of_adapter(named.place)
+def _ranker(part: RankingPart, known: KnownBase, allow_below_gate: bool) -> Ranker:
+    kind, adapter = part.kind, location.of_adapter(part.place)
     about = checkpoint.read(adapter.folder)
     if about is None or about.kind != kind:
         what = "it has no s2train.json" if about is None else f"its s2train.json says that {about.kind} made it"
@@ -148,7 +148,7 @@ def _ranker(named: Named, known: Known, allow_below_gate: bool) -> Ranker:
     recipe: Any = about.recipe or {}
     content: dict[str, object] = {
         "kind": kind,
-        "model": identity(ModelSpec(named.place, str(base.folder), str(adapter.folder))),
+        "model": identity(ModelSpec(part.place, str(base.folder), str(adapter.folder))),
         "quantization": about.quantization and about.quantization.model_dump(),
         "template": about.template,
     }
@@ -163,7 +163,7 @@ def _ranker(named: Named, known: Known, allow_below_gate: bool) -> Ranker:
             )
         beta = float(arguments.get("beta", BETA))
         started = (recipe.get("model") or {}).get("adapter")
-        reference = _reference(named, adapter, started, about.data.get("adapter", "unknown"), base, known)
+        reference = _reference(part, adapter, started, about.data.get("adapter", "unknown"), base, known)
         content["beta"] = beta
         content["reference"] = reference and identity(ModelSpec(str(reference), str(base.folder), str(reference)))
     key = f"{kind}:{adapter.name}@{store.key_of(content)}"
@@ -186,7 +186,7 @@ def _check_adapter_kind(adapter: Location, kind: Kind) -> None:
         )
 
 
-def _base(adapter: Location, about: Checkpoint, known: Known) -> Path:
+def _base(adapter: Location, about: Checkpoint, known: KnownBase) -> Path:
     """The known base where it is the right one, else the one that the adapter names."""
     if known.fingerprint and about.base and about.base.sha256 == known.fingerprint:
         return known.folder
@@ -196,15 +196,15 @@ def _base(adapter: Location, about: Checkpoint, known: Known) -> Path:
 
 
 def _reference(
-    named: Named, adapter: Location, started: str | None, sha256: str, base: BaseCheckpoint, known: Known
+    part: RankingPart, adapter: Location, started: str | None, sha256: str, base: BaseCheckpoint, known: KnownBase
 ) -> Path | None:
     """The adapter that was π_ref, by its name and hash; None where training began with a new one: the base was."""
-    where, advice = f"dpo {adapter.name}", f"--rank dpo:{named.place}@FOLDER"
+    where, advice = f"dpo {adapter.name}", f"--rank dpo:{part.place}@FOLDER"
     if started is None:
-        if named.reference:
+        if part.reference:
             raise UsageError(f"{where}: its reference is the base (it started from no adapter): leave @… out")
         return None
-    place = named.reference or (started if "/" in started else str(adapter.folder.parent / started))
+    place = part.reference or (started if "/" in started else str(adapter.folder.parent / started))
     try:
         reference = location.of_adapter(place)
     except PrerequisiteError as error:

@@ -18,6 +18,7 @@ from s2train.training.models import HEAD
 from s2train.training.rows import Encoded, Encoder
 
 if TYPE_CHECKING:
+    from peft import PeftModel
     from transformers import PreTrainedModel
 
 Score = Callable[[Sequence[tuple[str, str]]], list[float]]
@@ -104,7 +105,7 @@ def _implicit(causal: PreTrainedModel, ranker: Ranker, padding: int) -> Callable
     return score
 
 
-def log_likelihoods(model: Any, encoded: Sequence[Encoded], padding: int) -> list[float]:
+def log_likelihoods(model: PeftModel, encoded: Sequence[Encoded], padding: int) -> list[float]:
     """log π(answer with its end-of-text | prompt) of each, in nats; sequences of like length together."""
     import torch
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -83,7 +83,7 @@ class Rewarded(StageConfig):
 
     @field_validator("rewards", mode="before")
     @classmethod
-    def _folders(cls, value: Any) -> Any:
+    def _folders(cls, value: object) -> object:
         if not isinstance(value, dict):
             return value
         return {name: {"adapter": reward} if isinstance(reward, str) else reward for name, reward in value.items()}

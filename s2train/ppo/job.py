@@ -29,29 +29,18 @@ class Job(ModelJob):
     """PPO that was checked, and can begin.
 
     Attributes:
-        train, validation: prompts; none where there is no validation side.
         judges: name → reward model.
-        base, policy, value: parameters; of the value its head as well.
+        policy, value: parameters; of the value its head as well. `parameters` are those and the base's; the frozen
+            adapters are not among them.
     """
 
     config: Ppo
     train: Prompts
     validation: Prompts
     judges: Mapping[str, Judge]
-    base: int
     policy: int
     value: int
     training: Method = METHOD
-
-    @property
-    def trainable(self) -> int:
-        """Parameters of policy and value."""
-        return self.policy + self.value
-
-    @property
-    def parameters(self) -> int:
-        """Those and the base's; the frozen adapters are not among them."""
-        return self.base + self.trainable
 
     @property
     def checkpointing(self) -> bool:
@@ -73,7 +62,7 @@ class Job(ModelJob):
         return [
             f"ppo: {self.plan.base.name}{start}, {settings.method} in {self.plan.hardware.dtype} on "
             f"{self.plan.hardware.device}; {self.policy:,} parameters of the policy and {self.value:,} of the value "
-            f"are trained, {self.base:,} of the base are not",
+            f"are trained, {self.parameters - self.trainable:,} of the base are not",
             f"reward: {' + '.join(rewards)} - {ppo.kl:g} × KL; reference: {reference}",
             f"template {self.template.name}; at most {self.train.longest:,} tokens of a prompt and "
             f"{ppo.max_new_tokens:,} of an answer",
@@ -111,7 +100,9 @@ def prepare(config: Ppo, where: str) -> Job:
     recipe = begin.recipe(config, {"out", "report_to"})
     for name, judge in rewards.items():
         recipe["rewards"][name]["adapter"] = judge.where.name
-    head = begin.model.config.get_text_config().hidden_size + 1
+    base = sum(weight.numel() for weight in begin.model.parameters())
+    policy, value = (_adapter_parameters(plan) for plan in (begin.plan, value_plan(begin.plan, config.value)))
+    value += begin.model.config.get_text_config().hidden_size + 1  # its head
     return Job(
         where=where,
         config=config,
@@ -124,9 +115,10 @@ def prepare(config: Ppo, where: str) -> Job:
         judges=rewards,
         data=hashes | begin.hashes() | {f"reward-{name}": judge.sha256 for name, judge in rewards.items()},
         recipe=jobs.as_recorded(recipe),
-        base=sum(weight.numel() for weight in begin.model.parameters()),
-        policy=_adapter_parameters(begin.plan),
-        value=_adapter_parameters(value_plan(begin.plan, config.value)) + head,
+        parameters=base + policy + value,
+        trainable=policy + value,
+        policy=policy,
+        value=value,
     )
 
 

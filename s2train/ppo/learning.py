@@ -116,7 +116,7 @@ class Learner:
         self.kl.update(kl, self.settings.answers)
         return figures
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, object]:
         """All that the next step depends on."""
         return {
             POLICY: self.roles.adapter(POLICY),

@@ -118,7 +118,7 @@ class Roles(nn.Module):
             self.model.add_adapter(name, lora.config)
             models.fill(self.model, lora.tensors, name, lora.name)
             self.heads[name] = head.to(self.model.device)
-        self.causal: Any = self.model.get_base_model()
+        self.causal: PreTrainedModel = self.model.get_base_model()
         width = self.causal.config.get_text_config().hidden_size
         head = nn.Linear(width, 1, device=self.causal.device)
         nn.init.zeros_(head.weight)
@@ -148,7 +148,7 @@ class Roles(nn.Module):
         self.causal.activation_checkpointing_enable({"use_reentrant": False})
 
     @contextmanager
-    def acting(self, role: str) -> Iterator[Any]:
+    def acting(self, role: str) -> Iterator[PreTrainedModel]:
         """The causal language model in that role; afterwards the adapters are as they were."""
         with acting(self._layers, None if role == REFERENCE and not self.copied else role):
             yield self.causal
@@ -160,7 +160,7 @@ class Roles(nn.Module):
         of them, (B, T); of a reward the score of the answer, (B,).
         """
         batch = batch.to(self.causal.device)
-        inputs: dict[str, Any] = {
+        inputs = {
             "input_ids": batch.tokens,
             "attention_mask": batch.mask,
             "position_ids": (batch.mask.cumsum(-1) - 1).clamp(min=0),
@@ -172,7 +172,8 @@ class Roles(nn.Module):
                 return losses.log_probabilities(logits if temperature == 1 else logits / temperature, batch.answers)
             trunk = getattr(causal, causal.base_model_prefix)
             hidden = trunk(**inputs).last_hidden_state
-        head: Any = self.heads[role]
+        head = self.heads[role]
+        assert isinstance(head, nn.Linear)
         if role == VALUE:
             return head(hidden[:, batch.width - 1 : -1].to(head.weight.dtype))[..., 0].float()
         read = last_tokens(hidden, batch.tokens, batch.mask, self.padding)

@@ -46,18 +46,18 @@ class _Epochs(RepeatSampler):
 class _Sampling(Watched):
     """What both share. Its `reward_funcs` join the policy's model, and stay out of its checkpoints."""
 
+    eos_token_ids: list[int]
+
     def __init__(self, *, reward_funcs: Sequence[Reward | MissingEnd], **kwargs: Any) -> None:
         super().__init__(reward_funcs=reward_funcs, **kwargs)  # type: ignore[call-arg]  # of TRL's trainers
-        trainer: Any = self
         for function in reward_funcs:
             if isinstance(function, MissingEnd):
-                function.ends = frozenset(trainer.eos_token_ids)
+                function.ends = frozenset(self.eos_token_ids)
             else:
-                function.join(trainer.model)
+                function.join(self.model)
 
     def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, object]]:
-        trainer: Any = self
-        return tokens_of(trainer.processing_class, prompts), None, {}
+        return tokens_of(self.processing_class, prompts), None, {}  # type: ignore[arg-type]  # a tokenizer
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         order: Any = super()._get_train_sampler(train_dataset)
@@ -67,8 +67,7 @@ class _Sampling(Watched):
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         """Only what is trained: reference and rewards are loaded whenever training starts."""
-        trainer: Any = self
-        model = trainer.accelerator.unwrap_model(trainer.model)
+        model: Any = self.accelerator.unwrap_model(self.model)
         save = model.save_pretrained
         model.save_pretrained = lambda *args, **options: save(*args, selected_adapters=[ADAPTER], **options)
         try:

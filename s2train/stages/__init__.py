@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 from s2eval.registry import Registry
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from s2train.training.job import Training
 
 __all__ = ["STAGES", "Stage", "Trained", "commands", "load", "train", "training_for"]
@@ -85,7 +87,7 @@ def training_for(stage: Stage, algorithm: object) -> Training[Any]:
     return (other if other and other.command == stage.name else stage).training
 
 
-def load(stage: Stage, config: Path | Mapping[str, Any], assignments: Iterable[str] = ()) -> Any:
+def load(stage: Stage, config: Path | Mapping[str, object], assignments: Iterable[str] = ()) -> BaseModel:
     """Read and check a configuration with its overrides; ConfigError with every error of both, each on a line."""
     from s2eval.files import yamlfile
     from s2eval.files.yamltext import Document
@@ -104,8 +106,8 @@ def load(stage: Stage, config: Path | Mapping[str, Any], assignments: Iterable[s
 
 def train(
     stage: str,
-    config: str | Path | Mapping[str, Any],
-    overrides: Mapping[str, Any] | Iterable[str] = (),
+    config: str | Path | Mapping[str, object],
+    overrides: Mapping[str, object] | Iterable[str] = (),
     *,
     fresh: bool = False,
     log: Callable[[str], object] = lambda _: None,
@@ -117,7 +119,7 @@ def train(
         config: the recipe's YAML, or what it holds.
         overrides: dotted key → value, or `key=value` as on the command line.
         fresh: start again, and replace what exists.
-        log: is given each line of what is to be done.
+        log: called with each line of what is to be done.
 
     Raises:
         UnknownNameError: no such stage.

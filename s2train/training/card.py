@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from s2train.checkpoint import Checkpoint
+from s2train.training.job import ModelJob
 
 
-def card(job: Any, about: Checkpoint, charts: list[str]) -> str:
+def card(job: ModelJob, about: Checkpoint, charts: list[str]) -> str:
     """Markdown of any stage's job: what it is, what it was trained on, what was measured, how to repeat it."""
     import yaml
 

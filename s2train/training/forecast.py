@@ -16,6 +16,8 @@ from s2train.training.job import Job
 from s2train.training.models import Plan
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
     from s2eval.models.cost.arithmetic import Shape
 
 REACHED = 0.5  # share of the rate of bare products that training is taken to reach; an assumption
@@ -160,7 +162,7 @@ def memory(job: Job) -> Memory:
     return Memory(base, adapter, reference, job.trainable * width, job.trainable * state, _activations(job, model))
 
 
-def _activations(job: Job, model: Any) -> int:
+def _activations(job: Job, model: PreTrainedModel) -> int:
     """Of one pass: what the backward pass needs of every layer, or of one and the layers' inputs if checkpointed.
 
     To what a layer holds anyway, an adapter with dropout adds a copy and a mask of each input of its linear layers, and

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel, JsonValue, create_model
 
 from s2eval.prompts import Template
 from s2train.training.models import Plan, Task
@@ -40,7 +40,7 @@ class RunPaths:
     config: Any
     fingerprint: str
     data: Mapping[str, str]
-    recipe: Mapping[str, object]
+    recipe: Mapping[str, JsonValue]
 
     @property
     def out(self) -> Path:
@@ -157,6 +157,16 @@ def _with_arguments(config: type[StageConfig], arguments: type) -> type[BaseMode
     return create_model(config.__name__, __base__=config, arguments=(model, model.model_validate({})))
 
 
+class Side(Protocol):
+    """The rows of a side of the data."""
+
+    def __len__(self) -> int: ...
+
+    def line(self, name: str) -> str:
+        """What became of the file's rows, in words."""
+        ...
+
+
 @dataclass(frozen=True)
 class ModelJob(RunPaths):
     """What the jobs of all stages that train a model here have.
@@ -167,8 +177,10 @@ class ModelJob(RunPaths):
         plan: what is loaded.
         fingerprint: of the base's weights.
         template: how questions become prompts.
+        train, validation: encoded; no rows where there is no validation side.
         data: name → SHA-256 of the files, adapters included.
         recipe: the configuration as it is recorded, without this machine's folders.
+        parameters, trainable: how many there are.
     """
 
     where: str
@@ -177,8 +189,12 @@ class ModelJob(RunPaths):
     fingerprint: str
     tokenizer: Tokenizer
     template: Template
+    train: Side
+    validation: Side
     data: Mapping[str, str]
-    recipe: Mapping[str, object]
+    recipe: Mapping[str, JsonValue]
+    parameters: int
+    trainable: int
 
     @property
     def base_name(self) -> str:
@@ -192,21 +208,13 @@ class ModelJob(RunPaths):
 
 @dataclass(frozen=True)
 class Job(ModelJob):
-    """A training by TRL.
-
-    Attributes:
-        train, validation: encoded rows; no rows where there is no validation side.
-        arguments: TRL's, built of `values` and TRL's defaults.
-        parameters, trainable: how many there are.
-    """
+    """A training by TRL, whose `arguments` are built of `values` and TRL's defaults."""
 
     training: TrlTraining  # pyright: ignore[reportIncompatibleVariableOverride]
     train: Rows
     validation: Rows
     arguments: Any
     values: Mapping[str, Any]
-    parameters: int
-    trainable: int
 
     @property
     def evaluates(self) -> bool:

@@ -165,7 +165,7 @@ def load(plan: Plan) -> PreTrainedModel:
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, BitsAndBytesConfig
 
-    options: dict[str, Any] = {"dtype": getattr(torch, plan.hardware.dtype)}
+    options: dict[str, object] = {"dtype": getattr(torch, plan.hardware.dtype)}
     if plan.settings.attention:
         options["attn_implementation"] = plan.settings.attention
     if plan.quantized:
@@ -304,7 +304,7 @@ def restore(model: nn.Module, before: Mapping[str, Tensor], hardware: Hardware) 
             weight.data = before[name].float() if name in before else weight.data.float()
 
 
-def name_base(model: Any, base: str) -> None:
+def name_base(model: nn.Module, base: str) -> None:
     """Let adapters call their base by a name that other machines know, where there is one."""
     for config in getattr(model, "peft_config", {}).values():
         config.base_model_name_or_path = base

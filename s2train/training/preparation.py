@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pydantic import JsonValue
+
 from s2eval import prompts
 from s2eval.errors import ConfigError, DataError, PrerequisiteError, UsageError
 from s2eval.weights import check_shapes
@@ -18,7 +20,7 @@ from s2train.data.files.jsonl import Source
 from s2train.data.layout import PREFERENCES
 from s2train.training import arguments, hardware, models, trackers
 from s2train.training.config import Model, Pairs, Preferences, StageConfig
-from s2train.training.job import Job, TrlTraining
+from s2train.training.job import Job, ModelJob, TrlTraining
 from s2train.training.models import Plan
 from s2train.training.rows import Encoder, Rows, Tokenizer
 from s2train.weights import location, shards
@@ -253,13 +255,15 @@ def files_of_aspect(data: Preferences) -> tuple[str, str]:
     return f"{PREFERENCES}/{data.aspect}.jsonl", f"{PREFERENCES}/{data.aspect}.validation.jsonl"
 
 
-def as_recorded(recipe: Mapping[str, object]) -> dict[str, Any]:
+def as_recorded(recipe: Mapping[str, object]) -> dict[str, JsonValue]:
     """As JSON reads it back, without keys that are None."""
 
-    def without_none(value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            return value
-        return {key: without_none(item) for key, item in value.items() if item is not None}
+    def without_none(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        return {
+            key: without_none(item) if isinstance(item, dict) else item
+            for key, item in value.items()
+            if item is not None
+        }
 
     return without_none(json.loads(json.dumps(recipe)))
 
@@ -277,7 +281,7 @@ def check_same_base(adapter: location.Location, base: str, fingerprint: str) -> 
         )
 
 
-def check_disk_space(job: Any, kept: int) -> None:
+def check_disk_space(job: ModelJob, kept: int) -> None:
     """Raise PrerequisiteError if the disk is too full for any stage's `kept` checkpoints and one that is written."""
     weights = job.trainable * 4
     optimizer = 2 * weights  # of Adam in 32 bits, the usual case; others need less

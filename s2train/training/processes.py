@@ -1,6 +1,6 @@
 """The processes that train together: how many there must be, what the first does for all, what all agree on.
 
-`torchrun` and `accelerate launch` start them and tell each by its environment which one it is.
+`torchrun` and `accelerate launch` start them; the environment of each holds its number.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def hush() -> None:
 def check_launched(environment: Mapping[str, str] = os.environ) -> None:
     """Raise PrerequisiteError where the environment names several processes and this one would train alone.
 
-    `accelerate launch --cpu --num_processes 2` starts one process without a word; what it leaves in the environment is
+    `accelerate launch --cpu --num_processes 2` starts one process and no error; what it leaves in the environment is
     an address to meet at, and no number of processes.
     """
     alone = "WORLD_SIZE" not in environment

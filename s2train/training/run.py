@@ -18,7 +18,7 @@ from s2train.checkpoint import Checkpoint, Source
 from s2train.training import curves, models, processes, progress, rows, trackers
 from s2train.training import preparation as jobs
 from s2train.training.card import card
-from s2train.training.job import Job, RunPaths
+from s2train.training.job import Job, ModelJob, RunPaths
 from s2train.training.progress import Resumed
 
 CARD, CURVES = "README.md", "curves.svg"
@@ -164,7 +164,7 @@ def _last(job: Job) -> dict[str, float]:
 
 
 def run_once(
-    job: Any, fresh: bool, kept: int, train: Callable[[Resumed | None], dict[str, float]]
+    job: ModelJob, fresh: bool, kept: int, train: Callable[[Resumed | None], dict[str, float]]
 ) -> Mapping[str, float]:
     """Train where no other process does, from the newest checkpoint; the metrics of a finished training otherwise.
 
@@ -210,7 +210,7 @@ def is_done(job: RunPaths) -> bool:
     return True
 
 
-def make_ready(job: RunPaths, fresh: bool, kept: int) -> Resumed | None:
+def make_ready(job: ModelJob, fresh: bool, kept: int) -> Resumed | None:
     """Clear what is not to stay, check what remains; the checkpoint from which training resumes."""
     if fresh:
         for path in job.work.iterdir():
@@ -225,7 +225,7 @@ def make_ready(job: RunPaths, fresh: bool, kept: int) -> Resumed | None:
     return newest
 
 
-def save_tokenizer(job: Any, folder: Path) -> None:
+def save_tokenizer(job: ModelJob, folder: Path) -> None:
     """Beside the weights, which get its mode: safetensors writes files for their owner alone."""
     job.tokenizer.save_pretrained(folder)
     mode = (folder / "tokenizer_config.json").stat().st_mode
@@ -233,7 +233,7 @@ def save_tokenizer(job: Any, folder: Path) -> None:
         path.chmod(mode)
 
 
-def write_checkpoint(job: Any, folder: Path, metrics: Mapping[str, float]) -> None:
+def write_checkpoint(job: ModelJob, folder: Path, metrics: Mapping[str, float]) -> None:
     """Complete a folder that holds weights and tokenizer: records, curves, card, and `s2train.json`."""
     for name in (progress.METRICS, progress.GENERATIONS):
         with suppress(FileNotFoundError):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from transformers import PreTrainedModel
 
 
 def batched_scores(
@@ -35,7 +36,7 @@ def batched_scores(
     return rewards
 
 
-def reward_scores(model: Any, sequences: Sequence[Sequence[int]], padding: int, batch: int) -> list[float]:
+def reward_scores(model: PreTrainedModel, sequences: Sequence[Sequence[int]], padding: int, batch: int) -> list[float]:
     """Rewards by a sequence classifier with one output, in evaluation mode."""
 
     def score(tokens: Tensor, mask: Tensor) -> Tensor:

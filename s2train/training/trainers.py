@@ -40,7 +40,7 @@ T = TypeVar("T")
 class Watched(Base):
     """A mixin before one of TRL's trainers: checks every loss, and saves the batch that breaks it."""
 
-    def training_step(self, model: nn.Module, inputs: Batch, *args: Any, **kwargs: Any) -> Tensor:
+    def training_step(self, model: nn.Module, inputs: Batch, *args: object, **kwargs: object) -> Tensor:
         """As the trainer's own. Inputs are tensors by name, or rows of trainers that sample their own answers."""
         batch = dict(inputs) if isinstance(inputs, Mapping) else {"prompt": [row["prompt"] for row in inputs]}
         loss = super().training_step(model, inputs, *args, **kwargs)  # type: ignore[arg-type]  # a trainer's own

@@ -10,13 +10,13 @@ import pytest
 from safetensors.torch import save_file
 
 from s2eval.errors import DataError, PrerequisiteError, S2Error, UsageError
-from s2train.label.rankings import BETA, Known, Named, Ranker, Ranking, parse, prepare
+from s2train.label.rankings import BETA, KnownBase, Ranker, Ranking, RankingPart, parse, prepare
 from s2train.weights import shards
 from tests.s2train.training import tiny
 
 
-def known(made: dict[str, Path]) -> Known:
-    return Known(made["base"], shards.fingerprint(shards.find(made["base"])))
+def known(made: dict[str, Path]) -> KnownBase:
+    return KnownBase(made["base"], shards.fingerprint(shards.find(made["base"])))
 
 
 def ranking(made: dict[str, Path], text: str, **options: bool) -> Ranking:
@@ -32,10 +32,10 @@ def edited(folder: Path, out: Path, name: str, **values: object) -> Path:
 
 
 def test_forms() -> None:
-    assert parse("reward:a/b") == [Named("reward", "a/b")]
-    assert parse("dpo:runs/x@runs/sft") == [Named("dpo", "runs/x", reference="runs/sft")]
-    assert parse("reward:a+b*0.7+reward:c*-2") == [Named("reward", "a+b", 0.7), Named("reward", "c", -2.0)]
-    assert parse("reward:a@b") == [Named("reward", "a@b")]  # only a DPO policy has a reference
+    assert parse("reward:a/b") == [RankingPart("reward", "a/b")]
+    assert parse("dpo:runs/x@runs/sft") == [RankingPart("dpo", "runs/x", reference="runs/sft")]
+    assert parse("reward:a+b*0.7+reward:c*-2") == [RankingPart("reward", "a+b", 0.7), RankingPart("reward", "c", -2.0)]
+    assert parse("reward:a@b") == [RankingPart("reward", "a@b")]  # only a DPO policy has a reference
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_another_divergence_has_another_implicit_reward(made: dict[str, Path], t
 def test_an_adapter_of_another_base(made: dict[str, Path], smollm2: Path, tmp_path: Path) -> None:
     """Its own base is found by what it names; there must be the weights it was trained on."""
     other = tiny.base(tmp_path / "base", smollm2, seed=9)
-    lost = Known(other, shards.fingerprint(shards.find(other)))
+    lost = KnownBase(other, shards.fingerprint(shards.find(other)))
     found = prepare(parse(f"reward:{made['plain']}"), lost).parts[0][0]
     assert found.base_checkpoint.folder == made["base"]
     moved = edited(made["plain"], tmp_path / "moved", "adapter_config.json", base_model_name_or_path=str(other))
