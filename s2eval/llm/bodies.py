@@ -6,7 +6,6 @@ This module imports the SDK: it is imported where a client is made.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import httpx2
@@ -94,28 +93,18 @@ class Client(openai.DefaultHttpxClient):
         end = time.monotonic() + self._seconds
         response = super().send(request, stream=True, **options)
         body = _Body(response, self._limit)
+        file, limit = self.file if self.file and response.status_code == 200 else (None, 0)
+        size = 0
         try:
-            if self.file is not None and response.status_code == 200:
-                _save(response, end, *self.file)
-            else:
-                for chunk in _until(response, end):
-                    if not body.add(chunk):
-                        break
+            for chunk in response.iter_bytes():
+                if time.monotonic() > end:
+                    raise httpx2.ReadTimeout("the answer does not end", request=response.request)
+                if file is not None:
+                    size += file.write(chunk)
+                    if max(size, response.num_bytes_downloaded) > limit:
+                        raise BodyTooLargeError(limit, response.request)
+                elif not body.add(chunk):
+                    break
         finally:
             response.close()
         return body.complete()
-
-
-def _save(response: httpx2.Response, end: float, file: BinaryIO, limit: int) -> None:
-    size = 0
-    for chunk in _until(response, end):
-        size += file.write(chunk)
-        if max(size, response.num_bytes_downloaded) > limit:
-            raise BodyTooLargeError(limit, response.request)
-
-
-def _until(response: httpx2.Response, end: float) -> Iterator[bytes]:
-    for chunk in response.iter_bytes():
-        if time.monotonic() > end:
-            raise httpx2.ReadTimeout("the answer does not end", request=response.request)
-        yield chunk

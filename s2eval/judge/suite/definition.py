@@ -155,7 +155,7 @@ Temperature = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
 
 class _Judging(BaseModel, extra="forbid", frozen=True):
     temperature: Temperature = 0.0
-    max_tokens: int = Field(2048, ge=1)
+    max_tokens: Annotated[int, Field(ge=1)] = 2048
 
 
 class _JudgeFile(BaseModel, extra="forbid", frozen=True):
@@ -167,7 +167,7 @@ class _JudgeFile(BaseModel, extra="forbid", frozen=True):
     references: str | None = None
     categories: dict[str, Temperature] = Field(min_length=1)
     max_tokens: int = Field(1024, ge=1)
-    judge: _Judging = Field(default_factory=lambda: _Judging.model_validate({}))
+    judge: _Judging = _Judging()
     prompts: PromptFiles
     baselines: dict[str, str] = Field(default_factory=dict)
 
