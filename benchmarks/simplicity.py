@@ -32,7 +32,7 @@ from s2eval.stats import clustered_mean, paired_difference, proportion
 from s2train.data.preferences.leads import LeadRecord, leads
 from s2train.data.preferences.records import Preference
 from s2train.data.preferences.settings import LeadSettings
-from s2train.data.sentences import sentences
+from s2train.data.rules import sentences
 from s2train.stages.reward import CALIBRATION, HELD_OUT
 from s2train.training import calibration
 from s2train.training.calibration import Judged

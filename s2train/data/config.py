@@ -1,4 +1,4 @@
-"""What a data configuration may say: `s2train data … --config FILE.yaml`; every key has a default."""
+"""The data configuration, `s2train data … --config FILE.yaml`; every key has a default."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from s2train.data.eli5 import reddit
 from s2train.data.filters.config import Filters
 from s2train.data.preferences import PreferenceSettings
 from s2train.data.questions.writing import QuestionSettings
+from s2train.data.wiki.text import Limits
 
 
 class _Section(BaseModel):
@@ -28,12 +29,8 @@ class Split(_Section):
 
 
 class NearDuplicates(_Section):
-    """Pairs of one set that say what an earlier pair says.
-
-    Attributes:
-        of: what is compared; `pair` = question and answer as one text, `none` = nothing is dropped.
-        threshold: Jaccard similarity of the texts' shingles from which two are the same.
-    """
+    """Pairs of one set that repeat an earlier pair: what is compared (`pair`: question and answer as one text; `none`:
+    nothing is dropped), and the Jaccard similarity of the texts' shingles from which two are the same."""
 
     of: Literal["answer", "question", "pair", "none"] = "answer"
     threshold: float = Field(default=THRESHOLD, ge=THRESHOLD, le=1)
@@ -59,13 +56,6 @@ class Reddit(_Section):
         return names
 
 
-class Wiki(_Section):
-    """How MediaWiki's XML dump is read; see `wiki.text.Limits`."""
-
-    min_words: int = Field(default=20, ge=0)
-    stubs: bool = False
-
-
 class DataConfig(_Section):
     """All that decides, with the inputs, what a folder of sets holds."""
 
@@ -74,7 +64,7 @@ class DataConfig(_Section):
     near_duplicates: NearDuplicates = NearDuplicates()
     contamination: Contamination = Contamination()
     reddit: Reddit = Reddit()
-    wiki: Wiki = Wiki()
+    wiki: Limits = Limits()  # of MediaWiki's XML dump
     questions: QuestionSettings = QuestionSettings()
     preferences: PreferenceSettings = PreferenceSettings()
 

@@ -38,31 +38,27 @@ def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 
 class Engine(Protocol):
-    """Maps a pure function over items of which few are in memory at a time.
-
-    The function is one of a module, or a `partial` of one; it, the items and the results can be pickled.
-    """
+    """Maps a picklable pure function (of a module, or a `partial` of one) over items, few in memory at a time."""
 
     @property
     def processes(self) -> int:
-        """That may work on this machine, for steps that start their own."""
+        """For steps that start processes of their own on this machine."""
         ...
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """The results in the order of the items.
 
         Raises:
-            PrerequisiteError: a process was killed; and whatever `function` or `items` raises.
+            PrerequisiteError: a process was killed; and what `function` or `items` raises.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """This machine; one process = this one, and none is started.
+    """This machine; with one process, this one.
 
-    Processes are spawned, as this one may have threads that a fork does not survive: a script that asks for several
-    needs the usual `if __name__ == "__main__"`.
+    Processes are spawned, as threads do not survive a fork: a script with several needs `if __name__ == "__main__"`.
     """
 
     processes: int = 1
@@ -94,7 +90,7 @@ class Local:
 
 
 def _begin_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to tell
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -110,10 +106,9 @@ HERE = Local()
 
 @dataclass(frozen=True, slots=True)
 class Ray:
-    """A Ray cluster, through Ray Data: the one that `address` or RAY_ADDRESS names, else a new one on this machine.
+    """A Ray cluster, through Ray Data: the one at `address` or RAY_ADDRESS, else a new one on this machine.
 
-    Items and results travel pickled, so that they come out as they went in. `processes` are those of the steps that
-    stay on this machine.
+    Items and results travel pickled, so that Ray does not change them.
     """
 
     processes: int = 1
@@ -167,12 +162,8 @@ class _Pickled:
 
 
 def open_engine(name: str, processes: int | None = None) -> Engine:
-    """The engine of that name; without a number of processes as many as this process may use CPUs.
-
-    Raises:
-        UsageError: no such engine.
-    """
-    number = processes or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else processes or 1
+    """The engine of that name (UsageError: no such); by default a process for each CPU that this one may use."""
     if name not in NAMES:
         raise UsageError(f"unknown engine {name!r}; there are {' and '.join(NAMES)}")
-    return Local(number) if name == "local" else Ray(number)
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    return Local(processes or cpus) if name == "local" else Ray(processes or cpus)

@@ -3,7 +3,7 @@
 DIR/{eli5,wiki,full}/{train,validation}.{jsonl,parquet}
 DIR/preferences/<aspect>.jsonl, <aspect>.validation.jsonl
 DIR/dataset_card.md, manifest.json, eda.md, eda.html
-DIR/candidates/{eli5,wiki,questions,<aspect>}.{jsonl,json}, reddit.jsonl, calls.sqlite    what was read and asked
+DIR/candidates/{eli5,wiki,questions,<aspect>}.{jsonl,json}, reddit.jsonl, calls.sqlite    what was read and generated
 """
 
 from __future__ import annotations
@@ -28,5 +28,5 @@ CALLS = "calls.sqlite"
 
 
 def candidates(out: Path, name: str) -> Path:
-    """The candidates of a set or of an aspect, or written questions."""
+    """The file of candidates of a set or of an aspect, or of written questions."""
     return out / CANDIDATES / f"{name}.jsonl"

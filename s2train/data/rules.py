@@ -1,7 +1,7 @@
 """Named text rules, applied in a visible order, and which of them changed a text.
 
-A rule is a pure function from text to text. The rules that every source needs stand here, those of one source
-beside its reader (`eli5.CLEANING`, `wiki.CLEANING`).
+A rule is a pure function from text to text. The rules of every source are here, those of one source beside its reader
+(`eli5.CLEANING`, `wiki.CLEANING`).
 """
 
 from __future__ import annotations
@@ -97,3 +97,14 @@ ENTITIES = Rule("entities", entities_of_dumps)
 ENTITIES_ONCE = Rule("entities", entities)
 CHARACTERS = Rule("characters", characters)
 SPACING = Rule("spacing", spacing)
+
+
+_SENTENCE_ENDS = re.compile(
+    r"""(?:(?<=[.!?])|(?<=[.!?]["'”’)\]]))(?<!\b[A-Z]\.)(?<!\b(?:St|Dr|Mr|Jr|Sr|No|vs|ca)\.)(?<!\bMrs\.)"""
+    r"""\s+(?=["'“‘(\[]?[A-Z0-9])"""
+)
+
+
+def sentences(text: str) -> list[str]:
+    """A text's sentences on one line each: after `.`, `!` or `?`, before a capital or a digit; not after initials."""
+    return _SENTENCE_ENDS.split(" ".join(text.split()))

@@ -31,7 +31,7 @@ from s2train.data.layout import CANDIDATES, REDDIT
 from s2train.data.records import Dropped, Kept, Pair, PairLine, Recipe
 from s2train.data.wiki import dump as wikidump
 from s2train.data.wiki import pairs as wiki
-from s2train.data.wiki.text import Article, Limits
+from s2train.data.wiki.text import Article
 
 DUPLICATE = "id seen before"
 
@@ -134,9 +134,8 @@ def read_wiki(inputs: Sequence[str], out: Path, config: DataConfig, engine: Engi
     Raises:
         DataError: as `read_eli5` raises it.
     """
-    limits = Limits(config.wiki.min_words, config.wiki.stubs)
     sources: list[Input[wiki.WikiRecord | Article]] = [
-        wikidump.Dump(Path(text), limits, engine)
+        wikidump.Dump(Path(text), config.wiki, engine)
         if _can_be_inspected(text) and wikidump.is_dump(Path(text))
         else open_input(text, wiki.WikiRecord)
         for text in inputs

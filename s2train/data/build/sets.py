@@ -49,9 +49,9 @@ def build(out: Path, config: DataConfig, engine: Engine, evaluations: Evaluation
             written. Nothing has changed then.
         PrerequisiteError: the disk is full, a worker was killed, or a package that a filter needs is missing.
     """
-    questions = written.read(out)
+    rewritten = written.read(out)
     drafts = [
-        draft(name, out, config, engine, questions if name == "wiki" else None)
+        draft(name, out, config, engine, rewritten if name == "wiki" else None)
         for name in SETS
         if layout.candidates(out, name).is_file()
     ]
@@ -65,9 +65,9 @@ def build(out: Path, config: DataConfig, engine: Engine, evaluations: Evaluation
                 f"{part.name}: none of {part.reading.rows} pairs is left (dropped: {reasons}); docs/filters.md, "
                 "--config"
             )
-    asked = {question for part in drafts for question in part.questions}
-    asked.update(line.prompt for aspect in preferences for line in aspect.lines())
-    builder = _Builder(config, cluster_questions(asked, engine=engine))
+    questions = {question for part in drafts for question in part.questions}
+    questions.update(line.prompt for aspect in preferences for line in aspect.lines())
+    builder = _Builder(config, cluster_questions(questions, engine=engine))
     names = _file_names(drafts, preferences)
     with replacing(out, names) as sinks:
         builder.sinks = dict(zip(names, sinks, strict=True))
@@ -204,7 +204,7 @@ class _Builder:
         )
 
     def _verdict(self, identity: str, report: Contamination) -> Verdict | None:
-        name = report.found.get(identity) if self.config.contamination.drop else None
+        name = report.leaked.get(identity) if self.config.contamination.drop else None
         return None if name is None else Verdict(CONTAMINATION, f"words of {name}")
 
     def _parquet(self, stems: Sequence[str]) -> dict[str, FileMade]:

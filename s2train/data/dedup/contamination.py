@@ -24,7 +24,7 @@ from s2train.data.records import Pair
 
 EXAMPLES = 10  # of each set
 
-# A text of fewer words would occur by chance: such a question counts where it is the whole training question, such
+# A text of fewer words would occur by chance: such a question counts where it equals the training question, such
 # an answer never.
 _SHORTEST = 8
 _LONGEST = 13
@@ -193,16 +193,16 @@ class SetOverlap:
 
 @dataclass(frozen=True, slots=True)
 class Contamination:
-    """The report on `read` pairs; `found`: id of a pair to leave out → the set of its first shared run of words."""
+    """The report on `read` pairs; `leaked`: id of a pair to leave out → the set of its first shared run of words."""
 
     read: int
     sets: tuple[SetOverlap, ...]
-    found: Mapping[str, str]
+    leaked: Mapping[str, str]
 
     def entry(self) -> dict[str, Any]:
         """As JSON values, for a manifest."""
         sets = [asdict(overlap) | {"share": overlap.share} for overlap in self.sets]
-        return {"read": self.read, "hit": len(self.found), "sets": sets}
+        return {"read": self.read, "hit": len(self.leaked), "sets": sets}
 
 
 def contamination(pairs: Iterable[Pair], index: Index) -> Contamination:

@@ -1,4 +1,4 @@
-"""JSON lines in and out: reading names the file, the line and the field; files appear whole or not at all."""
+"""JSON lines in and out: errors name the file, the line and the field; files appear when complete."""
 
 from __future__ import annotations
 
@@ -95,9 +95,8 @@ def read_again(path: Path, model: type[Model], sha256: str) -> Iterator[Model]:
     source = Source(path, model)
     yield from source
     if source.sha256 != sha256:
-        raise DataError(
-            f"{path}: not the file that {path.with_suffix('.json').name} tells of; read it again, with --input"
-        )
+        facts = path.with_suffix(".json").name
+        raise DataError(f"{path}: not the file that {facts} describes; read it again, with --input")
 
 
 def read_facts(path: Path, model: type[Model]) -> Model:

@@ -1,4 +1,4 @@
-"""A file of lines, plain, gzip or zstd, as blocks of whole lines: a cut or foreign file is an error that says where."""
+"""A file of lines, plain, gzip or zstd, in blocks of complete lines; errors say where a file is cut or foreign."""
 
 from __future__ import annotations
 
@@ -50,12 +50,11 @@ class Lines:
         return self.hash.hexdigest()
 
     def __iter__(self) -> Iterator[bytes]:
-        """Blocks of whole lines, each line with its `\\n`; of a UTF-8 file without the byte order mark.
+        """Blocks of complete lines, each line with its `\\n`; of a UTF-8 file without the byte order mark.
 
         Raises:
-            DataError: the file cannot be read, is empty, neither plain UTF-8 nor gzip nor zstd, damaged, or cut off
-                (the compressed data end in their middle, or the last line has no end and is no whole object), or a
-                line has more than `MAX_LINE` bytes.
+            DataError: the file cannot be read, is empty, neither plain UTF-8 nor gzip nor zstd, damaged or cut off, or
+                a line has more than `MAX_LINE` bytes.
             PrerequisiteError: there is not enough memory for the window.
         """
         try:
@@ -128,7 +127,7 @@ class Lines:
             raise self._cut_off("gzip data end within a member")
 
     def _zstd(self, first: bytes, file: BinaryIO) -> Iterator[bytes]:
-        """All frames, one after the other; zstandard's own stream reader takes a cut file for a whole one."""
+        """All frames, one after the other; zstandard's own stream reader does not notice that a file is cut."""
         from zstandard import ZstdDecompressor, ZstdError
 
         decompressor = ZstdDecompressor(max_window_size=MAX_WINDOW)

@@ -17,7 +17,7 @@ from s2train.data.preferences.reading import (
 from s2train.data.preferences.records import ASPECTS, Aspect, Outcome, Preference, PreferenceLine
 from s2train.data.preferences.settings import EqualVoteSettings, LeadSettings, PreferenceSettings, VoteSettings
 from s2train.data.preferences.votes import VotedAnswers, VotedRecord, equal_votes, votes
-from s2train.data.sentences import sentences
+from s2train.data.rules import sentences
 
 __all__ = [
     "ASPECTS",

@@ -11,8 +11,7 @@ from s2train.data.build.split import normalised
 from s2train.data.preferences.records import NOT_LATIN, SAME, SHORT, Outcome, Preference
 from s2train.data.preferences.settings import LeadSettings
 from s2train.data.records import Kept
-from s2train.data.rules import clean
-from s2train.data.sentences import sentences
+from s2train.data.rules import clean, sentences
 from s2train.data.wiki import pairs as wiki
 
 NO_REGULAR = "regular lead empty after cleaning"

@@ -16,13 +16,10 @@ class VoteSettings(_Section):
 
     Attributes:
         min_ratio: of the votes, those below 1 taken as 1.
-        min_difference: of the votes.
-        min_words: of both answers.
         time: `later` = the better-voted answer must not be the earlier one, as in SHP (Ethayarajh et al. 2022, arXiv
-            2110.08420): who comes first gathers more votes, so votes against that order are the sign of a better
-            answer. `any` = not looked at.
+            2110.08420): earlier answers gather more votes, so votes against that order are the sign of a better answer.
         max_head_start: seconds that the better-voted one may nevertheless be the earlier; needs `created_utc`.
-        unknown_time: what becomes of answers of which nobody knows which came first.
+        unknown_time: whether to use answers whose order is not known.
         pairs_per_question: at most, those of the widest margin; else a few long discussions make up the set.
         answers_per_question: the best-voted so many are compared.
     """
@@ -41,12 +38,11 @@ class EqualVoteSettings(_Section):
     """Which of two answers that readers found equally good is the simpler one.
 
     Attributes:
-        min_votes: of both: 1 is what a comment starts with, and says nothing.
-        max_ratio: of the votes that count as equal; 1 = the very same.
+        min_votes: of both; a comment starts with 1.
+        max_ratio: of the votes that count as equal; 1 = exactly the same.
         min_grades: difference of Flesch-Kincaid grades (school years).
         min_words: of both answers; a grade of a few words means nothing.
-        max_length_ratio: of the words, so that `simpler` is not learned as `shorter`.
-        pairs_per_question, answers_per_question: as in `VoteSettings`.
+        max_length_ratio: of the words, so that a model does not learn `shorter` in place of `simpler`.
     """
 
     min_votes: int = 2
@@ -62,11 +58,11 @@ class LeadSettings(_Section):
     """When a Simple lead is taken to be simpler than the regular one.
 
     Attributes:
-        min_grades: difference of Flesch-Kincaid grades (school years). 0 = no pair where editors and formula disagree;
-            more leaves out near copies; very negative = the editors' word suffices, and margins may be negative.
+        min_grades: difference of Flesch-Kincaid grades (school years); 0 = the formula must agree with the editors,
+            more leaves out near copies; if negative, margins may be.
         min_words: of both, as they stand in the pair.
-        equal_sentences: cut both to as many sentences as the shorter has: regular leads are some four times as long,
-            which a model would learn in place of simplicity.
+        equal_sentences: cut both to the same number of sentences: regular leads are some four times as long, which a
+            model would learn in place of simplicity.
     """
 
     min_grades: float = 0.0

@@ -2,7 +2,7 @@
 
     file → bz2 → expat → pages (this process, streaming) → outline → article (worker processes), in the dump's order
 
-Memory is bounded by the limits below, whatever the file holds; entities cannot be declared, as no DTD is let in.
+The limits below bound memory whatever the file holds; a DTD, which could declare entities, is an error.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MAX_PAGE = 4 * 2**20  # characters of one text; MediaWiki's own limit is 2 MiB ($wgMaxArticleSize)
 MAX_NAME = 1000  # characters of a title; MediaWiki's limit is 255 bytes
-MAX_TOKEN = 2**20  # bytes of a tag, comment or attribute: expat holds them whole
+MAX_TOKEN = 2**20  # bytes of a tag, comment or attribute: expat holds them in memory
 MAX_ELEMENTS = 32  # elements in elements
 CHUNK = 2**18  # bytes given to the decompressor and to expat at a time
 BATCH = 2**18  # characters of markup given to a worker at a time
@@ -196,23 +196,23 @@ def _decompressed(file: BinaryIO, where: str, digest: HASH, parser: _Parser) -> 
             yield data
             data = file.read(CHUNK)
         return
-    stream, begun, read = bz2.BZ2Decompressor(), False, 0
+    stream, in_stream, read = bz2.BZ2Decompressor(), False, 0
     while data:
         digest.update(data)
         read += len(data)
-        while data or (begun and not stream.needs_input):
+        while data or (in_stream and not stream.needs_input):
             try:
                 piece = stream.decompress(data, max_length=4 * CHUNK)
             except OSError as error:
                 span = f"between bytes {max(read - CHUNK, 0):,} and {read:,}"
                 raise DataError(f"{where}: damaged bz2 {span}{parser.after()}: {error}; fetch it again") from None
-            data, begun = b"", True
+            data, in_stream = b"", True
             if piece:
                 yield piece
             if stream.eof:
-                data, begun, stream = stream.unused_data, False, bz2.BZ2Decompressor()
+                data, in_stream, stream = stream.unused_data, False, bz2.BZ2Decompressor()
         data = file.read(CHUNK)
-    if begun:
+    if in_stream:
         raise DataError(f"{where}: cut off inside a bz2 stream, at byte {read:,}{parser.after()}; fetch it again")
 
 

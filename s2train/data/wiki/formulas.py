@@ -114,7 +114,7 @@ def math(tex: str) -> str | None:
     tex = _SPACE.sub(" ", tex.strip())
     for _ in range(3):  # what is nested deeper does not read well on a line
         tex = _ROOT.sub(lambda match: f"√{_grouped(match[1])}", _TEXT.sub(r"\1", tex))
-        tex = _FRACTION.sub(lambda match: "/".join(_grouped(one) for one in match.groups() if one is not None), tex)
+        tex = _FRACTION.sub(lambda match: "/".join(_grouped(part) for part in match.groups() if part is not None), tex)
     tex = _COMMAND.sub(lambda match: _SYMBOLS.get(match[1], match[0]), tex)
     plain = True
 

@@ -2,10 +2,10 @@
 
 Rendering puts a mark where such a template stood. It vanishes
 
-- on a line of its own, and at the beginning of a line that goes on at once or in bold, as infoboxes do;
+- on a line of its own, and at the beginning of a line that continues at once or in bold, as infoboxes do;
 - after the end of a sentence or a comma, without a blank between, as citations do;
 - in brackets, with what stands between the same commas or semicolons;
-- where it tells a pronunciation that the sentence does not need.
+- where it stands for a pronunciation that the sentence does not need.
 
 Anywhere else its sentence is left out.
 """
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from s2train.data.sentences import sentences as split_sentences
+from s2train.data.rules import sentences as split_sentences
 
 _FIRST, _LAST = 0xF0000, 0xFFFFD  # of Unicode's supplementary private use area A; taken out of the source first
 _MARK = f"[{chr(_FIRST)}-{chr(_LAST)}]"
@@ -111,7 +111,7 @@ _STOP = r"[.!?…][\"'”’)\]]*"
 _AFTER_SENTENCE_AT_END = re.compile(rf"({_STOP})(?:\s*{_MARK})+\s*$")
 _AFTER_STOP = re.compile(rf"(?:(?<=[.!?…])|(?<=[.!?…][\"'”’)\]])|(?<=[^\d\W][,;])){_MARK}+(?=\s|$)")
 _BRACKETS = re.compile(r"[()\[\]]")
-_NESTED = 3  # brackets in brackets that are looked into
+_NESTED = 3  # levels of brackets in brackets
 _BETWEEN = re.compile(rf"[,;](?:\s+|(?=$|{_MARK}))")
 _SOUND_WORDS = (
     "(?:pronounced|pronunciation|pronounce|listen|say|said|sounds?|like|as|or|also|is|ipa|in|it|british|us|uk|english)"

@@ -191,7 +191,7 @@ def never_text(name: str) -> bool:
 
 
 def is_sound(name: str) -> bool:
-    """Whether a template of that name tells a pronunciation, or a spelling in other scripts, which are left out."""
+    """Whether a template of that name is for a pronunciation, or a spelling in other scripts, which are left out."""
     return bool(_SOUNDS.match(name))
 
 

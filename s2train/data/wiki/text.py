@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from s2train.data.rules import characters, entities, spacing
 from s2train.data.wiki.gaps import MARKS, Gaps
 from s2train.data.wiki.nodes import LIST_ITEM, Renderer
@@ -33,11 +35,12 @@ LOST_OPENING = "first sentence with a template of unknown text"
 REASONS = (REDIRECT, LIST, DISAMBIGUATION, STUB, LONG_MARKUP, BROKEN, LOST_OPENING, NO_LEAD, SHORT_LEAD)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(BaseModel):
     """What counts as an article: the fewest words of a lead, and whether pages with a stub template do."""
 
-    min_words: int = 20
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    min_words: int = Field(default=20, ge=0)
     stubs: bool = False  # about half of Simple Wikipedia
 
 

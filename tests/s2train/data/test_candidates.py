@@ -270,7 +270,7 @@ def test_candidates_that_lost_their_other_half(tmp_path: Path) -> None:
     file.write_bytes(b"".join(before.splitlines(keepends=True)[:4]))
     for command in (["eli5"], ["wiki", "--input", lines(tmp_path / "w", [article(1)])]):
         message = refused(*command, "--out", out)
-        assert f"{file}: not the file that eli5.json tells of; read it again, with --input" in message
+        assert f"{file}: not the file that eli5.json describes; read it again, with --input" in message
     assert contents(out)["manifest.json"] == complete["manifest.json"]
     (out / "candidates" / "wiki.jsonl").unlink()
     facts.unlink()

@@ -130,7 +130,7 @@ def test_a_file_that_is_not_the_one_that_was_told_of(tmp_path: Path) -> None:
     source = Source(path, Row)
     assert [row.n for row in source] == [1, 2]
     assert [row.n for row in read_again(path, Row, source.sha256)] == [1, 2]
-    told = r"eli5\.jsonl: not the file that eli5\.json tells of; read it again, with --input"
+    told = r"eli5\.jsonl: not the file that eli5\.json describes; read it again, with --input"
     with pytest.raises(DataError, match=told):
         list(read_again(path, Row, "0" * 64))
 

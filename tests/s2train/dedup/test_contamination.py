@@ -126,8 +126,8 @@ def test_the_report() -> None:
     pairs[7:7] = [pair("Why is the sea red", id="sea"), pair("Why not?", id="clean")]
     report = contamination(iter(pairs), index)
     assert report.read == 602
-    assert list(report.found) == [one.id for one in pairs if one.id != "clean"]
-    assert report.found["000"] == report.found["sea"] == "made"  # the set of the first words
+    assert list(report.leaked) == [one.id for one in pairs if one.id != "clean"]
+    assert report.leaked["000"] == report.leaked["sea"] == "made"  # the set of the first words
     first, second = report.sets
     assert (first.items, first.items_hit, first.share, first.pairs_hit) == (4, 2, 0.5, 601)
     assert (second.items, second.items_hit, second.share, second.pairs_hit) == (1, 1, 1.0, 600)
@@ -195,14 +195,14 @@ def test_real_questions_of_every_set_are_found_and_real_answers_are_clean(shared
         *(row["turns"][0] for row in rows(shared_data / "mtbench" / "question.jsonl")),
     ]
     pairs = [pair(f"  {str(text).upper()}!", id=str(number)) for number, text in enumerate(leaked)]
-    assert len(contamination(pairs, index).found) == len(leaked) == 480
+    assert len(contamination(pairs, index).leaked) == len(leaked) == 480
 
 
 def test_the_validation_side_is_a_set_too(shared_data: Path, folder: Path) -> None:
     pairs = eli5(shared_data)
     (validation,) = (one for one in read_evaluations(folder).sets if one.name == "eli5")
     found = contamination(pairs, Index([validation]))
-    assert set(found.found) >= {one.id for one in pairs[:60]}
+    assert set(found.leaked) >= {one.id for one in pairs[:60]}
     assert found.sets[0].share == 1.0
     assert [item.texts for item in validation.items] == [item.texts for item in pair_set("eli5", pairs[:60]).items]
 

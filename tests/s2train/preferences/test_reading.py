@@ -138,7 +138,7 @@ def test_candidates_that_lost_their_other_half(tmp_path: Path) -> None:
     path = layout.candidates(tmp_path, "harmlessness")
     lines(path, [json.loads(path.read_bytes().splitlines()[0])])
     (shelf,) = preference_sets(tmp_path)
-    with pytest.raises(DataError, match=r"not the file that harmlessness\.json tells of; read it again, with --input"):
+    with pytest.raises(DataError, match=r"not the file that harmlessness\.json describes; read it again, with --input"):
         list(shelf.lines())
     path.with_suffix(".json").unlink()
     with pytest.raises(DataError, match=r"cannot read .*harmlessness\.json: .* read it again, with --input"):
