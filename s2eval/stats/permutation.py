@@ -102,10 +102,7 @@ def random_signs(m: int, resamples: int, seed: int = SEED) -> Iterator[Floats]:
 
 
 def _flipped(c: Floats, resamples: int, seed: int) -> Iterator[Floats]:
-    """The sums of `c` under random signs, `resamples` of them in all, in blocks.
-
-    Of m items with the same |c| only the number of positive ones matters, which is binomial.
-    """
+    """The sums of `c` under random signs, in blocks; of m items with the same |c| the positive ones are binomial."""
     sizes, alike = np.unique(np.abs(c), return_counts=True)
     if _FEW * sizes.size <= c.size:
         positive = np.random.default_rng(seed).binomial(alike, 0.5, size=(resamples, sizes.size))

@@ -108,12 +108,7 @@ def peft_name(number: int) -> str:
 
 
 def read(folder: Path, name: str, weight: float = 1.0) -> Adapter:
-    """Read and check an adapter.
-
-    Raises:
-        PrerequisiteError: a file is missing, broken, or holds NaN or infinity.
-        UsageError: it is not LoRA, or changes what cannot be merged.
-    """
+    """Read an adapter, and check that it is LoRA that can be merged, and finite."""
     config = _config(folder)
     _check_config(config, name)
     loaded: dict[str, torch.Tensor] = {}

@@ -29,14 +29,7 @@ CHUNK = 1 << 19  # bytes of the tensor that are computed together: what stays in
 
 @dataclass(frozen=True, slots=True)
 class Merger:
-    """Computes the tensors of a plan.
-
-    Attributes:
-        adapters: that the plan's steps refer to.
-        rank: `Plan.rank`.
-        method: how the change is added.
-        how: the base's quantisation in training, for methods that need it.
-    """
+    """Computes the tensors of a plan; `how` is the base's quantisation in training, for methods that need it."""
 
     adapters: Sequence[Adapter]
     rank: int
@@ -45,11 +38,7 @@ class Merger:
     workers: Workers
 
     def chunks(self, step: Step) -> Iterator[bytearray | memoryview]:
-        """The bytes of a tensor, as they are written.
-
-        Raises:
-            PrerequisiteError: the base has NaN or infinity, or the sum or its rounding gives one.
-        """
+        """The bytes of a tensor, as they are written; PrerequisiteError for NaN or infinity in the base or the sum."""
         if step.copied:
             yield from self._copied(step)
             return

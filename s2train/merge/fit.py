@@ -32,11 +32,7 @@ class AdapterTensor:
 
 
 def replacements(meta: MetaModel, adapters: Sequence[Adapter]) -> dict[str, AdapterTensor]:
-    """Parameter → the tensor that an adapter has in its place.
-
-    Raises:
-        UsageError: a tensor of an adapter has no counterpart, is missing, or has another shape.
-    """
+    """Parameter → the tensor that an adapter has in its place; UsageError for tensors that do not fit."""
     replaced: dict[str, AdapterTensor] = {}
     for number, (adapter, keys) in enumerate(zip(adapters, meta.keys, strict=True)):
         _check_adapter(adapter, keys, meta)
@@ -122,12 +118,7 @@ def base_tensors(weights: Weights, meta: MetaModel) -> Base:
 def check_base(
     weights: Weights, base: Base, meta: MetaModel, replaced: Mapping[str, AdapterTensor], quantised: bool
 ) -> None:
-    """Check that the base has what the meta model and the adapters expect.
-
-    Raises:
-        UsageError: shapes differ, or its numbers cannot be merged.
-        PrerequisiteError: tensors are missing, or one to change is in the files under another name.
-    """
+    """Raise UsageError or PrerequisiteError if the base lacks what the meta model and the adapters expect."""
     label = f"base {weights.folder.name}"
     changed = {f"{target.module}.weight" for target in meta.targets} | (meta.quantised if quantised else set())
     entries = [place.entry for name, place in base.places.items() if name in changed]

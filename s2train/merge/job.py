@@ -87,11 +87,7 @@ class Job:
         return [first, *(f"note: {note}" for note in self.notes)]
 
     def is_done(self) -> bool:
-        """Whether the merged model is complete, from the same inputs.
-
-        Raises:
-            UsageError: the folder holds something else, or its files were changed.
-        """
+        """Whether the merged model is complete; UsageError if its folder holds something else or was changed."""
         if not self.out.exists() or (self.out.is_dir() and not any(self.out.iterdir())):
             return False
         stored = checkpoint.read(self.out) if self.out.is_dir() else None

@@ -82,12 +82,8 @@ class MetaModel:
 def build(weights: Weights, adapters: Sequence[Adapter], skip: Sequence[str] | None = None) -> MetaModel:
     """The model of a base's configuration and the heads of its files, with at least one adapter on it.
 
-    Args:
-        skip: `llm_int8_skip_modules`; None for transformers' default.
-
-    Raises:
-        PrerequisiteError: transformers cannot make the model of its configuration.
-        UsageError: an adapter is for another architecture, or changes what cannot be merged.
+    `skip` is `llm_int8_skip_modules`. Raises PrerequisiteError if transformers cannot make the model, UsageError if an
+    adapter is for another architecture or changes what cannot be merged.
     """
     from transformers.pytorch_utils import Conv1D
 

@@ -22,12 +22,7 @@ from s2train.weights.shards import Weights
 
 
 def prepare(request: Request) -> Job:
-    """Read and check everything; writes nothing.
-
-    Raises:
-        UsageError: base and adapters do not fit together, or cannot be merged.
-        PrerequisiteError: a file is missing or broken.
-    """
+    """Read and check everything; writes nothing. UsageError or PrerequisiteError if something does not fit."""
     method = MERGE_METHODS.find(request.method)
     if request.options and not method.quantizes:
         names = ", ".join(other.name for other in MERGE_METHODS.values() if other.quantizes)

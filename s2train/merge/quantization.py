@@ -25,12 +25,7 @@ _FIELDS = {  # of BitsAndBytesConfig → of Quantization
 def choose(base: Path, adapters: Sequence[Adapter], options: Mapping[str, object]) -> tuple[Quantization, str]:
     """The quantisation of the training, and the file that records it; "" where none does.
 
-    Args:
-        options: fields of `Quantization` that the user set; they override the recorded ones.
-
-    Raises:
-        UsageError: the adapters were trained on different ones, or on a base that is not in 4 bits; an option is
-            invalid.
+    `options` are fields of `Quantization` that the user set; they override the recorded ones.
     """
     recorded = list(_recorded(base, adapters))
     if any(how != recorded[0][0] for how, _ in recorded):

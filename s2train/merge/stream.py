@@ -42,13 +42,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """What a hidden folder holds.
-
-    Attributes:
-        path: of the journal itself.
-        key: of everything that determines the bytes.
-        shards: those that are complete, by name.
-    """
+    """The complete shards of a hidden folder, and the key of everything that determines their bytes."""
 
     folder: Path
     path: Path

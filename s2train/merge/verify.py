@@ -68,12 +68,7 @@ class Proof:
 
 
 def check(job: Job) -> None:
-    """Check, before anything is written, that a merge can be verified on this machine.
-
-    Raises:
-        PrerequisiteError: the models will not fit into memory.
-        UsageError: transformers cannot load the base with these blocks, or PEFT does not compute such a sum.
-    """
+    """Raise UsageError or PrerequisiteError if a merge cannot be verified here, before anything is written."""
     import psutil
 
     how = job.checkpoint.quantization
@@ -91,11 +86,7 @@ def check(job: Job) -> None:
 
 
 def verify(job: Job, merged: Path) -> Proof:
-    """Compare the model in the folder `merged` with PEFT on the unmerged one.
-
-    Raises:
-        DisagreementError: they differ by more than rounding, or the adapter changes nothing.
-    """
+    """Compare the model in the folder `merged` with PEFT on the unmerged one; DisagreementError if they differ."""
     with torch.no_grad(), quiet():
         model = _load(job.architecture, merged, {})
         sequences = _tokens(merged, job.checkpoint.template, model.config.get_text_config().vocab_size)

@@ -30,13 +30,9 @@ Log = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The models to compare.
+    """The models to compare: as trained, then the merges, the one expected to be nearer first.
 
-    Attributes:
-        models: by name: as trained, then the merges, the one expected to be nearer first.
-        checkpoints: method → `s2train.json` of the merge.
-        template: of all prompts.
-        label: the template with its arguments, as reports show it.
+    `checkpoints` are the merges' `s2train.json`; `label` is the template with its arguments, as reports show it.
     """
 
     models: dict[str, ComparedModel]

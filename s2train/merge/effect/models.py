@@ -56,12 +56,7 @@ def check_loadable(how: Quantization) -> None:
 
 @contextmanager
 def loaded(model: ComparedModel) -> Iterator[LoadedModel]:
-    """lm-eval's model object; its memory is free again when the block ends.
-
-    Raises:
-        PrerequisiteError: it cannot be loaded.
-        UsageError: the adapter does not fit the base, or changes nothing.
-    """
+    """lm-eval's model object; its memory is free again when the block ends."""
     from s2eval.models.s2 import S2LM
 
     spec = parse(model.model)

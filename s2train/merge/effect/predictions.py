@@ -146,9 +146,7 @@ def compare(
 def divergence(first: torch.Tensor, second: torch.Tensor) -> list[tuple[float, bool]]:
     """Of each position KL(first ‖ second) in nats, and whether both have the same most likely token.
 
-    Args:
-        first, second: logits, positions × vocabulary. Of vocabularies that differ in length (one was resized to its
-            tokenizer) the tokens that both have count.
+    Both are logits, positions × vocabulary; of vocabularies of different lengths the tokens that both have count.
     """
     result: list[tuple[float, bool]] = []
     width = min(first.shape[1], second.shape[1])

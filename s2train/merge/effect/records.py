@@ -92,12 +92,7 @@ def group(name: str, matrices: Iterable[Matrix]) -> Group:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two models at the same positions.
-
-    Attributes:
-        divergences: KL(model ‖ other) of each position, in nats.
-        agreements: whether both have the same most likely token there.
-    """
+    """Two models at the same positions: KL(model ‖ other) in nats, and whether their most likely tokens agree."""
 
     model: str
     other: str
@@ -173,11 +168,8 @@ class Measured:
 class Effect:
     """The comparison of an adapter's merges.
 
-    Attributes:
-        adapter, base: as the user named them.
-        template: prompt template, as users type it.
-        quantization: of the base in training, in words; "" if it was not quantised.
-        compared: the models on tasks; None without tasks.
+    `adapter`, `base` and `template` are as users type them; `quantization` is the base's in training, "" for none;
+    `compared` are the models on tasks, if any.
     """
 
     adapter: str

@@ -18,11 +18,7 @@ from s2train.merge.effect.records import Effect, Group, Predictions, Weights, gr
 
 
 def render_effect(effect: Effect, chart: str = "") -> str:
-    """The recommendation, the chart, tables, notes; ends with a line break.
-
-    Args:
-        chart: the chart's file, relative to the text's folder; "" for none.
-    """
+    """The recommendation, the chart (a file relative to the text, "" for none), tables and notes."""
     trained = f"trained on {effect.quantization}" if effect.quantization else "trained on the base as it is"
     parts = [
         "# What merging changed",

@@ -19,12 +19,7 @@ _INNER = (".base_layer", ".original_module", ".modules_to_save")  # what PEFT's 
 
 
 def compare(model: Any, merged: Mapping[str, Path]) -> Weights:
-    """Every linear that the adapter changes, or that a merged model has changed otherwise.
-
-    Args:
-        model: the `PeftModel` as trained.
-        merged: method → folder of the merged model.
-    """
+    """Every linear of the trained `PeftModel` that the adapter changes, or that a merged model's folder has changed."""
     from peft.tuners.lora.layer import LoraLayer
 
     adapter = model.active_adapter

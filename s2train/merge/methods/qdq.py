@@ -64,11 +64,7 @@ class Packed:
 
 
 def pack(read: Rows, shape: tuple[int, int], how: Quantization, workers: Workers) -> Packed:
-    """Quantise a matrix as in training; `read` gives its numbers `start` to `end`, row after row.
-
-    Raises:
-        PrerequisiteError: bitsandbytes is not installed.
-    """
+    """Quantise a matrix as in training; `read` gives its numbers `start` to `end`, row after row."""
     import torch
 
     try:
