@@ -34,17 +34,17 @@ _PLACES = 150  # at which a curve is drawn
 _DRAWN = (0.005, 0.995)  # percentiles of the numbers; a note counts those outside
 
 
-class _Look(NamedTuple):
+class _SeriesStyle(NamedTuple):
     color: str
     linestyle: str | tuple[float, Sequence[float]]
     fill: bool
     hatch: str
 
 
-_LOOKS: dict[Style, _Look] = {
-    "before": _Look(GREY, (0, (2.5, 1.2)), fill=False, hatch=""),
-    "after": _Look(COLOURS[0], "-", fill=True, hatch=""),
-    "other": _Look(COLOURS[1], (0, (5, 2)), fill=False, hatch="////"),
+_STYLES: dict[Style, _SeriesStyle] = {
+    "before": _SeriesStyle(GREY, (0, (2.5, 1.2)), fill=False, hatch=""),
+    "after": _SeriesStyle(COLOURS[0], "-", fill=True, hatch=""),
+    "other": _SeriesStyle(COLOURS[1], (0, (5, 2)), fill=False, hatch="////"),
 }
 
 
@@ -61,17 +61,17 @@ def distribution(
     with _axes(measure.axis) as (drawn, axes):
         baseline = 0.5 if rare else 0
         for (name, style, _), values in zip(groups, counts, strict=True):
-            look = _LOOKS[style]
+            drawn_as = _STYLES[style]
             heights = [value or math.nan for value in values]  # no line where there is nothing
-            if look.fill:
-                axes.stairs(heights, edges, baseline=baseline, fill=True, color=look.color, alpha=0.35)
+            if drawn_as.fill:
+                axes.stairs(heights, edges, baseline=baseline, fill=True, color=drawn_as.color, alpha=0.35)
             axes.stairs(
                 heights,
                 edges,
                 baseline=baseline,
                 label=name,
-                color=look.color,
-                linestyle=look.linestyle,
+                color=drawn_as.color,
+                linestyle=drawn_as.linestyle,
                 linewidth=1.3,
             )
         label = "a filter's bound"
@@ -112,7 +112,7 @@ def cumulative(measure: Measure, groups: Sequence[Group], note: str = "") -> Cha
     with _axes(measure.axis) as (drawn, axes):
         for name, style, numbers in groups:
             shares = [count / numbers.n * 100 for count in numbers.below(places, inclusive=True)]
-            color, linestyle, *_ = _LOOKS[style]
+            color, linestyle, *_ = _STYLES[style]
             axes.plot(places, shares, color=color, linestyle=linestyle, linewidth=1.5, label=name)
         axes.set_ylabel("pairs with at most so much (%)")
         axes.set_ylim(0, 103)
@@ -144,17 +144,17 @@ def bars(
         _set_margins(drawn.figure, left=0.2 + 0.075 * widest, top=0.3 if number > 1 else 0.1)
         longest = 0.0
         for place, (name, style, shares) in enumerate(series):
-            look = _LOOKS[style]
+            drawn_as = _STYLES[style]
             longest = max(longest, *shares)
             drawn_bars = axes.barh(
                 [row + (place - (number - 1) / 2) * 0.8 / number for row in range(len(labels))],
                 shares,
                 height=0.8 / number,
-                facecolor=(look.color, 0.45) if look.fill else "none",
-                edgecolor=look.color,
-                hatch=look.hatch,
+                facecolor=(drawn_as.color, 0.45) if drawn_as.fill else "none",
+                edgecolor=drawn_as.color,
+                hatch=drawn_as.hatch,
                 linewidth=1,
-                linestyle="-" if look.hatch else look.linestyle,
+                linestyle="-" if drawn_as.hatch else drawn_as.linestyle,
                 label=name,
             )
             axes.bar_label(drawn_bars, texts or [f"{share:.1f}" for share in shares], padding=3, fontsize=8)
