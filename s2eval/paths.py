@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -50,6 +49,8 @@ def install_command(extra: str) -> str:
     >>> install_command("hf")  # in a checkout  # doctest: +SKIP
     "pip install -e '/home/me/s2eval[hf]'"
     """
+    from importlib.metadata import PackageNotFoundError, requires
+
     root = _PACKAGE.parent
     if (root / "pyproject.toml").is_file():
         return f"pip install -e {shlex.quote(f'{root}[{extra}]')}"

@@ -29,7 +29,7 @@ def test_of_a_wheel_the_packages_of_the_extra_are(tmp_path: Path, monkeypatch: p
         "ray[data]>=2.40; extra == 'ray'",
     ]
     monkeypatch.setattr(paths, "_PACKAGE", tmp_path / "s2eval")
-    monkeypatch.setattr(paths, "requires", lambda _: needed)
+    monkeypatch.setattr("importlib.metadata.requires", lambda _: needed)
     assert shlex.split(paths.install_command("hf")) == ["pip", "install", "torch>=2.6", "peft>=0.15"]
     assert shlex.split(paths.install_command("ray")) == ["pip", "install", "ray[data]>=2.40"]
     assert paths.install_command("nothing") == "pip install '.[nothing]' in a checkout of s2eval"
@@ -43,7 +43,7 @@ def test_doctor_advises_the_same(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     def missing(name: str) -> str:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(doctor, "version", missing)
+    monkeypatch.setattr("importlib.metadata.version", missing)
     doctor.doctor()
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("missing")]
     assert f"missing  trl (training): {paths.install_command('train')}" in lines

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 import typer
@@ -67,6 +66,8 @@ def doctor(as_json: JsonOption = False) -> None:
 
 def checks() -> Iterator[Check]:
     """Packages, device, keys, data and folders."""
+    from importlib.metadata import PackageNotFoundError, version
+
     for package, (purpose, command) in _PACKAGES.items():
         try:
             yield Check("ok", package, version(package))
