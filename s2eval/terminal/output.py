@@ -99,7 +99,7 @@ def resume_command() -> str:
 
 
 @contextmanager
-def resumable(kept: str) -> Iterator[None]:
+def resumable(state: str) -> Iterator[None]:
     """Turn Ctrl-C into an error on what is kept and how to resume.
 
     Raises:
@@ -108,4 +108,4 @@ def resumable(kept: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:  # typer would end the command silently
-        raise InterruptedRunError(f"interrupted; {kept}. To resume: {resume_command()}") from None
+        raise InterruptedRunError(f"interrupted; {state}. To resume: {resume_command()}") from None

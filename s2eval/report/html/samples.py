@@ -31,13 +31,13 @@ class Answers:
         scored: its scores; of a judge's set those of both turns.
         place: of its items among the documents; shape (items,).
         texts: document → JSON of the answer.
-        asked: document → which of the document's questions the model was given.
+        variants: document → which of the document's questions the model was given.
     """
 
     scored: Scored
     place: NDArray[np.int64]
     texts: dict[int, bytes] = field(default_factory=dict[int, bytes])
-    asked: dict[int, int] = field(default_factory=dict[int, int])
+    variants: dict[int, int] = field(default_factory=dict[int, int])
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -105,8 +105,10 @@ class SampleSet:
     def _document(self, at: int) -> bytes:
         """`{p: questions, v: question of each model, a: answers}`."""
         answers = b",".join(model.texts.get(at, b"null") for model in self.models.values())
-        asked = ",".join(str(model.asked.get(at, 0 if at in model.texts else -1)) for model in self.models.values())
-        return b'{"p":[' + b",".join(self.questions[at]) + b'],"v":[' + asked.encode() + b'],"a":[' + answers + b"]}"
+        numbers = ",".join(
+            str(model.variants.get(at, 0 if at in model.texts else -1)) for model in self.models.values()
+        )
+        return b'{"p":[' + b",".join(self.questions[at]) + b'],"v":[' + numbers.encode() + b'],"a":[' + answers + b"]}"
 
 
 def compressed(content: bytes) -> bytes:
@@ -194,7 +196,7 @@ def _read(path: Path, answers: Answers, documents: _Documents, prompts: Sequence
             answers.texts[place] = _joined(answers.texts[place], line.answer)
         else:
             answers.texts[place] = line.answer
-        answers.asked[place] = prompts[place].get(prompt, 0)
+        answers.variants[place] = prompts[place].get(prompt, 0)
 
 
 def _joined(first: bytes, second: bytes) -> bytes:

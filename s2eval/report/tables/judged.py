@@ -131,7 +131,7 @@ def notes_of(facts: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
         if refused := sum(entry["refused"].values()):
             reasons = ", ".join(f"{why} {number}" for why, number in entry["refused"].items())
             details.append(f"{refused} of {entry['n']} verdicts could not be read ({reasons})")
-        details += [served.note(asked, names) for asked, names in entry.get("served", {}).items()]
+        details += [served.note(requested, names) for requested, names in entry.get("served", {}).items()]
         if entry["failed"]:
             details.append(f"{entry['failed']} of {entry['n']} judgments failed and will be asked again")
         if entry["cut"]:
