@@ -56,7 +56,7 @@ EASE = MetricFamily(
         Metric("s2_words_per_sentence", "Words a sentence", 1, "low", COUNT),
         Metric("s2_letters_per_word", "Letters a word", 2, "low", COUNT),
     ),
-    "Ease, and a panel of readability measures",
+    "Ease and a panel of readability measures",
     score,
     references=False,
 )
