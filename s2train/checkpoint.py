@@ -50,8 +50,7 @@ class Quantization(_Record):
 
     Attributes:
         type: of 4-bit number.
-        blocksize: numbers that share a scale.
-        double: whether the scales are quantised as well.
+        blocksize: numbers that share a scale; `double`: the scales are quantised as well.
         compute_dtype: what the layers multiplied in; the weights do not depend on it.
         dtype: what the base was loaded in before it was quantised; None: as its files have it.
         skip: modules that were not quantised (`llm_int8_skip_modules`); None: transformers' own choice.

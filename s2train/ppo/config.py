@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from s2train.ppo.settings import PPO
 from s2train.training import calibration
-from s2train.training.config import Lora, Model, Section, StageConfig
+from s2train.training.config import Lora, Model, Section, StageConfig, check_data
 
 Tracker = Literal["none", "wandb", "tensorboard", "trackio"]
 
@@ -46,8 +46,7 @@ class Questions(Section):
 
     @model_validator(mode="after")
     def _somewhere(self) -> Questions:
-        if self.dir is None and self.prompts is None:
-            raise ValueError("names no data: `dir:` (made by s2train data) or `prompts:`")
+        check_data(self, "prompts")
         return self
 
 

@@ -58,7 +58,7 @@ class Job(ModelJob):
         settings, ppo = self.plan.settings, self.config.ppo
         start = f", from {self.plan.adapter.name}" if self.plan.adapter else ", a new adapter"
         reference = "a frozen copy of that adapter" if self.plan.adapter else "the base, its adapters off"
-        rewards = [f"{judge.weight:g} × {name} ({judge.where.name})" for name, judge in self.judges.items()]
+        rewards = [judge.term(name) for name, judge in self.judges.items()]
         return [
             f"ppo: {self.plan.base.name}{start}, {settings.method} in {self.plan.hardware.dtype} on "
             f"{self.plan.hardware.device}; {self.policy:,} parameters of the policy and {self.value:,} of the value "

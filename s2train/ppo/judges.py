@@ -33,6 +33,10 @@ class Judge:
     size: int
     note: str | None = None
 
+    def term(self, name: str) -> str:
+        """Of the sum of rewards, in words."""
+        return f"{self.weight:g} × {name} ({self.where.name})"
+
 
 def find(config: Rewarded, policy: Start | ModelJob) -> Mapping[str, Judge]:
     """Name → reward model.

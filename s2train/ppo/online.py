@@ -67,7 +67,7 @@ class OnlineJob(Job):
 
     def lines(self) -> list[str]:
         """What is about to happen, in words."""
-        parts = [f"{judge.weight:g} × {name} ({judge.where.name})" for name, judge in self.judges.items()]
+        parts = [judge.term(name) for name, judge in self.judges.items()]
         if self.config.missing_end_penalty:
             parts.append(f"-{self.config.missing_end_penalty:g} for an answer that does not end")
         notes = [judge.note for judge in self.judges.values() if judge.note]

@@ -17,7 +17,7 @@ def card(job: ModelJob, about: Checkpoint, charts: list[str]) -> str:
     assert isinstance(recipe, Mapping)
     base_model = f"base_model: {base.name}\n" if "/" in base.name else ""
     library = "peft" if job.plan.adapted else "transformers"
-    start = f", going on from the adapter `{job.plan.adapter.name}`" if job.plan.adapter else ""
+    start = f", starting from the adapter `{job.plan.adapter.name}`" if job.plan.adapter else ""
     quantisation = "none"
     if quantization:
         double = ", double" if quantization.double else ""

@@ -86,6 +86,12 @@ class Model(Section):
         return self
 
 
+def check_data(data: Section, key: str) -> None:
+    """Raise ValueError where a `data:` names neither a folder nor, by the key, a training file."""
+    if getattr(data, "dir", None) is None and getattr(data, key) is None:
+        raise ValueError(f"names no data: `dir:` (made by s2train data) or `{key}:`")
+
+
 class _Files(Section):
     """Which rows.
 
@@ -103,8 +109,7 @@ class _Files(Section):
 
     @model_validator(mode="after")
     def _somewhere(self) -> _Files:
-        if self.dir is None and self.train is None:
-            raise ValueError("names no data: `dir:` (made by s2train data) or `train:`")
+        check_data(self, "train")
         return self
 
 

@@ -63,12 +63,9 @@ class Rows:
         columns: as the trainer wants them; one entry a row.
         lengths: tokens of each row that go through the model; of a pair, of its longer half.
         tokens: of all rows.
-        prompts: of each row, as text.
-        answers: of each row; of a pair the chosen one.
-        sources: of each row.
+        answers: of a pair the chosen one.
         read: rows of the file.
-        dropped: too long, and left out.
-        cut: too long, and cut at the end.
+        dropped, cut: too long, and left out or cut at the end.
         merged: see `Encoded`.
         unusable: why rows that nothing can be learnt from were left out → how many.
     """
