@@ -247,5 +247,6 @@ def test_ls_models_and_tables(s2eval: Any) -> None:
         "rouge: Table 2",
         "bertscore: Table 3",
         "readability: Table 4",
+        "ease: Ease and a panel of readability measures",
     ]
     assert s2eval("ls", "tsks")[0] == 2
