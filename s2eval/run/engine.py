@@ -70,7 +70,7 @@ def execute(
         with local.locked(run.folder):
             for unit in run.chosen:
                 if problem := unit.problem:
-                    progress.say(f"{unit.name} is broken: {problem}; it is evaluated again")
+                    progress.log(f"{unit.name} is broken: {problem}; it is evaluated again")
                 if fresh:  # the old result is kept until the new one replaces it
                     (unit.folder / store.UNIT).unlink(missing_ok=True)
             local.check_larger_results(run.chosen)

@@ -82,8 +82,8 @@ def judge(planned: Sequence[Judged], out: Path, *, keep_going: bool, progress: P
     with Ledger.open(out / CALLS) as ledger, loaded.releasing():
         for judged in planned:
             if broken := problem(judged, out):
-                progress.say(f"{judged.name} is broken: {broken}; it is judged again")
-            progress.say(f"{judged.name}: {len(judged.suite.questions)} questions")
+                progress.log(f"{judged.name} is broken: {broken}; it is judged again")
+            progress.log(f"{judged.name}: {len(judged.suite.questions)} questions")
 
             def report(who: str, done: int, total: int, _: object, name: str = judged.name) -> None:
                 progress.judging(name, who, done, total)

@@ -73,13 +73,13 @@ def evaluate(units: Sequence[Unit], config: RunConfig, *, keep_going: bool, prog
             if not keep_going:
                 raise error if isinstance(error, S2Error) else S2Error(f"{name}: {reason}") from error
             failures.append(f"{name}: {reason}")
-            progress.say(f"failed: {failures[-1]}")
+            progress.log(f"failed: {failures[-1]}")
 
     progress.start()
     with loaded.releasing():
         for unit in [unit for unit in units if not unit.done]:
             guard(unit.name, partial(progress.during, unit, partial(_evaluate, unit, config)))
-    score_answers(units, config, guard=guard, log=progress.say)
+    score_answers(units, config, guard=guard, log=progress.log)
     return failures
 
 

@@ -24,31 +24,31 @@ class Progress:
     """Gives `log` a line for each unit as it starts and ends, with the time that remains as far as it can be known."""
 
     def __init__(self, units: Sequence[Unit], log: Callable[[str], None]) -> None:
-        self._units, self._log = units, log
+        self._units, self._write = units, log
         self._seconds = {unit.name: float(seconds) for unit in units if (seconds := facts(unit).get("seconds"))}
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """Report something else."""
-        self._log(line)
+        self._write(line)
 
     def start(self) -> None:
         """Report what is done already."""
         if done := sum(unit.done for unit in self._units):
-            self.say(f"{done} of {len(self._units)} units are done already")
+            self.log(f"{done} of {len(self._units)} units are done already")
 
     def during(self, unit: Unit, work: Callable[[], None]) -> None:
         """Do the work of one unit."""
         title = f"[{self._units.index(unit) + 1}/{len(self._units)}] {unit.name}:"
         expected = self._expected(unit)
         about = f", about {duration(expected)}" if expected else ""
-        self.say(f"{title} {unit.documents} documents, {unit.requests} requests{about}")
+        self.log(f"{title} {unit.documents} documents, {unit.requests} requests{about}")
         started = time.monotonic()
         work()
         self._seconds[unit.name] = time.monotonic() - started
         stats = facts(unit).get("work")
         notes = "".join(f"; {remark}" for remark in remarks([stats] if stats else []))
         score = f"; {' '.join(headline)}" if (headline := score_of(unit)) else ""
-        self.say(f"{title} done in {duration(self._seconds[unit.name])}{score}{notes}{self._remaining()}")
+        self.log(f"{title} done in {duration(self._seconds[unit.name])}{score}{notes}{self._remaining()}")
 
     def judging(self, name: str, who: str, done: int, total: int) -> None:
         """A model and a judge have had so many of their calls answered."""

@@ -63,7 +63,7 @@ class LiveProgress(Progress):
         self._tokens = 0
         self._notes: list[str] = []
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """Show a line below the table, unless it is of a unit."""
         if not line.startswith("["):
             self._notes = [*self._notes, line][-_LINES:]
