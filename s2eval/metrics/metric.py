@@ -22,6 +22,7 @@ class Metric:
         scale: its possible values, which decide the interval of its mean.
         pooled: whether it is computed of all answers as one text; else the mean over documents.
         counted: whether its mean is a share of items, shown as their number, without interval.
+        secondary: whether a page folds its column away at first.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Metric:
     scale: Scale = Scale()  # noqa: RUF009  (frozen)
     pooled: bool = False
     counted: bool = False
+    secondary: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,7 @@ def _columns(metrics: Iterable[Metric], published: Mapping[str, str] = MappingPr
             best=None if metric.counted else metric.best,
             published=published.get(metric.name, ""),
             counted=metric.counted,
-            secondary=metric.name.endswith(("_2023", "_corpus")),
+            secondary=metric.secondary,
         )
         for metric in metrics
     )
