@@ -9,7 +9,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,8 +95,7 @@ def tau_b(first: Sequence[float], second: Sequence[float]) -> float | None:
     """Kendall's tau-b (Biometrika 33 (1945) 239-251), by scipy; None where either ties everything."""
     from scipy.stats import kendalltau
 
-    result: Any = kendalltau(first, second)
-    tau = float(result.statistic)
+    tau = float(kendalltau(first, second)[0])  # pyright: ignore[reportArgumentType]
     return None if math.isnan(tau) else tau
 
 

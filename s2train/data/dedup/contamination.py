@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -199,7 +199,7 @@ class Contamination:
     sets: tuple[SetOverlap, ...]
     leaked: Mapping[str, str]
 
-    def entry(self) -> dict[str, Any]:
+    def entry(self) -> dict[str, object]:
         """As JSON values, for a manifest."""
         sets = [asdict(overlap) | {"share": overlap.share} for overlap in self.sets]
         return {"read": self.read, "hit": len(self.leaked), "sets": sets}
