@@ -26,23 +26,20 @@ from scipy.stats import spearmanr
 
 from benchmarks import record
 from benchmarks.record import Row
-from s2eval.metrics.panel import ease, formulas
-from s2eval.metrics.panel.measures import Measures, measure
+from s2eval.metrics.panel import EASE, Measures, ease, measure, panel
 from s2eval.metrics.readability import flesch
 
 DATA = Path(os.environ.get("S2_SHARED_DATA", record.ROOT.parent / "shared" / "data"))
 SHIPPED = record.ROOT / "s2eval" / "metrics" / "panel" / "data" / "ease.json"
 FOLDS = 5
-HARDER: Mapping[str, Callable[[Measures], float]] = {  # higher is harder
-    "Flesch reading ease": lambda text: -flesch(text.words, text.sentences, text.syllables)[0],
-    "Flesch-Kincaid grade": lambda text: flesch(text.words, text.sentences, text.syllables)[1],
-    "Dale-Chall": lambda text: formulas.dale_chall(text.words, text.sentences, text.share("unfamiliar") * text.words),
-    "Spache": lambda text: formulas.spache(text.words, text.sentences, text.share("unknown_to_children") * text.words),
-    "SMOG": lambda text: formulas.smog(text.sentences, text.long),
-    "ARI": lambda text: formulas.ari(text.words, text.sentences, text.letters),
-    "words a sentence": lambda text: text.words / text.sentences,
-    "share of words above B1": lambda text: text.share("above_b1"),
-    "mean CEFR level of words": lambda text: text.share("level"),
+EASIER: Mapping[str, Callable[[Measures], float]] = {  # every measure, turned so that higher is easier
+    "Flesch reading ease": lambda text: flesch(text.words, text.sentences, text.syllables)[0],
+    "Flesch-Kincaid grade": lambda text: -flesch(text.words, text.sentences, text.syllables)[1],
+    **{
+        metric.title: lambda text, name=metric.name: -panel(text)[name]
+        for metric in EASE.metrics
+        if metric.best == "low"
+    },
 }
 PUBLISHED = {  # column of CLEAR → which way it points
     "Flesch-Reading-Ease": 1,
@@ -69,23 +66,23 @@ def rows_of(name: str) -> Iterator[dict]:
         yield from map(json.loads, file)
 
 
-def measured(texts: Iterable[str]) -> list[Measures] | None:
+def measures_of(texts: Sequence[str]) -> list[Measures] | None:
     """None where one of them has no measures."""
-    found = [measure(text) for text in texts]
-    return None if any(isinstance(text, str) for text in found) else found  # type: ignore[return-value]
+    measures = [measured for measured in map(measure, texts) if isinstance(measured, Measures)]
+    return measures if len(measures) == len(texts) else None
 
 
 def articles() -> list[Graded]:
     levels: dict[str, dict[int, str]] = defaultdict(dict)
     for row in rows_of("readability/onestopenglish.jsonl"):
         levels[row["id"]][row["level_num"]] = row["text"]
-    graded = ((name, measured(texts[level] for level in sorted(texts))) for name, texts in levels.items())
+    graded = ((name, measures_of([texts[level] for level in sorted(texts)])) for name, texts in levels.items())
     return [Graded(name, texts) for name, texts in graded if texts]
 
 
 def leads() -> list[Graded]:
     graded = (
-        (row["title"], measured((row["simple_text"], row["regular_text"])))
+        (row["title"], measures_of((row["simple_text"], row["regular_text"])))
         for row in rows_of("simplewiki/swipe_pairs.jsonl")
     )
     return [Graded(title, texts) for title, texts in graded if texts]
@@ -133,11 +130,11 @@ def main() -> None:
     index = ease.fit(pairs((*news, *wiki)))
     if options.ship:
         SHIPPED.write_text(index.to_json(), encoding="utf-8")
-    excerpts = [(row, found) for row in rows_of("readability/clear.jsonl") if (found := measured([row["text"]]))]
+    excerpts = [(row, *texts) for row in rows_of("readability/clear.jsonl") if (texts := measures_of([row["text"]]))]
     sentences = [
-        (row["level_a"] + row["level_b"], found[0])
+        (row["level_a"] + row["level_b"], *texts)
         for row in rows_of("readability/cefr_sp.jsonl")
-        if (found := measured([row["text"]]))
+        if (texts := measures_of([row["text"]]))
     ]
     teachers = [row["BT_easiness"] for row, _ in excerpts]
     levels = [-level for level, _ in sentences]
@@ -150,13 +147,12 @@ def main() -> None:
             in_order(of_news),
             pairs_in_order(of_news),
             in_order(of_wiki),
-            rank_correlation([score(found[0]) for _, found in excerpts], teachers),
+            rank_correlation([score(text) for _, text in excerpts], teachers),
             rank_correlation([score(text) for _, text in sentences], levels),
         ]
 
     table = {"Ease": seen(index.score, held_out(news, wiki))}
-    for name, harder in HARDER.items():
-        table[name] = seen(lambda text, harder=harder: -harder(text))
+    table |= {name: seen(score) for name, score in EASIER.items()}
     goals = ("≥ 97", "≥ 99", "≥ 84", "≥ 0.60", "")
     what = (
         f"OneStopEnglish, {len(news)} triples in order",

@@ -58,8 +58,8 @@ def compare(folder: str) -> tuple[float, float, float]:
     from s2eval.report.render.comparison import render_comparison
 
     def work() -> None:
-        found = item_scores.read([Path(folder)])
-        text = render_comparison(compared(found.scored, sides(found, None, ())))
+        scores = item_scores.read([Path(folder)])
+        text = render_comparison(compared(scores.scored, sides(scores, None, ())))
         if "difference shown" not in text:
             raise SystemExit("the comparison shows nothing")
 

@@ -66,7 +66,7 @@ def evaluate(
     with quiet_libraries(folder):
         finished = engine.execute(
             planned,
-            Progress(planned.chosen, log),
+            Progress(planned.chosen, settings, log),
             fresh=fresh,
             keep_going=keep_going,
             resume="the same call of s2eval.evaluate",

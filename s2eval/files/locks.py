@@ -6,22 +6,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from s2eval.errors import PrerequisiteError
+from s2eval.errors import PrerequisiteError, S2Error
 
 
 @contextmanager
-def exclusive(path: Path, message: str) -> Iterator[None]:
-    """Hold the lock file, which is removed at the end; PrerequisiteError with the message where another holds it."""
+def exclusive(path: Path, message: str, error: type[S2Error] = PrerequisiteError) -> Iterator[None]:
+    """Hold the lock file, which is removed at the end; the error with the message where another process holds it."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise PrerequisiteError(message) from None
+        raise error(message) from None
     try:
         yield
     finally:
+        with suppress(OSError):  # Windows removes no open file; it stays, and harms nobody
+            path.unlink()  # while it is held: after that it may be another process's
         lock.release()
-        with suppress(OSError):
-            path.unlink()

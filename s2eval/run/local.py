@@ -8,7 +8,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -18,7 +18,8 @@ from typing import Any
 
 from s2eval import store
 from s2eval.config import RunConfig
-from s2eval.errors import IncompleteError, PrerequisiteError, S2Error, UsageError
+from s2eval.errors import IncompleteError, S2Error, UsageError
+from s2eval.files import locks
 from s2eval.lm_eval_logs import answers
 from s2eval.metrics.size import CUT
 from s2eval.models import loaded
@@ -43,20 +44,14 @@ _PACKAGES = (
 @contextmanager
 def locked(run: Path) -> Iterator[None]:
     """Hold the run folder, so that two processes never mix their results in it."""
-    from filelock import FileLock, Timeout
-
-    with store.explain_os_errors(run):
-        run.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(run / ".lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise PrerequisiteError(f"{run}: another process is evaluating into this folder") from error
-    try:
+    with ExitStack() as stack:
+        with store.explain_os_errors(run):
+            run.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(
+                locks.exclusive(run / ".lock", f"{run}: another process is evaluating into this folder")
+            )
         store.clear_unfinished(run)
         yield
-    finally:
-        lock.release()
 
 
 def evaluate(units: Sequence[Unit], config: RunConfig, *, keep_going: bool, progress: Progress) -> list[str]:

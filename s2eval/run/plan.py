@@ -35,7 +35,7 @@ _FORMAT = 1  # raise when the same inputs would give another result
 
 
 @dataclass(frozen=True, slots=True)
-class UnitFacts:
+class UnitInputs:
     """What determined a unit's result, written to its `unit.json` under these names. Its key is a hash of the
     inputs; the template is "" where no question is asked."""
 
@@ -56,7 +56,7 @@ class Unit(PlannedUnit):
     arguments: Mapping[str, object]
     task: ConfigurableTask
     bos: bool | None
-    facts: UnitFacts
+    facts: UnitInputs
 
 
 def expand(names: Sequence[str]) -> list[str]:
@@ -227,7 +227,7 @@ def _unit(
         },
         task=task,
         bos=benchmark.bos,
-        facts=UnitFacts(inputs, config.limit, template, rows[0].get("template_hash", "") if benchmark.answers else ""),
+        facts=UnitInputs(inputs, config.limit, template, rows[0].get("template_hash", "") if benchmark.answers else ""),
     )
 
 

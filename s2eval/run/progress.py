@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,8 +24,8 @@ _ACCELERATOR = 50.0  # times as fast
 class Progress:
     """Gives `log` a line for each unit as it starts and ends, with the time that remains as far as it can be known."""
 
-    def __init__(self, units: Sequence[Unit], log: Callable[[str], None]) -> None:
-        self._units, self._write = units, log
+    def __init__(self, units: Sequence[Unit], config: RunConfig, log: Callable[[str], None]) -> None:
+        self._units, self._config, self._write = units, config, log
         self._seconds = {unit.name: float(seconds) for unit in units if (seconds := facts(unit).get("seconds"))}
 
     def log(self, line: str) -> None:
@@ -47,7 +48,7 @@ class Progress:
         self._seconds[unit.name] = time.monotonic() - started
         stats = facts(unit).get("work")
         notes = "".join(f"; {remark}" for remark in remarks([stats] if stats else []))
-        score = f"; {' '.join(headline)}" if (headline := score_of(unit)) else ""
+        score = f"; {' '.join(scored)}" if (scored := headline_score(unit, self._config)) else ""
         self.log(f"{title} done in {duration(self._seconds[unit.name])}{score}{notes}{self._remaining()}")
 
     def judging(self, name: str, who: str, done: int, total: int) -> None:
@@ -76,16 +77,18 @@ def facts(unit: Unit) -> dict[str, Any]:
     return json.loads((unit.folder / store.UNIT).read_text(encoding="utf-8")) if unit.done else {}
 
 
-def score_of(unit: Unit) -> tuple[str, str] | None:
-    """The headline metric of a unit that is done, and its value as text."""
-    from s2eval.metrics.table import headline, metric_of
+def headline_score(unit: Unit, config: RunConfig) -> tuple[str, str] | None:
+    """The headline metric of a unit that is done, of those that the run shows, and its value as text."""
+    from s2eval.metrics.table import headline, metric_of, of_answers
 
+    hidden = {name for family in of_answers().values() if family.name not in config.metrics for name in family.names}
     aggregates = store.read_unit(unit.folder).aggregates
-    if not aggregates:
+    values = {name: value for name, (value, _) in aggregates.items() if name not in hidden and math.isfinite(value)}
+    if not values:
         return None
-    name = headline(list(aggregates))
+    name = headline(list(values))
     metric = metric_of(name)
-    return name, f"{aggregates[name][0]:.{metric.digits if metric else 4}f}"
+    return name, f"{values[name]:.{metric.digits if metric else 4}f}"
 
 
 def rough_seconds(unit: Unit, config: RunConfig) -> float:

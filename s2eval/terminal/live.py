@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from s2eval.run.engine import RunPlan
 from s2eval.run.log_file import quiet_libraries
-from s2eval.run.progress import Progress, duration, rough_seconds, score_of
+from s2eval.run.progress import Progress, duration, headline_score, rough_seconds
 from s2eval.terminal import output
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def show_progress(run: RunPlan) -> Iterator[Progress]:
                 print(line, file=stream, flush=True)
 
         with library_output:
-            yield Progress(run.chosen, print_line)
+            yield Progress(run.chosen, run.settings, print_line)
         return
     from rich.console import Console
     from rich.live import Live
@@ -51,11 +51,11 @@ class LiveProgress(Progress):
     """Tasks × models: a unit's score, the share of one that runs, the expected time of one that waits."""
 
     def __init__(self, run: RunPlan, console: Console) -> None:
-        super().__init__(run.chosen, lambda _: None)
+        super().__init__(run.chosen, run.settings, lambda _: None)
         self._run, self._console = run, console
         self._started = time.monotonic()
         self._rough = {unit.name: rough_seconds(unit, run.settings) for unit in run.chosen}
-        self._cells: dict[str, str] = {unit.name: _shown_score(unit) for unit in run.chosen if unit.done}
+        self._cells: dict[str, str] = {unit.name: self._score(unit) for unit in run.chosen if unit.done}
         self._initially_done = set(self._cells)
         self._running: str | None = None
         self._running_since = 0.0
@@ -85,7 +85,7 @@ class LiveProgress(Progress):
         try:
             with listening(listen):
                 super().during(unit, work)
-            self._cells[unit.name] = _shown_score(unit)
+            self._cells[unit.name] = self._score(unit)
         except BaseException:
             self._cells[unit.name] = "[red]failed[/]"
             raise
@@ -165,7 +165,6 @@ class LiveProgress(Progress):
             return self._cells[name]
         return f"[dim]{duration(self._rough[name] * self._pace())}[/]"
 
-
-def _shown_score(unit: Unit) -> str:
-    headline = score_of(unit)
-    return headline[1] if headline else "done"
+    def _score(self, unit: Unit) -> str:
+        scored = headline_score(unit, self._config)
+        return scored[1] if scored else "done"

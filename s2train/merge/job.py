@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from s2eval import store
-from s2eval.errors import PrerequisiteError, UsageError
+from s2eval.errors import UsageError
+from s2eval.files import locks
 from s2train import checkpoint
 from s2train.checkpoint import Checkpoint, Quantization
 from s2train.merge import folder, stream, verify
@@ -116,7 +116,8 @@ class Job:
             return verify.verify(self, self.out) if prove else None
         with store.explain_os_errors(self.out):
             self.out.parent.mkdir(parents=True, exist_ok=True)
-            with _locked(self._beside(".lock"), self.out):
+            message = f"another process is merging into {self.out}: wait for it, or choose another --out"
+            with locks.exclusive(self._beside(".lock"), message):
                 return self._run(progress, prove)
 
     def _run(self, progress: stream.Progress, prove: bool) -> Proof | None:
@@ -146,17 +147,3 @@ def _flush(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-@contextmanager
-def _locked(path: Path, out: Path) -> Iterator[None]:
-    from filelock import FileLock, Timeout
-
-    try:
-        with FileLock(path, timeout=0):
-            yield
-            path.unlink(missing_ok=True)
-    except Timeout:
-        raise PrerequisiteError(
-            f"another process is merging into {out}: wait for it, or choose another --out"
-        ) from None

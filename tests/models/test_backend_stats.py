@@ -11,9 +11,9 @@ def test_nothing_is_told_of_work_that_went_as_it_should() -> None:
 
 
 def test_several_works_are_told_as_one() -> None:
-    one = BackendStats(requests=8, truncated=3, fallbacks={"a window": 8})
-    two = BackendStats(requests=4, truncated=1, rescored=2, fallbacks={"a window": 1, "beams": 3})
-    assert remarks(work.as_dict() for work in (one, two)) == [
+    first = BackendStats(requests=8, truncated=3, fallbacks={"a window": 8})
+    second = BackendStats(requests=4, truncated=1, rescored=2, fallbacks={"a window": 1, "beams": 3})
+    assert remarks(stats.as_dict() for stats in (first, second)) == [
         "4 of 12 requests longer than the context, cut from the left",
         "2 of 12 requests too close to call in half precision, scored again by hf's path",
         "9 of 12 requests through hf's path: a window",

@@ -352,7 +352,7 @@ def test_a_run_scores_the_leaderboard_without_bos(
     )
     units = plan.plan(config, [parse(str(adds_bos))], tmp_path)
     units[2].task.set_config(key="generation_kwargs", value={"max_gen_toks": 2}, update=True)  # saves time
-    progress = Progress(units, lambda _: None)
+    progress = Progress(units, config, lambda _: None)
     assert local.evaluate(units, config, keep_going=False, progress=progress) == []
     plain = AutoTokenizer.from_pretrained(tiny_model)  # the same vocabulary, no BOS
     wanted = [

@@ -17,7 +17,7 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from s2eval.metrics.counts import syllables_of
+from s2eval.metrics.counts import REMEMBERED, syllables_of
 
 Floats = NDArray[np.float64]
 
@@ -53,9 +53,10 @@ class _Lists:
 
 
 class Lexicon:
-    """Rows of words, computed when a word is first met."""
+    """Rows of words, computed when a word is first met; all are forgotten when there are more than `most`."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = REMEMBERED) -> None:
+        self._most = most
         self._numbers: dict[str, int] = {}
         self._rows = np.zeros((1 << 12, len(COLUMNS)))
 
@@ -65,6 +66,8 @@ class Lexicon:
         try:
             return self._rows[list(map(find, words))]
         except KeyError:
+            if len(self._numbers) > self._most:
+                self._numbers.clear()
             for word in {*words} - self._numbers.keys():
                 self._add(word)
             return self._rows[list(map(find, words))]
@@ -87,7 +90,7 @@ def _row(word: str) -> tuple[float, ...]:
     lists = _lists()
     return (
         float(spoken),
-        float(len(plain)),
+        float(len(plain.replace("'", ""))),
         float(spoken >= POLYSYLLABIC),
         float(not familiar),
         float(not _known_to_children(plain)),

@@ -19,14 +19,13 @@ _AT = {name: number for number, name in enumerate(COLUMNS)}
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """Of a text with a sentence or more; sums over its words, names left out of those that ask for vocabulary.
+    """Counts of a text with a sentence or more; its vocabulary is its words without names.
 
     Attributes:
         lengths: words of each sentence.
-        vocabulary: words that are no names.
-        sums: of each column of the lexicon over the vocabulary; letters and syllables too.
-        letters, spoken: letters and syllables of all words, names included.
-        long: words of three syllables and more, likewise.
+        vocabulary: how many words are no names.
+        sums: of each column of the lexicon over the vocabulary.
+        letters, syllables, long: of all words, names included; long are those of three syllables and more.
     """
 
     lengths: Floats

@@ -6,12 +6,13 @@
 * A sentence ends at `.`, `!`, `?` or `…` before white space, unless a small letter follows, or the point belongs to an
   abbreviation or an initial; also where a capital follows it at once ("it ended.Then"); and at a blank line.
 * A word is a run of letters; apostrophes belong to it, hyphens part it. Numbers are no words.
-* A sentence of one or two words is read with the one before it.
+* A sentence of one or two words is read with the one before it, the first with the one after it.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from functools import cache
 
@@ -28,35 +29,40 @@ _SPANS = re.compile(
     r"|<!--.*?-->|</?[A-Za-z][^<>\n]*>"
     r"|!\[[^\]\n]*\]\([^)\n]*\)"
 )
+# controls but tab and line ends, soft hyphens, zero-width characters, direction marks
+_INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _LINK = re.compile(r"\[([^\]\n]*)\]\([^)\n]*\)")
 _ADDRESS = re.compile(r"<?(?:https?://|www\.)[^\s<>]*[^\s<>.,;:!?)\]'\"’”]>?|\b[\w.+-]+@[\w-]+\.[\w.]+\b")
 _EMPHASIS = re.compile(r"(?<!\w)[*_~`]+(?=\S)|(?<=\S)[*_~`]+(?!\w)|\*\*|__|~~")
 _NO_PROSE = re.compile(r"#{1,6}\s|\||[-|:+*_ \t]{3,}$")  # a heading, a row of a table, a rule
 _QUOTED = re.compile(r"(?:>\s*)+")
 _ITEM = re.compile(r"(?:[-*+•–]\s+|\(?(?:\d{1,3}|[a-z])[.)]\s+)")
-_END = re.compile(r"[.!?…]+[\"'”’)\]]*")
+_END = re.compile(r"(?P<mark>[.!?…]+)[\"'”’)\]]*(?P<space>\s*)")
 _LAST_WORD = re.compile(r"[^\s(\[“\"]*$")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 
 def sentences(text: str) -> list[Sentence]:
     """The sentences of an answer, each with one word or more; none where it holds no prose."""
-    whole: list[Sentence] = []
+    read: list[Sentence] = []
     for block in _blocks(text):
         for written in _split(block):
             words = _WORD.findall(written)
-            if len(words) < SHORTEST and whole:
-                whole[-1].extend(words)
+            if len(words) < SHORTEST and read:
+                read[-1].extend(words)
             elif words:
-                whole.append(words)
-    if len(whole) > 1 and len(whole[0]) < SHORTEST:
-        first = whole.pop(0)
-        whole[0][:0] = first
-    return whole
+                read.append(words)
+    if len(read) > 1 and len(read[0]) < SHORTEST:
+        first = read.pop(0)
+        read[0][:0] = first
+    return read
 
 
 def _blocks(text: str) -> Iterator[str]:
-    """Paragraphs and list items, without markup."""
+    """Paragraphs and list items, without markup and what cannot be seen."""
+    text = _INVISIBLE.sub("", text)
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
     if any(mark in text for mark in ("`", "~~~", "$", "\\", "<", "![")):
         text = _SPANS.sub("\n\n", text.replace("\r\n", "\n"))
     if "](" in text:
@@ -85,15 +91,14 @@ def _plain(lines: list[str]) -> str:
 def _split(block: str) -> Iterator[str]:
     start = 0
     for end in _END.finditer(block):
-        rest = block[end.end() : end.end() + 8]
-        after = rest.lstrip()
-        if after and not rest[0].isspace():
+        after = block[end.end() : end.end() + 1]
+        if after and not end["space"]:
             # "3.5" and "e.g." go on; "it ended.Then" does not
-            if not (after[0].isupper() and block[max(end.start() - 2, 0) : end.start()].islower()):
+            if not (after.isupper() and block[max(end.start() - 2, 0) : end.start()].islower()):
                 continue
-        elif after and after[0].islower():
+        elif after.islower():
             continue
-        if end[0] == "." and _is_abbreviation(block[max(start, end.start() - 12) : end.start()]):
+        if end["mark"] == "." and _is_abbreviation(block[max(start, end.start() - 12) : end.start()]):
             continue
         yield block[start : end.end()]
         start = end.end()
@@ -101,8 +106,8 @@ def _split(block: str) -> Iterator[str]:
 
 
 def _is_abbreviation(before: str) -> bool:
-    found = _LAST_WORD.search(before)
-    last = found[0] if found else ""
+    match = _LAST_WORD.search(before)
+    last = match[0] if match else ""
     return (len(last) == 1 and last.isupper() and last != "I") or last.lower() in _abbreviations()
 
 

@@ -23,9 +23,9 @@ HARD = (
 
 
 def measured(text: str) -> Measures:
-    found = measure(text)
-    assert isinstance(found, Measures), found
-    return found
+    measures = measure(text)
+    assert isinstance(measures, Measures), measures
+    return measures
 
 
 def ease(text: str) -> float:

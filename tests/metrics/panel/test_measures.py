@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2eval.metrics.panel import formulas
-from s2eval.metrics.panel.lexicon import is_familiar
+from s2eval.metrics.panel.lexicon import Lexicon, is_familiar
 from s2eval.metrics.panel.measures import Measures, measure
 
 
 def measured(text: str) -> Measures:
-    found = measure(text)
-    assert isinstance(found, Measures), found
-    return found
+    measures = measure(text)
+    assert isinstance(measures, Measures), measures
+    return measures
 
 
 def test_counts_of_a_text() -> None:
@@ -29,6 +29,20 @@ def test_counts_of_a_text() -> None:
     assert text.share("unfamiliar") == pytest.approx(1 / 18)
     assert text.share("above_b1") == pytest.approx(1 / 18)
     assert text.in_long_sentences == 0
+
+
+def test_the_lexicon_forgets() -> None:
+    words = [f"word{'abcdefghij'[number % 10]}{'klmnopqrst'[number // 10]}" for number in range(100)]
+    small, large = Lexicon(most=10), Lexicon()
+    for start in range(0, 100, 20):
+        part = [*words[start : start + 20], "the", "cat"]
+        assert small.rows(part).tolist() == large.rows(part).tolist()
+    assert len(small._numbers) <= 10 + 22
+    assert len(large._numbers) == 102
+
+
+def test_apostrophes_are_no_letters() -> None:
+    assert measured("They don't see it.").letters == len("Theydontseeit")
 
 
 def test_names_count_as_words_and_not_as_vocabulary() -> None:
@@ -83,11 +97,13 @@ def test_no_english_prose(text: str) -> None:
 
 @given(st.text(max_size=200))
 def test_any_text_is_measured_or_has_a_reason(text: str) -> None:
-    found = measure(text)
-    if isinstance(found, Measures):
-        assert found.vocabulary > 0
-        assert all(0 <= found.share(column) <= 1 for column in ("long", "unfamiliar", "above_b1", "rare", "abstract"))
-        assert math.isfinite(found.share("level"))
+    measures = measure(text)
+    if isinstance(measures, Measures):
+        assert measures.vocabulary > 0
+        assert all(
+            0 <= measures.share(column) <= 1 for column in ("long", "unfamiliar", "above_b1", "rare", "abstract")
+        )
+        assert math.isfinite(measures.share("level"))
 
 
 def test_formulas() -> None:

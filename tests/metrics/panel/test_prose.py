@@ -26,6 +26,8 @@ def joined(text: str) -> list[str]:
         ("The well-known man didn't go.", ["The well known man didn't go"]),
         ("one line that\nruns on here\n\nand a second block", ["one line that runs on here", "and a second block"]),
         ("no end at all", ["no end at all"]),
+        ("The photo\xadsyn\xadthesis of\u200b a plant\x07 is\ufeff here.", ["The photosynthesis of a plant is here"]),
+        ("The cafe\u0301 is open.", ["The café is open"]),
         ("word", ["word"]),
         ("Yes. That is why we sleep.", ["Yes That is why we sleep"]),
         ("We sleep at night. Good night.", ["We sleep at night Good night"]),
@@ -76,6 +78,10 @@ def test_any_text_has_sentences_of_words(text: str) -> None:
     read = sentences(text)
     assert all(sentence and all(word.strip() for word in sentence) for sentence in read)
     assert sum(map(len, read)) <= len(text)
+
+
+def test_white_space_does_not_end_a_sentence() -> None:
+    assert joined("The heart pumps." + " " * 40 + "the blood through.") == ["The heart pumps the blood through"]
 
 
 def test_a_long_line_takes_linear_time() -> None:

@@ -15,7 +15,7 @@ from uuid import uuid4
 import s2train
 from s2eval import store
 from s2eval.errors import DataError, UsageError
-from s2eval.files import jsonl
+from s2eval.files import jsonl, locks
 from s2train.data.eli5.reddit import joining
 from s2train.data.eli5.reddit.counts import DUPLICATE, NO_POST, POST_LEFT_OUT, ReadStats, Summary
 from s2train.data.eli5.reddit.rows import parse
@@ -87,16 +87,12 @@ def joined(
         DataError: as `spill` raises it; or there are no submissions, or no comments, of those subreddits.
         PrerequisiteError: as `spill` raises it.
     """
-    from filelock import FileLock, Timeout
-
     folders = _folders(inputs, work, subreddits, broken_share)
     with ExitStack() as stack:
         with store.explain_os_errors(work):
             work.mkdir(parents=True, exist_ok=True)
-            try:
-                stack.enter_context(FileLock(work / _LOCK, timeout=0))
-            except Timeout:
-                raise UsageError(f"{work} is in use by another run; wait for it, or name another folder") from None
+            message = f"{work} is in use by another run; wait for it, or name another folder"
+            stack.enter_context(locks.exclusive(work / _LOCK, message, UsageError))
             _clear(work, keep=folders)
         work_on = partial(_spill, subreddits=tuple(subreddits), broken_share=broken_share)
         files = list(engine.map(work_on, zip(inputs, folders, strict=True)))
@@ -105,9 +101,8 @@ def joined(
         scratch.mkdir()
         yield Joined(tuple(files), tuple(folders), scratch)
         _clear(work, keep=())
-        (work / _LOCK).unlink(missing_ok=True)
-        with suppress(OSError):  # where something else lies inside
-            work.rmdir()
+    with suppress(OSError):  # where something else lies inside
+        work.rmdir()
 
 
 def _spill(paths: tuple[Path, Path], *, subreddits: Sequence[str], broken_share: float) -> ReadStats:
