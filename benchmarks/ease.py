@@ -14,10 +14,12 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,7 +29,7 @@ from scipy.stats import spearmanr
 from benchmarks import record
 from benchmarks.record import Row
 from s2eval.metrics.panel import EASE, Measures, ease, measure, panel
-from s2eval.metrics.readability import flesch
+from s2eval.metrics.readability import flesch, readability
 
 DATA = Path(os.environ.get("S2_SHARED_DATA", record.ROOT.parent / "shared" / "data"))
 SHIPPED = record.ROOT / "s2eval" / "metrics" / "panel" / "data" / "ease.json"
@@ -50,6 +52,32 @@ PUBLISHED = {  # column of CLEAR → which way it points
     "CAREC": -1,
     "CML2RI": 1,
 }
+
+
+def _ended(text: str, *, capital: bool) -> str:
+    """A point after every sixth word, the next word with a capital or as it was."""
+    words = text.split()
+    for at in range(6, len(words), 6):
+        if words[at - 1][-1].isalpha():
+            words[at - 1] += "."
+            words[at] = words[at][0].upper() + words[at][1:] if capital else words[at]
+    return " ".join(words)
+
+
+_DROPPED = {"the", "a", "an", "of", "to", "which", "that", "and"}
+GAMES: Mapping[str, Callable[[str], str]] = {
+    "a point after every sixth word": partial(_ended, capital=False),
+    "the same with a capital": partial(_ended, capital=True),
+    "the a an of to which that and left out": lambda text: " ".join(
+        word for word in text.split() if word.lower() not in _DROPPED
+    ),
+    "no white space between sentences": lambda text: re.sub(r"([.!?])\s+", r"\1", text),
+    "four short sentences, eight times": lambda text: text + " It is. So it is. We see it. It is so." * 8,
+    "sentences joined by semicolons": lambda text: re.sub(
+        r"\. ([A-Z])", lambda capital: f"; {capital[1].lower()}", text
+    ),
+}
+GAMED = 300  # excerpts
 Score = Callable[[Measures], float]  # higher is easier
 
 
@@ -115,6 +143,18 @@ def held_out(news: Sequence[Graded], wiki: Sequence[Graded]) -> tuple[list[list[
     return scores
 
 
+def gamed(index: ease.Index, texts: Sequence[str]) -> Iterator[str]:
+    """A line for each game: mean change of Ease, and of Flesch's two values as `s2_fre` and `s2_fkg` count them."""
+    for name, change in GAMES.items():
+        changes: list[tuple[float, float, float]] = []
+        for text in texts:
+            if measures := measures_of((text, change(text))):
+                before, after = readability(text), readability(change(text))
+                eased = index.score(measures[1]) - index.score(measures[0])
+                changes.append((eased, after.fre - before.fre, after.fkg - before.fkg))
+        yield f"{name:40}" + "".join(f"{value:+9.1f}" for value in np.mean(changes, axis=0))
+
+
 def rank_correlation(values: Sequence[float], others: Sequence[float]) -> float:
     """Spearman's."""
     return float(spearmanr(values, others)[0])  # type: ignore[arg-type]
@@ -168,7 +208,12 @@ def main() -> None:
     for column, way in PUBLISHED.items():
         rho = rank_correlation([way * row[column] for row, _ in excerpts], teachers)
         lines.append(f"{column + ' (published)':53}{rho:9.3f}")
-    sys.stdout.write("\n".join(lines) + "\n")
+    lines += [
+        "",
+        f"{'':40}{'Ease':>9}{'FRE':>9}{'FKG':>9}",
+        *gamed(index, [row["text"] for row, _ in excerpts[:GAMED]]),
+    ]
+    sys.stdout.write("\n".join(lines) + "\n\n")
     best = {n: max(values[n] for name, values in table.items() if name != "Ease") for n in range(5)}
     rows = [
         Row(what[n], round(table["Ease"][n], 3), peer=round(best[n], 3), goal=goals[n], unit="%" if n < 3 else "ρ",
