@@ -47,6 +47,7 @@ class MetricFamily:
         references: whether texts are compared with references.
         latin_only: whether texts that are mostly in another script have no value (`s2eval.metrics.scripts`).
         needs: what must be loaded for it: an encoder.
+        version: raise it when the same texts get other numbers; runs then measure again.
     """
 
     name: str
@@ -57,6 +58,7 @@ class MetricFamily:
     references: bool = True
     latin_only: bool = False
     needs: Literal["", "encoder"] = ""
+    version: int = 1
 
     @property
     def names(self) -> tuple[str, ...]:

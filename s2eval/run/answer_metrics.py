@@ -63,7 +63,11 @@ def _score(
     samples = store.read_unit(unit.folder, scores=False).samples
     answers = [sample.answer or "" for sample in samples]
     references = [sample.reference or "" for sample in samples]
-    how = {"encoder": options.encoder, "layers": options.num_layers} if scorer else {"family": family.name}
+    how: dict[str, object] = {"family": family.name}
+    if scorer:
+        how = {"encoder": options.encoder, "layers": options.num_layers}
+    elif family.version > 1:
+        how["version"] = family.version
     key = store.key_of({"unit": unit.key, "answers": answers, **how})
     path = unit.folder / (store.BERTSCORE if scorer else store.scores_file(family.name))
     if store.key_in(path) == key:

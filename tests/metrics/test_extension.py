@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,12 @@ def test_it_is_suggested(s2eval: Command, tmp_path: Path) -> None:  # noqa: F811
     assert "metrics.0: unknown name 'brevty'; did you mean 'brevity'?" in s2eval("run", config, "--dry-run")[2]
 
 
-def test_a_run_measures_and_reports_it(s2eval: Command, tmp_path: Path, tiny_model: Path) -> None:  # noqa: F811
+def test_a_run_measures_and_reports_it(
+    s2eval: Command,  # noqa: F811
+    tmp_path: Path,
+    tiny_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     models = [{"model": str(tiny_model), "name": "tiny"}]
     settings = {"models": models, "tasks": ["s2demo_eli5"], "limit": 4}
     run = tmp_path / "run"
@@ -78,6 +84,9 @@ def test_a_run_measures_and_reports_it(s2eval: Command, tmp_path: Path, tiny_mod
     table = report.partition("Brevity of answers")[2].partition("##")[0]
     assert " Brevity |" in table
     assert f"{measured.value:.3f}" in table
+    assert "brevity of tiny/s2demo_eli5" not in s2eval("run", config, "--out", run)[2]  # it is measured already
+    monkeypatch.setitem(METRICS._entries, "brevity", replace(METRICS["brevity"], version=2))
+    assert "brevity of tiny/s2demo_eli5, 4 answers" in s2eval("run", config, "--out", run)[2]
     config = write(tmp_path / "run.yaml", **settings, metrics=["readability"])
     assert s2eval("run", config, "--out", run)[0] == 0
     assert "Brevity of answers" not in s2eval("report", run)[1]
